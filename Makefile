@@ -1,0 +1,164 @@
+# Everything a developer types. Each target makes what it needs: an environment, a build, the tools.
+#
+#   PYTHON=python3.13   the Python that environments are made from (3.11 or newer)
+#   WHEEL=dist/*.whl    install this wheel in place of one built from the checkout
+#   ARGS="-k huber"     further arguments for the program that the target runs
+
+PYTHON ?= python3
+ARGS   ?=
+WHEEL  ?=
+PORT   ?= 8000
+
+# The peers are heavy and pin versions of what they need, the tools need no build: each has its own environment.
+VENV       ?= .venv
+VENV_PEERS ?= .venv-peers
+VENV_TOOLS ?= .venv-tools
+
+# The version that tests/peers compares with and benchmarks/ measures against.
+TORCH := torch==2.13.0
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+comma := ,
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help env build demo test test-peers wheel tools lint format docs docs-serve bench clean distclean
+
+help:  ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+# ---- environments -----------------------------------------------------------------------------------------------
+
+env: $(VENV)/.created  ## create the environment, .venv
+
+%/.created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit(f"losslib needs Python 3.11 or \
+	newer and $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.13")'
+	$(PYTHON) -m venv $*
+	@touch $@
+
+# ---- one build, installed wherever it is needed -----------------------------------------------------------------
+
+# Directories are listed too: their time changes when a file is taken away.
+SOURCES := setup.py pyproject.toml $(shell find include pyx losslib \( -name __pycache__ -prune \) -o -type d -print \
+	-o -name '*.h' -print -o -name '*.pyx' -print -o -name '*.pxd' -print -o -name '*.py' -print -o -name '*.pyi' -print)
+CHECKOUT := build/wheel/.built
+
+# build/ keeps what is compiled for the next time, but it knows nothing of changed flags, and a Python module that is
+# no longer in losslib/ would stay in it.
+$(CHECKOUT): $(SOURCES) | $(VENV)/.created
+	@if [ ! -e $@ ] || [ -n "$$(find setup.py pyproject.toml -newer $@)" ]; then rm -rf build; fi
+	@rm -rf build/wheel && mkdir -p build && find build -path 'build/lib*' -name '*.py*' -type f -delete
+	@echo "Compiling losslib for each instruction set: a minute or two."
+	$(VENV)/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	@touch $@
+
+ifeq ($(WHEEL),)
+wheel_pattern := build/wheel/*.whl
+wheel_built   := $(CHECKOUT)
+else
+wheel_pattern := $(WHEEL)
+wheel_built   :=
+endif
+
+# $(call install,environment,extras): the wheel with its extras. The second pip replaces an installed build of the
+# same version, which pip alone would take for this one.
+define install
+	@set -- $(wheel_pattern); \
+	if [ $$# -ne 1 ] || [ ! -f "$$1" ]; then echo "expected one wheel, found: $$*" >&2; exit 1; fi; \
+	echo "Installing $$1$(if $(2),[$(2)]) into $(1)"; \
+	$(1)/bin/python -m pip install --quiet "$$1$(if $(2),[$(2)])" && \
+	$(1)/bin/python -m pip install --quiet --force-reinstall --no-deps "$$1"
+endef
+
+build: $(VENV)/.created $(wheel_built)  ## compile losslib and install it into .venv
+	$(call install,$(VENV))
+	cd build && $(abspath $(VENV))/bin/python -P -m losslib info
+
+demo: $(VENV)/.created $(wheel_built)  ## train on real data with outliers; leaves a picture in examples/output/
+	$(call install,$(VENV),demo)
+	$(VENV)/bin/python examples/robust_regression.py $(ARGS)
+
+# ---- tests ------------------------------------------------------------------------------------------------------
+
+# pytest runs in a directory of its own, so that it and the processes it starts import the installed package.
+define pytest
+	@mkdir -p build/pytest
+	cd build/pytest && $(abspath $(1))/bin/python -P -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) $(2) $(ARGS)
+endef
+
+test: $(VENV)/.created $(wheel_built)  ## run the tests on the installed package
+	$(call install,$(VENV),test)
+	$(call pytest,$(VENV),$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers)
+
+# A peer's warning about itself is not ours to fail on.
+test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)
+	$(call install,$(VENV_PEERS),test$(comma)peers)
+	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/peers)
+
+# First, so that nothing else chooses another version.
+$(VENV_PEERS)/.torch: | $(VENV_PEERS)/.created
+	$(VENV_PEERS)/bin/python -m pip install "$(TORCH)"
+	@touch $@
+
+bench: $(VENV_PEERS)/.torch $(wheel_built)  ## measure against PyTorch, JAX and scikit-learn (installs them)
+	$(call install,$(VENV_PEERS),bench)
+	$(VENV_PEERS)/bin/python benchmarks/run.py $(ARGS)
+
+# ---- packaging --------------------------------------------------------------------------------------------------
+
+wheel: $(VENV_TOOLS)/.installed  ## build the sdist, and the wheel from it, into dist/
+	rm -rf dist
+	$(VENV_TOOLS)/bin/python -P -m build --outdir dist .
+	@$(VENV_TOOLS)/bin/python -c 'import sys, zipfile; \
+	strays = [n for n in zipfile.ZipFile(sys.argv[1]).namelist() \
+	if not n.startswith(("losslib/", "losslib_cpu-")) or n.endswith((".h", ".c", ".cpp", ".pyx", ".pxd"))]; \
+	sys.exit(f"not for a wheel: {strays}" if strays else 0)' dist/*.whl
+
+# ---- style ------------------------------------------------------------------------------------------------------
+
+tools: $(VENV_TOOLS)/.installed  ## install the linters that pyproject.toml pins, into .venv-tools
+
+$(VENV_TOOLS)/.installed: pyproject.toml | $(VENV_TOOLS)/.created
+	$(VENV_TOOLS)/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	extras = project["optional-dependencies"]; \
+	print(*project["dependencies"], *extras["lint"], *extras["package"], sep="\n")' > $(VENV_TOOLS)/requirements.txt
+	$(VENV_TOOLS)/bin/python -m pip install --quiet -r $(VENV_TOOLS)/requirements.txt
+	@touch $@
+
+HEADERS = $(shell find include -name '*.h')
+
+lint: $(VENV_TOOLS)/.installed  ## check style and types: ruff, cython-lint, clang-format, mypy
+	$(VENV_TOOLS)/bin/ruff check .
+	$(VENV_TOOLS)/bin/ruff format --check .
+	PATH="$(abspath $(VENV_TOOLS))/bin:$$PATH" cython-lint pyx  # it starts pycodestyle by name
+	$(VENV_TOOLS)/bin/clang-format --dry-run -Werror $(HEADERS)
+	$(VENV_TOOLS)/bin/mypy --strict losslib
+
+format: $(VENV_TOOLS)/.installed  ## rewrite the sources in the project's style
+	$(VENV_TOOLS)/bin/ruff check --fix .
+	$(VENV_TOOLS)/bin/ruff format .
+	$(VENV_TOOLS)/bin/clang-format -i $(HEADERS)
+
+# ---- documentation ----------------------------------------------------------------------------------------------
+
+docs: $(VENV)/.created $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
+	$(call install,$(VENV),docs)
+	$(VENV)/bin/python -P -m sphinx -W -n --keep-going -b html $(ARGS) docs docs/_build/html
+
+docs-serve: docs  ## build the site and show it at localhost
+	$(VENV)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)
+
+# ---- cleaning ---------------------------------------------------------------------------------------------------
+
+clean:  ## delete everything that was built; environments stay
+	rm -rf build dist *.egg-info docs/_build docs/generated examples/output benchmarks/output
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find include pyx losslib tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find losslib \( -name '*.so' -o -name '*.pyd' \) -delete
+	find pyx losslib \( -name '*.c' -o -name '*.cpp' \) -delete
+
+distclean: clean  ## delete the environments too
+	rm -rf $(VENV) $(VENV_PEERS) $(VENV_TOOLS)

@@ -1,0 +1,314 @@
+// Negative log-likelihoods and divergences. The input is the mean (or its logarithm) of a distribution, the
+// target what was observed; for the divergences a predicted and a true density.
+//
+// PyTorch's conventions where PyTorch has the loss: constants of the target only in the Full variants,
+// variances floored at eps while the gradient flows past the floor, 0 log 0 = 0.
+#pragma once
+
+#include <cmath>
+
+#include "losslib/core/jet.h"
+#include "losslib/core/select.h"
+#include "losslib/core/vecmath.h"
+#include "losslib/pointwise/robust.h"
+
+namespace losslib {
+
+constexpr double LOG_2 = 0.693147180559945309417;
+constexpr double HALF_LOG_2PI = 0.918938533204672741780;
+
+// coefficient * exp(exponent), finite wherever the product is: the exponential enters as two factors.
+template <class T> LOSSLIB_INLINE T times_exp(T coefficient, T exponent) {
+    const T half = exp(T(0.5) * exponent);
+    return select(coefficient == T(0), T(0), coefficient * half * half);
+}
+
+// first + second; where both are infinite with opposite signs, the one that grows faster.
+template <class T> LOSSLIB_INLINE T sum_or_dominant(T first, T second, bool first_dominates) {
+    const T sum = first + second;
+    const bool undefined = (first == -second) & !(sum == T(0));
+    return select(undefined, select(first_dominates, first, second), sum);
+}
+
+// Stirling's approximation of log(t!), taken by PyTorch for t > 1 only: t log t - t + log(2 pi t) / 2.
+template <class T> LOSSLIB_INLINE Jet<T> add_stirling(Jet<T> jet, T target) {
+    const bool applies = target > T(1);
+    const T log_target = log(select(applies, target, T(1)));
+    const T inverse = T(1) / target;
+    const T approximation = target * (log_target - T(1)) + (T(0.5) * log_target + T(HALF_LOG_2PI));
+    jet.value = jet.value + select(applies, approximation, T(0));
+    jet.grad2 = jet.grad2 + select(applies, log_target + T(0.5) * inverse, T(0));
+    jet.hess2 = jet.hess2 + select(applies, inverse * (T(1) - T(0.5) * inverse), T(0));
+    return jet;
+}
+
+// exp(x) - t x, L032: Poisson with the logarithm of its mean. The exponential wins at x = inf.
+struct PoissonLog {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T mean = exp(input);
+        const T value = mean - product_or_zero(target, minimum(T(1e6), input));
+        return {value, mean - target, mean, -input, T(0)};
+    }
+};
+
+// PoissonLog with Stirling's term.
+struct PoissonLogFull {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        return add_stirling(PoissonLog{}.at(input, target), target);
+    }
+};
+
+// x - t log(x + eps), L032: Poisson with its mean.
+struct PoissonIdentity {
+    double eps;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T shifted = input + T(eps);
+        const T logarithm = log(shifted);
+        const T inverse = T(1) / shifted;
+        const T ratio = product_or_zero(target, inverse);
+        return {input - product_or_zero(target, logarithm), T(1) - ratio, product_or_zero(ratio, inverse),
+                -logarithm, T(0)};
+    }
+};
+
+// PoissonIdentity with Stirling's term.
+struct PoissonIdentityFull {
+    double eps;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        return add_stirling(PoissonIdentity{eps}.at(input, target), target);
+    }
+};
+
+// (log v + d^2 / v) / 2 [+ log(2 pi) / 2 if full], v = max(var, eps), L030. d^2 / v is d (d / v): it
+// overflows only if the quotient does. The partials for var are those at v, below eps too, as PyTorch's clamp
+// is hidden from autograd.
+struct Gaussian {
+    double eps, full;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target, T var) const {
+        const T v = maximum(T(eps), var);
+        const T d = input - target;
+        const T precision = T(1) / v;
+        const T q = d * precision;
+        return {T(0.5) * (log(v) + d * q) + T(full * HALF_LOG_2PI),
+                q,
+                precision,
+                -q,
+                precision,
+                T(0.5) * (precision - q * q),
+                precision * (q * q - T(0.5) * precision)};
+    }
+};
+
+// x + t exp(-x), L033: gamma with the logarithm of its mean, constants dropped.
+struct GammaLog {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T ratio = times_exp(target, -input);
+        return {input + ratio, T(1) - ratio, ratio, exp(-input), T(0)};
+    }
+};
+
+// log x + t / x: gamma with its mean. At x = 0 the quotient wins.
+struct GammaIdentity {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T inverse = T(1) / input;
+        const T ratio = target / input;
+        return {log(select(input == T(0), T(1), input)) + ratio, (T(1) - ratio) * inverse,
+                (T(2) * ratio - T(1)) * inverse * inverse, inverse, T(0)};
+    }
+};
+
+// -t e^((1-p) x) / (1-p) + e^((2-p) x) / (2-p), L034: Tweedie of power p with the logarithm of its mean, p
+// not 0, 1, 2. The two exponentials have opposite signs outside 1 < p < 2; the first grows faster for p > 2,
+// the second for p < 1.
+struct TweedieLog {
+    double power;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T slope1 = T(1.0 - power), slope2 = T(2.0 - power);
+        const T first = times_exp(target, slope1 * input);
+        const T second = exp(slope2 * input);
+        const bool first_dominates = T(power) > T(2);
+        return {sum_or_dominant(T(-1.0 / (1.0 - power)) * first, T(1.0 / (2.0 - power)) * second,
+                                first_dominates),
+                sum_or_dominant(-first, second, first_dominates),
+                sum_or_dominant(-(slope1 * first), slope2 * second, first_dominates),
+                T(-1.0 / (1.0 - power)) * exp(slope1 * input), T(0)};
+    }
+};
+
+// TweedieLog at x = log(mean), L035: mean^(1-p) (mean / (2-p) - t / (1-p)).
+struct TweedieIdentity {
+    double power;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T lower = losslib::power(input, T(1.0 - power));
+        const T ratio = select(target == T(0), T(0), target / input);
+        const T bracket = T(1.0 / (2.0 - power)) * input - T(1.0 / (1.0 - power)) * target;
+        return {product_or_zero(bracket, lower), lower * (T(1) - ratio),
+                lower / input * (T(1.0 - power) + T(power) * ratio), T(-1.0 / (1.0 - power)) * lower, T(0)};
+    }
+};
+
+// (exp(x) - t)^2 / 2: Tweedie of power 0 (normal) with the logarithm of its mean.
+struct HalfSquaredErrorLog {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T mean = exp(input);
+        const T d = mean - target;
+        return {T(0.5) * d * d, mean * d, mean * (mean + d), -d, T(1)};
+    }
+};
+
+// |d| / s + log s [+ log 2 if full], s = max(scale, eps). Slope 0 at d = 0; the floor as in Gaussian.
+struct Laplace {
+    double eps, full;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target, T scale) const {
+        const T s = maximum(T(eps), scale);
+        const T d = input - target;
+        const T inverse = T(1) / s;
+        const T size = abs(d) * inverse;
+        const T slope = sign(d) * inverse;
+        return {size + log(s) + T(full * LOG_2),         slope, T(0), -slope, T(0), inverse * (T(1) - size),
+                inverse * inverse * (T(2) * size - T(1))};
+    }
+};
+
+// (df + 1)/2 log1p(d^2 / (df scale^2)) + log(scale) + constant: a Cauchy loss in other units.
+struct StudentT {
+    double df, scale, constant;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const Jet<T> jet = jet_of_log1p_square(input - target, scale * std::sqrt(df));
+        const T factor = T(0.5 * (df + 1.0));
+        return jet_of_difference(factor * jet.value + T(std::log(scale) + constant), factor * jet.grad,
+                                 factor * jet.hess);
+    }
+};
+
+// Tail of Stirling's series of log(Gamma(y)): the next term is below 1e-15 for y >= 8.
+template <class T> LOSSLIB_INLINE T stirling_tail(T y) {
+    const T inverse = T(1) / y;
+    return inverse * polynomial(inverse * inverse, T(1.0 / 12.0), T(-1.0 / 360.0), T(1.0 / 1260.0),
+                                T(-1.0 / 1680.0), T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
+}
+
+// log(Gamma(y)) for y > 0, to 4e-15 (double) absolutely or relatively: std::lgamma writes a global variable
+// (signgam) and does not vectorise. Arguments below 8 are moved up by eight steps of the recurrence.
+template <class T> LOSSLIB_INLINE T log_gamma(T y) {
+    const bool small = y < T(8);
+    const T low = select(small, y, T(1));
+    const T steps = low * (low + T(1)) * ((low + T(2)) * (low + T(3))) * ((low + T(4)) * (low + T(5))) *
+                    ((low + T(6)) * (low + T(7)));
+    const T z = select(small, y + T(8), y);
+    const T series = (z - T(0.5)) * log(z) - z + (T(HALF_LOG_2PI) + stirling_tail(z));
+    return series - select(small, log(steps), T(0));
+}
+
+// log(Gamma(r + t) / (Gamma(r) r^t)), t >= 0. For large r the difference of the Stirling series, in which the
+// terms of size r log r are gone, so that it tends to 0 with 1/r (the Poisson limit).
+template <class T> LOSSLIB_INLINE T log_rising(double r, T t) {
+    const T start = T(r), end = start + t;
+    const T series = (end - T(0.5)) * log1p(t * T(1.0 / r)) - t + (stirling_tail(end) - stirling_tail(start));
+    return select(start >= T(8), series, log_gamma(end) - log_gamma(start) - t * T(std::log(r)));
+}
+
+// log(t!) - log(Gamma(t + 1/a) / Gamma(1/a)) - t log a: what the Full variants of the negative binomial add.
+template <class T> LOSSLIB_INLINE T negative_binomial_constant(double dispersion, T target) {
+    return log_gamma(target + T(1)) - log_rising(1.0 / dispersion, target);
+}
+
+// (t + 1/a) softplus(z) - t x, z = x + log a: negative binomial of variance mean + a mean^2 with the
+// logarithm of its mean. With w = exp(-|z|), taken as a exp(x) or exp(-x) / a, softplus(z) / a keeps its
+// relative accuracy for small a and becomes exp(x), the Poisson loss.
+struct NegativeBinomialLog {
+    double dispersion;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T inverse = T(1.0 / dispersion), log_dispersion = T(std::log(dispersion));
+        const bool low = input <= -log_dispersion;
+        const T w = select(low, T(dispersion), inverse) * exp(select(low, input, -input));
+        const T tail = log1p(w);
+        const T softplus_z = tail + select(low, T(0), input + log_dispersion);
+        const T gap = tail + select(low, -input, log_dispersion);  // softplus(z) - x
+        const T unit = T(1) / (T(1) + w);
+        const T sigma = select(low, w, T(1)) * unit, sigma_neg = select(low, T(1), w) * unit;
+        return {product_or_zero(target, gap) + inverse * softplus_z, inverse * sigma - target * sigma_neg,
+                (target * sigma + inverse * sigma) * sigma_neg, gap, T(0)};
+    }
+};
+
+// NegativeBinomialLog with the terms of the target alone; not differentiated with respect to the target.
+struct NegativeBinomialLogFull {
+    double dispersion;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const Jet<T> jet = NegativeBinomialLog{dispersion}.at(input, target);
+        return {jet.value + negative_binomial_constant(dispersion, target), jet.grad, jet.hess};
+    }
+};
+
+// (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean.
+struct NegativeBinomialIdentity {
+    double dispersion, eps;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T a = T(dispersion);
+        const T shifted = input + T(eps);
+        const T logarithm = log1p(a * input);
+        const T gap = logarithm - log(shifted);
+        const T inverse = T(1) / (T(1) + a * input), inverse_shifted = T(1) / shifted;
+        const T gain = (T(1) + a * target) * inverse;
+        const T ratio = product_or_zero(target, inverse_shifted);
+        return {product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm, gain - ratio,
+                product_or_zero(ratio, inverse_shifted) - a * gain * inverse, gap, T(0)};
+    }
+};
+
+// NegativeBinomialIdentity with the terms of the target alone; not differentiated with respect to the target.
+struct NegativeBinomialIdentityFull {
+    double dispersion, eps;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const Jet<T> jet = NegativeBinomialIdentity{dispersion, eps}.at(input, target);
+        return {jet.value + negative_binomial_constant(dispersion, target), jet.grad, jet.hess};
+    }
+};
+
+// t (log t - x), L084: x the log of the predicted, t the true probability. 0 at t = 0, where the partial for
+// t is -inf, whatever x is.
+struct KLDivergence {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T log_target = log(target);
+        const bool absent = target == T(0);
+        return {product_or_zero(target, log_target - input),
+                select(absent, -target, select(input == input, -target, input)), T(0),
+                log_target + select(absent, T(0), T(1) - input), T(1) / target};
+    }
+};
+
+// exp(t) (t - x), L085: both in logarithms. 0 at t = -inf.
+struct KLDivergenceLogTarget {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T p = exp(target), difference = target - input;
+        const bool absent = p == T(0);
+        return {product_or_zero(p, difference), select(absent, -p, select(input == input, -p, input)), T(0),
+                product_or_zero(p, difference + T(1)), product_or_zero(p, difference + T(2))};
+    }
+};
+
+// t log(t / x) - t + x, L087 (scipy.special.kl_div(t, x)): x the predicted, t the true measure. x at t = 0.
+// With v = |x - t| / min(x, t) and l = log1p(v) the value is t (v - l) for x >= t and x (v l - (v - l))
+// below, used for v < 1 where t log(t / x) + (x - t) would cancel. Where v overflows, l comes from the
+// quotient of the square roots.
+struct GeneralizedKL {
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T d = input - target, size = abs(d);
+        const T base = minimum(input, target);
+        const T v = select(d == T(0), size, size / base);
+        const bool far = v > T(1e30);
+        const T root_ratio = sqrt(size) / sqrt(base);
+        const T half = log1p(select(far, root_ratio - T(1), v));
+        const T l = select(far, T(2) * half, half);
+        const T log_ratio = select(d < T(0), l, -l);
+        const T excess = x_minus_log1p(select(v < T(1), v, T(0)));
+        const T near = select(d < T(0), input * (v * l - excess), target * excess);
+        const bool absent = target == T(0);
+        const T value = select(v < T(1), near, target * log_ratio + d);
+        return {select(absent, input, value), select(absent & (input == input), T(1), d / input),
+                product_or_zero(target, T(1) / input) / input, log_ratio, T(1) / target};
+    }
+};
+
+}  // namespace losslib

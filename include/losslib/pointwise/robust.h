@@ -1,0 +1,150 @@
+// Robust M-estimators: losses of r = d / scale, d = input - target, whose slope stays bounded or fades for
+// outliers.
+//
+// Formulas of J. T. Barron, "A General and Adaptive Robust Loss Function", CVPR 2019, and of the classical
+// estimators (P. J. Huber, "Robust Statistics"). r^2 overflows long before these losses do; each struct says
+// how it reaches the limit.
+#pragma once
+
+#include <cmath>
+
+#include "losslib/core/jet.h"
+#include "losslib/core/select.h"
+#include "losslib/core/vecmath.h"
+#include "losslib/pointwise/regression.h"
+
+namespace losslib {
+
+// Whether |d| and |d| / width are both so large that log1p((d / width)^2) is 2 log(|d|) - 2 log(width).
+template <class T> LOSSLIB_INLINE bool is_far(T d, double width) {
+    return abs(d) > T(SQUARE_SWALLOWS_ONE * std::fmax(1.0, width));
+}
+
+// log1p((d / width)^2) without the overflow of the square: one logarithm with a selected argument.
+template <class T> LOSSLIB_INLINE T log1p_square(T d, double width) {
+    const bool far = is_far(d, width);
+    const T logarithm = log1p(select(far, abs(d) - T(1), square(d * T(1.0 / width))));
+    return select(far, T(2) * logarithm - T(2.0 * std::log(width)), logarithm);
+}
+
+// The jet of log1p((d / width)^2): slope 2 d / (width^2 + d^2), curvature 2 (width^2 - d^2) / (width^2 +
+// d^2)^2.
+template <class T> LOSSLIB_INLINE Jet<T> jet_of_log1p_square(T d, double width) {
+    const bool far = is_far(d, width);
+    const T u = d * T(1.0 / width);
+    const T denominator = T(1) + u * u;
+    const T slope = select(far, T(2), u * T(2.0 / width)) / select(far, d, denominator);
+    const T inverse = T(1) / denominator;
+    const T curvature =
+        select(far, T(-0.5) * slope * slope, T(2.0 / (width * width)) * inverse * (T(2) * inverse - T(1)));
+    return jet_of_difference(log1p_square(d, width), slope, curvature);
+}
+
+// sqrt(r^2 + 1) - 1: the pseudo-Huber loss of r with delta 1 (Barron's alpha = 1).
+struct Charbonnier {
+    double scale;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T inverse = T(1.0 / scale);
+        const Jet<T> unit = PseudoHuber{1.0}.at((input - target) * inverse, T(0));
+        return jet_of_difference(unit.value, unit.grad * inverse, unit.hess * inverse * inverse);
+    }
+};
+
+// log1p(r^2 / 2) (Barron's alpha = 0).
+struct Cauchy {
+    double scale;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        return jet_of_log1p_square(input - target, scale * 1.41421356237309504880);
+    }
+};
+
+// 1 - exp(-r^2 / 2) (Barron's alpha = -inf), by expm1 for small r. Where the exponential is 0 so are the
+// derivatives.
+struct Welsch {
+    double scale;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T inverse = T(1.0 / scale);
+        const T r = (input - target) * inverse;
+        const T exponent = T(-0.5) * r * r;
+        const T e = exp_nonpositive(exponent);
+        return jet_of_difference(-expm1(exponent), product_or_zero(e, r) * inverse,
+                                 product_or_zero(e, T(1) + T(2) * exponent) * inverse * inverse);
+    }
+};
+
+// 2 r^2 / (r^2 + 4) (Barron's alpha = -2). With w = 4 / (r^2 + 4) the slope is r w^2, the curvature w^2 (4 w
+// - 3).
+struct GemanMcClure {
+    double scale;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T inverse = T(1.0 / scale);
+        const T r = (input - target) * inverse;
+        const T r2 = r * r;
+        const T w = T(4) / (r2 + T(4));
+        return jet_of_difference(select(r2 > T(1e30), T(2), T(0.5) * r2 * w),
+                                 product_or_zero(w, r) * w * inverse,
+                                 w * w * (T(4) * w - T(3)) * inverse * inverse);
+    }
+};
+
+// c^2/6 (1 - (1 - (d/c)^2)^3) for |d| <= c, c^2/6 beyond; expanded in v = (d/c)^2 so that it does not cancel
+// near 0.
+struct TukeyBiweight {
+    double c;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T d = input - target;
+        const T u = d * T(1.0 / c);
+        const T v = u * u, rest = T(1) - v;
+        const bool outside = abs(d) > T(c);
+        const T value = d * d * (T(0.5) - v * (T(0.5) - v * T(1.0 / 6.0)));
+        return jet_of_difference(select(outside, T(c * c / 6.0), value),
+                                 select(outside, T(0), d * rest * rest),
+                                 select(outside, T(0), rest * (T(1) - T(5) * v)));
+    }
+};
+
+// (b / alpha) (q^(alpha/2) - 1), q = 1 + r^2 / b, b = |alpha - 2|: Barron (2019), equation 1; finite alpha
+// except 0 and 2. With l = log(q):
+//   * the value is (b / alpha) expm1(alpha l / 2), stable for alpha near 0 and very negative;
+//   * near alpha = 2 it is (r^2 + (b + r^2) expm1((alpha/2 - 1) l)) / alpha, since there l is large and b is
+//     small;
+//   * the slope r q^(alpha/2 - 1) far out is sqrt(b) exp((alpha - 1) l / 2), which does not multiply inf by
+//     0. |alpha| is held in [1e-18, 1e18], where the limits at 0 and -inf are reached, so that b / alpha
+//     stays finite.
+struct Barron {
+    double alpha, scale;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const double a = std::copysign(std::fmin(std::fmax(std::fabs(alpha), 1e-18), 1e18), alpha);
+        const double b = std::fabs(a - 2.0), width = scale * std::sqrt(b);
+        const T d = input - target;
+        const T r = d * T(1.0 / scale), r2 = r * r;
+        const T l = log1p_square(d, width);
+
+        const T steepness = T(0.5 * a - 1.0) * l;
+        const bool near_quadratic = (T(a) > T(1)) & (abs(steepness) < T(0.5));
+        const T growth = expm1(select(near_quadratic, steepness, T(0.5 * a) * l));
+        const T value = select(near_quadratic, T(1.0 / a) * (r2 + (T(b) + r2) * growth), T(b / a) * growth);
+
+        const bool far = is_far(d, width);
+        const T pull = exp(select(far, product_or_zero(T(0.5 * a - 0.5), l), steepness));
+        const T slope = select(far, T(std::sqrt(b)) * sign(d), r) * pull * T(1.0 / scale);
+
+        const T v = square(d * T(1.0 / width));
+        const T inner = T(1) / (T(1) + v);
+        const T outer = select(v > T(SWALLOWS_ONE), T(1), v * inner);
+        const T curvature = exp(steepness) * (T(a - 1.0) * outer + inner) * T(1.0 / (scale * scale));
+        return jet_of_difference(value, slope, curvature);
+    }
+};
+
+// r^2 / 2: the limit alpha -> 2.
+struct BarronQuadratic {
+    double scale;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T inverse = T(1.0 / scale);
+        const T r = (input - target) * inverse;
+        return jet_of_difference(T(0.5) * r * r, r * inverse, inverse * inverse);
+    }
+};
+
+}  // namespace losslib

@@ -1,0 +1,123 @@
+"""Loss functions with gradients and Hessians for NumPy arrays.
+
+>>> import numpy as np
+>>> import losslib
+>>> losslib.huber_loss(np.array([0.5, 3.0]), np.array([0.0, 0.0]), delta=1.0)
+1.3125
+>>> loss = losslib.HuberLoss(delta=1.0)
+>>> value, gradient = loss.value_and_grad(np.array([0.5, 3.0]), np.array([0.0, 0.0]))
+>>> gradient
+array([0.25, 0.5 ])
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from losslib import binary as _binary
+from losslib import likelihood as _likelihood
+from losslib import registry as _registry
+from losslib import regression as _regression
+from losslib import robust as _robust
+from losslib._kernels.loss import Loss
+from losslib._version import __version__
+from losslib.combination import WeightedSum
+from losslib.config import config, show_config
+from losslib.declare import LossFunction
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.registry import LossInfo
+from losslib.threads import get_num_threads, set_num_threads, threads
+
+__all__ = [
+    "DTypeError",
+    "DomainError",
+    "Loss",
+    "LossFunction",
+    "LossInfo",
+    "ParameterError",
+    "ShapeError",
+    "WeightedSum",
+    "__version__",
+    "config",
+    "get",
+    "get_num_threads",
+    "list_losses",
+    "set_num_threads",
+    "show_config",
+    "threads",
+]
+
+
+def get(name: str, **parameters: Any) -> Loss:
+    """Return a loss object by name.
+
+    Parameters
+    ----------
+    name : str
+        Function name, class name or alias: ``"huber"``, ``"huber_loss"`` and ``"HuberLoss"`` are one.
+    **parameters
+        What the class takes.
+
+    Returns
+    -------
+    Loss
+        The loss with these parameters bound.
+
+    Raises
+    ------
+    ParameterError
+        If no loss has this name; the message suggests the closest.
+
+    Examples
+    --------
+    >>> losslib.get("huber", delta=2.0)
+    HuberLoss(delta=2.0, reduction='mean')
+    """
+    loss: Loss = _registry.class_of(name)(**parameters)
+    return loss
+
+
+def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[LossInfo, ...]:
+    """Return the declarations of all losses, or of one family.
+
+    Parameters
+    ----------
+    family : str, optional
+        "regression", "likelihood" or "binary".
+    tag : str, optional
+        Only losses with this tag, such as "robust", "convex" or "logits".
+
+    Returns
+    -------
+    tuple of LossInfo
+        In the order of the documentation.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such family or tag.
+
+    Examples
+    --------
+    >>> [info.name for info in losslib.list_losses(tag="robust")][:2]
+    ['huber_loss', 'smooth_l1_loss']
+    """
+    infos = _registry.all_losses()
+    if family is not None:
+        families = tuple(dict.fromkeys(info.family for info in infos))
+        if family not in families:
+            raise ParameterError(f"family must be one of {', '.join(families)}, got {family!r}")
+        infos = tuple(info for info in infos if info.family == family)
+    if tag is not None:
+        tags = sorted({word for info in _registry.all_losses() for word in info.tags})
+        if tag not in tags:
+            raise ParameterError(f"tag must be one of {', '.join(tags)}, got {tag!r}")
+        infos = tuple(info for info in infos if tag in info.tags)
+    return infos
+
+
+for _info in _registry.all_losses():
+    globals()[_info.name] = _registry.function_of(_info.name)
+    globals()[_info.class_name] = _registry.class_of(_info.name)
+    __all__ += [_info.name, _info.class_name]
+del _info

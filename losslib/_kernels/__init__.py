@@ -1,0 +1,46 @@
+"""The compiled modules, and the choice of the instruction set: made once, when losslib is imported.
+
+``LOSSLIB_ISA=baseline``, ``v3`` or ``v4`` forces one; a name that was not built, or that the processor does not run, is an error
+rather than a silent fallback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+
+from losslib._kernels import cpu
+
+__all__ = ["ISA", "available", "forced", "pointwise"]
+
+KNOWN = ("baseline", "v3", "v4")
+
+
+def _is_built(name: str) -> bool:
+    return importlib.util.find_spec(f"losslib._kernels.{name}.pointwise") is not None
+
+
+def choose(wanted: str | None) -> str:
+    """Return the instruction set to use: the wanted one, or the widest that is built and runs here."""
+    built = [name for name in KNOWN if _is_built(name)]
+    runs = cpu.supported()
+    if not wanted:
+        usable = [name for name in built if name in runs]
+        if not usable:
+            raise ImportError(f"losslib was built for {', '.join(built) or 'nothing'}; this processor runs {', '.join(runs)}")
+        return usable[-1]
+    if wanted not in KNOWN:
+        raise ImportError(f"LOSSLIB_ISA={wanted!r} is not one of {', '.join(KNOWN)}")
+    if wanted not in built:
+        raise ImportError(f"LOSSLIB_ISA={wanted!r} was not built into this package; it has {', '.join(built)}")
+    if wanted not in runs:
+        raise ImportError(f"LOSSLIB_ISA={wanted!r} does not run on this processor; it runs {', '.join(runs)}")
+    return wanted
+
+
+forced: str | None = os.environ.get("LOSSLIB_ISA") or None
+ISA: str = choose(forced)
+available: tuple[str, ...] = tuple(name for name in KNOWN if _is_built(name) and name in cpu.supported())
+pointwise: ModuleType = importlib.import_module(f"losslib._kernels.{ISA}.pointwise")

@@ -1,0 +1,70 @@
+"""What this build is and what it chose on this machine."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numpy as np
+
+from losslib import _kernels
+from losslib import threads as _threads_module
+from losslib._kernels import cpu
+from losslib._version import __version__
+
+__all__ = ["config", "show_config"]
+
+
+def config() -> dict[str, Any]:
+    """Return the build and run-time configuration as a dictionary.
+
+    Returns
+    -------
+    dict
+        Version, instruction set (chosen, forced, built and supported here), compiler, threads, Python and NumPy.
+    """
+    build = cpu.build()
+    return {
+        "version": __version__,
+        "isa": _kernels.ISA,
+        "isa_forced": _kernels.forced is not None,
+        "isa_available": list(_kernels.available),
+        "architecture": build["architecture"],
+        "compiler": build["compiler"],
+        "threads": _threads_module.describe(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+    }
+
+
+def show_config() -> None:
+    """Print version, instruction set, threads and compiler of this build, for bug reports.
+
+    See Also
+    --------
+    losslib.config : The same as a dictionary.
+    """
+    facts = config()
+    threads = facts["threads"]
+    forced = " (forced by LOSSLIB_ISA)" if facts["isa_forced"] else ""
+    quota = "none" if threads["cgroup_quota"] is None else f"{threads['cgroup_quota']:g} cores"
+    if not threads["openmp"]:
+        state = "1 (built without OpenMP)"
+    elif threads["forked_child"]:
+        state = "1 (forked child: OpenMP's threads do not survive a fork)"
+    elif threads["threads_creatable"] is False:
+        state = "1 (no thread could be created)"
+    else:
+        state = f"{threads['num_threads']}"
+    lines = [
+        ("losslib", facts["version"]),
+        ("instruction set", f"{facts['isa']}{forced}; available here: {', '.join(facts['isa_available'])}"),
+        ("threads", state),
+        ("", f"cores {threads['affinity']}, quota {quota}, OpenMP limit {threads['openmp_limit']}"),
+        ("compiler", f"{facts['compiler']}, {facts['architecture']}"),
+        ("Python, NumPy", f"{facts['python']}, {facts['numpy']}"),
+        ("platform", facts["platform"]),
+    ]
+    for name, text in lines:
+        print(f"{name:<16} {text}")

@@ -1,0 +1,359 @@
+"""What a loss is declared by, and the table of all of them.
+
+A declaration names a loss once: its function and class, inputs, parameters, formula, texts and kernel. Everything
+that speaks about losses (signatures, docstrings, checks, tests, benchmarks, pages, command line) reads it from here.
+This module knows no arrays and no kernels.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral
+from numbers import Real as RealNumber
+from typing import Any
+
+import numpy as np
+
+from losslib.errors import ParameterError
+
+__all__ = ["Domain", "Equivalent", "Flag", "Input", "LossInfo", "Parameter", "Real", "Reference", "lookup"]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A set of values that an input may hold.
+
+    ``code`` is what the compiled check understands (``pyx/blocks.pxd``); the two texts are for messages and pages.
+    """
+
+    name: str
+    code: int
+    meaning: str
+    fix: str = ""
+
+    def contains(self, values: np.ndarray) -> np.ndarray:
+        """Say for each value whether it lies in the domain; NaN always does, it is no error."""
+        return _CONTAINS[self.name](values) | np.isnan(values)
+
+
+_CONTAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "real": lambda v: np.ones(v.shape, dtype=bool),
+    "nonnegative": lambda v: v >= 0,
+    "positive": lambda v: v > 0,
+    "probability": lambda v: (v >= 0) & (v <= 1),
+    "sign": lambda v: (v == -1) | (v == 1),
+    "above_minus_one": lambda v: v > -1,
+    "binary": lambda v: (v == 0) | (v == 1),
+}
+
+REAL = Domain("real", 0, "any real number")
+NONNEGATIVE = Domain("nonnegative", 1, "numbers >= 0")
+POSITIVE = Domain("positive", 2, "numbers > 0")
+PROBABILITY = Domain(
+    "probability", 3, "probabilities in [0, 1]", "apply a sigmoid first, or use the loss that takes logits"
+)
+SIGN = Domain("sign", 4, "labels -1 or 1", "map 0/1 labels with 2 * target - 1")
+ABOVE_MINUS_ONE = Domain("above_minus_one", 5, "numbers > -1")
+BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1) / 2")
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array argument of a loss: its name, its domain and what it means."""
+
+    name: str
+    meaning: str
+    domain: Domain = REAL
+    #: What to do about a value outside the domain, where the domain's own advice does not fit this input.
+    fix: str = ""
+    #: True if the array may lack the last axis or have axes of length 1 (a variance); targets never broadcast.
+    broadcasts: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that a loss object binds: its name, default and meaning."""
+
+    name: str
+    default: Any
+    meaning: str
+
+    #: The word for its type in signatures and docstrings.
+    kind: str = field(default="object", init=False, repr=False)
+
+    def check(self, value: Any) -> Any:
+        """Return the value in its plain Python form, or raise ``ParameterError``."""
+        raise NotImplementedError
+
+    @property
+    def range_text(self) -> str:
+        """The range in words, empty when there is none."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Real(Parameter):
+    """A real number in an interval; ``above``/``below`` exclude the end, ``least``/``most`` include it."""
+
+    above: float | None = None
+    least: float | None = None
+    below: float | None = None
+    most: float | None = None
+    #: Values outside the interval that have a meaning of their own, such as -1 for "off" or -inf for a limit.
+    also: tuple[float, ...] = ()
+    #: Parameter values for the curves of the figure and for the tests, beside the default.
+    examples: tuple[float, ...] = ()
+    kind: str = field(default="float", init=False, repr=False)
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if not isinstance(value, RealNumber | np.number) or isinstance(value, np.complexfloating):
+            raise ParameterError(
+                f"{self.name} must be a real number, got {value!r} of type {type(value).__name__}; "
+                f"expected {self.range_text}"
+            )
+        number = float(value)
+        if number in self.also:
+            return number
+        good = (
+            math.isfinite(number)
+            and (self.above is None or number > self.above)
+            and (self.least is None or number >= self.least)
+            and (self.below is None or number < self.below)
+            and (self.most is None or number <= self.most)
+        )
+        if not good:
+            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}")
+        return number
+
+    @property
+    def range_text(self) -> str:
+        bounds = []
+        if self.above is not None:
+            bounds.append(f"> {self.above:g}")
+        if self.least is not None:
+            bounds.append(f">= {self.least:g}")
+        if self.below is not None:
+            bounds.append(f"< {self.below:g}")
+        if self.most is not None:
+            bounds.append(f"<= {self.most:g}")
+        text = "a finite number" + (" " + " and ".join(bounds) if bounds else "")
+        if self.also:
+            text += " (or " + ", ".join(f"{value:g}" for value in self.also) + ")"
+        return text
+
+
+@dataclass(frozen=True)
+class Flag(Parameter):
+    """True or False."""
+
+    kind: str = field(default="bool", init=False, repr=False)
+
+    def check(self, value: Any) -> bool:
+        if isinstance(value, bool | np.bool_) or (isinstance(value, Integral) and value in (0, 1)):
+            return bool(value)
+        raise ParameterError(f"{self.name} must be True or False, got {value!r}")
+
+    @property
+    def range_text(self) -> str:
+        return "True or False"
+
+
+@dataclass(frozen=True)
+class Array(Parameter):
+    """A number or an array that broadcasts against the input, or None."""
+
+    least: float | None = None
+    kind: str = field(default="array_like, optional", init=False, repr=False)
+
+    def check(self, value: Any) -> Any:
+        raise NotImplementedError("arrays are checked in losslib.checks")
+
+
+@dataclass(frozen=True)
+class Choice(Parameter):
+    """One of several words."""
+
+    choices: tuple[str, ...] = ()
+    kind: str = field(default="str", init=False, repr=False)
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            hint = closest(value, self.choices) if isinstance(value, str) else ""
+            raise ParameterError(
+                f"{self.name} must be one of {', '.join(map(repr, self.choices))}, got {value!r}{hint}"
+            )
+        return value
+
+    @property
+    def range_text(self) -> str:
+        return "one of " + ", ".join(map(repr, self.choices))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A publication: text in the order author, year, title, journal, and its DOI or address."""
+
+    text: str
+    doi: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """The same loss in another package.
+
+    ``call`` is a Python expression over ``x`` and ``t`` (and ``v`` for a third input) whose value equals the
+    losslib call with ``arguments``; ``note`` says what differs.
+    """
+
+    package: str
+    name: str
+    call: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LossInfo:
+    """Everything that is known about a loss; the declaration that its function and class were made from."""
+
+    name: str
+    class_name: str
+    family: str
+    geometry: str
+    #: One sentence of meaning.
+    summary: str
+    inputs: tuple[Input, ...]
+    parameters: tuple[Parameter, ...] = ()
+    aliases: tuple[str, ...] = ()
+    #: Value per element as an expression in Python syntax over `x` (input), `t` (target), the third input's name,
+    #: the abbreviation `d = x - t` and the parameters; functions: exp, log, log1p, expm1, sqrt, abs, sign, max, min,
+    #: cosh, tanh, sigmoid, softplus, where(condition, a, b), loggamma, pi. See docs and tests/formulas.py.
+    formula: str = ""
+    #: Names in the formula that differ from the input names, e.g. {"x": "input"}.
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    #: Paragraphs after the summary: what it does and when it is the right one.
+    description: str = ""
+    #: Numerical notes: overflow, clamps, kinks, conventions.
+    notes: str = ""
+    use_when: tuple[str, ...] = ()
+    avoid_when: tuple[str, ...] = ()
+    pitfalls: tuple[str, ...] = ()
+    #: (name of a loss, the difference in words)
+    see_also: tuple[tuple[str, str], ...] = ()
+    references: tuple[Reference, ...] = ()
+    equivalents: tuple[Equivalent, ...] = ()
+    #: A doctest, without the import lines (`import numpy as np`, `import losslib`).
+    examples: str = ""
+    #: Words for the indexes: "robust", "convex", "smooth", "proper", "probabilities", "logits", ...
+    tags: tuple[str, ...] = ()
+    #: The domains of the inputs where they depend on the parameters (a log link takes any real input).
+    input_domains: Callable[[Mapping[str, Any]], tuple[Domain, ...]] | None = None
+    #: Names of the inputs that a derivative is offered for, and those it is taken for by default.
+    differentiable: tuple[str, ...] = ("input",)
+    default_wrt: tuple[str, ...] = ("input",)
+    has_hessian: bool = True
+    reductions: tuple[str, ...] = ("mean", "sum", "none", "weighted_mean")
+    #: What "mean" divides by: "count" (elements) or "weight" (sum of `weight` when given, as torch's l1 and mse).
+    mean_divisor: str = "count"
+    #: True when the last axis is averaged before the reduction (multilabel_soft_margin_loss).
+    averages_last_axis: bool = False
+    #: Name of the kernel in pyx/, or a function of the parameters that gives (name, parameter values).
+    kernel: str | Callable[[Mapping[str, Any]], tuple[str, tuple[float, ...]]] = ""
+    #: Positional order after the inputs in torch.nn.functional and in torch.nn; empty: keywords only.
+    function_order: tuple[str, ...] = ()
+    class_order: tuple[str, ...] = ()
+    #: Entries of the catalogue of conventions, e.g. ("L004",).
+    entries: tuple[str, ...] = ()
+    #: The range of the value, as text: "[0, inf)".
+    value_range: str = "[0, inf)"
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self.inputs)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self.parameters)
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the declared parameter of this name."""
+        for item in self.parameters:
+            if item.name == name:
+                return item
+        raise KeyError(name)
+
+    def resolve_kernel(self, values: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+        """Name the kernel that computes the loss with these parameter values, and its numbers in order."""
+        if callable(self.kernel):
+            return self.kernel(values)
+        numbers = tuple(
+            float(values[item.name]) for item in self.parameters if isinstance(item, Real | Flag)
+        )
+        return self.kernel, numbers
+
+
+_losses: dict[str, LossInfo] = {}
+_functions: dict[str, Any] = {}
+_classes: dict[str, Any] = {}
+_names: dict[str, str] = {}
+
+
+def add(info: LossInfo, function: Any, cls: Any) -> None:
+    """Enter a loss under its function name, class name and aliases; a name taken twice is an error."""
+    spellings = {info.name, info.class_name, *info.aliases}
+    if info.name.endswith("_loss"):
+        spellings.add(info.name.removesuffix("_loss"))
+    for spelling in spellings:
+        if spelling in _names:
+            raise RuntimeError(f"{spelling!r} names both {_names[spelling]} and {info.name}")
+        _names[spelling] = info.name
+    _losses[info.name] = info
+    _functions[info.name] = function
+    _classes[info.name] = cls
+
+
+def closest(word: str, choices: Iterable[str]) -> str:
+    """Return '; did you mean …?' or an empty string."""
+    found = difflib.get_close_matches(word, list(choices), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def lookup(name: str) -> str:
+    """Return the function name of the loss with this name, class name or alias."""
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, got {type(name).__name__}")
+    found = _names.get(name)
+    if found is None:
+        folded = name.strip().lower().replace("-", "_").replace(" ", "_")
+        found = _names.get(folded)
+    if found is None:
+        raise ParameterError(
+            f"no loss is called {name!r}{closest(name, _names)} losslib.list_losses() shows all of them"
+        )
+    return found
+
+
+def function_of(name: str) -> Any:
+    """Return the function object of a loss by any of its names."""
+    return _functions[lookup(name)]
+
+
+def class_of(name: str) -> Any:
+    """Return the class of a loss by any of its names."""
+    return _classes[lookup(name)]
+
+
+def info_of(name: str) -> LossInfo:
+    """Return the declaration of a loss by any of its names."""
+    return _losses[lookup(name)]
+
+
+def all_losses() -> tuple[LossInfo, ...]:
+    """Return all declarations in the order of the source."""
+    return tuple(_losses.values())

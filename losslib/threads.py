@@ -1,0 +1,177 @@
+"""How many threads a call may use.
+
+The width is the least of: ``LOSSLIB_NUM_THREADS`` (else ``OMP_NUM_THREADS``), the cores this process may run on, and the CPU quota
+of its control group rounded up. At each call the OpenMP limit of the calling thread (what threadpoolctl and joblib
+set) bounds it further. Calls too small to gain from threads are computed serially.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+from losslib._kernels import threads as _threads
+from losslib.errors import ParameterError
+
+__all__ = ["default_width", "get_num_threads", "set_num_threads", "threads"]
+
+MOST = 256
+
+
+def _environment() -> int | None:
+    """Return the number of threads that the environment asks for."""
+    for name in ("LOSSLIB_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").split(",")[0].strip()
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+    return None
+
+
+def _affinity() -> int:
+    """Return the number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""
+
+
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Return the CPU quota of this process's control group in cores, or None if there is no limit.
+
+    Reads version 2 (``cpu.max`` of the group and of every group above it) and version 1 (``cpu.cfs_quota_us``).
+    """
+    limits: list[float] = []
+    for line in _read(membership).splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers == "":
+            folder = root / path.lstrip("/")
+            while True:
+                limits += _quota_v2(folder / "cpu.max")
+                if folder == root or root not in folder.parents:
+                    break
+                folder = folder.parent
+        elif "cpu" in controllers.split(","):
+            for mount in (root / "cpu", root / controllers):
+                for folder in (mount / path.lstrip("/"), mount):
+                    limits += _quota_v1(folder)
+    limits += _quota_v2(root / "cpu.max")
+    return min(limits, default=None)
+
+
+def _quota_v2(path: Path) -> list[float]:
+    fields = _read(path).split()
+    if len(fields) != 2 or not fields[0].isdigit() or not fields[1].isdigit() or int(fields[1]) == 0:
+        return []  # "max", empty or missing: no limit
+    return [int(fields[0]) / int(fields[1])]
+
+
+def _quota_v1(folder: Path) -> list[float]:
+    quota, period = _read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()
+    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
+        return []  # -1, empty or missing: no limit
+    return [int(quota) / int(period)]
+
+
+def default_width() -> int:
+    """Return the number of threads that losslib starts with in this process."""
+    width = _affinity()
+    quota = cgroup_quota()
+    if quota is not None:
+        width = min(width, math.ceil(quota))
+    wanted = _environment()
+    if wanted is not None:
+        width = min(width, wanted)
+    return max(1, min(width, MOST))
+
+
+def set_num_threads(n: int) -> None:
+    """Set the number of threads that large calls use.
+
+    Parameters
+    ----------
+    n : int
+        At least 1; 1 computes everything serially. More than the cores there are is allowed and seldom useful.
+
+    Raises
+    ------
+    ParameterError
+        If `n` is not an integer between 1 and 256.
+    RuntimeError
+        In a forked child, for `n` above 1: the OpenMP runtime's threads were not copied by ``fork``, and a parallel
+        region would wait for them for ever. Start workers with the ``spawn`` or ``forkserver`` method to have threads
+        in them.
+    """
+    if isinstance(n, bool) or not isinstance(n, Integral) or not 1 <= n <= MOST:
+        raise ParameterError(f"n must be an integer from 1 to {MOST}, got {n!r}")
+    if n > 1 and _threads.forked():
+        raise RuntimeError(
+            "this process was forked, and OpenMP's threads do not survive a fork; losslib computes serially here. "
+            "Start workers with the 'spawn' or 'forkserver' method to use threads in them"
+        )
+    _threads.set_width(int(n))
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that large calls of this process use.
+
+    Returns
+    -------
+    int
+        1 in a forked child and in a build without OpenMP, else the configured width.
+    """
+    if _threads.forked() or not _threads.openmp():
+        return 1
+    return int(_threads.width())
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Use `n` threads inside a ``with`` block, for the whole process.
+
+    Parameters
+    ----------
+    n : int
+        As for `set_num_threads`.
+
+    Examples
+    --------
+    >>> with losslib.threads(1):
+    ...     losslib.get_num_threads()
+    1
+    """
+    before = int(_threads.width())
+    set_num_threads(n)
+    try:
+        yield
+    finally:
+        _threads.set_width(before)
+
+
+def describe() -> dict[str, Any]:
+    """Return what decides about threads in this process."""
+    return {
+        "openmp": _threads.openmp(),
+        "num_threads": get_num_threads(),
+        "configured": int(_threads.width()),
+        "affinity": _affinity(),
+        "cgroup_quota": cgroup_quota(),
+        "openmp_limit": int(_threads.limit()),
+        "forked_child": _threads.forked(),
+        "threads_creatable": _threads.creatable(),
+    }
+
+
+_threads.set_width(default_width())
+_threads.install_fork_guard()

@@ -1,0 +1,591 @@
+"""The objects that users hold: ``Loss`` (parameters bound) and ``Entry`` (parameters given at the call).
+
+A call on plain contiguous arrays is answered here: type, shape and layout are read through NumPy's C API, a job is laid out on
+the stack and handed to the driver of the chosen instruction set. Every other call (lists, strides, mixed types,
+weights, masks, derivatives of other inputs …) is prepared in Python by ``losslib.calls`` and comes back
+through ``execute``. Names, signatures and docstrings are attached from the declarations by ``losslib.declare``.
+"""
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp
+
+from gate cimport ThreadGate
+from job cimport (
+    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, MAX_AXES, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
+    Geometry, Job, KernelSet, Operand, Partial,
+)
+
+import numpy as np
+
+from losslib import _kernels
+from losslib._kernels import threads
+
+cnp._import_array()
+
+cdef Geometry* _pointwise = <Geometry*>PyCapsule_GetPointer(_kernels.pointwise.geometry, b"losslib.geometry")
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+cdef dict _kernel_index = {entry[0]: k for k, entry in enumerate(_kernels.pointwise.kernels())}
+
+# Costs in the kernel table are those of float32 on v3; the baseline has a quarter of its lanes and no fused multiply-add.
+cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
+
+cdef enum:
+    SMALL = 4096         # elements up to which the GIL is kept: releasing it costs more than the work
+    STACK_TASKS = 64     # partial sums that need no allocation: up to a million elements
+
+cdef enum Mode:
+    VALUE = 0
+    GRAD = 1
+    VALUE_AND_GRAD = 2
+    VALUE_GRAD_AND_HESS = 3
+
+cdef enum Reduction:
+    MEAN = 0
+    SUM = 1
+    NONE = 2
+    OTHER = 3            # batchmean and weighted_mean are answered in losslib.calls
+
+cdef dict _reductions = {"mean": MEAN, "sum": SUM, "none": NONE}
+cdef int[4] _mode_kernel = [VALUE_ONLY, GRAD_ONLY, VALUE_GRAD, VALUE_GRAD_HESS]
+
+# Filled in by losslib.calls when it is imported: (bind, evaluate, raise_domain_error, combine, scale).
+cdef object _bind = None
+cdef object _evaluate = None
+cdef object _raise_domain_error = None
+cdef object _resolve_call = None
+
+
+def connect(bind, evaluate, raise_domain_error, resolve_call):
+    """Give the compiled entry points the Python functions that they hand unusual calls to."""
+    global _bind, _evaluate, _raise_domain_error, _resolve_call
+    _bind = bind
+    _evaluate = evaluate
+    _raise_domain_error = raise_domain_error
+    _resolve_call = resolve_call
+
+
+# ---- running a job ---------------------------------------------------------------------------------------------
+
+cdef double sum_pairwise(const Partial* partials, Py_ssize_t n) noexcept nogil:
+    """Add the sums of the tasks in a tree over their order, which no schedule changes."""
+    cdef Py_ssize_t half
+    if n == 1:
+        return partials[0].sum
+    if n == 0:
+        return 0.0
+    half = n // 2
+    return sum_pairwise(partials, half) + sum_pairwise(partials + half, n - half)
+
+
+cdef int run(Job* job, double* total) except -1:
+    """Run the job, choose threads and GIL by its size; return the bits of the inputs that left their domain."""
+    cdef Py_ssize_t tasks = (job.size + TASK - 1) // TASK, i
+    cdef Partial[STACK_TASKS] few
+    cdef Partial* partials = few
+    cdef int violations = 0
+    cdef double cost
+    if tasks > STACK_TASKS:
+        partials = <Partial*>malloc(tasks * sizeof(Partial))
+        if partials == NULL:
+            raise MemoryError(f"no memory for the partial sums of {job.size} elements")
+    job.partials = partials
+    job.threads = 1
+    if job.size <= SMALL:
+        _pointwise.run(job)
+    else:
+        cost = job.kernels.cost * _isa_factor * job.size * (2.0 if job.double_precision else 1.0)
+        with nogil:
+            if tasks > 1:
+                job.threads = _gate.begin(cost)
+            _pointwise.run(job)
+            if job.threads > 1:
+                _gate.end()
+    total[0] = sum_pairwise(partials, tasks)
+    for i in range(tasks):
+        violations |= partials[i].violations
+    if partials != few:
+        free(partials)
+    return violations
+
+
+# ---- the fast path: exact ndarrays of one float type, C-contiguous, one shape ------------------------------------
+
+cdef inline bint is_plain(object array, int type_number) noexcept:
+    return (cnp.PyArray_CheckExact(array)
+            and cnp.PyArray_TYPE(<cnp.ndarray>array) == type_number
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
+
+
+cdef inline bint same_shape(object a, object b) noexcept:
+    cdef int n = cnp.PyArray_NDIM(<cnp.ndarray>a)
+    return n == cnp.PyArray_NDIM(<cnp.ndarray>b) and memcmp(
+        cnp.PyArray_DIMS(<cnp.ndarray>a), cnp.PyArray_DIMS(<cnp.ndarray>b), n * sizeof(cnp.npy_intp)) == 0
+
+
+cdef inline bint overlap(object a, object b) noexcept:
+    cdef char* p = <char*>cnp.PyArray_DATA(<cnp.ndarray>a)
+    cdef char* q = <char*>cnp.PyArray_DATA(<cnp.ndarray>b)
+    return p < q + cnp.PyArray_NBYTES(<cnp.ndarray>b) and q < p + cnp.PyArray_NBYTES(<cnp.ndarray>a)
+
+
+cdef inline void describe(Operand* operand, object array, int type) noexcept:
+    operand.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+    operand.type = type
+    operand.contiguous = True
+
+
+cdef class Loss:
+    """A loss with its parameters bound: call it for the value, or ask for derivatives.
+
+    Objects are immutable, hashable, picklable, comparable and safe to share between threads. The classes of
+    the single losses (``losslib.HuberLoss`` …) derive from this one; ``a * loss`` and ``loss1 + loss2`` give
+    weighted sums on the same inputs.
+    """
+
+    cdef readonly object _values        # dict: parameters, weight, reduction, check
+    cdef object _key                    # what equality and hash compare
+    cdef const KernelSet* kernels
+    cdef double[8] numbers
+    cdef int[3] domain
+    cdef int inputs
+    cdef int reduction
+    cdef bint plain                     # the fast path may answer
+    cdef bint domains                   # some input has a domain that is checked
+    cdef object __weakref__
+
+    #: The declaration of the loss; None for a combination.
+    info = None
+
+    def __cinit__(self, *args, **kwargs):
+        cdef int k
+        info = type(self).info
+        self._values = {}
+        self.plain = False
+        if info is None:
+            return
+        values, key, kernel, numbers, domains, plain = _bind(info, args, kwargs)
+        self._values = values
+        self._key = key
+        self.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
+        if len(numbers) > 8:
+            raise SystemError("a kernel has at most eight parameters")
+        for k, number in enumerate(numbers):
+            self.numbers[k] = number
+        self.inputs = len(domains)
+        self.domains = False
+        for k, code in enumerate(domains):
+            self.domain[k] = code
+            self.domains = self.domains or code != 0
+        self.reduction = _reductions.get(values["reduction"], OTHER)
+        self.plain = plain and self.reduction != OTHER
+
+    # -- identity
+
+    def __hash__(self):
+        return hash(self._key)
+
+    def __eq__(self, other):
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._key == (<Loss>other)._key
+
+    def __reduce__(self):
+        return _rebuild, (type(self), dict(self._values))
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __getattr__(self, name):
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+
+    def __dir__(self):
+        return sorted({*object.__dir__(self), *self._values})
+
+    @property
+    def parameters(self):
+        """The bound parameters by name, ``weight``, ``reduction`` and ``check`` among them (a new dict)."""
+        return dict(self._values)
+
+    def replace(self, **changes):
+        """Return a copy of the loss with some parameters changed.
+
+        Parameters
+        ----------
+        **changes
+            New values by parameter name, as the class takes them.
+
+        Returns
+        -------
+        Loss
+            A new object of the same class.
+        """
+        return type(self)(**{**self._values, **changes})
+
+    # -- combination
+
+    def __add__(self, other):
+        from losslib.combination import add
+        return add(self, other)
+
+    def __radd__(self, other):
+        from losslib.combination import add
+        return add(other, self)
+
+    def __mul__(self, other):
+        from losslib.combination import scale
+        return scale(other, self)
+
+    def __rmul__(self, other):
+        from losslib.combination import scale
+        return scale(other, self)
+
+    # -- the calls
+
+    def __call__(self, *args, **kwargs):
+        """Return the value: a float when it is reduced, an array with ``reduction="none"``.
+
+        Takes the inputs of the loss and ``sample_weight``, ``where`` and ``out``.
+        """
+        return call(self, VALUE, args, kwargs)
+
+    def grad(self, *args, **kwargs):
+        """Return the gradient of the value.
+
+        Takes the inputs of the loss and ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt``.
+        """
+        return call(self, GRAD, args, kwargs)
+
+    def value_and_grad(self, *args, **kwargs):
+        """Return the value and its gradient, computed in one pass.
+
+        Takes the inputs of the loss and ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt``.
+        """
+        return call(self, VALUE_AND_GRAD, args, kwargs)
+
+    def value_grad_hess(self, *args, **kwargs):
+        """Return the value, its gradient and the diagonal of its Hessian, computed in one pass.
+
+        Takes the inputs of the loss and ``sample_weight``, ``where``, ``out`` and ``wrt``.
+        """
+        return call(self, VALUE_GRAD_AND_HESS, args, kwargs)
+
+
+def _rebuild(cls, values):
+    """Make a loss from its class and parameters; what pickle calls."""
+    return cls(**values)
+
+
+cdef inline object call(Loss loss, Mode mode, tuple args, dict kwargs):
+    cdef object out = None
+    cdef object result
+    if loss.plain and len(args) == loss.inputs:
+        if kwargs:
+            out = kwargs.get("out")
+        if not kwargs or (len(kwargs) == 1 and out is not None):
+            result = fast(loss, mode, args, out)
+            if result is not NotImplemented:
+                return result
+    return _evaluate(loss, mode, args, kwargs)
+
+
+cdef object fast(Loss loss, Mode mode, tuple args, object out):
+    """Answer a call on plain arrays, or return NotImplemented for ``losslib.calls`` to answer or to complain."""
+    cdef object first = args[0], array, value = None, grad = None, hess = None
+    cdef Job job
+    cdef int type_number, k, type, violations
+    cdef double total = 0.0
+    cdef object result
+
+    if not cnp.PyArray_CheckExact(first):
+        return NotImplemented
+    type_number = cnp.PyArray_TYPE(<cnp.ndarray>first)
+    if type_number == cnp.NPY_FLOAT:
+        type = FLOAT32
+    elif type_number == cnp.NPY_DOUBLE:
+        type = FLOAT64
+    else:
+        return NotImplemented
+    for k in range(loss.inputs):
+        array = args[k]
+        if not is_plain(array, type_number) or not same_shape(first, array):
+            return NotImplemented
+        describe(&job.input[k], array, type)
+        job.domain[k] = loss.domain[k]
+
+    if out is not None:
+        if mode == VALUE:
+            if loss.reduction != NONE:
+                return NotImplemented
+            value = out
+        elif mode == VALUE_GRAD_AND_HESS:
+            if not (isinstance(out, tuple) and len(<tuple>out) == 2):
+                return NotImplemented
+            grad = (<tuple>out)[0]
+            hess = (<tuple>out)[1]
+            if not is_output(loss, hess, first, type_number, args) or not is_output(loss, grad, first, type_number, args):
+                return NotImplemented
+            if overlap(grad, hess):
+                return NotImplemented
+        else:
+            grad = out
+        if mode != VALUE_GRAD_AND_HESS and not is_output(loss, out, first, type_number, args):
+            return NotImplemented
+
+    job.stage = False
+    if out is not None:
+        for k in range(loss.inputs):
+            array = args[k]
+            for result in (value, grad, hess):
+                if result is not None and overlap(result, array):
+                    job.stage = True
+
+    job.store_value = False
+    job.reduce = mode != GRAD and loss.reduction != NONE
+    if mode != GRAD and loss.reduction == NONE:
+        if value is None:
+            value = new_like(first, type_number)
+        describe(&job.value, value, type)
+        job.store_value = True
+    job.derivatives = 0
+    if mode != VALUE:
+        if grad is None:
+            grad = new_like(first, type_number)
+        describe(&job.derivative[0], grad, type)
+        job.plane[0] = 1
+        job.derivatives = 1
+    if mode == VALUE_GRAD_AND_HESS:
+        if hess is None:
+            hess = new_like(first, type_number)
+        describe(&job.derivative[1], hess, type)
+        job.plane[1] = 2
+        job.derivatives = 2
+
+    job.kernels = loss.kernels
+    job.parameters = loss.numbers
+    job.double_precision = type == FLOAT64
+    job.size = cnp.PyArray_SIZE(<cnp.ndarray>first)
+    job.axes = 1
+    job.inputs = loss.inputs
+    job.check_only = False
+    job.factors = 0
+    job.value_factors = 0
+    job.masked = False
+    job.kernel = _mode_kernel[<int>mode]
+    job.scale = 1.0 / <double>job.size if loss.reduction == MEAN else 1.0
+    violations = run(&job, &total)
+    if violations:
+        _raise_domain_error(loss, args, None, violations)
+
+    if mode == GRAD:
+        return grad
+    if loss.reduction == MEAN:
+        value = total / <double>job.size
+    elif loss.reduction == SUM:
+        value = total
+    if mode == VALUE:
+        return value
+    if mode == VALUE_AND_GRAD:
+        return value, grad
+    return value, grad, hess
+
+
+cdef inline bint is_output(Loss loss, object out, object first, int type_number, tuple args) except -1:
+    """True if the fast path may write into `out`: same type and shape, and if it shares memory with an input, it is
+    that input to the byte, and no input has a domain to be checked first."""
+    cdef object array
+    cdef int k
+    if not is_plain(out, type_number) or not same_shape(first, out) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out):
+        return False
+    for k in range(loss.inputs):
+        array = args[k]
+        if overlap(out, array):
+            if loss.domains or cnp.PyArray_DATA(<cnp.ndarray>out) != cnp.PyArray_DATA(<cnp.ndarray>array):
+                return False
+    return True
+
+
+cdef inline object new_like(object array, int type_number):
+    return cnp.PyArray_SimpleNew(cnp.PyArray_NDIM(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>array), type_number)
+
+
+# ---- the general path: arrays prepared by losslib.calls ----------------------------------------------------------
+
+cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64, "bool": BOOL}
+
+
+cdef list lay_out(Job* job, list arrays):
+    """Coalesce the common shape of the arrays into the job's axes.
+
+    Axes of length 1 go; the others are ordered by the strides of the first array, the largest first, so that memory
+    is walked in its own order whatever the layout; neighbours merge where every array allows it. Returns the strides
+    of each array along the job's axes.
+    """
+    cdef cnp.ndarray first = arrays[0]
+    cdef int ndim = cnp.PyArray_NDIM(first), axis, k, kept = 0, count = len(arrays)
+    cdef list order = [axis for axis in range(ndim) if cnp.PyArray_DIMS(first)[axis] != 1]
+    order.sort(key=lambda axis: -abs(first.strides[axis]))
+    cdef list merged = [], outer = None   # [length, strides of every array]
+    for axis in order:
+        length = cnp.PyArray_DIMS(first)[axis]
+        strides = [(<cnp.ndarray>array).strides[axis] for array in arrays]
+        if outer is not None and all(outer[1][k] == strides[k] * length for k in range(count)):
+            outer[0] *= length
+            outer[1] = strides
+        else:
+            outer = [length, strides]
+            merged.append(outer)
+    if not merged:
+        merged = [[1, [0] * count]]
+    job.axes = len(merged)
+    job.size = 1
+    for axis in range(job.axes):
+        job.shape[axis] = merged[axis][0]
+        job.size *= job.shape[axis]
+    return [[item[1][k] for item in merged] for k in range(count)]
+
+
+cdef int place(Operand* operand, object array, list strides, Py_ssize_t size) except -1:
+    cdef int axis
+    operand.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+    operand.type = _types[array.dtype.name]
+    for axis in range(len(strides)):
+        operand.strides[axis] = strides[axis]
+    operand.contiguous = len(strides) == 1 and (
+        operand.strides[0] == cnp.PyArray_ITEMSIZE(<cnp.ndarray>array) or size == 1)
+    return 0
+
+
+def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 0, 0), bint check_only=False,
+            list factors=None, int value_factors=0, mask=None, value=None, bint reduce=False, bint want_value=True,
+            list derivatives=None, tuple planes=(), double scale=1.0, bint stage=False):
+    """Run one job over arrays of one shape; the arrays were checked by ``losslib.calls``.
+
+    Returns
+    -------
+    total : float
+        The sum of the values when ``reduce`` is true, else 0.
+    violations : int
+        Bit k is set if input k holds a value outside its domain.
+    """
+    cdef Job job
+    cdef double[8] parameters
+    cdef double total = 0.0
+    cdef int k, violations
+    factors = factors or []
+    derivatives = derivatives or []
+    cdef list arrays = [*inputs, *factors, *derivatives]
+    if mask is not None:
+        arrays.append(mask)
+    if value is not None:
+        arrays.append(value)
+    cdef list strides = lay_out(&job, arrays)
+    for k, number in enumerate(numbers):
+        parameters[k] = number
+    job.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
+    job.parameters = parameters
+    job.double_precision = double_precision
+    job.inputs = len(inputs)
+    job.check_only = check_only
+    job.factors = len(factors)
+    job.value_factors = value_factors
+    job.derivatives = len(derivatives)
+    for k in range(job.inputs):
+        place(&job.input[k], inputs[k], strides[k], job.size)
+        job.domain[k] = domains[k]
+    for k in range(job.factors):
+        place(&job.factor[k], factors[k], strides[job.inputs + k], job.size)
+    for k in range(job.derivatives):
+        place(&job.derivative[k], derivatives[k], strides[job.inputs + job.factors + k], job.size)
+        job.plane[k] = planes[k]
+    job.masked = mask is not None
+    if job.masked:
+        place(&job.mask, mask, strides[job.inputs + job.factors + job.derivatives], job.size)
+    job.store_value = value is not None
+    if job.store_value:
+        place(&job.value, value, strides[len(strides) - 1], job.size)
+    job.reduce = reduce
+    job.scale = scale
+    job.stage = stage
+    if planes == ():
+        job.kernel = VALUE_ONLY
+    elif planes == (1,):
+        job.kernel = VALUE_GRAD if want_value else GRAD_ONLY
+    elif planes == (1, 2):
+        job.kernel = VALUE_GRAD_HESS
+    else:
+        job.kernel = ALL
+    violations = run(&job, &total)
+    return total, violations
+
+
+# ---- functions: parameters given at the call ---------------------------------------------------------------------
+
+cdef enum:
+    CACHED = 128         # bound losses that a function keeps; parameters rarely take more values
+
+
+cdef class Entry:
+    """A callable of a loss with the parameters as keywords: the function itself or one of its derivatives.
+
+    ``losslib.declare`` derives the public types from it, which carry name, signature and docstring.
+    """
+
+    cdef readonly object info
+    cdef readonly object loss_class
+    cdef Loss default
+    cdef Mode mode
+    cdef int inputs
+    cdef dict cache
+    cdef frozenset call_names
+    cdef object __weakref__
+
+    def __cinit__(self, loss_class, int mode=0):
+        self.loss_class = loss_class
+        self.info = loss_class.info
+        self.mode = <Mode>mode
+        self.default = loss_class()
+        self.inputs = len(self.info.inputs)
+        self.cache = {}
+        # What belongs to the call and not to the loss; arrays are not worth binding for one call.
+        self.call_names = frozenset(
+            ("sample_weight", "where", "out", "grad_output", "wrt", "weight", "pos_weight", *self.info.input_names))
+
+    def __call__(self, *args, **kwargs):
+        cdef Loss loss
+        cdef dict call_arguments, parameters
+        if len(args) != self.inputs:
+            args, kwargs = _resolve_call(self.info, args, kwargs)
+        if not kwargs:
+            return call(self.default, self.mode, args, kwargs)
+        call_arguments = {}
+        parameters = {}
+        for name, value in kwargs.items():
+            if name in self.call_names:
+                call_arguments[name] = value
+            else:
+                parameters[name] = value
+        loss = self.default if not parameters else self.bound(parameters)
+        return call(loss, self.mode, args, call_arguments)
+
+    cdef Loss bound(self, dict parameters):
+        cdef Loss loss
+        cdef object key = tuple(parameters.items())
+        try:
+            found = self.cache.get(key)
+        except TypeError:       # unhashable: an array or a list where a number belongs; the class will say so
+            return self.loss_class(**parameters)
+        if found is not None:
+            return <Loss>found
+        loss = self.loss_class(**parameters)
+        if len(self.cache) >= CACHED:
+            self.cache.clear()
+        self.cache[key] = loss
+        return loss

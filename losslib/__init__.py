@@ -16,6 +16,7 @@ from typing import Any
 
 from losslib import binary as _binary
 from losslib import likelihood as _likelihood
+from losslib import margin_binary as _margin_binary
 from losslib import registry as _registry
 from losslib import regression as _regression
 from losslib import robust as _robust

@@ -44,8 +44,8 @@ LABEL = Input(
 LABEL_SMOOTHING = Real(
     "label_smoothing",
     0.0,
-    "How far the labels are drawn towards 1/2: target becomes target*(1 - label_smoothing) + "
-    "label_smoothing/2.",
+    "How far the labels are drawn towards 1/2: target becomes ``target*(1 - label_smoothing) + "
+    "label_smoothing/2``.",
     least=0.0,
     most=1.0,
     examples=(0.1, 0.3),
@@ -53,7 +53,7 @@ LABEL_SMOOTHING = Real(
 ALPHA = Real(
     "alpha",
     0.25,
-    "Weight of the positive class; the negative class gets 1 - alpha. -1 switches the weighting off.",
+    "Weight of the positive class; the negative class gets ``1 - alpha``. -1 switches the weighting off.",
     least=0.0,
     most=1.0,
     also=(-1.0,),
@@ -110,35 +110,37 @@ binary_cross_entropy, BCELoss = pointwise(
         "trains and measures calibrated probabilities.\n\n"
         "Use it when probabilities are what you have: the output of another model, an average of several "
         "models, a product of probabilities. If your model ends in a sigmoid, leave the sigmoid out and use "
-        "binary_cross_entropy_with_logits, which keeps full accuracy where a sigmoid has rounded to 0 or 1."
+        "``binary_cross_entropy_with_logits``, which keeps full accuracy where a sigmoid has rounded to 0 or "
+        "1."
     ),
     notes=(
         "As in PyTorch each logarithm is clamped at -100, so one element costs at most 100, and the "
-        "denominator of the gradient, x*(1 - x), is clamped at 1e-12: a certain and wrong prediction (x = 0, "
-        "t = 1) has the value 100 and the gradient -1e12. The Hessian uses the same floor for x and 1 - "
-        "x.\n\n"
+        "denominator of the gradient, ``x*(1 - x)``, is clamped at 1e-12: a certain and wrong prediction (x "
+        "= 0, t = 1) has the value 100 and the gradient -1e12. The Hessian uses the same floor for x and ``1 "
+        "- x``.\n\n"
         "In float32 a sigmoid is exactly 1 from a logit of about 17 on, in float64 from about 37; the "
         "information is lost before this loss sees it."
     ),
     use_when=(
-        "Predictions are probabilities and no logits exist: ensembles, calibrated scores, gated outputs.",
-        "You score forecasts: the value is scikit-learn's log_loss without renormalising and clipping.",
-        "Targets are soft labels in [0, 1]: the formula holds for them unchanged.",
+        "predictions are probabilities and no logits exist: ensembles, calibrated scores, gated outputs",
+        "you score forecasts: the value is scikit-learn's ``log_loss`` without renormalising and clipping",
+        "targets are soft labels in [0, 1]: the formula holds for them unchanged",
     ),
     avoid_when=(
-        "The model puts out logits: binary_cross_entropy_with_logits has no clamps and its gradient is "
-        "never larger than 1.",
-        "Labels contain mistakes: one confident prediction against a wrong label costs up to 100; at least "
-        "set label_smoothing.",
-        "Classes are exclusive and more than two: that is cross_entropy on a softmax.",
+        "the model puts out logits: ``binary_cross_entropy_with_logits`` has no clamps and its gradient is "
+        "never larger than 1",
+        "labels contain mistakes: one confident prediction against a wrong label costs up to 100; at least "
+        "set ``label_smoothing``",
+        "classes are exclusive and more than two: that is ``cross_entropy`` on a softmax",
     ),
     pitfalls=(
         "Passing logits: values outside [0, 1] are a DomainError here, but logits that happen to lie inside "
         "give no error, only nonsense.",
-        "Keras clips probabilities to [1e-7, 1 - 1e-7] (largest loss 16.1), scikit-learn to the epsilon of "
-        "the dtype, Paddle's log_loss adds 1e-4 in the logarithm: values differ for certain predictions.",
-        '"mean" divides by the number of elements even when weight is given, as in PyTorch; '
-        'reduction="weighted_mean" with sample_weight divides by the sum of weights.',
+        "Keras clips probabilities to [1e-7, 1 - 1e-7] (largest loss 16.1), scikit-learn to the epsilon "
+        "of the dtype, Paddle's ``log_loss`` adds 1e-4 in the logarithm: values differ for certain "
+        "predictions.",
+        '``"mean"`` divides by the number of elements even when weight is given, as in PyTorch; '
+        '``reduction="weighted_mean"`` with ``sample_weight`` divides by the sum of weights.',
         "scikit-learn and Keras take the target first.",
     ),
     see_also=(
@@ -184,7 +186,7 @@ The gradient is (x - t) / (x*(1 - x)), here divided by two elements:
 >>> gradient.round(4)
 array([-0.625,  1.   ])
 """,
-    tags=("binary target", "multi-label", "probabilities", "soft labels", "convex", "smooth", "proper"),
+    tags=("binary", "multi-label", "probabilities", "soft labels", "convex", "smooth", "proper"),
     function_order=("weight", "size_average", "reduce", "reduction"),
     class_order=("weight", "size_average", "reduce", "reduction"),
     entries=("L038",),
@@ -223,40 +225,40 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
     differentiable=("input", "target"),
     description=(
         "The standard loss for yes/no questions and for multi-label problems, where each output is a yes/no "
-        "question of its own. The input is the log odds; sigmoid(input) then estimates the probability of "
-        "the positive class, and with pos_weight left alone that probability is calibrated.\n\n"
-        "The gradient is sigmoid(x) - t: it vanishes for right answers, and is never larger than 1 for wrong "
-        "ones. pos_weight, a number or one value per class that broadcasts against the input, multiplies the "
-        "positive part: (number of negatives)/(number of positives) makes both classes weigh the same. In "
-        "the formula w is pos_weight, and 1 when it is None."
+        "question of its own. The input is the log odds; ``sigmoid(input)`` then estimates the probability "
+        "of the positive class, and with ``pos_weight`` left alone that probability is calibrated.\n\n"
+        "The gradient is ``sigmoid(x) - t``: it vanishes for right answers, and is never larger than 1 for "
+        "wrong ones. ``pos_weight``, a number or one value per class that broadcasts against the input, "
+        "multiplies the positive part: (number of negatives)/(number of positives) makes both classes weigh "
+        "the same. In the formula w is ``pos_weight``, and 1 when it is None."
     ),
     notes=(
-        "Sigmoid and both softplus terms come from one exponential of -|x|, so value and gradient are "
+        "Sigmoid and both softplus terms come from one exponential of ``-|x|``, so value and gradient are "
         "accurate in both tails and nothing overflows; the value grows linearly with a wrong logit. A term "
         "whose coefficient is exactly 0 is left out, so x = inf with t = 1 gives 0, not NaN.\n\n"
-        "The Hessian, sigmoid(x)*sigmoid(-x) times the mixture weight, is never negative and underflows only "
-        "beyond the range of the dtype. The derivative for the target is -x without pos_weight."
+        "The Hessian, ``sigmoid(x)*sigmoid(-x)`` times the mixture weight, is never negative and underflows "
+        "only beyond the range of the dtype. The derivative for the target is -x without ``pos_weight``."
     ),
     use_when=(
-        "Binary or multi-label classification with a model that ends in a linear layer: this is the default "
-        "choice.",
-        "Positives are rare and recall matters: pos_weight shifts the balance without resampling.",
-        "Gradient boosting on 0/1 labels: gradient and Hessian are those of binary:logistic.",
+        "binary or multi-label classification with a model that ends in a linear layer: this is the default "
+        "choice",
+        "positives are rare and recall matters: ``pos_weight`` shifts the balance without resampling",
+        "gradient boosting on 0/1 labels: gradient and Hessian are those of binary:logistic",
     ),
     avoid_when=(
-        "The classes exclude each other: cross_entropy makes them compete, this loss does not.",
-        "Nearly all elements are easy negatives, thousands to one: sigmoid_focal_loss or asymmetric_loss "
-        "keep them from drowning the rest.",
-        "The inputs are probabilities already: use binary_cross_entropy.",
+        "the classes exclude each other: ``cross_entropy`` makes them compete, this loss does not",
+        "nearly all elements are easy negatives, thousands to one: ``sigmoid_focal_loss`` or "
+        "``asymmetric_loss`` keep them from drowning the rest",
+        "the inputs are probabilities already: use ``binary_cross_entropy``",
     ),
     pitfalls=(
         "Do not put a sigmoid before it. There is no error, since probabilities are legal logits; learning "
         "is just slow and outputs stay in the middle.",
-        "pos_weight other than 1 gives probabilities that are too high by design: odds are multiplied by "
-        "pos_weight. Divide them again before you use them as probabilities.",
-        '"mean" divides by the number of elements, not by any sum of weights.',
+        "``pos_weight`` other than 1 gives probabilities that are too high by design: odds are multiplied "
+        "by ``pos_weight``. Divide them again before you use them as probabilities.",
+        '``"mean"`` divides by the number of elements, not by any sum of weights.',
         "optax averages nothing, TensorFlow neither: they return one value per element.",
-        "LightGBM's binary objective wants labels 0/1 and has a slope, sigmoid=1.0, inside.",
+        "LightGBM's binary objective wants labels 0/1 and has a slope, ``sigmoid=1.0``, inside.",
     ),
     see_also=(
         ("binary_cross_entropy", "takes probabilities"),
@@ -319,13 +321,17 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
             "xgboost",
             "binary:logistic",
             note=(
-                "The same gradient and Hessian, the Hessian floored at 1e-16; scale_pos_weight is pos_weight."
+                "The same gradient and Hessian, the Hessian floored at 1e-16; ``scale_pos_weight`` is "
+                "``pos_weight``."
             ),
         ),
         Equivalent(
             "lightgbm",
             "binary",
-            note="The same with slope sigmoid=1.0; the objective cross_entropy also accepts soft labels.",
+            note=(
+                "The same with slope ``sigmoid=1.0``; the objective ``cross_entropy`` also accepts soft "
+                "labels."
+            ),
         ),
         Equivalent(
             "catboost",
@@ -353,7 +359,7 @@ One weight per class for a table of three labels:
 array([[0.693, 0.693, 0.693],
        [0.693, 1.386, 2.773]])
 """,
-    tags=("binary target", "multi-label", "logits", "soft labels", "convex", "smooth", "proper"),
+    tags=("binary", "multi-label", "logits", "soft labels", "convex", "smooth", "proper"),
     function_order=("weight", "size_average", "reduce", "reduction", "pos_weight"),
     class_order=("weight", "size_average", "reduce", "reduction", "pos_weight"),
     entries=("L039", "L040"),
@@ -373,34 +379,34 @@ weighted_binary_cross_entropy, WeightedBinaryCrossEntropy = pointwise(
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(
-        "binary_cross_entropy whose positive part is multiplied by pos_weight. Above 1 a missed positive "
-        "costs more than a false alarm and recall rises; below 1 it is the other way round. It is common in "
-        "segmentation, where the object fills few of the pixels.\n\n"
-        "At the optimum the input is w*q/(w*q + 1 - q) for a true probability q and pos_weight w: a "
+        "``binary_cross_entropy`` whose positive part is multiplied by ``pos_weight``. Above 1 a missed "
+        "positive costs more than a false alarm and recall rises; below 1 it is the other way round. It is "
+        "common in segmentation, where the object fills few of the pixels.\n\n"
+        "At the optimum the input is ``w*q/(w*q + 1 - q)`` for a true probability q and ``pos_weight`` w: a "
         "probability with the odds multiplied by w."
     ),
     notes=(
         "The logarithms are clamped at -100 and the denominators of the gradient at 1e-12, as in "
-        "binary_cross_entropy; with pos_weight=1 the numbers are the same. A single element costs at most "
-        "100 or 100*pos_weight."
+        "``binary_cross_entropy``; with ``pos_weight=1`` the numbers are the same. A single element costs at "
+        "most 100 or ``100*pos_weight``."
     ),
     use_when=(
-        "Missing a positive is worse than a false alarm by a known factor: that factor is pos_weight.",
-        "Positives are rare: (number of negatives)/(number of positives) lets both classes weigh the same.",
+        "missing a positive is worse than a false alarm by a known factor: that factor is ``pos_weight``",
+        "positives are rare: (number of negatives)/(number of positives) lets both classes weigh the same",
     ),
     avoid_when=(
-        "You need calibrated probabilities: the weighting moves them; use binary_cross_entropy and move the "
-        "decision threshold.",
-        "Logits are at hand: binary_cross_entropy_with_logits takes pos_weight too and has no clamps.",
+        "you need calibrated probabilities: the weighting moves them; use ``binary_cross_entropy`` and move "
+        "the decision threshold",
+        "logits are at hand: ``binary_cross_entropy_with_logits`` takes ``pos_weight`` too and has no clamps",
     ),
     pitfalls=(
-        "The mean divides by the number of elements, so the scale of the loss grows with pos_weight: adjust "
-        "the learning rate, or use balanced_binary_cross_entropy whose weights add up to 1.",
-        "To get probabilities back from the input p: p / (p + pos_weight*(1 - p)).",
+        "The mean divides by the number of elements, so the scale of the loss grows with ``pos_weight``: "
+        "adjust the learning rate, or use ``balanced_binary_cross_entropy`` whose weights add up to 1.",
+        "To get probabilities back from the input p: ``p / (p + pos_weight*(1 - p))``.",
     ),
     see_also=(
         ("binary_cross_entropy_with_logits", "the same weighting on logits, also per class"),
-        ("balanced_binary_cross_entropy", "weights beta and 1 - beta for the two classes"),
+        ("balanced_binary_cross_entropy", "weights beta and ``1 - beta`` for the two classes"),
         ("binary_focal_loss", "weights by difficulty as well as by class"),
     ),
     references=(
@@ -434,7 +440,7 @@ That is (3*log(2) + log(2)) / 2. The gradient of the positive element is three t
 >>> gradient.round(4)
 array([-3.,  1.])
 """,
-    tags=("binary target", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
     entries=("L038", "L039"),
 )
 
@@ -450,7 +456,7 @@ balanced_binary_cross_entropy, BalancedBinaryCrossEntropy = pointwise(
         Real(
             "beta",
             0.5,
-            "Weight of the positive class; the negative class gets 1 - beta.",
+            "Weight of the positive class; the negative class gets ``1 - beta``.",
             least=0.0,
             most=1.0,
             examples=(0.1, 0.7, 0.9),
@@ -464,7 +470,7 @@ balanced_binary_cross_entropy, BalancedBinaryCrossEntropy = pointwise(
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(
-        "binary_cross_entropy in which both classes are weighted and the weights add up to 1. With beta "
+        "``binary_cross_entropy`` in which both classes are weighted and the weights add up to 1. With beta "
         "equal to the share of negatives in the data, the two classes contribute the same total, however "
         "rare the positives are. It became known for edge detection, where edges are a few per cent of the "
         "pixels.\n\n"
@@ -472,22 +478,22 @@ balanced_binary_cross_entropy, BalancedBinaryCrossEntropy = pointwise(
     ),
     notes=(
         "The logarithms are clamped at -100 and the denominators of the gradient at 1e-12, as in "
-        "binary_cross_entropy. beta is a constant here: computing it per batch or picture, as some papers "
-        "do, is one line, 1 - target.mean()."
+        "``binary_cross_entropy``. beta is a constant here: computing it per batch or picture, as some "
+        "papers do, is one line, ``1 - target.mean()``."
     ),
     use_when=(
-        "The classes are imbalanced and you want the size of the loss to stay the same for every choice of "
-        "weight.",
-        "You tune the trade-off between precision and recall: one number between 0 and 1 covers it.",
+        "the classes are imbalanced and you want the size of the loss to stay the same for every choice of "
+        "weight",
+        "you tune the trade-off between precision and recall: one number between 0 and 1 covers it",
     ),
     avoid_when=(
-        "You need calibrated probabilities: odds are multiplied by beta/(1 - beta).",
-        "Logits are at hand: binary_cross_entropy_with_logits with pos_weight = beta/(1 - beta), times 1 - "
-        "beta, is the same and keeps accuracy in the tails.",
+        "you need calibrated probabilities: odds are multiplied by ``beta/(1 - beta)``",
+        "logits are at hand: ``binary_cross_entropy_with_logits`` with ``pos_weight`` = ``beta/(1 - "
+        "beta)``, times ``1 - beta``, is the same and keeps accuracy in the tails",
     ),
     pitfalls=(
-        "beta = 0.5 halves the values of binary_cross_entropy; a learning rate tuned for one is off by 2 "
-        "for the other.",
+        "beta = 0.5 halves the values of ``binary_cross_entropy``; a learning rate tuned for one is off by "
+        "2 for the other.",
         "beta is the share of negatives if you want balance, since it is the weight of the positives. The "
         "share of positives makes the imbalance worse.",
         "beta computed per batch makes the loss depend on the batch: batches without positives then teach "
@@ -532,7 +538,7 @@ That is half of binary_cross_entropy, 0.0702. With beta = 0.75 positives weigh t
 >>> gradient.round(4)
 array([-0.75,  0.25])
 """,
-    tags=("binary target", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
     entries=("L038",),
 )
 
@@ -556,29 +562,29 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
     ),
     symbols={"x": "input", "t": "target"},
     description=(
-        "Multiplies the cross entropy by (1 - p_t)**gamma, where p_t is the probability given to the right "
-        "class. An element predicted at 0.9 counts a hundredth of its cross entropy at gamma = 2, one at 0.1 "
-        "four fifths. So many easy negatives no longer outweigh the few hard examples. alpha adds a fixed "
-        "weight per class.\n\n"
+        "Multiplies the cross entropy by ``(1 - p_t)**gamma``, where ``p_t`` is the probability given to the "
+        "right class. An element predicted at 0.9 counts a hundredth of its cross entropy at gamma = 2, one "
+        "at 0.1 four fifths. So many easy negatives no longer outweigh the few hard examples. alpha adds a "
+        "fixed weight per class.\n\n"
         "The input no longer estimates the probability: at the optimum it is drawn towards 1/2. Ranking and "
         "decisions are fine, calibration is not."
     ),
     notes=(
-        "gamma = 0 with alpha = -1 is binary_cross_entropy. Its clamps apply here: the logarithms at -100, "
-        "the denominators at 1e-12, and 1 - p_t at 1e-12 inside the derivatives, so gradients stay finite "
-        "for 0 < gamma < 1, where the exact derivative is infinite at p_t = 1. label_smoothing acts on the "
-        "target before everything else, as in Keras.\n\n"
+        "gamma = 0 with alpha = -1 is ``binary_cross_entropy``. Its clamps apply here: the logarithms at "
+        "-100, the denominators at 1e-12, and ``1 - p_t`` at 1e-12 inside the derivatives, so gradients stay "
+        "finite for 0 < gamma < 1, where the exact derivative is infinite at ``p_t`` = 1. "
+        "``label_smoothing`` acts on the target before everything else, as in Keras.\n\n"
         "The loss is not convex: the Hessian is negative for badly classified elements."
     ),
     use_when=(
-        "Negatives outnumber positives by hundreds to one and most of them are easy: detection, "
-        "segmentation of small objects, rare events.",
-        "Only probabilities are available; on logits sigmoid_focal_loss is the better tool.",
+        "negatives outnumber positives by hundreds to one and most of them are easy: detection, "
+        "segmentation of small objects, rare events",
+        "only probabilities are available; on logits ``sigmoid_focal_loss`` is the better tool",
     ),
     avoid_when=(
-        "You need calibrated probabilities: focal training makes predictions under-confident.",
-        "Labels are noisy: hard examples get the most weight, and mislabelled ones are the hardest.",
-        "The classes are about balanced: plain cross entropy converges faster.",
+        "you need calibrated probabilities: focal training makes predictions under-confident",
+        "labels are noisy: hard examples get the most weight, and mislabelled ones are the hardest",
+        "the classes are about balanced: plain cross entropy converges faster",
     ),
     pitfalls=(
         "alpha is the weight of the positive class. 0.25, the usual default, turns positives down: it was "
@@ -586,7 +592,7 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
         "alpha above 1/2.",
         "Values are much smaller than cross entropy: the learning rate, and weights of other losses beside "
         "it, have to follow.",
-        "Keras leaves alpha out unless apply_class_balancing=True; use alpha=-1 for that.",
+        "Keras leaves alpha out unless ``apply_class_balancing=True``; use ``alpha=-1`` for that.",
     ),
     see_also=(
         ("sigmoid_focal_loss", "the same on logits, accurate in the tails"),
@@ -621,7 +627,7 @@ By hand, for the first element: 0.25 * 0.1**2 * -log(0.9) = 0.000263.
 >>> gradient.round(4)
 array([-0.1491,  0.4474])
 """,
-    tags=("binary target", "multi-label", "probabilities", "imbalance", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "smooth"),
     entries=("L045",),
 )
 
@@ -645,37 +651,37 @@ sigmoid_focal_loss, SigmoidFocalLoss = pointwise(
     symbols={"x": "input", "t": "target"},
     description=(
         "Made for one-stage object detectors, where a picture has a hundred thousand candidate boxes and a "
-        "handful of objects. The factor (1 - p_t)**gamma fades out what is already right, so that the sum of "
-        "many easy negatives does not hide the few errors; alpha weights the classes.\n\n"
-        "With gamma = 0 and alpha = -1 it is binary_cross_entropy_with_logits. As gamma grows, the sigmoid "
-        "of the optimal input is drawn towards 1/2, so it is no longer a calibrated probability."
+        "handful of objects. The factor ``(1 - p_t)**gamma`` fades out what is already right, so that the "
+        "sum of many easy negatives does not hide the few errors; alpha weights the classes.\n\n"
+        "With gamma = 0 and alpha = -1 it is ``binary_cross_entropy_with_logits``. As gamma grows, the "
+        "sigmoid of the optimal input is drawn towards 1/2, so it is no longer a calibrated probability."
     ),
     notes=(
-        "Everything is computed from log p_t and log(1 - p_t), so the value and its derivatives are finite "
-        "and relatively accurate for logits of any size and for every gamma >= 0, also between 0 and 1 where "
-        "implementations that take a power of 1 - p lose their gradient.\n\n"
-        "For soft targets the factor uses p_t = p*t + (1 - p)*(1 - t), torchvision's definition. The loss is "
-        "not convex: the Hessian is negative for badly classified elements."
+        "Everything is computed from ``log(p_t)`` and ``log(1 - p_t)``, so the value and its derivatives are "
+        "finite and relatively accurate for logits of any size and for every gamma >= 0, also between 0 and "
+        "1 where implementations that take a power of ``1 - p`` lose their gradient.\n\n"
+        "For soft targets the factor uses ``p_t`` = ``p*t + (1 - p)*(1 - t)``, torchvision's definition. The "
+        "loss is not convex: the Hessian is negative for badly classified elements."
     ),
     use_when=(
-        "Easy negatives outnumber everything else: dense detection, segmentation of small objects, rare "
-        "events.",
-        "Reweighting by class alone did not help, because the negatives are not just many but also easy.",
+        "easy negatives outnumber everything else: dense detection, segmentation of small objects, rare "
+        "events",
+        "reweighting by class alone did not help, because the negatives are not just many but also easy",
     ),
     avoid_when=(
-        "You need calibrated probabilities: focal training makes predictions under-confident.",
-        "Labels are noisy: hard examples get the most weight, and mislabelled ones are the hardest.",
-        "The labels are a multi-label table with very few positives per row: asymmetric_loss does not fade "
-        "out the positives.",
+        "you need calibrated probabilities: focal training makes predictions under-confident",
+        "labels are noisy: hard examples get the most weight, and mislabelled ones are the hardest",
+        "the labels are a multi-label table with very few positives per row: ``asymmetric_loss`` does not "
+        "fade out the positives",
     ),
     pitfalls=(
-        'The default reduction is "mean" here and "none" in torchvision, "sum" in Paddle. Detectors divide '
-        "the sum by the number of positive boxes.",
+        'The default reduction is ``"mean"`` here and ``"none"`` in torchvision, ``"sum"`` in Paddle. '
+        "Detectors divide the sum by the number of positive boxes.",
         "alpha = 0.25 is the weight of the positive class; optax and Segmentation Models leave it out by "
-        "default, which is alpha=-1 here.",
+        "default, which is ``alpha=-1`` here.",
         "At the start, p is near 1/2 for all negatives and their sum swamps training: set the last bias to "
-        "log(0.01/0.99) or so, as the paper does.",
-        "Packages agree for hard labels only; for soft labels each has its own p_t.",
+        "``log(0.01/0.99)`` or so, as the paper does.",
+        "Packages agree for hard labels only; for soft labels each has its own ``p_t``.",
     ),
     see_also=(
         ("binary_focal_loss", "takes probabilities"),
@@ -701,7 +707,7 @@ sigmoid_focal_loss, SigmoidFocalLoss = pointwise(
             "sigmoid_focal_loss",
             "optax.losses.sigmoid_focal_loss(x, t, alpha=0.25, gamma=2.0)",
             {"reduction": "none"},
-            "For hard labels; alpha=None by default.",
+            "For hard labels; ``alpha=None`` by default.",
         ),
         Equivalent(
             "keras",
@@ -715,9 +721,13 @@ sigmoid_focal_loss, SigmoidFocalLoss = pointwise(
             "sigmoid_focal_loss",
             "paddle.nn.functional.sigmoid_focal_loss(x, t)",
             {"reduction": "sum"},
-            'Its default reduction is "sum"; normalizer divides.',
+            'Its default reduction is ``"sum"``; normalizer divides.',
         ),
-        Equivalent("catboost", "Focal", note="focal_alpha and focal_gamma; clamps p to [1e-13, 1 - 1e-13]."),
+        Equivalent(
+            "catboost",
+            "Focal",
+            note="``focal_alpha`` and ``focal_gamma``; clamps p to [1e-13, 1 - 1e-13].",
+        ),
     ),
     examples=""">>> losslib.sigmoid_focal_loss([0.0, 0.0], [1, 0], reduction="none").round(4)
 array([0.0433, 0.13  ])
@@ -730,7 +740,7 @@ By hand, for the first element: 0.25 * 0.5**2 * log(2).
 >>> gradient.round(4)
 array([-0.0373,  0.1119])
 """,
-    tags=("binary target", "multi-label", "logits", "imbalance", "smooth"),
+    tags=("binary", "multi-label", "logits", "imbalance", "smooth"),
     function_order=("alpha", "gamma", "reduction"),
     entries=("L045",),
 )
@@ -751,31 +761,34 @@ multilabel_soft_margin_loss, MultiLabelSoftMarginLoss = pointwise(
     description=(
         "One yes/no question per class, averaged over the classes (the last axis) so that there is one "
         "number per sample. weight holds one factor per class. With the default reduction the result is that "
-        'of binary_cross_entropy_with_logits; the difference shows with "none", which has one axis less, and '
-        'with "sum", which adds up samples, not elements.\n\n'
-        "The formula is the value of a single class. sigmoid(input) estimates the probability of each label."
+        'of ``binary_cross_entropy_with_logits``; the difference shows with ``"none"``, which has one axis '
+        'less, and with ``"sum"``, which adds up samples, not elements.\n\n'
+        "The formula is the value of a single class. ``sigmoid(input)`` estimates the probability of each "
+        "label."
     ),
     notes=(
-        "As for binary_cross_entropy_with_logits, nothing overflows and both tails are accurate. Gradient "
-        'and Hessian carry 1/(number of classes) for every reduction, "none" and "sum" included.'
+        "As for ``binary_cross_entropy_with_logits``, nothing overflows and both tails are accurate. "
+        'Gradient and Hessian carry 1/(number of classes) for every reduction, ``"none"`` and ``"sum"`` '
+        "included."
     ),
     use_when=(
-        "Each sample may have several labels and you want a loss per sample, to weight, rank or log it.",
-        "Classes need different weights: weight takes one number per class.",
+        "each sample may have several labels and you want a loss per sample, to weight, rank or log it",
+        "classes need different weights: weight takes one number per class",
     ),
     avoid_when=(
-        "Each sample has exactly one class: cross_entropy.",
-        "Positives need another weight than negatives: binary_cross_entropy_with_logits has pos_weight.",
-        "Labels per sample are very few among thousands: asymmetric_loss or sigmoid_focal_loss.",
+        "each sample has exactly one class: ``cross_entropy``",
+        "positives need another weight than negatives: ``binary_cross_entropy_with_logits`` has "
+        "``pos_weight``",
+        "labels per sample are very few among thousands: ``asymmetric_loss`` or ``sigmoid_focal_loss``",
     ),
     pitfalls=(
         "The name says margin, but there is none: it is the logistic loss.",
-        "The classes are the last axis, not axis 1 as in cross_entropy.",
-        'With "mean", class weights are not normalised: doubling all of them doubles the loss.',
-        "Not to be confused with multilabel_margin_loss, a hinge loss whose targets are class indices.",
+        "The classes are the last axis, not axis 1 as in ``cross_entropy``.",
+        'With ``"mean"``, class weights are not normalised: doubling all of them doubles the loss.',
+        "Not to be confused with ``multilabel_margin_loss``, a hinge loss whose targets are class indices.",
     ),
     see_also=(
-        ("binary_cross_entropy_with_logits", "the same per element, with pos_weight and label smoothing"),
+        ("binary_cross_entropy_with_logits", "the same per element, with ``pos_weight`` and label smoothing"),
         ("asymmetric_loss", "for long label lists with few positives"),
     ),
     references=(GOOD,),
@@ -833,7 +846,7 @@ asymmetric_loss, AsymmetricLoss = pointwise(
         Real(
             "gamma_pos",
             1.0,
-            "Focusing exponent of the positives; should not exceed gamma_neg.",
+            "Focusing exponent of the positives; should not exceed ``gamma_neg``.",
             least=0.0,
             examples=(0.0, 2.0),
         ),
@@ -858,27 +871,29 @@ asymmetric_loss, AsymmetricLoss = pointwise(
         "and keep their gradient. On top, the probability of negatives is shifted down by clip, so a "
         "negative predicted below clip costs exactly nothing; that also discards negatives that may be "
         "missing labels.\n\n"
-        "gamma_neg = gamma_pos and clip = 0 is the focal loss without alpha; all three 0 is cross entropy."
+        "``gamma_neg`` = ``gamma_pos`` and clip = 0 is the focal loss without alpha; all three 0 is cross "
+        "entropy."
     ),
     notes=(
-        "Computed from the two sigmoids and softplus terms of one exponential; no eps is needed and none is "
-        "added. The gradient is that of the whole value, the focusing factors included.\n\n"
-        "There is a kink where sigmoid(x) = clip for gamma_neg = 0; for larger exponents the loss joins zero "
-        "smoothly. The loss is not convex and the Hessian may be negative. A very confident wrong negative "
-        "costs at most -log(clip) when clip > 0, and its gradient then fades: it is taken for a wrong label."
+        "Computed from the two sigmoids and softplus terms of one exponential; no ``eps`` is needed and none "
+        "is added. The gradient is that of the whole value, the focusing factors included.\n\n"
+        "There is a kink where ``sigmoid(x)`` = clip for ``gamma_neg`` = 0; for larger exponents the loss "
+        "joins zero smoothly. The loss is not convex and the Hessian may be negative. A very confident wrong "
+        "negative costs at most ``-log(clip)`` when clip > 0, and its gradient then fades: it is taken for a "
+        "wrong label."
     ),
     use_when=(
-        "Multi-label problems with tens to thousands of labels and few positives per sample.",
-        "Annotations are incomplete: some negatives are positives that nobody marked.",
+        "multi-label problems with tens to thousands of labels and few positives per sample",
+        "annotations are incomplete: some negatives are positives that nobody marked",
     ),
     avoid_when=(
-        "Classes are balanced: binary_cross_entropy_with_logits is simpler and calibrated.",
-        "You need probabilities: the sigmoid of the optimal input is far above the true probability.",
-        "Second-order methods: the Hessian changes its sign.",
+        "classes are balanced: ``binary_cross_entropy_with_logits`` is simpler and calibrated",
+        "you need probabilities: the sigmoid of the optimal input is far above the true probability",
+        "second-order methods: the Hessian changes its sign",
     ),
     pitfalls=(
-        "timm's version returns the plain sum and adds an eps of 1e-8 in the logarithms; use "
-        'reduction="sum" to come close.',
+        "timm's version returns the plain sum and adds an ``eps`` of 1e-8 in the logarithms; use "
+        '``reduction="sum"`` to come close.',
         "Some implementations treat the focusing factor as a constant when differentiating; gradients then "
         "differ from these, values do not.",
         "A threshold of 0.5 is not the right one: choose it on validation data, per class if you can.",

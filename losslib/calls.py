@@ -168,7 +168,8 @@ def read_operands(loss: Any, info: LossInfo, raw: list[Any], options: dict[str, 
 
 def call_array(loss: Any, info: LossInfo, options: dict[str, Any], name: str) -> np.ndarray | None:
     """Return an array parameter: given at the call of a function, or bound to the object."""
-    if name not in info.parameter_names:
+    parameter = next((item for item in info.parameters if item.name == name), None)
+    if not isinstance(parameter, Array):
         if name in options:
             raise TypeError(f"{info.name} has no parameter {name!r}; it takes {', '.join(info.parameter_names)}")
         return None
@@ -177,8 +178,6 @@ def call_array(loss: Any, info: LossInfo, options: dict[str, Any], name: str) ->
         bound: np.ndarray | None = loss.parameters[name]
         return bound
     array = checks.read_array(name, options.pop(name))
-    parameter = info.parameter(name)
-    assert isinstance(parameter, Array)
     if parameter.least is not None and bool((array < parameter.least).any()):
         raise checks.DomainError(f"{name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
     return array

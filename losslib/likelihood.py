@@ -47,7 +47,7 @@ Kernel = tuple[str, tuple[float, ...]]
 
 LINEAR_PREDICTOR = Input(
     "input",
-    "Predicted log mean, or the mean itself when log_input=False.",
+    "Predicted log mean, or the mean itself when ``log_input=False``.",
     fix="pass log_input=True if the input is a log mean",
 )
 LOCATION = Input("input", "Predicted location (centre) of the distribution of the target.")
@@ -75,7 +75,7 @@ VARIANCE_FLOOR = Real(
 LOG_GUARD = Real(
     "eps",
     1e-8,
-    "Small number added to the mean inside the logarithm, used only when log_input=False.",
+    "Small number added to the mean inside the logarithm, used only when ``log_input=False``.",
     least=0.0,
     examples=(1e-4,),
 )
@@ -125,42 +125,44 @@ poisson_nll_loss, PoissonNLLLoss = pointwise(
         "The usual loss for counts: events per hour, purchases per visit, claims per policy. Its minimum is "
         "where the prediction is the mean of the target given the features. It assumes that the variance "
         "grows like the mean, so an error of 5 weighs little at a count of 1000 and much at a count of 2.\n\n"
-        "With log_input=True, the default, the input is log(mean): any real number is legal, the mean is "
-        "positive by construction and effects multiply. The derivative is exp(x) - t, the difference of "
-        "predicted and observed counts."
+        "With ``log_input=True``, the default, the input is ``log(mean)``: any real number is legal, the "
+        "mean is positive by construction and effects multiply. The derivative is ``exp(x) - t``, the "
+        "difference of predicted and observed counts."
     ),
     notes=(
-        "The term log(t!) does not depend on the prediction and is dropped, so values may be negative; "
-        "full=True adds Stirling's approximation of it for t > 1 and nothing for t <= 1, as PyTorch does.\n\n"
-        "exp(x) overflows to inf above x = 88.7 in float32 and 709.8 in float64. With log_input=False the "
-        "logarithm is guarded by eps, and a target of exactly 0 has no logarithm term at all. The Hessian is "
-        "exp(x) with the log link and t / (x + eps)**2 without it; neither is ever negative."
+        "The term ``log(t!)`` does not depend on the prediction and is dropped, so values may be negative; "
+        "``full=True`` adds Stirling's approximation of it for t > 1 and nothing for t <= 1, as PyTorch "
+        "does.\n\n"
+        "``exp(x)`` overflows to inf above x = 88.7 in float32 and 709.8 in float64. With "
+        "``log_input=False`` the logarithm is guarded by ``eps``, and a target of exactly 0 has no logarithm "
+        "term at all. The Hessian is ``exp(x)`` with the log link and ``t / (x + eps)**2`` without it; "
+        "neither is ever negative."
     ),
     use_when=(
-        "The target is a count or a rate that can be 0: the log of the mean is modelled, not the log of the "
-        "data, so zeros need no special care.",
-        "You want the mean and the sum of the predictions right: with an intercept and the log link, "
-        "predicted and observed totals agree on the training data.",
-        "The target is not an integer but its variance is about proportional to its mean: only the mean has "
-        "to be modelled well for the estimate to be consistent.",
+        "the target is a count or a rate that can be 0: the log of the mean is modelled, not the log of the "
+        "data, so zeros need no special care",
+        "you want the mean and the sum of the predictions right: with an intercept and the log link, "
+        "predicted and observed totals agree on the training data",
+        "the target is not an integer but its variance is about proportional to its mean: only the mean has "
+        "to be modelled well for the estimate to be consistent",
     ),
     avoid_when=(
-        "The variance of the counts is much larger than their mean: the fit stays sensible but likelihoods "
-        "and error bars are far too sure; use negative_binomial_nll_loss.",
-        "The target can be negative: exp(x) - t*x is then no likelihood and the optimum runs to minus "
-        "infinity.",
-        "The target is a positive amount whose spread is proportional to its size (durations, prices): "
-        "gamma_nll_loss fits that.",
+        "the variance of the counts is much larger than their mean: the fit stays sensible but likelihoods "
+        "and error bars are far too sure; use ``negative_binomial_nll_loss``",
+        "the target can be negative: ``exp(x) - t*x`` is then no likelihood and the optimum runs to minus "
+        "infinity",
+        "the target is a positive amount whose spread is proportional to its size (durations, prices): "
+        "``gamma_nll_loss`` fits that",
     ),
     pitfalls=(
-        "Passing the mean while log_input=True gives no error: exp is simply applied once more. Check which "
-        "one your model puts out.",
+        "Passing the mean while ``log_input=True`` gives no error: exp is simply applied once more. Check "
+        "which one your model puts out.",
         "Keras' Poisson expects means, PyTorch and losslib log means unless told otherwise.",
         "Values are not comparable with a deviance or with scipy.stats: constants are missing unless "
-        "full=True, and even then Stirling's formula is approximate (0.08 too low at t = 1.0001, 0.04 at t "
-        "= 2).",
-        "Exposure (time or area observed) belongs into the input as + log(exposure), not into the target by "
-        "division, unless the exposure is also passed as sample_weight.",
+        "``full=True``, and even then Stirling's formula is approximate (0.08 too low at t = 1.0001, 0.04 "
+        "at t = 2).",
+        "Exposure (time or area observed) belongs in the input, added as ``log(exposure)``, not into the "
+        "target by division, unless the exposure is also passed as ``sample_weight``.",
     ),
     see_also=(
         (
@@ -169,7 +171,7 @@ poisson_nll_loss, PoissonNLLLoss = pointwise(
         ),
         (
             "tweedie_nll_loss",
-            "the same loss at power=1; allows amounts with many zeros at powers between 1 and 2",
+            "the same loss at ``power=1``; allows amounts with many zeros at powers between 1 and 2",
         ),
         ("gamma_nll_loss", "for positive amounts with spread proportional to the mean"),
         (
@@ -198,34 +200,38 @@ poisson_nll_loss, PoissonNLLLoss = pointwise(
             "log_poisson_loss",
             "tensorflow.nn.log_poisson_loss(t, x)",
             {"reduction": "none"},
-            "Target first. compute_full_loss=True leaves Stirling's term out for 0 <= t <= 1, losslib for t "
-            "<= 1.",
+            "Target first. ``compute_full_loss=True`` leaves Stirling's term out for 0 <= t <= 1, losslib "
+            "for t <= 1.",
         ),
         Equivalent(
-            "paddle", "poisson_nll_loss", "paddle.nn.functional.poisson_nll_loss(x, t)", {}, "epsilon is eps."
+            "paddle",
+            "poisson_nll_loss",
+            "paddle.nn.functional.poisson_nll_loss(x, t)",
+            {},
+            "epsilon is ``eps``.",
         ),
         Equivalent(
             "sklearn",
             "mean_poisson_deviance",
             note=(
-                "2 * (t*log(t/mu) - t + mu) on means: twice this loss plus a term in t alone. The private "
-                "HalfPoissonLoss of the boosting and GLM code is this loss with reduction='none'."
+                "``2 * (t*log(t/mu) - t + mu)`` on means: twice this loss plus a term in t alone. The "
+                "private HalfPoissonLoss of the boosting and GLM code is this loss with ``reduction='none'``."
             ),
         ),
         Equivalent(
             "xgboost",
             "count:poisson",
             note=(
-                "The same gradient exp(x) - t; recent versions use (exp(x) + t) / 2 as Hessian in place of "
-                "exp(x)."
+                "The same gradient ``exp(x) - t``; recent versions use ``(exp(x) + t) / 2`` as Hessian in "
+                "place of ``exp(x)``."
             ),
         ),
         Equivalent(
             "lightgbm",
             "poisson",
             note=(
-                "The same gradient; the Hessian is exp(x + poisson_max_delta_step), about twice exp(x) by "
-                "default."
+                "The same gradient; the Hessian is ``exp(x + poisson_max_delta_step)``, about twice "
+                "``exp(x)`` by default."
             ),
         ),
         Equivalent(
@@ -284,32 +290,33 @@ gaussian_nll_loss, GaussianNLLLoss = pointwise(
         "With a constant variance it is the squared error up to a factor and a constant."
     ),
     notes=(
-        "The variance in the formula is max(var, eps). The clamp is invisible to the derivative, as in "
-        "PyTorch: below eps, var gets the gradient taken at eps, which is large and points back into the "
-        "legal region. A NaN variance stays NaN; a negative one is a DomainError, or counts as eps with "
-        "check=False.\n\n"
-        "The Hessian for the input is 1/v. For var it is d**2/v**3 - 1/(2*v**2), negative where d**2 < v/2: "
-        "Newton steps on the variance need a guard. d**2 overflows to inf for |d| above 1.8e19 in float32."
+        "The variance in the formula is max(var, ``eps``). The clamp is invisible to the derivative, as in "
+        "PyTorch: below ``eps``, var gets the gradient taken at ``eps``, which is large and points back into "
+        "the legal region. A NaN variance stays NaN; a negative one is a DomainError, or counts as ``eps`` "
+        "with ``check=False``.\n\n"
+        "The Hessian for the input is 1/v. For var it is ``d**2/v**3 - 1/(2*v**2)``, negative where ``d**2`` "
+        "< v/2: Newton steps on the variance need a guard. ``d**2`` overflows to inf for ``|d|`` above "
+        "1.8e19 in float32."
     ),
     use_when=(
-        "The noise differs between samples and you need an error bar for each: no constant-variance loss "
-        "gives one.",
-        "Some regions of the data are much noisier than others: their errors are weighted down without "
-        "hand-made weights.",
-        "You combine several heads of different units: each learns its own scale.",
+        "the noise differs between samples and you need an error bar for each: no constant-variance loss "
+        "gives one",
+        "some regions of the data are much noisier than others: their errors are weighted down without "
+        "hand-made weights",
+        "you combine several heads of different units: each learns its own scale",
     ),
     avoid_when=(
-        "Residuals have heavy tails: a single outlier of 10 standard deviations costs 50 and inflates the "
-        "variance around it; use laplace_nll_loss or student_t_nll_loss.",
-        "Only the mean is wanted and the noise is even: mse_loss has fewer ways to fail.",
-        "The data are few and the model large: it can drive var to 0 on training points that it has "
-        "memorised.",
+        "residuals have heavy tails: a single outlier of 10 standard deviations costs 50 and inflates the "
+        "variance around it; use ``laplace_nll_loss`` or ``student_t_nll_loss``",
+        "only the mean is wanted and the noise is even: ``mse_loss`` has fewer ways to fail",
+        "the data are few and the model large: it can drive var to 0 on training points that it has "
+        "memorised",
     ),
     pitfalls=(
         "var is the variance, not the standard deviation and not its logarithm. A head that puts out "
-        "log(var) needs exp first.",
+        "``log(var)`` needs exp first.",
         "Early in training the variance may grow to explain a bad mean, and then the mean learns slowly "
-        "because its gradient is divided by var. Fitting the mean first with mse_loss helps.",
+        "because its gradient is divided by var. Fitting the mean first with ``mse_loss`` helps.",
         "Paddle gives the variance no gradient at all; PyTorch and losslib do.",
         "Values can be negative, since densities can exceed 1.",
     ),
@@ -366,7 +373,7 @@ array([-1.,  0.])
 >>> by_var
 array([-0.75,  0.25])
 """,
-    tags=("real target", "smooth", "proper", "uncertainty", "two outputs"),
+    tags=("real", "smooth", "proper", "uncertainty", "two outputs"),
     function_order=("full", "eps", "reduction"),
     entries=("L030", "L031"),
     value_range="(-inf, inf)",
@@ -413,35 +420,35 @@ gamma_nll_loss, GammaNLLLoss = pointwise(
         "for the mean; at shape 1 it is the exponential distribution."
     ),
     notes=(
-        "Terms that depend on the target alone are dropped: the smallest value for a target t is 1 + log(t), "
-        "and values may be negative. With the log link the Hessian is t*exp(-x), never negative; with "
-        "log_input=False it is (2*t/x - 1)/x**2, negative where x > 2*t. exp(-x) overflows to inf below x = "
-        "-88.7 in float32 and -709.8 in float64."
+        "Terms that depend on the target alone are dropped: the smallest value for a target t is ``1 + "
+        "log(t)``, and values may be negative. With the log link the Hessian is ``t*exp(-x)``, never "
+        "negative; with ``log_input=False`` it is ``(2*t/x - 1)/x**2``, negative where x > ``2*t``. "
+        "``exp(-x)`` overflows to inf below x = -88.7 in float32 and -709.8 in float64."
     ),
     use_when=(
-        "Targets are positive and span orders of magnitude, and relative errors matter: the loss depends on "
-        "the prediction only through t / mean.",
-        "You need the mean, not the median: fitting log(target) by least squares gives a geometric mean, "
-        "which underestimates totals.",
-        "Waiting times or durations without memory: it is the exponential likelihood exactly.",
+        "targets are positive and span orders of magnitude, and relative errors matter: the loss depends on "
+        "the prediction only through t / mean",
+        "you need the mean, not the median: fitting ``log(target)`` by least squares gives a geometric "
+        "mean, which underestimates totals",
+        "waiting times or durations without memory: it is the exponential likelihood exactly",
     ),
     avoid_when=(
-        "The target contains zeros: the gamma density does not; use tweedie_nll_loss with a power between 1 "
-        "and 2.",
-        "The target is a count: poisson_nll_loss has the right variance.",
-        "The upper tail is heavier than a gamma's (very large claims): the gradient t*exp(-x) is linear in "
-        "the target, so a few records lead the fit.",
+        "the target contains zeros: the gamma density does not; use ``tweedie_nll_loss`` with a power "
+        "between 1 and 2",
+        "the target is a count: ``poisson_nll_loss`` has the right variance",
+        "the upper tail is heavier than a gamma's (very large claims): the gradient ``t*exp(-x)`` is linear "
+        "in the target, so a few records lead the fit",
     ),
     pitfalls=(
-        "Passing the mean with log_input=True gives no error, only a bad fit.",
+        "Passing the mean with ``log_input=True`` gives no error, only a bad fit.",
         "The gradient is bounded by 1 for overestimates but grows like t / mean for underestimates: start "
-        "from log(mean of the target), not from 0, when targets are large.",
+        "from ``log(mean of the target)``, not from 0, when targets are large.",
         "scikit-learn's deviance is twice this loss plus a term in the target.",
     ),
     see_also=(
-        ("tweedie_nll_loss", "the same loss at power=2; smaller powers allow zeros"),
+        ("tweedie_nll_loss", "the same loss at ``power=2``; smaller powers allow zeros"),
         ("poisson_nll_loss", "variance proportional to the mean, not to its square"),
-        ("mean_squared_logarithmic_error", "also relative, but estimates the mean of log(1 + target)"),
+        ("mean_squared_logarithmic_error", "also relative, but estimates the mean of ``log(1 + target)``"),
     ),
     references=(NELDER_WEDDERBURN,),
     equivalents=(
@@ -449,11 +456,13 @@ gamma_nll_loss, GammaNLLLoss = pointwise(
             "sklearn",
             "mean_gamma_deviance",
             note=(
-                "2 * (log(mu/t) + t/mu - 1) on means: twice this loss plus a term in t alone. The private "
-                "HalfGammaLoss is this loss with the log link and reduction='none'."
+                "``2 * (log(mu/t) + t/mu - 1)`` on means: twice this loss plus a term in t alone. The "
+                "private HalfGammaLoss is this loss with the log link and ``reduction='none'``."
             ),
         ),
-        Equivalent("xgboost", "reg:gamma", note="The same gradient 1 - t*exp(-x) and Hessian t*exp(-x)."),
+        Equivalent(
+            "xgboost", "reg:gamma", note="The same gradient ``1 - t*exp(-x)`` and Hessian ``t*exp(-x)``."
+        ),
         Equivalent("lightgbm", "gamma", note="The same gradient and Hessian."),
     ),
     examples=""">>> losslib.gamma_nll_loss([0.0, 0.0], [1.0, 3.0])
@@ -464,7 +473,7 @@ gamma_nll_loss, GammaNLLLoss = pointwise(
 >>> gradient
 array([-0.5, -1. ])
 """,
-    tags=("positive target", "convex", "smooth", "proper", "log link"),
+    tags=("positive", "convex", "smooth", "proper", "log link"),
     entries=("L033",),
     value_range="(-inf, inf)",
 )
@@ -516,7 +525,7 @@ tweedie_nll_loss, TweedieNLLLoss = pointwise(
         Real(
             "power",
             1.5,
-            "Power p of the variance, which is proportional to mean**p: 0 normal, 1 Poisson, 2 gamma, 3 "
+            "Power p of the variance, which is proportional to ``mean**p``: 0 normal, 1 Poisson, 2 gamma, 3 "
             "inverse Gaussian; between 1 and 2 a mixture of zeros and positive amounts.",
             least=1.0,
             also=(0.0,),
@@ -540,30 +549,30 @@ tweedie_nll_loss, TweedieNLLLoss = pointwise(
     input_domains=_tweedie_domains,
     description=(
         "One family that holds the squared error, the Poisson and the gamma loss, told apart by how the "
-        "variance grows with the mean: like mean**power. Between 1 and 2 it is the distribution of a random "
-        "number of random amounts, so it has a lump of zeros and a continuous positive part: insurance cost "
-        "per policy, daily rain, money spent per customer.\n\n"
-        "The input estimates the mean (its log with log_input=True) for every power; the power only sets how "
-        "strongly errors at large means are discounted."
+        "variance grows with the mean: like ``mean**power``. Between 1 and 2 it is the distribution of a "
+        "random number of random amounts, so it has a lump of zeros and a continuous positive part: "
+        "insurance cost per policy, daily rain, money spent per customer.\n\n"
+        "The input estimates the mean (its log with ``log_input=True``) for every power; the power only sets "
+        "how strongly errors at large means are discounted."
     ),
     notes=(
         "Powers 0, 1 and 2 are computed by the exact kernels of the squared error, Poisson and gamma loss, "
         "not as limits. Terms in the target alone are dropped, except at power 0, whose value is the whole "
-        "half squared error. As 1 - power is a divisor, values for powers close to 1 or 2 are large numbers "
-        "that differ little; gradients are not affected.\n\n"
-        "With the log link the Hessian is (2-p)*exp((2-p)*x) - (1-p)*t*exp((1-p)*x), never negative for "
-        "powers from 1 to 2. At power 0 (exp(x)*(2*exp(x) - t)) and above 2 it may be negative."
+        "half squared error. As ``1 - power`` is a divisor, values for powers close to 1 or 2 are large "
+        "numbers that differ little; gradients are not affected.\n\n"
+        "With the log link the Hessian is ``(2-p)*exp((2-p)*x) - (1-p)*t*exp((1-p)*x)``, never negative for "
+        "powers from 1 to 2. At power 0 (``exp(x)*(2*exp(x) - t)``) and above 2 it may be negative."
     ),
     use_when=(
-        "The target is exactly 0 for many records and a positive amount for the others: one model in place "
-        "of a classifier followed by a regression.",
-        "You want to tune how the noise grows with the mean: power is a single number to search over.",
+        "the target is exactly 0 for many records and a positive amount for the others: one model in place "
+        "of a classifier followed by a regression",
+        "you want to tune how the noise grows with the mean: power is a single number to search over",
     ),
     avoid_when=(
-        "Zeros come from another process than the amounts: two models say more than one power.",
-        "You need the whole likelihood, for instance to choose the power: its normalising term has no "
-        "closed form and is not included.",
-        "The power is known to be 1 or 2: poisson_nll_loss and gamma_nll_loss say so to the reader.",
+        "zeros come from another process than the amounts: two models say more than one power",
+        "you need the whole likelihood, for instance to choose the power: its normalising term has no "
+        "closed form and is not included",
+        "the power is known to be 1 or 2: ``poisson_nll_loss`` and ``gamma_nll_loss`` say so to the reader",
     ),
     pitfalls=(
         "Losses of different powers are on different scales: never choose the power by comparing this "
@@ -591,8 +600,8 @@ tweedie_nll_loss, TweedieNLLLoss = pointwise(
             "mean_tweedie_deviance",
             note=(
                 "Twice this loss plus terms in the target alone, on means. The private HalfTweedieLoss is "
-                "this loss with the log link and reduction='none'; HalfTweedieLossIdentity adds terms in the "
-                "target."
+                "this loss with the log link and ``reduction='none'``; HalfTweedieLossIdentity adds terms in "
+                "the target."
             ),
         ),
         Equivalent(
@@ -601,14 +610,16 @@ tweedie_nll_loss, TweedieNLLLoss = pointwise(
         Equivalent(
             "xgboost",
             "reg:tweedie",
-            note="The same gradient with the log link; tweedie_variance_power is power.",
+            note="The same gradient with the log link; ``tweedie_variance_power`` is power.",
         ),
         Equivalent(
             "lightgbm",
             "tweedie",
-            note="The same gradient with the log link; tweedie_variance_power is power.",
+            note="The same gradient with the log link; ``tweedie_variance_power`` is power.",
         ),
-        Equivalent("catboost", "Tweedie", note="The same loss with the log link; variance_power is power."),
+        Equivalent(
+            "catboost", "Tweedie", note="The same loss with the log link; ``variance_power`` is power."
+        ),
     ),
     examples=""">>> losslib.tweedie_nll_loss([0.0, 0.0], [0.0, 2.0], power=1.5)
 4.0
@@ -621,7 +632,7 @@ array([2., 6.])
 >>> gradient
 array([ 0.5, -0.5])
 """,
-    tags=("positive target", "zeros", "convex", "smooth", "log link"),
+    tags=("positive", "zeros", "convex", "smooth", "log link"),
     entries=("L034", "L035"),
     value_range="(-inf, inf)",
 )
@@ -661,26 +672,25 @@ laplace_nll_loss, LaplaceNLLLoss = pointwise(
         "scale only linearly, so both stay useful on data with heavy tails."
     ),
     notes=(
-        "The scale in the formula is max(scale, eps); as for gaussian_nll_loss the derivative is taken at "
-        "the clamped value and passes the clamp, so a scale below eps is pushed up. The derivative for the "
-        "input is sign(d)/scale, and 0 at d = 0. The Hessian for the input is 0; for scale it is 2*|d|/s**3 "
-        "- 1/s**2, negative where |d| < s/2."
+        "The scale in the formula is max(scale, ``eps``); as for ``gaussian_nll_loss`` the derivative is "
+        "taken at the clamped value and passes the clamp, so a scale below ``eps`` is pushed up. The "
+        "derivative for the input is ``sign(d)/scale``, and 0 at d = 0. The Hessian for the input is 0; for "
+        "scale it is ``2*|d|/s**3 - 1/s**2``, negative where ``|d|`` < s/2."
     ),
     use_when=(
-        "You want an error bar per sample and the residuals have heavy tails: 10 scales off costs 10, not "
-        "50.",
-        "The median is the right summary: targets are skewed and the mean is led by a few of them.",
+        "you want an error bar per sample and the residuals have heavy tails: 10 scales off costs 10, not 50",
+        "the median is the right summary: targets are skewed and the mean is led by a few of them",
     ),
     avoid_when=(
-        "Residuals are close to normal: the median is then a noisier estimate than the mean (by a factor of "
-        "pi/2 in variance); use gaussian_nll_loss.",
-        "A second-order method needs curvature: the Hessian for the input is 0 everywhere.",
-        "You need the mean of a skewed target, for totals: the median is not it.",
+        "residuals are close to normal: the median is then a noisier estimate than the mean (by a factor of "
+        "pi/2 in variance); use ``gaussian_nll_loss``",
+        "a second-order method needs curvature: the Hessian for the input is 0 everywhere",
+        "you need the mean of a skewed target, for totals: the median is not it",
     ),
     pitfalls=(
-        "scale is not the standard deviation: that is sqrt(2) times scale.",
+        "scale is not the standard deviation: that is ``sqrt(2)`` times scale.",
         "The gradient for the input does not shrink near the optimum; lower the learning rate at the end, "
-        "or use student_t_nll_loss, which is smooth.",
+        "or use ``student_t_nll_loss``, which is smooth.",
         "Values can be negative, since densities can exceed 1.",
     ),
     see_also=(
@@ -720,7 +730,7 @@ array([-0.5,  0. ])
 >>> by_scale
 array([-0.5,  0.5])
 """,
-    tags=("real target", "robust", "proper", "uncertainty", "two outputs"),
+    tags=("real", "robust", "proper", "uncertainty", "two outputs"),
     value_range="(-inf, inf)",
 )
 
@@ -773,40 +783,41 @@ student_t_nll_loss, StudentTNLLLoss = pointwise(
     differentiable=("input", "target"),
     description=(
         "Quadratic for errors well below scale, logarithmic far above it: a gross outlier costs something "
-        "but its pull on the prediction goes back to zero, like 1/|d|. The largest pull is at |d| = "
-        "scale*sqrt(df).\n\n"
-        "For symmetric noise the input estimates the common mean and median. df says how heavy the tails "
+        "but its pull on the prediction goes back to zero, like ``1/|d|``. The largest pull is at ``|d|`` = "
+        "``scale*sqrt(df)``.\n\n"
+        "For symmetric noise the input estimates the common mean and median. ``df`` says how heavy the tails "
         "are; 3 to 5 is a usual choice for data with outliers."
     ),
     notes=(
-        "log(scale) is kept although it does not depend on the prediction, so that values for different "
-        "scales can be compared; full=True adds the remaining constant of the density. The Hessian is "
-        "negative where |d| > scale*sqrt(df): the loss is not convex. Huge d does not overflow: the value "
-        "grows like (df + 1)*log(|d|)."
+        "``log(scale)`` is kept although it does not depend on the prediction, so that values for different "
+        "scales can be compared; ``full=True`` adds the remaining constant of the density. The Hessian is "
+        "negative where ``|d|`` > ``scale*sqrt(df)``: the loss is not convex. Huge d does not overflow: the "
+        "value grows like ``(df + 1)*log(|d|)``."
     ),
     use_when=(
-        "Outliers are errors to be ignored: their influence goes to zero, where that of Huber or L1 stays "
-        "constant.",
-        "You want robustness with a likelihood behind it: it can be compared between models and tuned by df "
-        "and scale.",
-        "A smooth loss is needed: unlike L1 and Huber it has all derivatives.",
+        "outliers are errors to be ignored: their influence goes to zero, where that of Huber or L1 stays "
+        "constant",
+        "you want robustness with a likelihood behind it: it can be compared between models and tuned by "
+        "``df`` and scale",
+        "a smooth loss is needed: unlike L1 and Huber it has all derivatives",
     ),
     avoid_when=(
-        "Large errors are the ones that matter (peaks, failures): the loss would ignore them.",
-        "The start is far from the data: beyond scale*sqrt(df) the gradient gets small and the fit can "
-        "stall; begin with huber_loss or a larger scale.",
-        "The noise is skewed: the estimate is then neither mean nor median.",
+        "large errors are the ones that matter (peaks, failures): the loss would ignore them",
+        "the start is far from the data: beyond ``scale*sqrt(df)`` the gradient gets small and the fit can "
+        "stall; begin with ``huber_loss`` or a larger scale",
+        "the noise is skewed: the estimate is then neither mean nor median",
     ),
     pitfalls=(
         "scale must suit the residuals: 1.0 is right for standardised targets only. 1.4826 times the median "
         "absolute residual is a good first value.",
-        "scale is not the standard deviation, which is scale*sqrt(df/(df-2)) and infinite for df <= 2.",
+        "scale is not the standard deviation, which is ``scale*sqrt(df/(df-2))`` and infinite for ``df`` <= "
+        "2.",
         "Newton and boosting code needs a positive Hessian; this one turns negative for outliers.",
     ),
     see_also=(
-        ("cauchy_loss", "the shape of df=1 in another scaling, without the likelihood's constants"),
+        ("cauchy_loss", "the shape of ``df=1`` in another scaling, without the likelihood's constants"),
         ("huber_loss", "convex; outliers keep a constant pull"),
-        ("gaussian_nll_loss", "the limit of large df, with a predicted variance"),
+        ("gaussian_nll_loss", "the limit of large ``df``, with a predicted variance"),
     ),
     references=(
         Reference(
@@ -839,7 +850,7 @@ The error of 2 costs 2.5*log(2), the other nothing. At |d| = sqrt(df) the pull i
 >>> gradient.round(4)
 array([1.  , 1.25, 0.05])
 """,
-    tags=("real target", "robust", "smooth", "proper"),
+    tags=("real", "robust", "smooth", "proper"),
     value_range="[log(scale), inf)",
 )
 
@@ -865,7 +876,7 @@ negative_binomial_nll_loss, NegativeBinomialNLLLoss = pointwise(
         Real(
             "dispersion",
             1.0,
-            "Extra spread a: the variance is mean + a*mean**2; near 0 the loss is the Poisson loss.",
+            "Extra spread a: the variance is ``mean + a*mean**2``; near 0 the loss is the Poisson loss.",
             above=0.0,
             examples=(0.1, 0.5, 2.0),
         ),
@@ -886,33 +897,34 @@ negative_binomial_nll_loss, NegativeBinomialNLLLoss = pointwise(
     description=(
         "Real counts often spread wider than their mean: sales, reads of a gene, visits to a doctor. This is "
         "a Poisson distribution whose rate is itself random (gamma distributed) around the predicted mean, "
-        "with variance mean + dispersion*mean**2. The input still estimates the mean (its log with "
-        "log_input=True).\n\n"
-        "Against the Poisson loss, large counts pull less: the gradient is (mean - t)/(1 + dispersion*mean)."
+        "with variance ``mean + dispersion*mean**2``. The input still estimates the mean (its log with "
+        "``log_input=True``).\n\n"
+        "Against the Poisson loss, large counts pull less: the gradient is ``(mean - t)/(1 + "
+        "dispersion*mean)``."
     ),
     notes=(
-        "Terms that do not depend on the prediction are dropped, so values may be negative; full=True adds "
-        "them and makes the value comparable between dispersions. With the log link nothing overflows: the "
-        "loss grows linearly in x on both sides. dispersion can be as small as 1e-8 without loss of "
-        "accuracy. With log_input=True the Hessian is never negative; with log_input=False it may be, for "
-        "means far above t."
+        "Terms that do not depend on the prediction are dropped, so values may be negative; ``full=True`` "
+        "adds them and makes the value comparable between dispersions. With the log link nothing overflows: "
+        "the loss grows linearly in x on both sides. dispersion can be as small as 1e-8 without loss of "
+        "accuracy. With ``log_input=True`` the Hessian is never negative; with ``log_input=False`` it may "
+        "be, for means far above t."
     ),
     use_when=(
-        "Counts whose variance clearly exceeds their mean: the weights of large and small counts are then "
-        "right, and so are the likelihoods.",
-        "A few huge counts lead a Poisson fit: here their gradient is bounded relative to their size.",
+        "counts whose variance clearly exceeds their mean: the weights of large and small counts are then "
+        "right, and so are the likelihoods",
+        "a few huge counts lead a Poisson fit: here their gradient is bounded relative to their size",
     ),
     avoid_when=(
-        "Variance and mean are about equal: poisson_nll_loss has one parameter less.",
-        "The counts vary less than Poisson counts (binomial, or regular arrivals): no positive dispersion "
-        "fits that.",
-        "Zeros come from a process of their own: a zero-inflated model is needed.",
+        "variance and mean are about equal: ``poisson_nll_loss`` has one parameter less",
+        "the counts vary less than Poisson counts (binomial, or regular arrivals): no positive dispersion "
+        "fits that",
+        "zeros come from a process of their own: a zero-inflated model is needed",
     ),
     pitfalls=(
-        "Parametrisations differ: dispersion here is 1/r of SciPy's nbinom(r, p) with p = 1/(1 + "
-        "dispersion*mean), and 1/theta of R's MASS.",
-        "To choose dispersion by likelihood use full=True: the dropped terms depend on it.",
-        "Passing the mean with log_input=True gives no error, only a bad fit.",
+        "Parametrisations differ: dispersion here is 1/r of SciPy's ``nbinom(r, p)`` with p = ``1/(1 + "
+        "dispersion*mean)``, and 1/theta of R's MASS.",
+        "To choose dispersion by likelihood use ``full=True``: the dropped terms depend on it.",
+        "Passing the mean with ``log_input=True`` gives no error, only a bad fit.",
     ),
     see_also=(
         ("poisson_nll_loss", "the limit of dispersion 0"),
@@ -942,7 +954,7 @@ negative_binomial_nll_loss, NegativeBinomialNLLLoss = pointwise(
             "torch.distributions.NegativeBinomial",
             "-torch.distributions.NegativeBinomial(2.0, logits=x + x.new_tensor(0.5).log()).log_prob(t)",
             {"dispersion": 0.5, "full": True, "reduction": "none"},
-            "Its logits are log(mean * dispersion).",
+            "Its logits are ``log(mean * dispersion)``.",
         ),
     ),
     examples=""">>> round(losslib.negative_binomial_nll_loss([0.0, 0.0], [0.0, 3.0]), 4)
@@ -983,7 +995,7 @@ kl_div, KLDivLoss = pointwise(
         Input("input", "Predicted log-probabilities, such as the result of a log-softmax."),
         Input(
             "target",
-            "Probabilities of the target distribution, or their logarithms when log_target=True.",
+            "Probabilities of the target distribution, or their logarithms when ``log_target=True``.",
             NONNEGATIVE,
             fix="pass log_target=True if the target holds log-probabilities",
         ),
@@ -1000,32 +1012,33 @@ kl_div, KLDivLoss = pointwise(
         "KL(p||q), summed over the classes. It is 0 only when both agree, and it is the cross entropy of "
         "soft targets minus their entropy, so both have the same gradient for the prediction.\n\n"
         "The input is log q, which comes from a log-softmax without rounding tiny probabilities to 0. "
-        'reduction="batchmean" divides the sum by the size of the first axis: the mean divergence per '
+        '``reduction="batchmean"`` divides the sum by the size of the first axis: the mean divergence per '
         "sample, which is what the textbook formula means."
     ),
     notes=(
         "A target of 0 contributes exactly 0 and has gradient 0 for the input, even where the input is -inf; "
         "the same holds for a log target of -inf, where PyTorch returns NaN. The derivative for the target, "
-        "log(t) + 1 - x, is -inf at t = 0.\n\n"
+        "``log(t) + 1 - x``, is -inf at t = 0.\n\n"
         "The gradient for the input is -t and the Hessian 0: all curvature sits in the log-softmax before "
         "it. Single terms may be negative; only the sum over a distribution cannot."
     ),
     use_when=(
-        "Targets are distributions, not labels: distillation, soft labels, histograms. 0 is then reached by "
-        "a perfect model, which a cross entropy does not show.",
-        "A policy or posterior is kept near a reference distribution.",
+        "targets are distributions, not labels: distillation, soft labels, histograms. 0 is then reached by "
+        "a perfect model, which a cross entropy does not show",
+        "a policy or posterior is kept near a reference distribution",
     ),
     avoid_when=(
-        "Targets are class labels: cross_entropy takes logits and indices, is shorter and computes less.",
-        "Rows of target or prediction do not sum to 1: single terms lose their meaning; use "
-        "generalized_kl_div.",
-        "Supports may not overlap: the divergence is then infinite; Jensen-Shannon stays finite.",
+        "targets are class labels: ``cross_entropy`` takes logits and indices, is shorter and computes less",
+        "rows of target or prediction do not sum to 1: single terms lose their meaning; use "
+        "``generalized_kl_div``",
+        "supports may not overlap: the divergence is then infinite; Jensen-Shannon stays finite",
     ),
     pitfalls=(
         "The input must be log-probabilities. Probabilities give no error, just meaningless values.",
-        'reduction="mean" divides by the number of elements, classes included; the divergence per sample is '
-        '"batchmean".',
-        "Argument order: kl_div(log_q, p) is KL(p||q). KL is not symmetric, and most formulas write p first.",
+        '``reduction="mean"`` divides by the number of elements, classes included; the divergence per '
+        'sample is ``"batchmean"``.',
+        "Argument order: ``kl_div(log_q, p)`` is KL(p||q). KL is not symmetric, and most formulas write p "
+        "first.",
         "Keras' KLDivergence takes (target, prediction), both as probabilities.",
     ),
     see_also=(
@@ -1038,7 +1051,7 @@ kl_div, KLDivLoss = pointwise(
     ),
     references=(KULLBACK_LEIBLER,),
     equivalents=(
-        Equivalent("torch", "kl_div", "torch.nn.functional.kl_div(x, t)", {}, 'Warns about "mean".'),
+        Equivalent("torch", "kl_div", "torch.nn.functional.kl_div(x, t)", {}, 'Warns about ``"mean"``.'),
         Equivalent(
             "torch",
             "KLDivLoss",
@@ -1063,14 +1076,14 @@ kl_div, KLDivLoss = pointwise(
         Equivalent(
             "scipy",
             "scipy.special.rel_entr",
-            note="rel_entr(t, exp(x)) is the same term, on probabilities.",
+            note="``rel_entr(t, exp(x))`` is the same term, on probabilities.",
         ),
         Equivalent(
             "keras",
             "KLDivergence",
             note=(
                 "Takes (target, prediction) as probabilities, clips both to [1e-7, 1], sums over the last "
-                'axis and averages the rest: "batchmean" for two axes.'
+                'axis and averages the rest: ``"batchmean"`` for two axes.'
             ),
         ),
         Equivalent(
@@ -1094,7 +1107,7 @@ The gradient is -p:
 >>> gradient
 array([-0.25, -0.75])
 """,
-    tags=("probability target", "log-probabilities", "convex", "proper", "divergence"),
+    tags=("distributions", "log-probabilities", "convex", "proper", "divergence"),
     function_order=("size_average", "reduce", "reduction", "log_target"),
     class_order=("size_average", "reduce", "reduction", "log_target"),
     entries=("L084", "L085", "L086"),
@@ -1122,38 +1135,39 @@ generalized_kl_div, GeneralizedKLDiv = pointwise(
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(
-        "The KL divergence with the two terms that vanish for normalised distributions kept: t*log(t/x) - t "
-        "+ x. Every single term is then >= 0 and is 0 exactly where prediction and target agree, so it works "
-        "on histograms, spectra, pictures and word counts as they are. It is half the Poisson deviance and "
-        "the objective of non-negative matrix factorisation.\n\n"
+        "The KL divergence with the two terms that vanish for normalised distributions kept: ``t*log(t/x) - "
+        "t + x``. Every single term is then >= 0 and is 0 exactly where prediction and target agree, so it "
+        "works on histograms, spectra, pictures and word counts as they are. It is half the Poisson deviance "
+        "and the objective of non-negative matrix factorisation.\n\n"
         "At the optimum the input is the mean of the target given the features."
     ),
     notes=(
         "Accurate when prediction and target nearly agree: no difference of large logarithms is taken. A "
         "target of 0 gives the value x; a prediction of 0 with a positive target gives inf. The derivative "
-        "for the input is 1 - t/x, the Hessian t/x**2; the derivative for the target is log(t/x), -inf at t "
-        "= 0."
+        "for the input is ``1 - t/x``, the Hessian ``t/x**2``; the derivative for the target is "
+        "``log(t/x)``, -inf at t = 0."
     ),
     use_when=(
-        "Both sides are positive amounts on a common scale and not normalised: totals are compared as well "
-        "as shapes.",
-        "You want a Poisson loss whose value says how good the fit is: it is 0 for a perfect prediction.",
+        "both sides are positive amounts on a common scale and not normalised: totals are compared as well "
+        "as shapes",
+        "you want a Poisson loss whose value says how good the fit is: it is 0 for a perfect prediction",
     ),
     avoid_when=(
-        "The model puts out logits or logarithms: kl_div or poisson_nll_loss take those and cannot reach "
-        "log(0).",
-        "Targets are measurements with constant noise: mse_loss is the likelihood then, this loss "
-        "overweights small values.",
+        "the model puts out logits or logarithms: ``kl_div`` or ``poisson_nll_loss`` take those and cannot "
+        "reach ``log(0)``",
+        "targets are measurements with constant noise: ``mse_loss`` is the likelihood then, this loss "
+        "overweights small values",
     ),
     pitfalls=(
-        "Argument order: SciPy's kl_div(t, x) has the target first.",
-        "losslib.kl_div and PyTorch's kl_div are another function: log-probabilities in, and no - t + x.",
-        "The gradient 1 - t/x is unbounded as x goes to 0; keep predictions away from 0 or model their "
+        "Argument order: SciPy's ``kl_div(t, x)`` has the target first.",
+        "losslib.``kl_div`` and PyTorch's ``kl_div`` are another function: log-probabilities in, and no - "
+        "``t + x``.",
+        "The gradient ``1 - t/x`` is unbounded as x goes to 0; keep predictions away from 0 or model their "
         "logarithm.",
     ),
     see_also=(
         ("kl_div", "takes log-probabilities and drops the terms that cancel for distributions"),
-        ("poisson_nll_loss", "the same gradient with log_input=False; the value lacks the term in t"),
+        ("poisson_nll_loss", "the same gradient with ``log_input=False``; the value lacks the term in t"),
     ),
     references=(
         KULLBACK_LEIBLER,
@@ -1195,7 +1209,7 @@ array([0. , 0.5, 0. ])
 >>> gradient
 array([ 0.25, -0.5 ])
 """,
-    tags=("positive target", "probabilities", "convex", "smooth", "divergence"),
+    tags=("positive", "probabilities", "convex", "smooth", "divergence"),
     entries=("L087",),
     value_range="[0, inf)",
 )

@@ -66,29 +66,30 @@ soft_margin_loss, SoftMarginLoss = pointwise(
     formula="softplus(-t*x)",
     symbols={"x": "input", "t": "target"},
     description=(
-        "Logistic regression in the notation of margins: the loss depends on t*x alone, falls smoothly as "
-        "the score moves to the right side and never quite reaches 0. The input estimates the log odds of "
-        "label 1, so sigmoid(input) is a calibrated probability.\n\n"
-        "It is binary_cross_entropy_with_logits with labels written as -1 and 1 in place of 0 and 1."
+        "Logistic regression in the notation of margins: the loss depends on ``t*x`` alone, falls smoothly "
+        "as the score moves to the right side and never quite reaches 0. The input estimates the log odds of "
+        "label 1, so ``sigmoid(input)`` is a calibrated probability.\n\n"
+        "It is ``binary_cross_entropy_with_logits`` with labels written as -1 and 1 in place of 0 and 1."
     ),
     notes=(
-        "Stable for scores of any size: for t*x -> -inf the value grows like -t*x. PyTorch's formula "
-        "overflows to inf there from 88 on in float32. The Hessian is t**2*sigmoid(x*t)*sigmoid(-x*t), never "
-        "negative. check=False accepts other targets and computes the formula for them, as PyTorch does."
+        "Stable for scores of any size: for ``t*x`` -> -inf the value grows like ``-t*x``. PyTorch's formula "
+        "overflows to inf there from 88 on in float32. The Hessian is ``t**2*sigmoid(x*t)*sigmoid(-x*t)``, "
+        "never negative. ``check=False`` accepts other targets and computes the formula for them, as PyTorch "
+        "does."
     ),
     use_when=(
-        "Labels are -1 and 1 and probabilities are wanted: the hinge losses give none.",
-        "A smooth convex loss with a positive Hessian is needed, for Newton steps or boosting.",
+        "labels are -1 and 1 and probabilities are wanted: the hinge losses give none",
+        "a smooth convex loss with a positive Hessian is needed, for Newton steps or boosting",
     ),
     avoid_when=(
-        "Labels are soft or need smoothing: binary_cross_entropy_with_logits has both.",
-        "Labels contain gross errors: the pull of a wrong label does not fade.",
-        "Only the support vectors should matter: hinge_loss is exactly 0 for the rest.",
+        "labels are soft or need smoothing: ``binary_cross_entropy_with_logits`` has both",
+        "labels contain gross errors: the pull of a wrong label does not fade",
+        "only the support vectors should matter: ``hinge_loss`` is exactly 0 for the rest",
     ),
     pitfalls=(
-        "Labels 0 and 1 are an error here; in PyTorch a label 0 silently gives the constant log(2) without "
-        "gradient.",
-        "multilabel_soft_margin_loss takes labels 0 and 1, despite its name.",
+        "Labels 0 and 1 are an error here; in PyTorch a label 0 silently gives the constant ``log(2)`` "
+        "without gradient.",
+        "``multilabel_soft_margin_loss`` takes labels 0 and 1, despite its name.",
     ),
     see_also=(
         ("binary_cross_entropy_with_logits", "the same function for labels 0 and 1"),
@@ -102,7 +103,7 @@ soft_margin_loss, SoftMarginLoss = pointwise(
             "soft_margin_loss",
             "torch.nn.functional.soft_margin_loss(x, t)",
             {},
-            "Overflows to inf for t*x below -88 in float32.",
+            "Overflows to inf for ``t*x`` below -88 in float32.",
         ),
         Equivalent(
             "torch",
@@ -127,7 +128,7 @@ soft_margin_loss, SoftMarginLoss = pointwise(
 >>> gradient.round(4)
 array([-0.25  ,  0.4404])
 """,
-    tags=("sign target", "logits", "convex", "smooth", "proper"),
+    tags=("signs", "logits", "convex", "smooth", "proper"),
     function_order=("size_average", "reduce", "reduction"),
     class_order=("size_average", "reduce", "reduction"),
     entries=("L041",),
@@ -153,16 +154,16 @@ hinge_loss, HingeLoss = pointwise(
         "probable it is cannot be read off."
     ),
     notes=(
-        "At the kink t*x = margin the derivative is 0 here; scikit-learn counts the point as still active. "
-        "The Hessian is 0 everywhere."
+        "At the kink ``t*x`` = margin the derivative is 0 here; scikit-learn counts the point as still "
+        "active. The Hessian is 0 everywhere."
     ),
     use_when=(
-        "Only the decision matters and you want few elements to define it (support vectors).",
-        "A convex bound of the error rate is wanted that grows no faster than linearly.",
+        "only the decision matters and you want few elements to define it (support vectors)",
+        "a convex bound of the error rate is wanted that grows no faster than linearly",
     ),
     avoid_when=(
-        "Probabilities are needed: use soft_margin_loss.",
-        "A second-order method is used: the Hessian is 0; squared_hinge_loss has one.",
+        "probabilities are needed: use ``soft_margin_loss``",
+        "a second-order method is used: the Hessian is 0; ``squared_hinge_loss`` has one",
     ),
     pitfalls=(
         "Labels are -1 and 1. Keras also takes 0 and 1 and maps them, but only if all labels in the batch "
@@ -201,7 +202,7 @@ array([0.5, 0. , 1.5])
 >>> gradient
 array([-0.5,  0.5])
 """,
-    tags=("sign target", "margin", "convex"),
+    tags=("signs", "margin", "convex"),
     entries=("L072",),
 )
 
@@ -218,27 +219,27 @@ squared_hinge_loss, SquaredHingeLoss = pointwise(
     formula="max(0, margin - t*x)**2",
     symbols={"x": "input", "t": "target"},
     description=(
-        "Like hinge_loss it is 0 beyond the margin, but it enters the margin with slope 0 and punishes what "
-        "is missing quadratically. That makes gradients continuous and lets Newton-type solvers work; it is "
-        "the default of scikit-learn's LinearSVC.\n\n"
-        "At the optimum with margin 1 the input, clipped to [-1, 1], estimates 2*P(1) - 1."
+        "Like ``hinge_loss`` it is 0 beyond the margin, but it enters the margin with slope 0 and punishes "
+        "what is missing quadratically. That makes gradients continuous and lets Newton-type solvers work; "
+        "it is the default of scikit-learn's LinearSVC.\n\n"
+        "At the optimum with margin 1 the input, clipped to [-1, 1], estimates ``2*P(1) - 1``."
     ),
     notes=(
         "The gradient is continuous, the Hessian is 2 inside the margin and 0 beyond it (0 at the margin "
-        "itself). The square overflows to inf for t*x below -1.8e19 in float32."
+        "itself). The square overflows to inf for ``t*x`` below -1.8e19 in float32."
     ),
     use_when=(
-        "A support vector machine is trained with second-order or line-search methods: the gradient has no "
-        "jumps.",
-        "Large violations should be punished more than many small ones.",
+        "a support vector machine is trained with second-order or line-search methods: the gradient has no "
+        "jumps",
+        "large violations should be punished more than many small ones",
     ),
     avoid_when=(
-        "Labels contain errors or scores outliers: their pull grows without bound; modified_huber_loss is "
-        "linear there.",
-        "Well-calibrated probabilities are needed: soft_margin_loss.",
+        "labels contain errors or scores outliers: their pull grows without bound; ``modified_huber_loss`` "
+        "is linear there",
+        "well-calibrated probabilities are needed: ``soft_margin_loss``",
     ),
     pitfalls=(
-        "There is no factor 1/2: the gradient is -2*t*(margin - t*x).",
+        "There is no factor 1/2: the gradient is ``-2*t*(margin - t*x)``.",
         "Labels are -1 and 1; Keras also maps labels 0/1 if all of them are.",
     ),
     see_also=(
@@ -255,12 +256,12 @@ squared_hinge_loss, SquaredHingeLoss = pointwise(
             "Target first; also maps labels 0/1.",
         ),
         Equivalent(
-            "sklearn", "SGDClassifier", note="loss='squared_hinge' trains with it; no public function."
+            "sklearn", "SGDClassifier", note="``loss='squared_hinge'`` trains with it; no public function."
         ),
         Equivalent(
             "torchmetrics",
             "binary_hinge_loss",
-            note="squared=True; a metric on labels 0 and 1 that may apply a sigmoid first.",
+            note="``squared=True``; a metric on labels 0 and 1 that may apply a sigmoid first.",
         ),
     ),
     examples=""">>> losslib.squared_hinge_loss([0.5, 2.0, 0.5], [1, 1, -1], reduction="none")
@@ -271,7 +272,7 @@ array([0.25, 0.  , 2.25])
 >>> gradient
 array([-0.5,  1.5])
 """,
-    tags=("sign target", "margin", "convex", "smooth"),
+    tags=("signs", "margin", "convex", "smooth"),
     entries=("L073",),
 )
 
@@ -289,7 +290,7 @@ exponential_loss, ExponentialLoss = pointwise(
     description=(
         "AdaBoost is stage-wise minimisation of this loss. Its weights, exp of the score on the wrong side, "
         "put the attention on elements that are still wrong.\n\n"
-        "At the optimum the input is half the log odds, so sigmoid(2*input) estimates the probability of "
+        "At the optimum the input is half the log odds, so ``sigmoid(2*input)`` estimates the probability of "
         "label 1."
     ),
     notes=(
@@ -298,17 +299,17 @@ exponential_loss, ExponentialLoss = pointwise(
         "and the gradient is plus or minus the value."
     ),
     use_when=(
-        "You reproduce AdaBoost or compare with it.",
-        "Labels are clean and separation is the aim: errors are driven out with force.",
+        "you reproduce AdaBoost or compare with it",
+        "labels are clean and separation is the aim: errors are driven out with force",
     ),
     avoid_when=(
-        "Labels contain mistakes: a single confident mistake can outweigh the rest of the data.",
-        "Scores are unbounded outputs of a network: gradients explode; soft_margin_loss has the same "
-        "optimum for decisions and a bounded gradient.",
+        "labels contain mistakes: a single confident mistake can outweigh the rest of the data",
+        "scores are unbounded outputs of a network: gradients explode; ``soft_margin_loss`` has the same "
+        "optimum for decisions and a bounded gradient",
     ),
     pitfalls=(
-        "Labels are 0 and 1, as in scikit-learn, although papers write exp(-y*f) with -1 and 1.",
-        "The link is sigmoid(2*input), not sigmoid(input).",
+        "Labels are 0 and 1, as in scikit-learn, although papers write ``exp(-y*f)`` with -1 and 1.",
+        "The link is ``sigmoid(2*input)``, not ``sigmoid(input)``.",
     ),
     see_also=(
         ("soft_margin_loss", "grows linearly; the robust choice"),
@@ -327,7 +328,7 @@ exponential_loss, ExponentialLoss = pointwise(
             "sklearn",
             "ExponentialLoss",
             note=(
-                "The private loss behind GradientBoostingClassifier(loss='exponential'); one value per "
+                "The private loss behind GradientBoostingClassifier(``loss='exponential'``); one value per "
                 "element."
             ),
         ),
@@ -340,7 +341,7 @@ exponential_loss, ExponentialLoss = pointwise(
 >>> gradient.round(4)
 array([-0.5   ,  1.3591])
 """,
-    tags=("binary target", "soft labels", "convex", "smooth", "proper"),
+    tags=("binary", "soft labels", "convex", "smooth", "proper"),
     entries=("L042",),
 )
 
@@ -355,23 +356,23 @@ modified_huber_loss, ModifiedHuberLoss = pointwise(
     formula="where(t*x >= 1, 0, where(t*x >= -1, (1 - t*x)**2, -4*t*x))",
     symbols={"x": "input", "t": "target"},
     description=(
-        "Three pieces in the margin t*x: 0 from 1 on, a parabola between -1 and 1, a line with slope -4 "
+        "Three pieces in the margin ``t*x``: 0 from 1 on, a parabola between -1 and 1, a line with slope -4 "
         "below. It keeps the squared hinge's smoothness and its exact zeros, and takes away the unbounded "
         "pull of outliers.\n\n"
-        "The input estimates 2*P(1) - 1, so (clip(input, -1, 1) + 1)/2 is a probability, which may be "
-        "exactly 0 or 1."
+        "The input estimates ``2*P(1) - 1``, so ``(clip(input, -1, 1) + 1)/2`` is a probability, which may "
+        "be exactly 0 or 1."
     ),
     notes=(
         "Value and gradient are continuous. The Hessian is 2 between -1 and 1 and 0 outside. Nothing "
-        "overflows before -4*t*x itself does."
+        "overflows before ``-4*t*x`` itself does."
     ),
     use_when=(
-        "You want a margin loss and probabilities from one model.",
-        "Some labels are wrong: the gradient is bounded by 4.",
+        "you want a margin loss and probabilities from one model",
+        "some labels are wrong: the gradient is bounded by 4",
     ),
     avoid_when=(
-        "Probabilities must never be 0 or 1: soft_margin_loss.",
-        "The target is a real number: huber_loss is the regression loss, this one only shares its name.",
+        "probabilities must never be 0 or 1: ``soft_margin_loss``",
+        "the target is a real number: ``huber_loss`` is the regression loss, this one only shares its name",
     ),
     pitfalls=(
         "It is a classification loss; the name misleads.",
@@ -387,7 +388,7 @@ modified_huber_loss, ModifiedHuberLoss = pointwise(
         Equivalent(
             "sklearn",
             "SGDClassifier",
-            note="loss='modified_huber' trains with it; there is no public function.",
+            note="``loss='modified_huber'`` trains with it; there is no public function.",
         ),
         Equivalent(
             "optax",
@@ -405,7 +406,7 @@ array([ 0.  ,  0.25, 12.  ])
 >>> gradient
 array([-0.5, -2. ])
 """,
-    tags=("sign target", "margin", "robust", "convex", "smooth", "proper"),
+    tags=("signs", "margin", "robust", "convex", "smooth", "proper"),
     entries=("L043",),
 )
 
@@ -427,12 +428,12 @@ perceptron_loss, PerceptronLoss = pointwise(
     ),
     notes="At a score of exactly 0 the derivative is 0. The Hessian is 0 everywhere.",
     use_when=(
-        "You reproduce or teach the perceptron.",
-        "Online learning with mistakes as the only signal.",
+        "you reproduce or teach the perceptron",
+        "online learning with mistakes as the only signal",
     ),
     avoid_when=(
-        "You start from scores of 0: value and gradient are 0 there, so nothing is ever learned.",
-        "Decisions should hold for new data: a margin helps; use hinge_loss.",
+        "you start from scores of 0: value and gradient are 0 there, so nothing is ever learned",
+        "decisions should hold for new data: a margin helps; use ``hinge_loss``",
     ),
     pitfalls=(
         "A model that puts out 0 everywhere has a loss of 0: start from random weights.",
@@ -452,7 +453,7 @@ perceptron_loss, PerceptronLoss = pointwise(
     equivalents=(
         Equivalent("optax", "perceptron_loss", "optax.losses.perceptron_loss(x, t)", {"reduction": "none"}),
         Equivalent(
-            "sklearn", "Perceptron", note="SGDClassifier(loss='perceptron'); there is no public function."
+            "sklearn", "Perceptron", note="SGDClassifier(``loss='perceptron'``); there is no public function."
         ),
     ),
     examples=""">>> losslib.perceptron_loss([2.0, -0.5, 1.0], [1, 1, -1], reduction="none")
@@ -463,7 +464,7 @@ array([0. , 0.5, 1. ])
 >>> gradient
 array([-0.5,  0.5])
 """,
-    tags=("sign target", "convex"),
+    tags=("signs", "convex"),
     entries=("L074",),
 )
 
@@ -484,22 +485,23 @@ binary_sparsemax_loss, BinarySparsemaxLoss = pointwise(
         "The logistic loss belongs to the sigmoid; this one belongs to the straight line from (-1, 0) to (1, "
         "1), the sparsemax of two classes. It is quadratic between -1 and 1, linear on the wrong side and "
         "exactly 0 on the right side, so finished elements drop out of training.\n\n"
-        "clip((input + 1)/2, 0, 1) estimates the probability of label 1, and may be exactly 0 or 1."
+        "``clip((input + 1)/2, 0, 1)`` estimates the probability of label 1, and may be exactly 0 or 1."
     ),
     notes=(
-        "Value and gradient are continuous; the gradient is clip((x + 1)/2, 0, 1) - t. The Hessian is 1/2 "
-        "between -1 and 1 and 0 outside. A soft target mixes the losses of both labels."
+        "Value and gradient are continuous; the gradient is ``clip((x + 1)/2, 0, 1) - t``. The Hessian is "
+        "1/2 between -1 and 1 and 0 outside. A soft target mixes the losses of both labels."
     ),
     use_when=(
-        "You want probabilities and exact zeros: no gradient from elements that are settled.",
-        "Attention or gating models use sparsemax and the loss should match.",
+        "you want probabilities and exact zeros: no gradient from elements that are settled",
+        "attention or gating models use sparsemax and the loss should match",
     ),
     avoid_when=(
-        "Probabilities must never be 0 or 1, for log scores for instance: binary_cross_entropy_with_logits.",
-        "There are more than two classes: this is the binary case.",
+        "probabilities must never be 0 or 1, for log scores for instance: "
+        "``binary_cross_entropy_with_logits``",
+        "there are more than two classes: this is the binary case",
     ),
     pitfalls=(
-        "sigmoid(input) is not the probability here; (input + 1)/2, clipped, is.",
+        "``sigmoid(input)`` is not the probability here; ``(input + 1)/2``, clipped, is.",
         "Labels are 0 and 1, unlike those of the other margin losses.",
     ),
     see_also=(
@@ -535,7 +537,7 @@ array([0.25, 0.  , 2.  ])
 >>> gradient
 array([-0.25,  0.5 ])
 """,
-    tags=("binary target", "soft labels", "convex", "smooth", "proper", "sparse"),
+    tags=("binary", "soft labels", "convex", "smooth", "proper", "sparse"),
     entries=("L064",),
 )
 
@@ -561,15 +563,15 @@ hinge_embedding_loss, HingeEmbeddingLoss = pointwise(
     ),
     notes=(
         "At the kink, input = margin with target -1, the gradient is -1 as in PyTorch. The Hessian is 0. "
-        "With check=False any target other than 1 and -1 adds both branches, as in PyTorch."
+        "With ``check=False`` any target other than 1 and -1 adds both branches, as in PyTorch."
     ),
     use_when=(
-        "You have pairs marked similar or not and a distance of your own choice.",
-        "Dissimilar pairs that are far enough apart should not be pushed any further.",
+        "you have pairs marked similar or not and a distance of your own choice",
+        "dissimilar pairs that are far enough apart should not be pushed any further",
     ),
     avoid_when=(
-        "The input is a classification score: hinge_loss is the loss for that.",
-        "Only relative judgements exist (this is nearer than that): margin_ranking_loss on two distances.",
+        "the input is a classification score: ``hinge_loss`` is the loss for that",
+        "only relative judgements exist (this is nearer than that): ``margin_ranking_loss`` on two distances",
     ),
     pitfalls=(
         "The input must be a distance, not a similarity: with a cosine similarity the signs are wrong.",
@@ -605,7 +607,7 @@ array([0.5 , 0.75, 0.  ])
 >>> gradient
 array([ 0.5, -0.5])
 """,
-    tags=("sign target", "margin", "distance", "convex"),
+    tags=("signs", "margin", "distance", "convex"),
     function_order=("margin", "size_average", "reduce", "reduction"),
     class_order=("margin", "size_average", "reduce", "reduction"),
     entries=("L082",),
@@ -637,18 +639,18 @@ margin_ranking_loss, MarginRankingLoss = pointwise(
         "it is the ranking SVM."
     ),
     notes=(
-        "At the kink, where t*(input1 - input2) equals margin, the gradient is that of the linear part, as "
-        "in PyTorch: with margin 0 two equal scores have a loss of 0 but are still pushed apart. The two "
+        "At the kink, where ``t*(input1 - input2)`` equals margin, the gradient is that of the linear part, "
+        "as in PyTorch: with margin 0 two equal scores have a loss of 0 but are still pushed apart. The two "
         "gradients are opposite. The Hessian is 0."
     ),
     use_when=(
-        "Preferences are known as pairs and absolute scores are not.",
-        "Distances of an anchor to two items are compared: this is the triplet loss on distances you "
-        "computed.",
+        "preferences are known as pairs and absolute scores are not",
+        "distances of an anchor to two items are compared: this is the triplet loss on distances you "
+        "computed",
     ),
     avoid_when=(
-        "Whole lists are to be ranked and the top counts most: pairs treat all positions alike.",
-        "Probabilities of preference are wanted: soft_margin_loss of the difference gives them.",
+        "whole lists are to be ranked and the top counts most: pairs treat all positions alike",
+        "probabilities of preference are wanted: ``soft_margin_loss`` of the difference gives them",
     ),
     pitfalls=(
         "The default margin is 0: a model that gives all items the same score then has a loss of 0. Use a "
@@ -657,8 +659,8 @@ margin_ranking_loss, MarginRankingLoss = pointwise(
         "Inputs must have one shape; pairs of all combinations have to be built first.",
     ),
     see_also=(
-        ("hinge_loss", "margin_ranking_loss of a score against 0, with margin 1"),
-        ("soft_margin_loss", "of the difference input1 - input2 it is the smooth form"),
+        ("hinge_loss", "``margin_ranking_loss`` of a score against 0, with margin 1"),
+        ("soft_margin_loss", "of the difference ``input1 - input2`` it is the smooth form"),
         ("hinge_embedding_loss", "compares one distance with a fixed margin"),
     ),
     references=(
@@ -690,7 +692,7 @@ array([ 0.5, -0.5])
 >>> by_second
 array([-0.5,  0.5])
 """,
-    tags=("sign target", "margin", "ranking", "convex"),
+    tags=("signs", "margin", "ranking", "convex"),
     function_order=("margin", "size_average", "reduce", "reduction"),
     class_order=("margin", "size_average", "reduce", "reduction"),
     entries=("L081",),

@@ -281,6 +281,10 @@ class LossInfo:
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.parameters)
 
+    @property
+    def array_parameter_names(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self.parameters if isinstance(item, Array))
+
     def parameter(self, name: str) -> Parameter:
         """Return the declared parameter of this name."""
         for item in self.parameters:
@@ -293,7 +297,9 @@ class LossInfo:
         if callable(self.kernel):
             return self.kernel(values)
         numbers = tuple(
-            float(values[item.name]) for item in self.parameters if isinstance(item, Real | Flag)
+            float(values[item.name])
+            for item in self.parameters
+            if isinstance(item, Real | Flag) and item.name != "check"
         )
         return self.kernel, numbers
 

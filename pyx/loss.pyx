@@ -125,6 +125,9 @@ cdef inline bint same_shape(object a, object b) noexcept:
 
 
 cdef inline bint overlap(object a, object b) noexcept:
+    """True if two arrays share bytes, or if one is no array, which is for others to complain about."""
+    if not cnp.PyArray_CheckExact(a) or not cnp.PyArray_CheckExact(b):
+        return True
     cdef char* p = <char*>cnp.PyArray_DATA(<cnp.ndarray>a)
     cdef char* q = <char*>cnp.PyArray_DATA(<cnp.ndarray>b)
     return p < q + cnp.PyArray_NBYTES(<cnp.ndarray>b) and q < p + cnp.PyArray_NBYTES(<cnp.ndarray>a)
@@ -302,7 +305,6 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
     cdef Job job
     cdef int type_number, k, type, violations
     cdef double total = 0.0
-    cdef object result
 
     if not cnp.PyArray_CheckExact(first):
         return NotImplemented
@@ -320,6 +322,7 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
         describe(&job.input[k], array, type)
         job.domain[k] = loss.domain[k]
 
+    job.stage = False
     if out is not None:
         if mode == VALUE:
             if loss.reduction != NONE:
@@ -330,22 +333,13 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
                 return NotImplemented
             grad = (<tuple>out)[0]
             hess = (<tuple>out)[1]
-            if not is_output(loss, hess, first, type_number, args) or not is_output(loss, grad, first, type_number, args):
+            if not is_output(loss, hess, first, type_number, &job) or overlap(grad, hess):
                 return NotImplemented
-            if overlap(grad, hess):
-                return NotImplemented
+            out = grad
         else:
             grad = out
-        if mode != VALUE_GRAD_AND_HESS and not is_output(loss, out, first, type_number, args):
+        if not is_output(loss, out, first, type_number, &job):
             return NotImplemented
-
-    job.stage = False
-    if out is not None:
-        for k in range(loss.inputs):
-            array = args[k]
-            for result in (value, grad, hess):
-                if result is not None and overlap(result, array):
-                    job.stage = True
 
     job.store_value = False
     job.reduce = mode != GRAD and loss.reduction != NONE
@@ -397,18 +391,22 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
     return value, grad, hess
 
 
-cdef inline bint is_output(Loss loss, object out, object first, int type_number, tuple args) except -1:
+cdef inline bint is_output(Loss loss, object out, object first, int type_number, Job* job) noexcept:
     """True if the fast path may write into `out`: same type and shape, and if it shares memory with an input, it is
-    that input to the byte, and no input has a domain to be checked first."""
-    cdef object array
+    that input to the byte, and no input has a domain to be checked first. Notes shared memory in the job."""
+    cdef char* start
+    cdef Py_ssize_t length, distance
     cdef int k
     if not is_plain(out, type_number) or not same_shape(first, out) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out):
         return False
+    start = <char*>cnp.PyArray_DATA(<cnp.ndarray>out)
+    length = cnp.PyArray_NBYTES(<cnp.ndarray>first)
     for k in range(loss.inputs):
-        array = args[k]
-        if overlap(out, array):
-            if loss.domains or cnp.PyArray_DATA(<cnp.ndarray>out) != cnp.PyArray_DATA(<cnp.ndarray>array):
+        distance = start - job.input[k].data
+        if -length < distance < length:
+            if loss.domains or distance != 0:
                 return False
+            job.stage = True
     return True
 
 
@@ -555,8 +553,10 @@ cdef class Entry:
         self.inputs = len(self.info.inputs)
         self.cache = {}
         # What belongs to the call and not to the loss; arrays are not worth binding for one call.
-        self.call_names = frozenset(
-            ("sample_weight", "where", "out", "grad_output", "wrt", "weight", "pos_weight", *self.info.input_names))
+        self.call_names = frozenset((
+            "sample_weight", "where", "out", "grad_output", "wrt",
+            *self.info.input_names, *self.info.array_parameter_names,
+        ))
 
     def __call__(self, *args, **kwargs):
         cdef Loss loss

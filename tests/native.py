@@ -51,7 +51,7 @@ def _directory() -> tempfile.TemporaryDirectory[str]:
 
 
 def compiler() -> list[str]:
-    """Return the C++ compiler as a command: $CXX if it is set, otherwise the first of c++, g++ and clang++."""
+    """Return the C++ compiler as a command: $CXX if set, otherwise the first of c++, g++ and clang++."""
     candidates = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
     for candidate in candidates:
         command = shlex.split(candidate)
@@ -65,7 +65,7 @@ def compiler() -> list[str]:
 
 @functools.cache
 def build(source: str, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """Compile C++17 `source` into a shared library and load it; the same source and flags compile once per run."""
+    """Compile C++17 `source` into a shared library and load it, once per run for equal arguments."""
     command = [*compiler(), "-std=c++17", "-Wall", "-Wextra", *flags, "-fPIC", "-shared", f"-I{INCLUDE}"]
     name = hashlib.sha256("\0".join([*command, source]).encode()).hexdigest()[:16]
     program = Path(_directory().name) / f"{name}.cpp"

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <limits>
 
-#include "vecmath.h"
+#include "losslib/core/vecmath.h"
 
 namespace losslib {
 

@@ -5,6 +5,8 @@
 // store and the compiler removes the rest, so a kernel that writes values only does not pay for derivatives.
 #pragma once
 
+#include "losslib/core/inline.h"
+
 namespace losslib {
 
 template <class T> struct Jet {
@@ -15,7 +17,7 @@ template <class T> struct Jet {
 };
 
 // The jet of a loss that depends on d = input - target alone: d/dtarget = -d/dd.
-template <class T> inline Jet<T> jet_of_difference(T value, T slope, T curvature) {
+template <class T> LOSSLIB_INLINE Jet<T> jet_of_difference(T value, T slope, T curvature) {
     return {value, slope, curvature, -slope, curvature};
 }
 

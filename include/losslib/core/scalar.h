@@ -9,8 +9,8 @@
 
 #include <cstdint>
 
-#include "select.h"
-#include "vecmath.h"
+#include "losslib/core/select.h"
+#include "losslib/core/vecmath.h"
 
 namespace losslib {
 

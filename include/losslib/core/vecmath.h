@@ -23,16 +23,8 @@
 #include <cstring>
 #include <limits>
 
-#include "select.h"
-
-// Inlining must not depend on the size of the caller: one call left in a loop stops its vectorisation.
-#if defined(__GNUC__) || defined(__clang__)
-#define LOSSLIB_INLINE inline __attribute__((always_inline))
-#elif defined(_MSC_VER)
-#define LOSSLIB_INLINE __forceinline
-#else
-#define LOSSLIB_INLINE inline
-#endif
+#include "losslib/core/inline.h"
+#include "losslib/core/select.h"
 
 namespace losslib {
 
@@ -359,7 +351,7 @@ template <class T> LOSSLIB_INLINE LogCosh<T> log_cosh(T x) {
     return {value, with_sign_of(x, (T(0) - m) / (T(2) + m))};
 }
 
-// ULP 1.0/1.8, x >= 0 and all y: x^y = exp(y log x), with log x = k ln 2 + (2/3) s (3 + s^2 + ...) in two parts.
+// ULP 1.0/1.8, x >= 0 and all y: x^y = exp(y log x), log x = k ln 2 + (2/3) s (3 + s^2 + ...) in two parts.
 // power(0, y) is 0, 1, inf for y > 0, y = 0, y < 0; power(inf, y) the reverse; power(x, 0) = 1. Negative x
 // gives NaN, and so does NaN on either side: unlike C's pow(NaN, 0) = 1, a missing number stays missing.
 template <class T> LOSSLIB_INLINE T power(T x, T y) {

@@ -231,7 +231,9 @@ struct AsymmetricLoss {
         const T slope = active * spread, bend = slope * (c.sigma_neg - c.sigma);  // p_m', p_m''
         const T ce = select(unclipped, c.softplus, log1p(shifted / complement));
         const T ce_slope = select(unclipped, c.sigma, slope / complement);
-        const T ce_curvature = select(unclipped, spread, bend / complement + square(slope / complement));
+        // p_m''/s + (p_m'/s)^2 with s = complement, without the cancellation of its -1 and 1 for p near 1
+        const T ce_bend = square(c.sigma_neg) + T(clip) * (c.sigma_neg - c.sigma);
+        const T ce_curvature = select(unclipped, spread, slope / complement * (ce_bend / complement));
         const T divisor = shifted + (T(1) - active);  // at p_m = 0, where slope and bend are 0, it is 1
         const T relative = select(unclipped, c.sigma_neg, slope / divisor);  // p_m'/p_m
         const T quotient = ce / divisor;                                     // B / p_m

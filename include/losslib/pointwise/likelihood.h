@@ -65,7 +65,8 @@ struct PoissonIdentity {
         const T shifted = input + T(eps);
         const T logarithm = log(shifted);
         const T inverse = T(1) / shifted;
-        const T ratio = product_or_zero(target, inverse);
+        const T nothing = select(shifted == shifted, T(0), shifted);
+        const T ratio = select(target == T(0), nothing, target * inverse);
         return {input - product_or_zero(target, logarithm), T(1) - ratio, product_or_zero(ratio, inverse),
                 -logarithm, T(0)};
     }
@@ -241,7 +242,9 @@ struct NegativeBinomialLogFull {
     }
 };
 
-// (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean.
+// (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean. The two parts of the slope, (1 + a
+// t) / (1 + a x) and t / (x + eps), are brought to one denominator, which leaves x - t + eps (1 + a t) above
+// it.
 struct NegativeBinomialIdentity {
     double dispersion, eps;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
@@ -250,10 +253,13 @@ struct NegativeBinomialIdentity {
         const T logarithm = log1p(a * input);
         const T gap = logarithm - log(shifted);
         const T inverse = T(1) / (T(1) + a * input), inverse_shifted = T(1) / shifted;
-        const T gain = (T(1) + a * target) * inverse;
-        const T ratio = product_or_zero(target, inverse_shifted);
-        return {product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm, gain - ratio,
-                product_or_zero(ratio, inverse_shifted) - a * gain * inverse, gap, T(0)};
+        const T weight = T(1) + a * target;
+        const T slope = ((input - target) + T(eps) * weight) * inverse * inverse_shifted;
+        const bool absent = target == T(0);
+        return {
+            product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm, select(absent, inverse, slope),
+            select(absent, T(0), target * inverse_shifted * inverse_shifted) - a * weight * inverse * inverse,
+            gap, T(0)};
     }
 };
 

@@ -180,7 +180,7 @@ struct SymmetricAbsolutePercentageError {
         const T slope = select(floored, side, sharing * (half_target * inverse));
         const T slope2 = select(floored, -side, -(sharing * (half_input * inverse)));
         const T bend = select(floored, T(0), inverse);
-        return {T(2) * abs(half_d) * inverse, slope, -(slope * sign(input) * bend), slope2,
+        return {T(2) * (abs(half_d) * inverse), slope, -(slope * sign(input) * bend), slope2,
                 -(slope2 * sign(target) * bend)};
     }
 };

@@ -27,8 +27,7 @@ template <class T> LOSSLIB_INLINE T log1p_square(T d, double width) {
     return select(far, T(2) * logarithm - T(2.0 * std::log(width)), logarithm);
 }
 
-// The jet of log1p((d / width)^2): slope 2 d / (width^2 + d^2), curvature 2 (width^2 - d^2) / (width^2 +
-// d^2)^2.
+// The jet of log1p((d / width)^2), with s = width^2 + d^2: slope 2 d / s, curvature 2 (width^2 - d^2) / s^2.
 template <class T> LOSSLIB_INLINE Jet<T> jet_of_log1p_square(T d, double width) {
     const bool far = is_far(d, width);
     const T u = d * T(1.0 / width);
@@ -72,8 +71,7 @@ struct Welsch {
     }
 };
 
-// 2 r^2 / (r^2 + 4) (Barron's alpha = -2). With w = 4 / (r^2 + 4) the slope is r w^2, the curvature w^2 (4 w
-// - 3).
+// 2 r^2 / (r^2 + 4) (Barron's alpha = -2). With w = 4 / (r^2 + 4): slope r w^2, curvature w^2 (4 w - 3).
 struct GemanMcClure {
     double scale;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
@@ -106,11 +104,11 @@ struct TukeyBiweight {
 // (b / alpha) (q^(alpha/2) - 1), q = 1 + r^2 / b, b = |alpha - 2|: Barron (2019), equation 1; finite alpha
 // except 0 and 2. With l = log(q):
 //   * the value is (b / alpha) expm1(alpha l / 2), stable for alpha near 0 and very negative;
+//   * for r^2 < 1e-17 it is r^2 / 2, whatever alpha is, where alpha l could underflow;
 //   * near alpha = 2 it is (r^2 + (b + r^2) expm1((alpha/2 - 1) l)) / alpha, since there l is large and b is
 //     small;
-//   * the slope r q^(alpha/2 - 1) far out is sqrt(b) exp((alpha - 1) l / 2), which does not multiply inf by
-//     0. |alpha| is held in [1e-18, 1e18], where the limits at 0 and -inf are reached, so that b / alpha
-//     stays finite.
+//   * the slope r q^(alpha/2 - 1) far out is sqrt(b) exp((alpha - 1) l / 2), which is never inf * 0.
+// |alpha| is held in [1e-18, 1e18], where the limits at 0 and -inf are reached, so that b / alpha is finite.
 struct Barron {
     double alpha, scale;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
@@ -123,7 +121,8 @@ struct Barron {
         const T steepness = T(0.5 * a - 1.0) * l;
         const bool near_quadratic = (T(a) > T(1)) & (abs(steepness) < T(0.5));
         const T growth = expm1(select(near_quadratic, steepness, T(0.5 * a) * l));
-        const T value = select(near_quadratic, T(1.0 / a) * (r2 + (T(b) + r2) * growth), T(b / a) * growth);
+        const T general = select(near_quadratic, T(1.0 / a) * (r2 + (T(b) + r2) * growth), T(b / a) * growth);
+        const T value = select(r2 < T(1e-17), T(0.5) * r2, general);
 
         const bool far = is_far(d, width);
         const T pull = exp(select(far, product_or_zero(T(0.5 * a - 0.5), l), steepness));

@@ -1,0 +1,379 @@
+"""The formula language of ``LossInfo.formula``: from Python syntax to SymPy, derivatives and LaTeX.
+
+A formula is an expression over the inputs (``x``, ``t`` and a third), the parameters and two abbreviations, ``d`` for
+the difference and ``y`` for the smoothed label. The abbreviations stay symbols of their own, so that what is printed
+is as short as what a person would write; derivatives pass through them by the chain rule.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import mpmath
+import sympy
+from sympy.printing.latex import LatexPrinter
+
+from losslib.registry import Array, Flag, LossInfo, Real
+
+#: Digits of the arithmetic that a formula is evaluated in: log1p and its like are written without care for cancellation.
+DIGITS = 30
+#: Beyond this many characters a derivative is no help to a reader.
+LONGEST_LATEX = 700
+#: Expressions with more operations are left to the cheap simplifications.
+MOST_OPERATIONS = 90
+
+# How parameters are written; every other name is set upright. One table, so that a name looks the same everywhere.
+TEX = {
+    "x": "x", "t": "t", "v": "v", "s": "s", "w": "w", "x1": "x_1", "x2": "x_2", "d": "d", "y": "y",
+    "alpha": r"\alpha", "beta": r"\beta", "gamma": r"\gamma", "delta": r"\delta", "epsilon": r"\epsilon",
+    "eps": r"\varepsilon", "gamma_neg": r"\gamma_{-}", "gamma_pos": r"\gamma_{+}", "label_smoothing": r"\lambda",
+    "pos_weight": "w", "quantile": r"\tau", "expectile": r"\tau", "scale": "s", "margin": "m", "width": "b",
+    "curvature": "a", "power": "p", "dispersion": r"\alpha", "df": r"\nu", "clip": "c", "q": "q", "c": "c",
+}  # fmt: skip
+
+#: Subexpressions that get a letter: letter -> its definition in the formula language.
+ABBREVIATIONS = {"d": "x - t", "y": "t*(1 - label_smoothing) + label_smoothing/2"}
+
+
+class sigmoid(sympy.Function):  # noqa: N801 - the name is what is printed in messages
+    """1 / (1 + exp(-x)), kept whole so that derivatives stay readable."""
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sigmoid(self.args[0]) * sigmoid(-self.args[0])
+
+
+class softplus(sympy.Function):  # noqa: N801
+    """log(1 + exp(x))."""
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sigmoid(self.args[0])
+
+
+class Guard(sympy.Function):
+    """max(a, floor) where the floor only keeps a number usable; derivatives pass as if it were not there."""
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sympy.Integer(1 if argindex == 1 else 0)
+
+
+FUNCTIONS: dict[str, Callable[..., sympy.Expr]] = {
+    "exp": sympy.exp,
+    "log": sympy.log,
+    "log1p": lambda a: sympy.log(1 + a),
+    "expm1": lambda a: sympy.exp(a) - 1,
+    "sqrt": sympy.sqrt,
+    "abs": sympy.Abs,
+    "sign": sympy.sign,
+    "max": sympy.Max,
+    "min": sympy.Min,
+    "cosh": sympy.cosh,
+    "tanh": sympy.tanh,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "loggamma": sympy.loggamma,
+}
+
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.Pow: lambda a, b: a**b,
+    ast.Eq: sympy.Eq,
+    ast.NotEq: sympy.Ne,
+    ast.Lt: lambda a, b: a < b,
+    ast.LtE: lambda a, b: a <= b,
+    ast.Gt: lambda a, b: a > b,
+    ast.GtE: lambda a, b: a >= b,
+}
+
+_EVALUATE = {
+    "sigmoid": lambda a: 1 / (1 + mpmath.exp(-a)),
+    "softplus": lambda a: mpmath.log1p(mpmath.exp(a)),
+    "Guard": max,
+}
+
+
+class FormulaError(ValueError):
+    """A formula that cannot be read, printed or evaluated."""
+
+
+def input_symbols(info: LossInfo) -> dict[str, str]:
+    """Return formula name -> input name, for the inputs only and in their order."""
+    names = {value: key for key, value in info.symbols.items()}
+    return {names.get(item.name, item.name): item.name for item in info.inputs}
+
+
+def symbol_of(info: LossInfo, name: str) -> sympy.Symbol:
+    """Return the symbol of an input, a parameter or an abbreviation, with what is known about its sign."""
+    inputs = input_symbols(info)
+    if name in inputs:
+        domain = info.inputs[list(inputs).index(name)].domain.name
+        positive = domain in ("positive", "probability") or (domain == "nonnegative" and name != "t")
+        if info.input_domains is not None:
+            positive = False
+        return sympy.Symbol(name, real=True, positive=True) if positive else sympy.Symbol(name, real=True)
+    if name in ABBREVIATIONS:
+        return sympy.Symbol(name, real=True)
+    source = info.symbols.get(name, name)
+    if source not in info.parameter_names:
+        raise FormulaError(f"{info.name}: the formula names {name!r}, which is neither an input nor a parameter")
+    parameter = info.parameter(source)
+    if isinstance(parameter, Array):
+        return sympy.Symbol(name, real=True, positive=True)
+    if not isinstance(parameter, Real):
+        raise FormulaError(f"{info.name}: {name!r} is a {type(parameter).__name__} and stands where a number belongs")
+    if any(value in (float("inf"), float("-inf")) for value in parameter.also):
+        return sympy.Symbol(name, extended_real=True)
+    least = max((bound for bound in (parameter.above, parameter.least) if bound is not None), default=None)
+    if least is not None and least >= 0 and all(value >= 0 for value in parameter.also):
+        # `least=0.0` allows zero; simplification may divide by it, and the grid check looks at the result.
+        strict = parameter.above is not None and parameter.above >= 0
+        return sympy.Symbol(name, real=True, **({"positive": True} if strict else {"nonnegative": True}))
+    return sympy.Symbol(name, real=True)
+
+
+class _Reader:
+    """Translates the syntax tree of a formula; flags are constants here, so that each setting has its own expression."""
+
+    def __init__(self, info: LossInfo, flags: Mapping[str, bool]) -> None:
+        self.info = info
+        self.flags = flags
+        self.inputs = input_symbols(info)
+        self.used: set[str] = set()
+        self.abbreviated = {
+            ast.dump(ast.parse(text, mode="eval").body): name for name, text in ABBREVIATIONS.items()
+        }
+
+    def read(self, text: str) -> sympy.Expr:
+        try:
+            return self.node(ast.parse(text.strip(), mode="eval").body)
+        except SyntaxError as error:
+            raise FormulaError(f"{self.info.name}: the formula is not Python syntax: {error}") from error
+
+    def symbol(self, name: str) -> sympy.Symbol:
+        self.used.add(name)
+        return symbol_of(self.info, name)
+
+    def node(self, node: ast.expr) -> Any:
+        name = self.abbreviated.get(ast.dump(node))
+        if name is not None:
+            return self.symbol(name)
+        match node:
+            case ast.Constant(value=int(number)):
+                return sympy.Integer(number)
+            case ast.Constant(value=float(number)):
+                return sympy.Rational(str(number))
+            case ast.Name(id=name):
+                return self.name(name)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self.node(operand)
+            case ast.BinOp(left=left, op=op, right=right):
+                return _OPERATORS[type(op)](self.node(left), self.node(right))
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return _OPERATORS[type(op)](self.node(left), self.node(right))
+            case ast.BoolOp(op=op, values=values):
+                combine = sympy.And if isinstance(op, ast.And) else sympy.Or
+                return combine(*(self.node(value) for value in values))
+            case ast.Call(func=ast.Name(id=function), args=args):
+                return self.call(function, args)
+        raise FormulaError(f"{self.info.name}: the formula language has no {ast.unparse(node)!r}")
+
+    def name(self, name: str) -> Any:
+        if name == "pi":
+            return sympy.pi
+        if name == "inf":
+            return sympy.oo
+        if name in self.flags:
+            return sympy.true if self.flags[name] else sympy.false
+        return self.symbol(name)
+
+    def call(self, function: str, args: list[ast.expr]) -> sympy.Expr:
+        if function == "where":
+            condition = self.node(args[0])
+            if condition in (sympy.true, sympy.false):  # a flag: the other branch is another formula
+                return self.node(args[1] if condition == sympy.true else args[2])
+            return sympy.Piecewise((self.node(args[1]), condition), (self.node(args[2]), True))
+        if function not in FUNCTIONS:
+            raise FormulaError(f"{self.info.name}: the formula language has no function {function!r}")
+        if function == "max" and len(args) == 2:
+            for floor, guarded in (args, reversed(args)):
+                if _is_floor(floor):
+                    return Guard(self.node(guarded), self.node(floor))
+        return FUNCTIONS[function](*(self.node(argument) for argument in args))
+
+
+def _is_floor(node: ast.expr) -> bool:
+    """Recognise the floors that guard: an ``eps``, or a negative constant under a logarithm."""
+    match node:
+        case ast.Name(id="eps"):
+            return True
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=number)):
+            return number >= 10
+    return False
+
+
+@dataclass
+class Formula:
+    """The formula of a loss for one setting of its flags."""
+
+    info: LossInfo
+    flags: dict[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        reader = _Reader(self.info, self.flags)
+        self.value: sympy.Expr = reader.read(self.info.formula)
+        self.inputs: dict[str, str] = reader.inputs
+        letters = [name for name in ABBREVIATIONS if name in reader.used]
+        # An abbreviation must not read its own definition as itself.
+        reader.abbreviated = {}
+        self.abbreviations: dict[sympy.Symbol, sympy.Expr] = {
+            symbol_of(self.info, name): reader.read(ABBREVIATIONS[name]) for name in letters
+        }
+        self._derivatives: dict[tuple[str, ...], sympy.Expr] = {}
+        self._check_letters()
+
+    def _check_letters(self) -> None:
+        seen: dict[str, str] = {}
+        for symbol in self.symbols:
+            letter = self.tex_of(symbol)
+            if letter in seen:
+                raise FormulaError(f"{self.info.name}: {seen[letter]} and {symbol.name} are both written {letter}")
+            seen[letter] = symbol.name
+
+    @cached_property
+    def symbols(self) -> list[sympy.Symbol]:
+        """All symbols: inputs first, then parameters, then abbreviations."""
+        free = set(self.value.free_symbols)
+        for definition in self.abbreviations.values():
+            free |= definition.free_symbols
+        inputs = [symbol_of(self.info, name) for name in self.inputs]
+        order = {name: k for k, name in enumerate(self.info.parameter_names)}
+        rest = [s for s in free if s not in inputs and s not in self.abbreviations]
+        rest.sort(key=lambda s: order[self.info.symbols.get(s.name, s.name)])
+        return [*inputs, *rest, *self.abbreviations]
+
+    def derivative(self, *names: str) -> sympy.Expr:
+        """Differentiate with respect to the inputs named, one after the other; kinks carry no mass here."""
+        if names not in self._derivatives:
+            below = self.derivative(*names[:-1]) if len(names) > 1 else _without_max(self.value)
+            formula_name = {value: key for key, value in self.inputs.items()}[names[-1]]
+            symbol = symbol_of(self.info, formula_name)
+            total = sympy.diff(below, symbol)
+            for letter, definition in self.abbreviations.items():
+                total += sympy.diff(below, letter) * sympy.diff(definition, symbol)
+            self._derivatives[names] = tidy(_without_deltas(total))
+        return self._derivatives[names]
+
+    # ---- evaluation
+
+    def evaluator(self, expression: sympy.Expr) -> Callable[..., Any]:
+        """Return a function of the inputs and parameters by formula name that evaluates in ``DIGITS`` digits."""
+        letters = list(self.abbreviations)
+        plain = [symbol for symbol in self.symbols if symbol not in self.abbreviations]
+        outer = sympy.lambdify([*plain, *letters], expression, modules=[_EVALUATE, "mpmath"], cse=True)
+        inner = [sympy.lambdify(plain, self.abbreviations[letter], modules="mpmath") for letter in letters]
+
+        def evaluate(numbers: Mapping[str, Any]) -> Any:
+            arguments = [mpmath.mpf(numbers[symbol.name]) for symbol in plain]
+            return outer(*arguments, *(function(*arguments) for function in inner))
+
+        return evaluate
+
+    def kinks(self) -> list[sympy.Expr]:
+        """Return the expressions whose zeros are places where a derivative may jump."""
+        found: list[sympy.Expr] = []
+        for node in sympy.preorder_traversal(_without_max(self.value)):
+            if isinstance(node, sympy.Abs | sympy.sign):
+                found.append(node.args[0])
+            elif isinstance(node, sympy.StrictLessThan | sympy.LessThan | sympy.StrictGreaterThan | sympy.GreaterThan):
+                found.append(node.lhs - node.rhs)
+        return found
+
+    def guards(self) -> list[sympy.Expr]:
+        """Return, for every guard, what is positive while it is inactive."""
+        return [guard.args[0] - guard.args[1] for guard in self.value.atoms(Guard)]
+
+    # ---- print
+
+    def tex_of(self, symbol: sympy.Symbol) -> str:
+        return TEX.get(symbol.name, rf"\mathrm{{{symbol.name.replace('_', chr(92) + '_')}}}")
+
+    def latex(self, expression: sympy.Expr) -> str:
+        """Print an expression with the letters of this loss."""
+        names = {symbol: self.tex_of(symbol) for symbol in expression.free_symbols}
+        return _Printer({"symbol_names": names, "fold_short_frac": False, "ln_notation": False}).doprint(expression)
+
+
+class _Printer(LatexPrinter):
+    def _call(self, head: str, argument: sympy.Expr, exponent: str | None) -> str:
+        power = "" if exponent is None else f"^{{{exponent}}}"
+        return rf"{head}{power}\left({self._print(argument)}\right)"
+
+    def _print_sigmoid(self, expr: sympy.Expr, exp: str | None = None) -> str:
+        return self._call(r"\sigma", expr.args[0], exp)
+
+    def _print_softplus(self, expr: sympy.Expr, exp: str | None = None) -> str:
+        return self._call(r"\operatorname{softplus}", expr.args[0], exp)
+
+    def _print_Guard(self, expr: sympy.Expr, exp: str | None = None) -> str:  # noqa: N802
+        inside = rf"\max\left({self._print(expr.args[0])},\, {self._print(expr.args[1])}\right)"
+        return inside if exp is None else rf"{inside}^{{{exp}}}"
+
+    def _print_Piecewise(self, expr: sympy.Expr) -> str:  # noqa: N802
+        rows = []
+        for value, condition in expr.args:
+            when = r"\text{otherwise}" if condition == sympy.true else rf"\text{{if }} {self._print(condition)}"
+            rows.append(rf"{self._print(value)} & {when}")
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+
+# ---- expressions -----------------------------------------------------------------------------------------------
+
+
+def _without_max(expression: sympy.Expr) -> sympy.Expr:
+    """Write max and min as cases, whose derivatives print better than Heaviside functions."""
+    return expression.replace(
+        lambda e: isinstance(e, sympy.Max | sympy.Min), lambda e: e.rewrite(sympy.Piecewise)
+    )
+
+
+def _without_deltas(expression: sympy.Expr) -> sympy.Expr:
+    expression = expression.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
+    return expression.replace(
+        lambda e: e.is_Pow and isinstance(e.base, sympy.sign) and e.exp == 2, lambda e: sympy.Integer(1)
+    )
+
+
+def tidy(expression: sympy.Expr) -> sympy.Expr:
+    """Return the shortest of a few equal forms; cases are treated one by one."""
+    if expression.has(sympy.Piecewise):
+        if not isinstance(expression, sympy.Piecewise) or any(e.has(sympy.Piecewise) for e, _ in expression.args):
+            expression = sympy.piecewise_fold(expression)
+        if isinstance(expression, sympy.Piecewise):
+            return sympy.Piecewise(*((tidy(value), condition) for value, condition in expression.args))
+        return expression
+    forms = [expression, sympy.factor_terms(expression)]
+    if expression.count_ops() <= MOST_OPERATIONS:
+        for simplify in (sympy.simplify, sympy.factor, sympy.together):
+            forms.append(_without_deltas(simplify(expression)))
+    return min(forms, key=lambda form: (form.count_ops(), len(str(form))))
+
+
+def flag_settings(info: LossInfo) -> Iterator[dict[str, bool]]:
+    """Yield every combination of the flags that the formula knows, the default first."""
+    flags = formula_flags(info)
+    choices = [(flag.default, not flag.default) for flag in flags]
+    for values in itertools.product(*choices):
+        yield {flag.name: value for flag, value in zip(flags, values, strict=True)}
+
+
+def formula_flags(info: LossInfo) -> list[Flag]:
+    """Return the flags that occur in the formula."""
+    names = {node.id for node in ast.walk(ast.parse(info.formula, mode="eval")) if isinstance(node, ast.Name)}
+    return [item for item in info.parameters if isinstance(item, Flag) and item.name in names]

@@ -188,7 +188,7 @@ def main() -> int:
             print(f"{row.loss}, n = {row.n:g}: gradient of {peer} deviates by {size:.1e} of the largest")
     copies = report.copy_lines(rows)
     if copies:
-        print(f"\n{copies}\n'of copy' compares with the triad, 'of memcpy' with the copy, on {options.threads} threads")
+        print(f"\n{copies}\n'of triad' and 'of copy': bandwidth against these loops on {options.threads} threads")
     print(f"\n{report.summary(rows)}")
     print(f"\nmeasured in {time.monotonic() - start:.0f} s")
 

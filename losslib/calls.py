@@ -15,7 +15,7 @@ import numpy as np
 
 from losslib import checks
 from losslib._kernels.loss import connect, execute
-from losslib.errors import DTypeError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.registry import Array, Domain, LossInfo, closest
 
 VALUE, GRAD, VALUE_AND_GRAD, VALUE_GRAD_HESS = range(4)
@@ -179,7 +179,7 @@ def call_array(loss: Any, info: LossInfo, options: dict[str, Any], name: str) ->
         return bound
     array = checks.read_array(name, options.pop(name))
     if parameter.least is not None and bool((array < parameter.least).any()):
-        raise checks.DomainError(f"{name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
+        raise DomainError(f"{name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
     return array
 
 
@@ -489,7 +489,7 @@ def raise_violations(loss: Any, domains: Sequence[Domain], operands: Operands, v
     for position, (item, domain) in enumerate(zip(info.inputs, domains, strict=False)):
         if violations & (1 << position):
             checks.require_domain(item.name, operands.inputs[position], domain, item.fix, operands.mask, info.name)
-    raise checks.DomainError(
+    raise DomainError(
         f"an input of {info.name} left its domain during the call; it was changed by another thread"
     )
 

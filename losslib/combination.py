@@ -92,7 +92,7 @@ class WeightedSum(Loss):
         """Return the weighted sum of the values."""
         if out is not None and self.reduction != "none":
             raise ParameterError("out takes the values of reduction='none'")
-        values = [coefficient * loss(*args, **kwargs) for coefficient, loss in self._terms]
+        values = [_times(coefficient, loss(*args, **kwargs)) for coefficient, loss in self._terms]
         return _deliver(_total(values), out)
 
     def grad(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -136,8 +136,12 @@ def _info(loss: Loss) -> LossInfo:
     return info
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real | np.number) and not isinstance(value, bool | np.complexfloating)
+
+
 def _coefficient(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real | np.number):
+    if not _is_number(value):
         raise TypeError(f"a coefficient must be a number, got {type(value).__name__}")
     number = float(value)
     if not math.isfinite(number):
@@ -196,7 +200,7 @@ def scale(coefficient: Any, loss: Any) -> Any:
     """Return ``coefficient * loss``."""
     if not isinstance(loss, Loss) or isinstance(coefficient, Loss):
         return NotImplemented
-    if not isinstance(coefficient, Real | np.number) or isinstance(coefficient, bool):
+    if not _is_number(coefficient):
         return NotImplemented
     if isinstance(loss, WeightedSum):
         return WeightedSum(tuple((_coefficient(coefficient) * c, term) for c, term in loss.terms))

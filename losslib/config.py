@@ -9,7 +9,7 @@ import numpy as np
 
 from losslib import _kernels
 from losslib import threads as _threads_module
-from losslib._kernels import cpu
+import losslib._kernels.cpu as cpu
 from losslib._version import __version__
 
 __all__ = ["config", "show_config"]

@@ -36,7 +36,8 @@ class Domain:
 
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Say for each value whether it lies in the domain; NaN always does, it is no error."""
-        return _CONTAINS[self.name](values) | np.isnan(values)
+        inside: np.ndarray = _CONTAINS[self.name](values) | np.isnan(values)
+        return inside
 
 
 _CONTAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

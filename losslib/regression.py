@@ -1181,11 +1181,11 @@ symmetric_mean_absolute_percentage_error, SymmetricMeanAbsolutePercentageError =
             examples=(0.1, 1.0),
         ),
     ),
+    differentiable=BOTH,
     kernel="SymmetricAbsolutePercentageError",
     formula="2*abs(d)/max(abs(x) + abs(t), eps)",
     symbols=SYMBOLS,
     tags=("real", "relative", "bounded"),
-    has_hessian=False,
     value_range="[0, 2]",
     description=(
         "The percentage error with the prediction in the denominator too, which keeps every element between"
@@ -1195,8 +1195,8 @@ symmetric_mean_absolute_percentage_error, SymmetricMeanAbsolutePercentageError =
     notes=(
         "Both being zero gives value 0 and gradient 0. Where prediction and target differ in sign, or the"
         " target is 0, the value is 2 whatever the prediction and the gradient 0. The gradient is 0 at a"
-        " tie; at an input of 0 it is the mean of the slopes on the two sides. Not convex, so no Hessian is"
-        " offered."
+        " tie; at an input of 0 it is the mean of the slopes on the two sides. Not convex: the Hessian is"
+        " negative where the prediction is the larger of two numbers of one sign."
     ),
     use_when=(
         "a forecast is scored as a competition demands it, because published numbers are comparable",
@@ -1530,7 +1530,6 @@ wing_loss, WingLoss = pointwise(
     symbols=SYMBOLS,
     tags=("real", "robust"),
     differentiable=BOTH,
-    has_hessian=False,
     description=(
         "Made for facial landmarks, where most coordinates are off by a few pixels and averages are ruled"
         " by the few that are far off. Inside ``width`` the slope is ``width/(curvature + |d|)``: it grows"
@@ -1539,8 +1538,8 @@ wing_loss, WingLoss = pointwise(
     ),
     notes=(
         "The gradient at a tie is 0. At an error of ``width`` the value is continuous while the slope steps"
-        " from ``width/(width + curvature)`` to 1. Concave on each side of zero inside the band, so no"
-        " Hessian is offered."
+        " from ``width/(width + curvature)`` to 1. Concave on each side of zero inside the band: the Hessian"
+        " is ``-width/(curvature + |d|)**2`` there and 0 outside."
     ),
     use_when=(
         "landmarks or keypoints are regressed in pixels, because small errors then still pull",

@@ -15,7 +15,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from losslib._kernels import threads as _threads
+import losslib._kernels.threads as _threads
 from losslib.errors import ParameterError
 
 __all__ = ["default_width", "get_num_threads", "set_num_threads", "threads"]
@@ -113,14 +113,19 @@ def set_num_threads(n: int) -> None:
         region would wait for them for ever. Start workers with the ``spawn`` or ``forkserver`` method to have threads
         in them.
     """
-    if isinstance(n, bool) or not isinstance(n, Integral) or not 1 <= n <= MOST:
-        raise ParameterError(f"n must be an integer from 1 to {MOST}, got {n!r}")
-    if n > 1 and _threads.forked():
+    width = _integer(n)
+    if width > 1 and _threads.forked():
         raise RuntimeError(
             "this process was forked, and OpenMP's threads do not survive a fork; losslib computes serially here. "
             "Start workers with the 'spawn' or 'forkserver' method to use threads in them"
         )
-    _threads.set_width(int(n))
+    _threads.set_width(width)
+
+
+def _integer(n: object) -> int:
+    if isinstance(n, bool) or not isinstance(n, Integral) or not 1 <= int(n) <= MOST:
+        raise ParameterError(f"n must be an integer from 1 to {MOST}, got {n!r}")
+    return int(n)
 
 
 def get_num_threads() -> int:

@@ -29,7 +29,7 @@ MOST_OPERATIONS = 90
 
 # How parameters are written; every other name is set upright. One table, so that a name looks the same everywhere.
 TEX = {
-    "x": "x", "t": "t", "v": "v", "s": "s", "w": "w", "x1": "x_1", "x2": "x_2", "d": "d", "y": "y",
+    "x": "x", "t": "t", "v": "v", "s": "s", "w": "w", "x1": "x_1", "x2": "x_2", "d": "d", "y": "y", "k": "k",
     "alpha": r"\alpha", "beta": r"\beta", "gamma": r"\gamma", "delta": r"\delta", "epsilon": r"\epsilon",
     "eps": r"\varepsilon", "gamma_neg": r"\gamma_{-}", "gamma_pos": r"\gamma_{+}", "label_smoothing": r"\lambda",
     "pos_weight": "w", "quantile": r"\tau", "expectile": r"\tau", "scale": "s", "margin": "m", "width": "b",
@@ -37,6 +37,7 @@ TEX = {
 }  # fmt: skip
 
 #: Subexpressions that get a letter: letter -> its definition in the formula language.
+#: ``k`` has no text of its own: it stands for a factor that is chosen by a parameter, such as focal's class weight.
 ABBREVIATIONS = {"d": "x - t", "y": "t*(1 - label_smoothing) + label_smoothing/2"}
 
 
@@ -118,7 +119,7 @@ def symbol_of(info: LossInfo, name: str) -> sympy.Symbol:
         if info.input_domains is not None:
             positive = False
         return sympy.Symbol(name, real=True, positive=True) if positive else sympy.Symbol(name, real=True)
-    if name in ABBREVIATIONS:
+    if name in (*ABBREVIATIONS, "k"):
         return sympy.Symbol(name, real=True)
     source = info.symbols.get(name, name)
     if source not in info.parameter_names:
@@ -146,6 +147,7 @@ class _Reader:
         self.flags = flags
         self.inputs = input_symbols(info)
         self.used: set[str] = set()
+        self.lifted: sympy.Expr | None = None
         self.abbreviated = {
             ast.dump(ast.parse(text, mode="eval").body): name for name, text in ABBREVIATIONS.items()
         }
@@ -173,6 +175,11 @@ class _Reader:
                 return self.name(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.node(operand)
+            case ast.BinOp(left=ast.Call(func=ast.Name(id="where"), args=[condition, *_]) as left, op=ast.Mult()):
+                if self.lifted is None and self.is_constant(condition):
+                    self.lifted = self.node(left)
+                    return symbol_of(self.info, "k") * self.node(node.right)
+                return self.node(left) * self.node(node.right)
             case ast.BinOp(left=left, op=op, right=right):
                 return _OPERATORS[type(op)](self.node(left), self.node(right))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
@@ -183,6 +190,11 @@ class _Reader:
             case ast.Call(func=ast.Name(id=function), args=args):
                 return self.call(function, args)
         raise FormulaError(f"{self.info.name}: the formula language has no {ast.unparse(node)!r}")
+
+    def is_constant(self, condition: ast.expr) -> bool:
+        """True if a condition speaks of numeric parameters only."""
+        names = {node.id for node in ast.walk(condition) if isinstance(node, ast.Name)}
+        return not names & {*self.inputs, *ABBREVIATIONS, *self.flags}
 
     def name(self, name: str) -> Any:
         if name == "pi":
@@ -227,7 +239,7 @@ class Formula:
 
     def __post_init__(self) -> None:
         reader = _Reader(self.info, self.flags)
-        self.value: sympy.Expr = reader.read(self.info.formula)
+        self.value: sympy.Expr = flatten(reader.read(self.info.formula))
         self.inputs: dict[str, str] = reader.inputs
         letters = [name for name in ABBREVIATIONS if name in reader.used]
         # An abbreviation must not read its own definition as itself.
@@ -235,6 +247,12 @@ class Formula:
         self.abbreviations: dict[sympy.Symbol, sympy.Expr] = {
             symbol_of(self.info, name): reader.read(ABBREVIATIONS[name]) for name in letters
         }
+        full = dict(self.abbreviations)
+        if reader.lifted is not None:
+            self.abbreviations[symbol_of(self.info, "k")] = reader.lifted
+            full[symbol_of(self.info, "k")] = reader.lifted.subs(full)
+        #: The definitions down to inputs and parameters.
+        self.definitions: dict[sympy.Symbol, sympy.Expr] = full
         self._derivatives: dict[tuple[str, ...], sympy.Expr] = {}
         self._check_letters()
 
@@ -250,11 +268,11 @@ class Formula:
     def symbols(self) -> list[sympy.Symbol]:
         """All symbols: inputs first, then parameters, then abbreviations."""
         free = set(self.value.free_symbols)
-        for definition in self.abbreviations.values():
+        for definition in self.definitions.values():
             free |= definition.free_symbols
         inputs = [symbol_of(self.info, name) for name in self.inputs]
         order = {name: k for k, name in enumerate(self.info.parameter_names)}
-        rest = [s for s in free if s not in inputs and s not in self.abbreviations]
+        rest = [s for s in free if s not in inputs and s not in self.definitions]
         rest.sort(key=lambda s: order[self.info.symbols.get(s.name, s.name)])
         return [*inputs, *rest, *self.abbreviations]
 
@@ -265,7 +283,7 @@ class Formula:
             formula_name = {value: key for key, value in self.inputs.items()}[names[-1]]
             symbol = symbol_of(self.info, formula_name)
             total = sympy.diff(below, symbol)
-            for letter, definition in self.abbreviations.items():
+            for letter, definition in self.definitions.items():
                 total += sympy.diff(below, letter) * sympy.diff(definition, symbol)
             self._derivatives[names] = tidy(_without_deltas(total))
         return self._derivatives[names]
@@ -277,7 +295,7 @@ class Formula:
         letters = list(self.abbreviations)
         plain = [symbol for symbol in self.symbols if symbol not in self.abbreviations]
         outer = sympy.lambdify([*plain, *letters], expression, modules=[_EVALUATE, "mpmath"], cse=True)
-        inner = [sympy.lambdify(plain, self.abbreviations[letter], modules="mpmath") for letter in letters]
+        inner = [sympy.lambdify(plain, self.definitions[letter], modules="mpmath") for letter in letters]
 
         def evaluate(numbers: Mapping[str, Any]) -> Any:
             arguments = [mpmath.mpf(numbers[symbol.name]) for symbol in plain]
@@ -311,6 +329,27 @@ class Formula:
 
 
 class _Printer(LatexPrinter):
+    """SymPy's printer with a sum's positive terms first and comparisons read from the variable."""
+
+    def _as_ordered_terms(self, expr: sympy.Expr, order: str | None = None) -> list[sympy.Expr]:
+        terms = super()._as_ordered_terms(expr, order=order)
+        return sorted(terms, key=lambda term: term.could_extract_minus_sign())  # stable: the order within stays
+
+    def _print_Relational(self, expr: sympy.Basic) -> str:  # noqa: N802
+        if expr.rhs == 0 and isinstance(expr.lhs, sympy.Add):  # a - b > 0 reads better as a > b
+            negative = [term for term in expr.lhs.args if term.could_extract_minus_sign()]
+            if negative and len(negative) < len(expr.lhs.args):
+                move = sympy.Add(*negative)
+                expr = expr.func(expr.lhs - move, -move, evaluate=False)
+        variables = {"x", "t", "d", "x1", "x2"}
+        names = [{symbol.name for symbol in side.free_symbols} & variables for side in (expr.lhs, expr.rhs)]
+        if names[1] and not names[0]:
+            expr = expr.reversed
+        return super()._print_Relational(expr)
+
+    def _print_loggamma(self, expr: sympy.Expr, exp: str | None = None) -> str:
+        return self._call(r"\log\Gamma", expr.args[0], exp)
+
     def _call(self, head: str, argument: sympy.Expr, exponent: str | None) -> str:
         power = "" if exponent is None else f"^{{{exponent}}}"
         return rf"{head}{power}\left({self._print(argument)}\right)"
@@ -336,11 +375,34 @@ class _Printer(LatexPrinter):
 # ---- expressions -----------------------------------------------------------------------------------------------
 
 
+def _as_cases(extreme: sympy.Expr) -> sympy.Expr:
+    """Write max(a, b) or min(a, b) as cases; a zero goes last, so that the condition speaks of the other."""
+    first, second = sorted(extreme.args, key=lambda e: e.is_number)
+    condition = first > second if isinstance(extreme, sympy.Max) else first < second
+    return sympy.Piecewise((first, condition), (second, True))
+
+
 def _without_max(expression: sympy.Expr) -> sympy.Expr:
     """Write max and min as cases, whose derivatives print better than Heaviside functions."""
-    return expression.replace(
-        lambda e: isinstance(e, sympy.Max | sympy.Min), lambda e: e.rewrite(sympy.Piecewise)
-    )
+    return expression.replace(lambda e: isinstance(e, sympy.Max | sympy.Min), _as_cases)
+
+
+def flatten(expression: sympy.Expr) -> sympy.Expr:
+    """Turn cases within the last case into further cases of the outer one."""
+    if not isinstance(expression, sympy.Piecewise):
+        return expression
+    *rows, (last, condition) = expression.args
+    inner = flatten(last)
+    if isinstance(inner, sympy.Piecewise) and condition == sympy.true:
+        return sympy.Piecewise(*rows, *inner.args, evaluate=False)
+    return expression
+
+
+def _possible(condition: sympy.Basic) -> bool:
+    """False for a condition on one symbol that no number meets; folding leaves such cases behind."""
+    if isinstance(condition, sympy.And) and len(condition.free_symbols) == 1:
+        return condition.as_set() is not sympy.S.EmptySet
+    return True
 
 
 def _without_deltas(expression: sympy.Expr) -> sympy.Expr:
@@ -356,13 +418,18 @@ def tidy(expression: sympy.Expr) -> sympy.Expr:
         if not isinstance(expression, sympy.Piecewise) or any(e.has(sympy.Piecewise) for e, _ in expression.args):
             expression = sympy.piecewise_fold(expression)
         if isinstance(expression, sympy.Piecewise):
-            return sympy.Piecewise(*((tidy(value), condition) for value, condition in expression.args))
+            return sympy.Piecewise(*((tidy(value), when) for value, when in expression.args if _possible(when)))
         return expression
-    forms = [expression, sympy.factor_terms(expression)]
+    forms = [expression, sympy.factor_terms(expression), sympy.powsimp(expression)]
     if expression.count_ops() <= MOST_OPERATIONS:
         for simplify in (sympy.simplify, sympy.factor, sympy.together):
             forms.append(_without_deltas(simplify(expression)))
+    forms = [form for form in forms if not form.has(sympy.re, sympy.im, sympy.arg) and not _abs_of_power(form)]
     return min(forms, key=lambda form: (form.count_ops(), len(str(form))))
+
+
+def _abs_of_power(expression: sympy.Expr) -> bool:
+    return any(isinstance(node.args[0], sympy.Pow) for node in expression.atoms(sympy.Abs))
 
 
 def flag_settings(info: LossInfo) -> Iterator[dict[str, bool]]:

@@ -11,7 +11,7 @@ import importlib.util
 import os
 from types import ModuleType
 
-from losslib._kernels import cpu
+import losslib._kernels.cpu as cpu
 
 __all__ = ["ISA", "available", "forced", "pointwise"]
 
@@ -29,7 +29,9 @@ def choose(wanted: str | None) -> str:
     if not wanted:
         usable = [name for name in built if name in runs]
         if not usable:
-            raise ImportError(f"losslib was built for {', '.join(built) or 'nothing'}; this processor runs {', '.join(runs)}")
+            raise ImportError(
+                f"losslib was built for {', '.join(built) or 'nothing'}; this processor runs {', '.join(runs)}"
+            )
         return usable[-1]
     if wanted not in KNOWN:
         raise ImportError(f"LOSSLIB_ISA={wanted!r} is not one of {', '.join(KNOWN)}")

@@ -144,7 +144,8 @@ struct TweedieIdentity {
         const T ratio = select(target == T(0), T(0), target / input);
         const T bracket = T(1.0 / (2.0 - power)) * input - T(1.0 / (1.0 - power)) * target;
         return {product_or_zero(bracket, lower), lower * (T(1) - ratio),
-                lower / input * (T(1.0 - power) + T(power) * ratio), T(-1.0 / (1.0 - power)) * lower, T(0)};
+                losslib::power(input, T(-power)) * (T(1.0 - power) + T(power) * ratio),
+                T(-1.0 / (1.0 - power)) * lower, T(0)};
     }
 };
 

@@ -1,0 +1,137 @@
+"""Writes losslib/__init__.pyi from the registry, so that editors see every signature.
+
+The functions and classes are made at import from their declarations, which no static checker can follow. Run with the
+package built: ``python tools/stubs.py`` rewrites the file, ``--check`` fails if it is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import losslib
+from losslib.calls import ARGUMENTS
+from losslib.registry import Array, Choice, Flag, LossInfo, Parameter
+
+STUB = Path(__file__).resolve().parents[1] / "losslib" / "__init__.pyi"
+
+HEADER = '''\
+# Written by tools/stubs.py from the declarations; do not edit.
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from losslib._kernels.loss import Loss as Loss
+from losslib._version import __version__ as __version__
+from losslib.combination import WeightedSum as WeightedSum
+from losslib.config import config as config
+from losslib.config import show_config as show_config
+from losslib.declare import LossFunction as LossFunction
+from losslib.errors import DomainError as DomainError
+from losslib.errors import DTypeError as DTypeError
+from losslib.errors import ParameterError as ParameterError
+from losslib.errors import ShapeError as ShapeError
+from losslib.registry import LossInfo as LossInfo
+from losslib.threads import get_num_threads as get_num_threads
+from losslib.threads import set_num_threads as set_num_threads
+from losslib.threads import threads as threads
+
+def get(name: str, **parameters: Any) -> Loss: ...
+def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[LossInfo, ...]: ...
+
+# A value is a float when it is reduced and an array with reduction="none"; a derivative is an array for one input and
+# a tuple for several.
+'''
+
+CALL_TYPES = {
+    "sample_weight": "ArrayLike | None",
+    "where": "ArrayLike | None",
+    "out": "np.ndarray | tuple[np.ndarray, ...] | None",
+    "grad_output": "ArrayLike | None",
+    "wrt": "str | tuple[str, ...] | None",
+}
+METHODS = ("__call__", "grad", "value_and_grad", "value_grad_hess")
+
+
+def returns(info: LossInfo, mode: int) -> str:
+    """Return the annotation of what a call of this mode gives."""
+    count = len(info.default_wrt)
+    array = "np.ndarray" if count == 1 else "tuple[" + ", ".join(["np.ndarray"] * count) + "]"
+    return ("Any", array, f"tuple[Any, {array}]", f"tuple[Any, {array}, {array}]")[mode]
+
+
+def annotation(item: Parameter) -> str:
+    """Return the annotation of a parameter."""
+    if isinstance(item, Choice):
+        return "Literal[" + ", ".join(f'"{word}"' for word in item.choices) + "]"
+    if isinstance(item, Array):
+        return "ArrayLike | None"
+    return "bool" if isinstance(item, Flag) else "float"
+
+
+def default(item: Parameter) -> str:
+    """Return the default as source text."""
+    return f'"{item.default}"' if isinstance(item.default, str) else repr(item.default)
+
+
+def parameters(info: LossInfo) -> list[str]:
+    """Return the keyword parameters of a loss as source text."""
+    return [f"{item.name}: {annotation(item)} = {default(item)}" for item in info.parameters]
+
+
+def method(info: LossInfo, mode: int, with_parameters: bool) -> list[str]:
+    """Return the lines of one method, with the parameters of the loss for functions."""
+    name = METHODS[mode]
+    arguments = ["self", *(f"{item.name}: ArrayLike" for item in info.inputs), "*"]
+    if with_parameters:
+        arguments += parameters(info)
+    arguments += [f"{key}: {CALL_TYPES[key]} = None" for key in ARGUMENTS[mode]]
+    return [f"    def {name}({', '.join(arguments)}) -> {returns(info, mode)}: ..."]
+
+
+def stub(info: LossInfo) -> str:
+    """Return the declarations of the function and the class of a loss."""
+    lines = []
+    for mode in range(4):
+        lines += [f"class _{info.name}_{METHODS[mode].strip('_')}:", *renamed(method(info, mode, True)), ""]
+    lines += [f"class _{info.name}(_{info.name}_call, LossFunction):"]
+    for mode in range(1, 4):
+        lines.append(f"    {METHODS[mode]}: _{info.name}_{METHODS[mode]}  # type: ignore[assignment]")
+    lines += ["", f"{info.name}: _{info.name}", "", f"class {info.class_name}(Loss):"]
+    lines.append(f"    def __new__(cls, *_: Any, {', '.join(parameters(info))}) -> {info.class_name}: ...")
+    for mode in range(4):
+        lines += method(info, mode, False)
+    return "\n".join(lines) + "\n"
+
+
+def renamed(lines: list[str]) -> list[str]:
+    """Turn a method of any name into ``__call__``: each derivative of a function is a callable of its own."""
+    first = lines[0]
+    return ["    def __call__(" + first.partition("(")[2], *lines[1:]]
+
+
+def text() -> str:
+    """Return the whole stub."""
+    body = "\n".join(stub(info) for info in losslib.list_losses())
+    return HEADER + "\n" + body
+
+
+def main() -> int:
+    """Write or check the stub."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the file is out of date")
+    arguments = parser.parse_args()
+    wanted = text()
+    if arguments.check:
+        if STUB.read_text() == wanted:
+            return 0
+        print(f"{STUB.name} is out of date: run python tools/stubs.py", file=sys.stderr)
+        return 1
+    STUB.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

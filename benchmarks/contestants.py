@@ -1,7 +1,7 @@
 """What is measured: value and gradient of one loss, as a user of each package would write it.
 
-All contestants get the same float32 numbers. losslib and scikit-learn write into arrays that exist already, which PyTorch and JAX
-do not offer; PyTorch gets a fresh ``.grad`` each time, as in a training loop.
+All contestants get the same float32 numbers. losslib and scikit-learn write into arrays that exist already,
+which PyTorch and JAX do not offer; PyTorch gets a fresh ``.grad`` each time, as in a training loop.
 """
 
 from __future__ import annotations
@@ -120,14 +120,16 @@ def formula_parameters(info: LossInfo) -> dict[str, Any]:
     return values | {symbol: values[name] for symbol, name in info.symbols.items() if name in values}
 
 
-# ---- numbers -------------------------------------------------------------------------------------------------------
+# ---- numbers ------------------------------------------------------------------------------------------
 
 
 def problem(info: LossInfo, n: int) -> Problem:
     """Draw inputs from the domains of a loss."""
     random = np.random.default_rng(20)
     defaults = {item.name: item.default for item in info.parameters}
-    domains = info.input_domains(defaults) if info.input_domains else tuple(item.domain for item in info.inputs)
+    domains = (
+        info.input_domains(defaults) if info.input_domains else tuple(item.domain for item in info.inputs)
+    )
     shape = (n // 8, 8) if info.averages_last_axis else (n,)
     arrays = []
     for item, domain in zip(info.inputs, domains, strict=True):
@@ -153,7 +155,7 @@ def _draw(random: np.random.Generator, domain: str, is_target: bool, n: int) -> 
     raise ValueError(f"the benchmark has no numbers for the domain {domain!r}")
 
 
-# ---- contestants ---------------------------------------------------------------------------------------------------
+# ---- contestants --------------------------------------------------------------------------------------
 
 
 def absent_peers() -> dict[str, str]:
@@ -186,7 +188,11 @@ def _outputs(task: Problem) -> tuple[np.ndarray, ...]:
 def _losslib_object(task: Problem) -> Contestant:
     out = _outputs(task)
     loss = losslib.get(task.info.name)
-    names = {"loss": loss, "out": out if len(out) > 1 else out[0], **dict(zip(task.symbols, task.arrays, strict=True))}
+    names = {
+        "loss": loss,
+        "out": out if len(out) > 1 else out[0],
+        **dict(zip(task.symbols, task.arrays, strict=True)),
+    }
     statement = f"loss.value_and_grad({', '.join(task.symbols)}, out=out)"
     return Contestant(statement, names, lambda: (eval(statement, names), out)[1])
 

@@ -1,7 +1,8 @@
 """Writes the formula of a loss in the language of another array package.
 
-A peer that lacks a loss is measured on what its user would write by hand. That is taken from ``LossInfo.formula``: branches that the
-parameters decide are gone, constants are folded, and a subexpression that occurs twice is computed once.
+A peer that lacks a loss is measured on what its user would write by hand. That is taken from
+``LossInfo.formula``: branches that the parameters decide are gone, constants are folded, and a subexpression
+that occurs twice is computed once.
 """
 
 from __future__ import annotations

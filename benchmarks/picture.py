@@ -1,4 +1,4 @@
-"""The picture: how many times faster losslib is than each peer, a row for each loss, a panel for each size."""
+"""The picture: how many times faster losslib is than each peer, for each loss (rows) and size (panels)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ def draw(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
     place = {loss: len(losses) - 1 - k for k, loss in enumerate(losses)}
     height = 1.9 + 0.24 * len(losses)
     figure, panels = plt.subplots(
-        1, len(sizes), figsize=(3.0 + 2.9 * len(sizes), height), sharey=True, squeeze=False, layout="constrained"
+        1,
+        len(sizes),
+        figsize=(3.0 + 2.9 * len(sizes), height),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     for panel, n in zip(panels[0], sizes, strict=True):
         shown = [row for row in rows if row.n == n]
@@ -40,7 +45,9 @@ def draw(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
             if ratios:
                 panel.plot([min(ratios), max(ratios)], [place[row.loss]] * 2, color="0.75", lw=1, zorder=1)
         for peer in PEERS:
-            points = [(row.least(peer) / row.least(OBJECT), place[row.loss]) for row in shown if peer in row.times]
+            points = [
+                (row.least(peer) / row.least(OBJECT), place[row.loss]) for row in shown if peer in row.times
+            ]
             if points:
                 own = [row.loss for row in shown if peer in row.times and peer not in row.composed]
                 faces = [COLOURS[peer] if losses[len(losses) - 1 - y] in own else "white" for _, y in points]
@@ -58,18 +65,16 @@ def draw(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
         panel.tick_params(axis="y", length=0)
         panel.spines[["top", "right", "left"]].set_visible(False)
     panels[0, 0].set_yticks(list(place.values()), list(place), fontsize=9)
-    figure.supxlabel("time of the peer / time of losslib (to the right of 1×: losslib is faster)", fontsize=10)
+    figure.supxlabel("time of the peer / time of losslib; to the right of 1× losslib is faster", fontsize=10)
     handles = [
         plt.Line2D([], [], marker=MARKERS[peer], color=COLOURS[peer], ls="", label=peer)
         for peer in PEERS
         if any(peer in row.times for row in rows)
     ]
-    handles.append(
-        plt.Line2D([], [], marker="o", color="0.4", markerfacecolor="white", ls="", label="composed of its operations")
-    )
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, fontsize=9)
-    figure.suptitle(
-        f"Value and gradient, float32, {facts['threads']} threads each", x=0.01, ha="left", fontsize=13, weight="bold"
-    )
+    hollow = {"marker": "o", "color": "0.4", "markerfacecolor": "white", "ls": ""}
+    handles.append(plt.Line2D([], [], label="composed of its operations", **hollow))
+    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False, fontsize=9)
+    title = f"Value and gradient, float32, {facts['threads']} threads each"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, weight="bold")
     figure.savefig(path, dpi=130)
     plt.close(figure)

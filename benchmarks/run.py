@@ -4,9 +4,9 @@
     make bench ARGS="--quick"                     a few losses, short turns
     make bench ARGS="--losses mse_loss huber_loss --sizes 32 1e7"
 
-The contestants take turns, so that a disturbance of the machine meets all of them. The table shows the shortest time of a call
-in microseconds; the JSON file holds the medians too. Statements that are timed are those that a user would type, see
-``contestants.py``; goals are in ``report.py``.
+The contestants take turns, so that a disturbance of the machine meets all of them. The table shows the
+shortest time of a call in microseconds; the JSON file holds the medians too. The statements that are timed
+are those that a user would type, see ``contestants.py``; the goals are in ``report.py``.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ QUICK_LOSSES = ("mse_loss", "huber_loss", "log_cosh_loss", "binary_cross_entropy
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="four losses unless --losses is given, short turns")
-    parser.add_argument("--losses", nargs="+", metavar="NAME", help="names or aliases; default: all pointwise losses")
-    parser.add_argument("--sizes", nargs="+", type=_size, default=SIZES, metavar="N", help="default: 32 1e4 1e6 1e7")
-    parser.add_argument("--threads", type=int, default=2, help="threads of each contestant; default: 2")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="where to write all numbers")
-    parser.add_argument("--picture", type=Path, default=OUTPUT / "pointwise.png", metavar="PATH")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="short turns; four losses unless --losses names some")
+    add("--losses", nargs="+", metavar="NAME", help="names or aliases; default: every pointwise loss")
+    add("--sizes", nargs="+", type=_size, default=SIZES, metavar="N", help="default: 32 1e4 1e6 1e7")
+    add("--threads", type=int, default=2, help="threads of each contestant; default: 2")
+    add("--json", type=Path, metavar="PATH", help="where to write all numbers")
+    add("--picture", type=Path, default=OUTPUT / "pointwise.png", metavar="PATH", help="where to draw")
     return parser.parse_args()
 
 
@@ -172,7 +175,7 @@ def main() -> int:
 
     facts = setting(options.threads, absent)
     print("Value and gradient, float32, mean; losslib with a preallocated out. Shortest times in µs.")
-    print(f"{facts['processor']}, {options.threads} threads each, instruction set {facts['losslib'].get('isa', '?')}")
+    print(f"{facts['processor']}, {options.threads} threads each; instruction set {facts['losslib']['isa']}")
     print(", ".join(f"{name} {version}" for name, version in facts["versions"].items()), flush=True)
 
     start = time.monotonic()
@@ -188,13 +191,15 @@ def main() -> int:
             print(f"{row.loss}, n = {row.n:g}: gradient of {peer} deviates by {size:.1e} of the largest")
     copies = report.copy_lines(rows)
     if copies:
-        print(f"\n{copies}\n'of triad' and 'of copy': bandwidth against these loops on {options.threads} threads")
+        print(f"\n{copies}")
+        print(f"'of triad', 'of copy': bandwidth against these loops on {options.threads} threads")
     print(f"\n{report.summary(rows)}")
     print(f"\nmeasured in {time.monotonic() - start:.0f} s")
 
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"setting": facts, "rows": [_plain(row) for row in rows]}, indent=1))
+        numbers = {"setting": facts, "rows": [_plain(row) for row in rows]}
+        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
         print(f"numbers: {options.json}")
     try:
         options.picture.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -76,12 +76,12 @@ def _calls_in(timer: timeit.Timer, seconds: float) -> int:
 class CopyLoops:
     """Copies by NumPy over arrays of ``n`` float32 elements, on one thread and on several.
 
-    The copy (``g = x``) moves 8 bytes per element. The triad (``g = x + t``) moves 12, as value and gradient of a loss with two
-    inputs do: two streams in, one out.
+    The copy (``g = x``) moves 8 bytes per element. The triad (``g = x + t``) moves 12, as value and gradient
+    of a loss with two inputs do: two streams in, one out.
     """
 
     #: Bytes per element of each loop.
-    BYTES = {"copy, 1 thread": 8, "copy": 8, "triad, 1 thread": 12, "triad": 12}
+    BYTES: ClassVar = {"copy, 1 thread": 8, "copy": 8, "triad, 1 thread": 12, "triad": 12}
 
     def __init__(self, n: int, threads: int) -> None:
         ends = np.linspace(0, n, threads + 1).astype(int)

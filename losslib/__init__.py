@@ -27,7 +27,7 @@ from losslib.config import config, show_config
 from losslib.declare import LossFunction
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.registry import LossInfo
-from losslib.threads import get_num_threads, set_num_threads, threads
+from losslib.parallelism import get_num_threads, set_num_threads, threads
 
 __all__ = [
     "DTypeError",

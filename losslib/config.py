@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from losslib import _kernels
-from losslib import threads as _threads_module
+from losslib import parallelism
 import losslib._kernels.cpu as cpu
 from losslib._version import __version__
 
@@ -31,7 +31,7 @@ def config() -> dict[str, Any]:
         "isa_available": list(_kernels.available),
         "architecture": build["architecture"],
         "compiler": build["compiler"],
-        "threads": _threads_module.describe(),
+        "threads": parallelism.describe(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": platform.platform(),

@@ -153,8 +153,16 @@ def make_class(info: LossInfo) -> type[Loss]:
         "__doc__": class_docstring(info),
         "__repr__": _repr,
         "__signature__": class_signature(info),
+        **{item.name: _attribute(item) for item in info.parameters},
     }
     return type(info.class_name, (Loss,), members)
+
+
+def _attribute(item: Parameter) -> property:
+    def read(self: Loss) -> Any:
+        return self._values[item.name]
+
+    return property(read, doc=item.meaning)
 
 
 def _repr(self: Loss) -> str:

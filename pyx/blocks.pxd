@@ -14,6 +14,12 @@ cdef extern from "losslib/core/scalar.h" namespace "losslib" nogil:
     float float_from_bfloat16(uint16_t bits)
     uint16_t bfloat16_from_float(float value)
 
+cdef extern from "losslib/core/stream.h" namespace "losslib" nogil:
+    const int stream_bytes
+    void stream_vector(char* target, const char* source)
+    void stream_fence()
+    int bytes_to_alignment(const char* target)
+
 ctypedef fused real:
     float
     double
@@ -189,13 +195,26 @@ cdef inline const unsigned char* load_mask(const Job* job, Py_ssize_t start, Py_
     return buffer
 
 
+cdef inline void stream(char* target, const char* source, Py_ssize_t length) noexcept nogil:
+    """Copy bytes past the caches, whole vectors at aligned addresses; the ends ordinarily."""
+    cdef Py_ssize_t done = min(<Py_ssize_t>bytes_to_alignment(target), length)
+    memcpy(target, source, done)
+    while done + stream_bytes <= length:
+        stream_vector(target + done, source + done)
+        done += stream_bytes
+    memcpy(target + done, source + done, length - done)
+
+
 cdef inline void store(const Job* job, const Operand* operand, Py_ssize_t start, Py_ssize_t n,
                        const real* buffer) noexcept nogil:
     """Write the elements start … start + n of an output."""
     cdef Cursor cursor
     cdef Py_ssize_t done = 0, run
     if is_native(operand, <real>0):
-        memcpy(<real*>operand.data + start, buffer, n * sizeof(real))
+        if job.streaming:
+            stream(<char*>(<real*>operand.data + start), <const char*>buffer, n * sizeof(real))
+        else:
+            memcpy(<real*>operand.data + start, buffer, n * sizeof(real))
         return
     if operand.contiguous:
         run = item_size(operand.type)

@@ -79,6 +79,7 @@ cdef struct Job:
     int derivatives
     int plane[6]         # which plane of ALL each derivative comes from
     Operand derivative[6]
+    bint streaming       # the outputs are too large for the caches: store past them
     bint stage           # an output is the memory of an input: compute into a buffer first
 
     Partial* partials    # one for each task

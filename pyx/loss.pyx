@@ -1,3 +1,5 @@
+# cython: binding=False
+# (methods as plain descriptors: a bound Cython function costs 250 ns more at every call under the limited API)
 """The objects that users hold: ``Loss`` (parameters bound) and ``Entry`` (parameters given at the call).
 
 A call on plain contiguous arrays is answered here: type, shape and layout are read through NumPy's C API, a job is laid out on
@@ -33,6 +35,7 @@ cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
 
 cdef enum:
     SMALL = 4096         # elements up to which the GIL is kept: releasing it costs more than the work
+    STREAMING = 16777216 # bytes of an output from which it is stored past the caches
     STACK_TASKS = 64     # partial sums that need no allocation: up to a million elements
 
 cdef enum Mode:
@@ -92,6 +95,7 @@ cdef int run(Job* job, double* total) except -1:
             raise MemoryError(f"no memory for the partial sums of {job.size} elements")
     job.partials = partials
     job.threads = 1
+    job.streaming = job.size * (8 if job.double_precision else 4) >= STREAMING
     if job.size <= SMALL:
         _pointwise.run(job)
     else:
@@ -202,15 +206,6 @@ cdef class Loss:
 
     def __deepcopy__(self, memo):
         return self
-
-    def __getattr__(self, name):
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
-
-    def __dir__(self):
-        return sorted({*object.__dir__(self), *self._values})
 
     @property
     def parameters(self):

@@ -9,7 +9,7 @@ instruction set; ``loss.pyx`` reaches it through the capsule ``geometry``.
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 
-from blocks cimport clear_masked, is_native, leaves_domain, load, load_mask, multiply, real, store, sum_block
+from blocks cimport clear_masked, is_native, leaves_domain, load, load_mask, multiply, real, store, stream_fence, sum_block
 from job cimport (
     ALL, BLOCK, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
     Geometry, Job, KernelDouble, KernelFloat, KernelSet,
@@ -390,7 +390,7 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     cdef real* value
     cdef real* derivative
     cdef real* place[2]
-    cdef bint direct = job.factors == 0 and not job.masked and not job.stage and job.kernel != ALL
+    cdef bint direct = not (job.factors or job.masked or job.stage or job.streaming or job.kernel == ALL)
     cdef Py_ssize_t start = task * TASK, stop = min(start + TASK, job.size), n, i
     cdef double total = 0.0
     cdef int violations = 0, k
@@ -449,6 +449,8 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
                 clear_masked(derivative, mask, n)
             store(job, &job.derivative[k], start, n, <const real*>derivative)
         start += n
+    if job.streaming:
+        stream_fence()
     job.partials[task].sum = total
     job.partials[task].violations = violations
 

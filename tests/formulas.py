@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import itertools
+import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -244,10 +245,16 @@ def _mp_log1p(v: Any) -> Any:
     return mp.log1p(v) if v > -1 else (-mp.inf if v == -1 else mp.nan)
 
 
+@functools.cache
+def _mp_loggamma(v: Any, precision: int) -> Any:
+    """Slow, and asked for again and again: its argument is often a parameter or a count."""
+    return mp.loggamma(v)
+
+
 _WITH_MPMATH: dict[str, Any] = {
     "exp": mp.exp, "log": _mp_log, "log1p": _mp_log1p, "expm1": mp.expm1, "sqrt": mp.sqrt, "abs": abs,
     "sign": mp.sign, "max": max, "min": min, "cosh": mp.cosh, "tanh": mp.tanh, "sigmoid": _mp_sigmoid,
-    "softplus": _mp_softplus, "loggamma": mp.loggamma, "inf": mp.inf,
+    "softplus": _mp_softplus, "loggamma": lambda v: _mp_loggamma(mpf(v), mp.prec), "inf": mp.inf,
 }  # fmt: skip
 
 
@@ -334,32 +341,33 @@ def reference_at_points(info: LossInfo, parameters: Mapping[str, Any], n: int) -
 
 
 def extreme(
-    info: LossInfo, point: Mapping[str, float], parameters: Mapping[str, Any], name: str, digits: int = 1500
+    info: LossInfo, point: Mapping[str, float], parameters: Mapping[str, Any], name: str
 ) -> tuple[float, float, float, float]:
     """Return value and derivative for the input `name` at an extreme point, each with its scale.
 
     An infinite coordinate stands for the limit along it, which may be infinite too.
     """
-    with mp.workdps(digits):
+    far_out = any(value != 0 and np.isfinite(value) and abs(math.log10(abs(value))) > 60 for value in point.values())
+    with mp.workdps(800 if far_out else 300):  # the square of 1e-310 beside 1, with a step 1e-40 times as large
         f = exactly(info, parameters)
 
-        def at(huge: Any) -> tuple[Any, Any]:
+        def at(huge: Any) -> tuple[Any, Any, Any]:
             numbers = {key: huge * (1 if value > 0 else -1) if np.isinf(value) else mpf(value)
                        for key, value in point.items()}
             h = abs(numbers[name] or 1) * mpf(STEP)
             here, after, before = (f({**numbers, name: numbers[name] + k * h}) for k in (0, 1, -1))
             return here, (after - before) / (2 * h), abs(after - here) / h * abs(numbers[name])
 
-        value, grad, slope = at(mpf("1e1200"))
+        value, grad, slope = at(mpf("1e60"))
         if any(np.isinf(number) for number in point.values()):
-            further = at(mpf("1e2400"))
-            value, grad = (_limit(a, b) for a, b in zip((value, grad), further, strict=False))
+            further = at(mpf("1e120"))
+            value, grad, slope = (_limit(a, b) for a, b in zip((value, grad, slope), further, strict=True))
         return float(value), float(abs(value) + slope), float(grad), float(abs(grad))
 
 
 def _limit(near: Any, far: Any) -> Any:
     """Return where a sequence goes from two of its members far out."""
-    if abs(far) < mpf("1e-300"):
+    if abs(far) <= mpf("1e-20") * abs(near):
         return mpf(0)
     if abs(far - near) > mpf("1e-30") * abs(far) and abs(far) > abs(near):
         return mp.inf * mp.sign(far)

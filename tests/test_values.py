@@ -102,20 +102,24 @@ def test_gradient_and_hessian_equal_the_derivatives_of_the_formula(
 
 
 @PER_CASE
-def test_all_modes_give_the_same_bits(info: Any, parameters: dict[str, Any]) -> None:
-    for dtype in (np.float32, np.float64):
+def test_all_modes_agree(info: Any, parameters: dict[str, Any]) -> None:
+    """To a few ULP: the compiler contracts products and sums in each kernel as it likes."""
+    for dtype, tolerance in ((np.float32, 5e-6), (np.float64, 1e-14)):
         inputs = as_dtype(points(info, parameters, 4 * N), dtype)
         for reduction in ("mean", "sum", "none"):
             loss = getattr(losslib, info.class_name)(**parameters, reduction=reduction)
             shaped = [array.reshape(-1, 4) for array in inputs]
             value, grad, hess = loss.value_grad_hess(*shaped)
             again, grad_again = loss.value_and_grad(*shaped)
-            np.testing.assert_array_equal(loss(*shaped), value, strict=True)
-            np.testing.assert_array_equal(again, value, strict=True)
-            for g, a, b in zip(*(np.atleast_2d(part) if not isinstance(part, tuple) else part
-                                 for part in (grad, grad_again, loss.grad(*shaped))), strict=True):
-                np.testing.assert_array_equal(a, g, strict=True)
-                np.testing.assert_array_equal(b, g, strict=True)
+            largest = float(np.max(np.abs(value)))
+            for other in (loss(*shaped), again):
+                np.testing.assert_allclose(other, value, rtol=tolerance, atol=tolerance * largest, strict=True)
+            grads, *others = (part if isinstance(part, tuple) else (part,)
+                              for part in (grad, grad_again, loss.grad(*shaped)))
+            for k, g in enumerate(grads):
+                for other in others:
+                    np.testing.assert_allclose(
+                        other[k], g, rtol=tolerance, atol=tolerance * float(np.abs(g).max()), strict=True)
             assert type(hess) is type(grad)
 
 
@@ -125,11 +129,11 @@ def test_derivatives_of_several_inputs_agree_with_one_at_a_time(info: Any, param
     value, grads, hessians = function(info).value_grad_hess(*inputs, wrt=info.differentiable, **parameters)
     for name, grad, hess in zip(info.differentiable, grads, hessians, strict=True):
         one, one_grad, one_hess = function(info).value_grad_hess(*inputs, wrt=name, **parameters)
-        assert one == value
-        np.testing.assert_allclose(one_grad, grad, rtol=1e-15)
-        np.testing.assert_allclose(one_hess, hess, rtol=1e-15)
+        assert one == pytest.approx(value, rel=1e-14, abs=1e-14)
+        np.testing.assert_allclose(one_grad, grad, rtol=1e-13)
+        np.testing.assert_allclose(one_hess, hess, rtol=1e-13)
     (alone,) = function(info).grad(*inputs, wrt=(info.differentiable[0],), **parameters)
-    np.testing.assert_allclose(alone, grads[0], rtol=1e-15)
+    np.testing.assert_allclose(alone, grads[0], rtol=1e-13)
 
 
 @PER_CASE

@@ -34,9 +34,9 @@ from losslib.errors import DTypeError as DTypeError
 from losslib.errors import ParameterError as ParameterError
 from losslib.errors import ShapeError as ShapeError
 from losslib.registry import LossInfo as LossInfo
-from losslib.threads import get_num_threads as get_num_threads
-from losslib.threads import set_num_threads as set_num_threads
-from losslib.threads import threads as threads
+from losslib.parallelism import get_num_threads as get_num_threads
+from losslib.parallelism import set_num_threads as set_num_threads
+from losslib.parallelism import threads as threads
 
 def get(name: str, **parameters: Any) -> Loss: ...
 def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[LossInfo, ...]: ...
@@ -71,6 +71,13 @@ def annotation(item: Parameter) -> str:
     return "bool" if isinstance(item, Flag) else "float"
 
 
+def attribute(item: Parameter) -> str:
+    """Return the annotation of a parameter as an attribute of the loss object."""
+    if isinstance(item, Array):
+        return "np.ndarray | None"
+    return "str" if isinstance(item, Choice) else annotation(item)
+
+
 def default(item: Parameter) -> str:
     """Return the default as source text."""
     return f'"{item.default}"' if isinstance(item.default, str) else repr(item.default)
@@ -101,6 +108,8 @@ def stub(info: LossInfo) -> str:
         lines.append(f"    {METHODS[mode]}: _{info.name}_{METHODS[mode]}  # type: ignore[assignment]")
     lines += ["", f"{info.name}: _{info.name}", "", f"class {info.class_name}(Loss):"]
     lines.append(f"    def __new__(cls, *_: Any, {', '.join(parameters(info))}) -> {info.class_name}: ...")
+    for item in info.parameters:
+        lines += ["    @property", f"    def {item.name}(self) -> {attribute(item)}: ..."]
     for mode in range(4):
         lines += method(info, mode, False)
     return "\n".join(lines) + "\n"

@@ -24,7 +24,7 @@ from losslib import checks, registry
 from losslib.registry import Array, Domain, Equivalent, LossInfo, Real
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
-TOLERANCE = 2e-12
+TOLERANCE = 2e-13
 
 #: Values inside each domain, none at a kink of any loss: parameters are round numbers, these are not.
 GRID: dict[str, tuple[float, ...]] = {

@@ -6,6 +6,7 @@
 // on probabilities have PyTorch's clamps: logarithms at -100, denominators of the derivatives at 1e-12.
 #pragma once
 
+#include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
 #include "losslib/core/select.h"
 #include "losslib/core/vecmath.h"

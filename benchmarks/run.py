@@ -69,7 +69,7 @@ def measure(options: argparse.Namespace, absent: dict[str, str]) -> Iterator[Any
     import losslib
     from formula import is_arithmetic
     from losslib.registry import info_of
-    from report import LARGE, Row
+    from report import LARGE, Row, count
     from timing import FULL, QUICK, CopyLoops, take_turns
 
     wanted = options.losses or (QUICK_LOSSES if options.quick else None)
@@ -84,7 +84,7 @@ def measure(options: argparse.Namespace, absent: dict[str, str]) -> Iterator[Any
         small = contestants.problem(info, 1000)
         deviations = contestants.disagreement(small, contestants.contestants(small, peers, options.threads))
         for n in options.sizes:
-            progress.step(f"{info.name}, n = {n:g}")
+            progress.step(f"{info.name}, n = {count(n)}")
             task = contestants.problem(info, n)
             entered = contestants.contestants(task, peers, options.threads)
             statements = {name: (one.statement, one.names) for name, one in entered.items()}
@@ -188,7 +188,9 @@ def main() -> int:
         print("scikit-learn leaves values and gradients unreduced; - means that it has no such loss")
     for row in rows:
         for peer, size in row.deviating.items():
-            print(f"{row.loss}, n = {row.n:g}: gradient of {peer} deviates by {size:.1e} of the largest")
+            print(
+                f"{row.loss}, n = {report.count(row.n)}: gradient of {peer} deviates by {size:.1e} of the largest"
+            )
     copies = report.copy_lines(rows)
     if copies:
         print(f"\n{copies}")

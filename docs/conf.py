@@ -31,7 +31,6 @@ exclude_patterns = ["_build", "_ext"]
 nitpicky = True
 default_role = "literal"  # docstrings write names in single backticks
 add_function_parentheses = False
-python_maximum_signature_line_length = 88
 toc_object_entries = False
 
 # Declarations that are still being written; empty means every field of every loss is required.

@@ -26,8 +26,8 @@ from losslib.combination import WeightedSum
 from losslib.config import config, show_config
 from losslib.declare import LossFunction
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
-from losslib.registry import LossInfo
 from losslib.parallelism import get_num_threads, set_num_threads, threads
+from losslib.registry import LossInfo
 
 __all__ = [
     "DTypeError",

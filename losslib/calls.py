@@ -1,22 +1,23 @@
 """A call prepared in full: any array type, layout, weight, mask, reduction and derivative of a pointwise loss.
 
 ``pyx/loss.pyx`` answers calls on plain arrays itself and hands every other call to ``evaluate`` here, which
-reads and checks the arguments in the order in which a user would look for the mistake (inputs, weights, mask, upstream
-gradient, outputs), brings all arrays to one shape without copying, and runs one pass through ``execute``.
+reads the arrays (``losslib.operands``), finds the denominator, lays out the results (``losslib.outputs``) and runs one
+pass through ``execute``. Everything is checked before anything is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from losslib import checks
 from losslib._kernels.loss import connect, execute
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
-from losslib.registry import Array, Domain, LossInfo, closest
+from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib.operands import Operands, read_operands
+from losslib.outputs import Output, output_array, prepare_derivatives, prepare_output
+from losslib.registry import Domain, LossInfo, closest
 
 VALUE, GRAD, VALUE_AND_GRAD, VALUE_GRAD_HESS = range(4)
 MODE_NAMES = ("", ".grad", ".value_and_grad", ".value_grad_hess")
@@ -65,122 +66,6 @@ def resolve_call(
     if size_average is not None or reduce is not None:
         named["reduction"] = checks.legacy_reduction(size_average, reduce)
     return args[:count], {**named, **kwargs}
-
-
-@dataclass
-class Operands:
-    """The arrays of a call, all of one shape."""
-
-    shape: tuple[int, ...]
-    given: list[np.ndarray]  # the inputs as they came
-    inputs: list[np.ndarray]  # broadcast to the shape
-    weights: list[np.ndarray]
-    mask: np.ndarray | None
-    weight: np.ndarray | None  # the loss's own weight, one of `weights`
-    pos_weight: np.ndarray | None
-    double_precision: bool
-    dtype: np.dtype[Any]  # of unreduced values
-
-
-def read_inputs(info: LossInfo, raw: Sequence[Any]) -> tuple[list[np.ndarray], np.dtype[Any]]:
-    """Read the input arrays and find the dtype that they promote to; Python numbers do not promote."""
-    arrays = [checks.read_array(item.name, obj) for item, obj in zip(info.inputs, raw, strict=True)]
-    strong = [a.dtype for a, obj in zip(arrays, raw, strict=True) if type(obj) not in (int, float, bool)]
-    if not strong:
-        strong = [np.dtype(np.float64)]
-    dtype = strong[0]
-    for other in strong[1:]:
-        if other != dtype:
-            try:
-                dtype = np.result_type(dtype, other)
-            except TypeError:  # float16 with bfloat16: neither holds the other
-                dtype = np.dtype(np.float32)
-    return arrays, dtype
-
-
-def fit_inputs(info: LossInfo, arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Bring the inputs to the shape of the first: exact for targets, broadcast for a third input such as `var`."""
-    first = arrays[0]
-    fitted = [first]
-    for item, array in zip(info.inputs[1:], arrays[1:], strict=True):
-        if array.ndim == 0:
-            fitted.append(np.broadcast_to(array, first.shape))
-        elif item.broadcasts:
-            fitted.append(fit_third_input(item.name, array, info.inputs[0].name, first))
-        else:
-            checks.require_same_shape(item.name, array, info.inputs[0].name, first)
-            fitted.append(array)
-    return fitted
-
-
-def fit_third_input(name: str, array: np.ndarray, first_name: str, first: np.ndarray) -> np.ndarray:
-    """PyTorch's rule for a variance: the input's shape, or without its last axis, or with axes of length 1."""
-    if array.shape == first.shape:
-        return array
-    if array.shape == first.shape[:-1]:
-        return np.broadcast_to(array[..., np.newaxis], first.shape)
-    if array.ndim == first.ndim and all(a in (1, b) for a, b in zip(array.shape, first.shape, strict=True)):
-        return np.broadcast_to(array, first.shape)
-    raise ShapeError(
-        f"{name} has shape {array.shape}; expected {first.shape}, the shape of {first_name}, or that shape without "
-        f"its last axis, or with axes of length 1, or a number"
-    )
-
-
-def fit_sample_weight(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """One weight for each element, or one for each sample of the first axis."""
-    if array.shape == shape:
-        return array
-    if array.ndim == 1 and len(shape) > 1 and array.shape[0] == shape[0]:
-        return np.broadcast_to(array.reshape((-1,) + (1,) * (len(shape) - 1)), shape)
-    if array.ndim == len(shape) and all(a in (1, b) for a, b in zip(array.shape, shape, strict=True)):
-        return np.broadcast_to(array, shape)
-    per_sample = f"({shape[0]},) for one weight a sample, or " if shape else ""
-    raise ShapeError(f"sample_weight has shape {array.shape}; expected {per_sample}{shape} for one an element")
-
-
-def read_operands(loss: Any, info: LossInfo, raw: list[Any], options: dict[str, Any]) -> Operands:
-    """Read and fit every array of a call."""
-    given, dtype = read_inputs(info, raw)
-    inputs = fit_inputs(info, given)
-    shape = inputs[0].shape
-    weights: list[np.ndarray] = []
-    weight = call_array(loss, info, options, "weight")
-    if weight is not None:
-        expected = f"an array that broadcasts to the shape of {info.inputs[0].name}"
-        weight = checks.broadcast_to("weight", weight, shape, expected)
-        weights.append(weight)
-    pos_weight = call_array(loss, info, options, "pos_weight")
-    if pos_weight is not None:
-        pos_weight = checks.broadcast_to(
-            "pos_weight", pos_weight, shape, "an array that broadcasts to the shape of target"
-        )
-    sample_weight = options.pop("sample_weight", None)
-    if sample_weight is not None:
-        weights.append(fit_sample_weight(checks.read_array("sample_weight", sample_weight), shape))
-    mask = options.pop("where", None)
-    if mask is not None:
-        mask = checks.broadcast_to(
-            "where", checks.read_mask(mask), shape, f"a mask that broadcasts to the shape of {info.inputs[0].name}"
-        )
-    return Operands(shape, given, inputs, weights, mask, weight, pos_weight, dtype == np.float64, dtype)
-
-
-def call_array(loss: Any, info: LossInfo, options: dict[str, Any], name: str) -> np.ndarray | None:
-    """Return an array parameter: given at the call of a function, or bound to the object."""
-    parameter = next((item for item in info.parameters if item.name == name), None)
-    if not isinstance(parameter, Array):
-        if name in options:
-            raise TypeError(f"{info.name} has no parameter {name!r}; it takes {', '.join(info.parameter_names)}")
-        return None
-    if options.get(name) is None:
-        options.pop(name, None)
-        bound: np.ndarray | None = loss.parameters[name]
-        return bound
-    array = checks.read_array(name, options.pop(name))
-    if parameter.least is not None and bool((array < parameter.least).any()):
-        raise DomainError(f"{name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
-    return array
 
 
 def sum_of_weights(operands: Operands, weights: list[np.ndarray]) -> float:
@@ -248,80 +133,6 @@ def wrt_positions(info: LossInfo, wrt: Any, owner: str) -> tuple[tuple[int, ...]
     return tuple(info.input_names.index(name) for name in names), single
 
 
-@dataclass
-class Output:
-    """One derivative (or the values) on its way to the caller."""
-
-    array: np.ndarray  # what the pass writes, of the full shape
-    result: np.ndarray  # what the caller gets
-    summed_to: tuple[int, ...] | None = None  # shape of a broadcast input, whose derivative is a sum
-
-    def finish(self) -> np.ndarray:
-        if self.summed_to is not None:
-            np.copyto(self.result, sum_to_shape(self.array, self.summed_to), casting="same_kind")
-        elif self.array is not self.result:
-            np.copyto(self.result, self.array)
-        return self.result
-
-
-def sum_to_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum in float64 over the axes along which an input of this shape was broadcast."""
-    if len(shape) == array.ndim:
-        axes = tuple(k for k, length in enumerate(shape) if length == 1 and array.shape[k] != 1)
-        return np.asarray(array.sum(axis=axes, dtype=np.float64, keepdims=True))
-    if shape == array.shape[:-1] and shape:
-        return np.asarray(array.sum(axis=-1, dtype=np.float64))
-    return np.asarray(array.sum(dtype=np.float64))
-
-
-def prepare_output(
-    name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], like: np.ndarray | None
-) -> np.ndarray:
-    """Check an array given as `out`, or allocate the result in the memory order of the input."""
-    if out is None:
-        if like is not None and like.shape == shape and like.dtype == dtype:
-            return np.empty_like(like, subok=False)
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name} must be a numpy.ndarray, got {type(out).__name__}")
-    if out.dtype != dtype:
-        raise DTypeError(f"{name} has dtype {out.dtype}, expected {dtype} exactly")
-    if out.shape != shape:
-        raise ShapeError(f"{name} has shape {out.shape}, expected {shape} exactly")
-    if not out.flags.writeable:
-        raise ValueError(f"{name} is read-only; expected an array that can be written")
-    if any(stride == 0 and length > 1 for stride, length in zip(out.strides, out.shape, strict=True)):
-        raise ShapeError(f"{name} has elements that share memory (a broadcast view); expected an ordinary array")
-    return out
-
-
-def same_memory(a: np.ndarray, b: np.ndarray) -> bool:
-    """True if two arrays are one and the same piece of memory, element by element."""
-    return (
-        a.shape == b.shape
-        and a.strides == b.strides
-        and a.dtype == b.dtype
-        and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
-    )
-
-
-def output_array(result: np.ndarray, operands: list[np.ndarray]) -> tuple[np.ndarray, bool]:
-    """Return the array to compute into, and whether it is the memory of an operand.
-
-    An output that is an operand, element for element, is safe: a block is read before it is written. One that overlaps an
-    operand in any other way gets a temporary.
-    """
-    shared = False
-    for operand in operands:
-        if np.may_share_memory(result, operand):
-            shared = True
-            if not same_memory(result, operand):
-                return np.empty_like(result, subok=False), True
-    if not result.flags.aligned or not result.dtype.isnative:
-        return np.empty(result.shape, result.dtype.newbyteorder("=")), shared
-    return result, shared
-
-
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a loss object: the value, the derivatives or both, as ``mode`` says."""
     info: LossInfo = loss.info
@@ -350,7 +161,9 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         if not operands.shape:
             raise ShapeError(f"{info.inputs[0].name} of {info.name} needs a class axis, got a number")
         value_shape = operands.shape[:-1]
-    upstream, upstream_scale = read_grad_output(options.pop("grad_output", None), reduction, value_shape, operands, info)
+    upstream, upstream_scale = read_grad_output(
+        options.pop("grad_output", None), reduction, value_shape, operands, info
+    )
 
     # Outputs, checked before anything is written.
     reduced = reduction != "none"
@@ -363,13 +176,20 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     sources += [array for array in (operands.mask, upstream) if array is not None]
     shares = False
     if mode != GRAD and not reduced:
-        result = prepare_output("out", out if mode == VALUE else None, value_shape, operands.dtype, operands.inputs[0])
+        result = prepare_output(
+            "out", out if mode == VALUE else None, value_shape, operands.dtype, operands.inputs[0]
+        )
         array, shares = output_array(result, sources)
         if info.averages_last_axis:
             array = np.empty(operands.shape, np.float64 if operands.double_precision else np.float32)
         values_out = Output(array, result)
-    derivatives, planes, derivative_shares = prepare_derivatives(info, mode, positions, operands, out, sources, owner)
-    shares = shares or derivative_shares
+    derivatives: list[Output] = []
+    planes: tuple[int, ...] = ()
+    if mode != VALUE:
+        derivatives, planes, derivative_shares = prepare_derivatives(
+            info, mode == VALUE_GRAD_HESS, positions, operands, out, sources, owner
+        )
+        shares = shares or derivative_shares
 
     if 0 in operands.shape:
         return empty_result(mode, reduction, values_out, derivatives, single)
@@ -377,8 +197,13 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     domain_check = any(codes)
     if shares and domain_check:  # no input is lost: look first, write afterwards
         _, violations = execute(
-            kernel, numbers, double_precision=operands.double_precision, inputs=operands.inputs, domains=codes,
-            mask=operands.mask, check_only=True,
+            kernel,
+            numbers,
+            double_precision=operands.double_precision,
+            inputs=operands.inputs,
+            domains=codes,
+            mask=operands.mask,
+            check_only=True,
         )
         raise_violations(loss, domains, operands, violations)
         codes = (0,) * len(codes)
@@ -434,51 +259,12 @@ def read_grad_output(
             f"upstream gradient"
         )
     if array.shape != value_shape:
-        raise ShapeError(f"grad_output has shape {array.shape}, expected {value_shape}, the shape of the values")
+        raise ShapeError(
+            f"grad_output has shape {array.shape}, expected {value_shape}, the shape of the values"
+        )
     if info.averages_last_axis:
         array = np.broadcast_to(array[..., np.newaxis], operands.shape)
     return array, 1.0
-
-
-def prepare_derivatives(
-    info: LossInfo,
-    mode: int,
-    positions: tuple[int, ...],
-    operands: Operands,
-    out: Any,
-    sources: list[np.ndarray],
-    owner: str,
-) -> tuple[list[Output], tuple[int, ...], bool]:
-    """Lay out the arrays of the derivatives: gradients of every input asked for, then the Hessians."""
-    if mode == VALUE:
-        return [], (), False
-    orders = (1, 2) if mode == VALUE_GRAD_HESS else (1,)
-    wanted = [(position, order) for order in orders for position in positions]
-    outs = [None] * len(wanted) if out is None else list(out) if isinstance(out, tuple | list) else [out]
-    if len(outs) != len(wanted):
-        names = ", ".join(
-            f"{'gradient' if order == 1 else 'Hessian'} of {info.input_names[position]}" for position, order in wanted
-        )
-        raise ParameterError(f"out of {owner} must be {len(wanted)} arrays ({names}), got {len(outs)}")
-    outputs: list[Output] = []
-    shares = False
-    for (position, _order), item in zip(wanted, outs, strict=True):
-        given = operands.given[position]
-        label = "out" if len(wanted) == 1 else f"out[{len(outputs)}]"
-        result = prepare_output(label, item, given.shape, given.dtype, given)
-        if item is not None and any(np.may_share_memory(result, other.result) for other in outputs):
-            raise ParameterError(f"{label} shares memory with another array of out")
-        if given.shape != operands.shape:
-            full = np.empty(operands.shape, np.float64 if operands.double_precision else np.float32)
-            outputs.append(Output(full, result, summed_to=given.shape))
-            shares = shares or any(np.may_share_memory(result, source) for source in sources)
-            continue
-        array, shared = output_array(result, sources)
-        shares = shares or shared
-        outputs.append(Output(array, result))
-    # The plane of each derivative in a block: grad, hess of the first input, then of the second, then of the third.
-    planes = tuple(1 + 2 * position + (order - 1) for position, order in wanted)
-    return outputs, planes, shares
 
 
 def raise_violations(loss: Any, domains: Sequence[Domain], operands: Operands, violations: int) -> None:
@@ -488,7 +274,9 @@ def raise_violations(loss: Any, domains: Sequence[Domain], operands: Operands, v
     info: LossInfo = loss.info
     for position, (item, domain) in enumerate(zip(info.inputs, domains, strict=False)):
         if violations & (1 << position):
-            checks.require_domain(item.name, operands.inputs[position], domain, item.fix, operands.mask, info.name)
+            checks.require_domain(
+                item.name, operands.inputs[position], domain, item.fix, operands.mask, info.name
+            )
     raise DomainError(
         f"an input of {info.name} left its domain during the call; it was changed by another thread"
     )

@@ -65,7 +65,9 @@ def _to_numpy(name: str, obj: Any) -> np.ndarray:
     except ValueError as error:
         raise ShapeError(f"{name} cannot be read as an array: {error}") from error
     except (TypeError, RuntimeError, BufferError) as error:
-        raise DTypeError(f"{name} of type {type(obj).__name__} cannot be read as an array: {error}") from error
+        raise DTypeError(
+            f"{name} of type {type(obj).__name__} cannot be read as an array: {error}"
+        ) from error
 
 
 def _dtype_message(name: str, dtype: np.dtype[Any]) -> str:
@@ -95,7 +97,9 @@ def require_same_shape(name: str, array: np.ndarray, reference_name: str, refere
             f"; (n,) against (n, 1) would broadcast to n x n, which is never meant: "
             f"use {name}.reshape({reference_name}.shape)"
         )
-    raise ShapeError(f"{name} has shape {array.shape}, expected {reference.shape}, the shape of {reference_name}{fix}")
+    raise ShapeError(
+        f"{name} has shape {array.shape}, expected {reference.shape}, the shape of {reference_name}{fix}"
+    )
 
 
 def broadcast_to(name: str, array: np.ndarray, shape: tuple[int, ...], expected: str) -> np.ndarray:
@@ -139,7 +143,9 @@ def read_bound_array(parameter: Array, value: Any) -> np.ndarray | None:
         return None
     array = read_array(parameter.name, value).astype(np.float64, copy=True)
     if parameter.least is not None and bool((array < parameter.least).any()):
-        raise DomainError(f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
+        raise DomainError(
+            f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}"
+        )
     array.flags.writeable = False
     return array
 
@@ -253,6 +259,4 @@ def _literal(value: Any) -> str:
 
 def unknown_reduction(value: Any, info: LossInfo) -> ParameterError:
     """Return the error for a reduction that the loss does not have."""
-    return ParameterError(
-        f"reduction must be one of {', '.join(map(repr, info.reductions))}, got {value!r}"
-    )
+    return ParameterError(f"reduction must be one of {', '.join(map(repr, info.reductions))}, got {value!r}")

@@ -38,7 +38,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _describe(info: LossInfo) -> str:
     inputs = ", ".join(f"{item.name} ({item.domain.meaning})" for item in info.inputs)
-    lines = [f"{info.name}, {info.class_name}", *textwrap.wrap(info.summary, 100), "", f"inputs      {inputs}"]
+    lines = [
+        f"{info.name}, {info.class_name}",
+        *textwrap.wrap(info.summary, 100),
+        "",
+        f"inputs      {inputs}",
+    ]
     if info.formula:
         lines.append(f"value       {info.formula}")
     lines.append("parameters")
@@ -59,7 +64,13 @@ def _list(family: str | None, as_json: bool) -> str:
     infos = losslib.list_losses(family=family)
     if as_json:
         rows = [
-            {"name": i.name, "class": i.class_name, "family": i.family, "aliases": list(i.aliases), "summary": i.summary}
+            {
+                "name": i.name,
+                "class": i.class_name,
+                "family": i.family,
+                "aliases": list(i.aliases),
+                "summary": i.summary,
+            }
             for i in infos
         ]
         return json.dumps(rows, indent=2)

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from losslib import _kernels
-from losslib import parallelism
 import losslib._kernels.cpu as cpu
+from losslib import _kernels, parallelism
 from losslib._version import __version__
 
 __all__ = ["config", "show_config"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from losslib import calls, checks, registry
@@ -77,19 +78,38 @@ def reduction_parameter(info_reductions: tuple[str, ...], mean_divisor: str, ave
     return Choice("reduction", "mean", f"{words[0].upper() + words[1:]}.", choices=info_reductions)
 
 
-class DerivativeFunction(Entry):
-    """A derivative of a loss as a function: ``huber_loss.grad`` and its like."""
+class _Written:
+    """An attribute of a class that is written when it is first asked for: docstrings are not made at import."""
 
+    def __init__(self, write: Callable[[Any, Any], Any]) -> None:
+        self.write = write
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self.write(instance, owner)
+
+
+def _function_doc(instance: Any, owner: Any) -> str:
+    if instance is None:
+        return "A loss as a function, or one of its derivatives, with the parameters as keywords."
+    return function_docstring(instance.info, instance._mode)
+
+
+class DerivativeFunction(Entry):
+    __doc__ = _Written(_function_doc)
     __name__: str
     __qualname__: str
+    _mode: int
 
     def __init__(self, loss_class: type[Loss], mode: int) -> None:
         info: LossInfo = loss_class.info
         self.__module__ = "losslib"
         self.__qualname__ = info.name + calls.MODE_NAMES[mode]
         self.__name__ = self.__qualname__.rpartition(".")[2]
-        self.__signature__ = function_signature(info, mode)
-        self.__doc__ = function_docstring(info, mode)
+        self._mode = mode
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return function_signature(self.info, self._mode)
 
     def __repr__(self) -> str:
         return f"<function losslib.{self.__qualname__}>"
@@ -99,8 +119,7 @@ class DerivativeFunction(Entry):
 
 
 class LossFunction(DerivativeFunction):
-    """A loss as a function: call it for the value, or call ``grad``, ``value_and_grad``, ``value_grad_hess``."""
-
+    __doc__ = _Written(_function_doc)
     grad: DerivativeFunction
     value_and_grad: DerivativeFunction
     value_grad_hess: DerivativeFunction
@@ -150,9 +169,9 @@ def make_class(info: LossInfo) -> type[Loss]:
         "__module__": "losslib",
         "__qualname__": info.class_name,
         "__slots__": (),
-        "__doc__": class_docstring(info),
+        "__doc__": _Written(lambda instance, owner: class_docstring(info)),
         "__repr__": _repr,
-        "__signature__": class_signature(info),
+        "__signature__": _Written(lambda instance, owner: class_signature(info)),
         **{item.name: _attribute(item) for item in info.parameters},
     }
     return type(info.class_name, (Loss,), members)
@@ -186,7 +205,8 @@ def function_signature(info: LossInfo, mode: int) -> inspect.Signature:
     listed = [inspect.Parameter(item.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for item in info.inputs]
     listed += [_parameter(item, inspect.Parameter.KEYWORD_ONLY) for item in info.parameters]
     listed += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in calls.ARGUMENTS[mode]
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for name in calls.ARGUMENTS[mode]
     ]
     return inspect.Signature(listed)
 
@@ -242,16 +262,23 @@ def _closing_sections(info: LossInfo) -> list[str]:
     parts = []
     if info.see_also:
         parts.append(
-            _section("See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also))
+            _section(
+                "See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also)
+            )
         )
-    notes = [f"The value of an element is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
+    notes = (
+        [f"The value of an element is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
+    )
     if info.notes:
         notes.append(_paragraphs(info.notes))
     if notes:
         parts.append(_section("Notes", "\n\n".join(notes)))
     if info.references:
         lines = [
-            _fill(f".. [{k}] {ref.text}" + (f" doi:{ref.doi}" if ref.doi else f" {ref.url}" if ref.url else ""), 3).strip()
+            _fill(
+                f".. [{k}] {ref.text}" + (f" doi:{ref.doi}" if ref.doi else f" {ref.url}" if ref.url else ""),
+                3,
+            ).strip()
             for k, ref in enumerate(info.references, 1)
         ]
         parts.append(_section("References", "\n".join(lines)))
@@ -292,10 +319,9 @@ def _input_entry(info: LossInfo, k: int) -> str:
 
 
 def _parameter_entry(item: Parameter) -> str:
+    kind = item.kind
     if isinstance(item, Choice):
         kind = "{" + ", ".join(f'"{choice}"' for choice in item.choices) + "}"
-    else:
-        kind = item.kind
     if item.default is not None:
         kind += f", default {item.default!r}"
     text = item.meaning
@@ -314,21 +340,26 @@ def _call_entry(info: LossInfo, name: str) -> str:
 
 
 def _returns(info: LossInfo, mode: int) -> str:
-    value = (
-        "value : float or ndarray\n"
-        + _fill('The reduced value, accumulated in float64; an array of the dtype of the input with ``reduction="none"``.', 4)
+    value = "value : float or ndarray\n" + _fill(
+        'The reduced value, accumulated in float64; an array of the dtype of the input with ``reduction="none"``.',
+        4,
     )
     several = len(info.default_wrt) > 1
     kind = "tuple of ndarray" if several else "ndarray"
     of = " and ".join(f"`{name}`" for name in info.default_wrt)
-    grad = f"grad : {kind}\n" + _fill(f"Derivative of the value with respect to {of} (or to `wrt`), of its shape and dtype.", 4)
-    hess = f"hess : {kind}\n" + _fill("Second derivative of the value with respect to each element, of the same shape.", 4)
+    grad = f"grad : {kind}\n" + _fill(
+        f"Derivative of the value with respect to {of} (or to `wrt`), of its shape and dtype.", 4
+    )
+    hess = f"hess : {kind}\n" + _fill(
+        "Second derivative of the value with respect to each element, of the same shape.", 4
+    )
     return "\n".join(((value,), (grad,), (value, grad), (value, grad, hess))[mode])
 
 
 def _raises(info: LossInfo) -> str:
     lines = [
-        "ShapeError, DTypeError, ParameterError\n    If arguments do not fit together or a parameter is outside its range."
+        "ShapeError, DTypeError, ParameterError\n"
+        "    If arguments do not fit together or a parameter is outside its range."
     ]
     if any(item.domain.code for item in info.inputs) or info.input_domains is not None:
         lines.append("DomainError\n    If an input holds a value outside its domain and `check` is true.")

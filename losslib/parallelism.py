@@ -1,8 +1,8 @@
 """How many threads a call may use.
 
-The width is the least of: ``LOSSLIB_NUM_THREADS`` (else ``OMP_NUM_THREADS``), the cores this process may run on, and the CPU quota
-of its control group rounded up. At each call the OpenMP limit of the calling thread (what threadpoolctl and joblib
-set) bounds it further. Calls too small to gain from threads are computed serially.
+The width is the least of: ``LOSSLIB_NUM_THREADS`` (else ``OMP_NUM_THREADS``), the cores this process may run on, and
+the CPU quota of its control group rounded up. At each call the OpenMP limit of the calling thread (what threadpoolctl
+and joblib set) bounds it further. Calls too small to gain from threads are computed serially.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import losslib._kernels.threads as _threads
@@ -39,46 +38,41 @@ def _affinity() -> int:
     return os.cpu_count() or 1
 
 
-def _read(path: Path) -> str:
+def _read(*parts: str) -> str:
     try:
-        return path.read_text()
+        with open(os.path.join(*parts), encoding="ascii") as file:
+            return file.read()
     except (OSError, ValueError):
         return ""
 
 
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
+def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> float | None:
     """Return the CPU quota of this process's control group in cores, or None if there is no limit.
 
     Reads version 2 (``cpu.max`` of the group and of every group above it) and version 1 (``cpu.cfs_quota_us``).
     """
-    limits: list[float] = []
+    limits = _quota_v2(root)
     for line in _read(membership).splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
+        controllers, _, path = line.partition(":")[2].partition(":")
+        names = [name for name in path.split("/") if name]
         if controllers == "":
-            folder = root / path.lstrip("/")
-            while True:
-                limits += _quota_v2(folder / "cpu.max")
-                if folder == root or root not in folder.parents:
-                    break
-                folder = folder.parent
+            for depth in range(1, len(names) + 1):
+                limits += _quota_v2(os.path.join(root, *names[:depth]))
         elif "cpu" in controllers.split(","):
-            for mount in (root / "cpu", root / controllers):
-                for folder in (mount / path.lstrip("/"), mount):
-                    limits += _quota_v1(folder)
-    limits += _quota_v2(root / "cpu.max")
+            for mount in ("cpu", controllers):
+                limits += _quota_v1(os.path.join(root, mount, *names)) + _quota_v1(os.path.join(root, mount))
     return min(limits, default=None)
 
 
-def _quota_v2(path: Path) -> list[float]:
-    fields = _read(path).split()
+def _quota_v2(folder: str) -> list[float]:
+    fields = _read(folder, "cpu.max").split()
     if len(fields) != 2 or not fields[0].isdigit() or not fields[1].isdigit() or int(fields[1]) == 0:
         return []  # "max", empty or missing: no limit
     return [int(fields[0]) / int(fields[1])]
 
 
-def _quota_v1(folder: Path) -> list[float]:
-    quota, period = _read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()
+def _quota_v1(folder: str) -> list[float]:
+    quota, period = _read(folder, "cpu.cfs_quota_us").strip(), _read(folder, "cpu.cfs_period_us").strip()
     if not quota.isdigit() or not period.isdigit() or int(period) == 0:
         return []  # -1, empty or missing: no limit
     return [int(quota) / int(period)]

@@ -7,7 +7,6 @@ This module knows no arrays and no kernels.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -327,6 +326,8 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
 
 def closest(word: str, choices: Iterable[str]) -> str:
     """Return '; did you mean …?' or an empty string."""
+    import difflib  # only for messages: not worth its import time otherwise
+
     found = difflib.get_close_matches(word, list(choices), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 

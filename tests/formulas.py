@@ -342,27 +342,62 @@ def reference_at_points(info: LossInfo, parameters: Mapping[str, Any], n: int) -
 
 def extreme(
     info: LossInfo, point: Mapping[str, float], parameters: Mapping[str, Any], name: str
-) -> tuple[float, float, float, float]:
-    """Return value and derivative for the input `name` at an extreme point, each with its scale.
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return value and derivative for the input `name` at an extreme point.
 
-    An infinite coordinate stands for the limit along it, which may be infinite too.
+    An infinite coordinate stands for the limit along it, which may be infinite too; NaN says that the formula has
+    no value there.
     """
-    far_out = any(value != 0 and np.isfinite(value) and abs(math.log10(abs(value))) > 60 for value in point.values())
-    with mp.workdps(800 if far_out else 300):  # the square of 1e-310 beside 1, with a step 1e-40 times as large
-        f = exactly(info, parameters)
-
-        def at(huge: Any) -> tuple[Any, Any, Any]:
-            numbers = {key: huge * (1 if value > 0 else -1) if np.isinf(value) else mpf(value)
-                       for key, value in point.items()}
-            h = abs(numbers[name] or 1) * mpf(STEP)
-            here, after, before = (f({**numbers, name: numbers[name] + k * h}) for k in (0, 1, -1))
-            return here, (after - before) / (2 * h), abs(after - here) / h * abs(numbers[name])
-
-        value, grad, slope = at(mpf("1e60"))
+    with mp.workdps(_digits(point)):
+        value, grad = _at_point(info, point, parameters, name, mpf("1e60"))
         if any(np.isinf(number) for number in point.values()):
-            further = at(mpf("1e120"))
-            value, grad, slope = (_limit(a, b) for a, b in zip((value, grad, slope), further, strict=True))
-        return float(value), float(abs(value) + slope), float(grad), float(abs(grad))
+            further = _at_point(info, point, parameters, name, mpf("1e120"))
+            value, grad = _limit(value, further[0]), _limit(grad, further[1])
+        return float(value), float(grad)
+
+
+def sensitivity(
+    info: LossInfo, point: Mapping[str, float], parameters: Mapping[str, Any], name: str
+) -> tuple[float, float]:
+    """Return by how much a relative change of the other coordinates changes value and derivative, to first order."""
+    total = [0.0, 0.0]
+    with mp.workdps(_digits(point)):
+        here = _at_point(info, point, parameters, name, mpf("1e60"))
+        for other, domain in domains(info, parameters).items():
+            if domain.name in ("sign", "binary") or point[other] == 0 or np.isinf(point[other]):
+                continue
+            eta = mpf(STEP)
+            moved = _at_point(info, {**point, other: mpf(point[other]) * (1 + eta)}, parameters, name, mpf("1e60"))
+            for k in (0, 1):
+                change = abs(moved[k] - here[k]) / eta
+                if mp.isfinite(change):
+                    total[k] += float(change)
+    return total[0], total[1]
+
+
+def _digits(point: Mapping[str, Any]) -> int:
+    """Return the precision that holds the square of 1e-310 beside 1, with a step 1e-40 times as large."""
+    far = any(value != 0 and np.isfinite(value) and abs(math.log10(abs(value))) > 60 for value in point.values())
+    return 800 if far else 300
+
+
+def _at_point(
+    info: LossInfo, point: Mapping[str, Any], parameters: Mapping[str, Any], name: str, huge: Any
+) -> tuple[Any, Any]:
+    f = exactly(info, parameters)
+    numbers = {
+        key: huge * (1 if value > 0 else -1) if mp.isinf(value) else mpf(value) for key, value in point.items()
+    }
+    h = abs(numbers[name] or 1) * mpf(STEP)
+    parts = []
+    for k in (0, 1, -1):
+        try:
+            part = f({**numbers, name: numbers[name] + k * h})
+        except ZeroDivisionError:
+            part = mp.nan
+        parts.append(mp.nan if isinstance(part, mpmath.mpc) else part)
+    here, after, before = parts
+    return here, (after - before) / (2 * h)
 
 
 def _limit(near: Any, far: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the tests of the jets know of each loss: settings, points of its domain, its formula on mpmath numbers."""
+"""What the tests of the jets know of each loss: settings, points of its domain, its formula in mpmath."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from losslib.registry import Array, Choice, Flag, LossInfo, Parameter
 
 STUB = Path(__file__).resolve().parents[1] / "losslib" / "__init__.pyi"
 
-HEADER = '''\
+HEADER = """\
 # Written by tools/stubs.py from the declarations; do not edit.
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[L
 
 # A value is a float when it is reduced and an array with reduction="none"; a derivative is an array for one input and
 # a tuple for several.
-'''
+"""
 
 CALL_TYPES = {
     "sample_weight": "ArrayLike | None",

@@ -16,6 +16,7 @@ from typing import Any
 
 import figures
 import losslib
+import sympy
 import verify
 from formulas import LONGEST_LATEX, Formula, FormulaError, formula_flags
 from losslib import calls, declare, registry
@@ -154,13 +155,14 @@ def opening(info: LossInfo) -> str:
     # A semicolon would split an index entry and a colon its kind from its name.
     index = "\n".join(f"   single: {text.replace(':', ' ')}" for text in entries if text != info.name)
     badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
+    family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
     known = ", ".join(f"``{name}``" for name in info.aliases)
     parts = [
         f".. index::\n{index}\n",
         f".. _loss-{info.name}:\n",
         heading(info.name, "="),
         f"{link(info.summary, info.name)}\n",
-        f"{badges} :bdg-ref-primary-line:`{info.family} <family-{info.family}>`\n",
+        f"{badges} :bdg-ref-primary-line:`{family} <family-{info.family}>`\n",
         f"Range of the value: ``{info.value_range}``. Smaller is better.\n"
         if "signed" not in info.tags
         else f"Range of the value: ``{info.value_range}``. Zero is best; the sign tells the direction of the error.\n",
@@ -194,6 +196,7 @@ def signature(info: LossInfo) -> str:
             f"   Call the object with ``({names})``; methods ``grad``, ``value_and_grad``, ``value_grad_hess``.\n",
             "What ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean is told once, in "
             ":doc:`/conventions`.\n",
+            heading("What it does"),
             link(info.description, info.name) + "\n",
         ]
     )
@@ -290,10 +293,12 @@ def _default_texts(formula: Formula) -> list[str]:
 
 def symbols(formula: Formula) -> str:
     info = formula.info
-    words = []
+    words, cases = [], []
     for symbol in formula.symbols:
         tex = formula.tex_of(symbol)
-        if symbol in formula.abbreviations:
+        if symbol in formula.abbreviations and formula.abbreviations[symbol].has(sympy.Piecewise):
+            cases.append(math(f"{tex} = {formula.latex(formula.abbreviations[symbol])}"))
+        elif symbol in formula.abbreviations:
             words.append(f":math:`{tex} = {formula.latex(formula.abbreviations[symbol])}`")
         else:
             source = info.symbols.get(symbol.name, symbol.name)
@@ -305,6 +310,9 @@ def symbols(formula: Formula) -> str:
     latex = formula.latex(formula.value)
     if r"\sigma" in latex or "softplus" in latex:
         text += r", :math:`\sigma(z) = 1/(1 + e^{-z})` and :math:`\operatorname{softplus}(z) = \log(1 + e^z)`"
+    if cases:
+        text += ", and\n\n" + "\n".join(cases)
+        return text
     return text + ".\n"
 
 
@@ -318,7 +326,7 @@ def derivatives(formula: Formula) -> str:
         (2, info.default_wrt if info.has_hessian else (), "Diagonal of the Hessian"),
     ):
         if not names:
-            parts.append("There is no Hessian: ``value_grad_hess`` is not offered.\n") if not info.has_hessian else None
+            parts.append("There is no Hessian: ``value_grad_hess`` is not offered.\n")
             continue
         parts.append(f"{title}:\n")
         for name in names:

@@ -1,4 +1,4 @@
-"""The calls of other packages that the declarations name as equivalents give the value of the losslib call."""
+"""Calls of other packages that the declarations name as equivalents give the value of the losslib call."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from peers.agreement import DTYPES, assert_agree
 BOUNDS = {np.float64: 1e-10, np.float32: 1e-5}
 
 ENTRIES = [
-    (info, equivalent)
-    for info in losslib.list_losses()
-    for equivalent in info.equivalents
-    if equivalent.call
+    (info, equivalent) for info in losslib.list_losses() for equivalent in info.equivalents if equivalent.call
 ]
 each_entry = pytest.mark.parametrize(
-    ("info", "equivalent"), ENTRIES, ids=[f"{info.name}-{e.package}-{e.call}".replace(" ", "") for info, e in ENTRIES]
+    ("info", "equivalent"),
+    ENTRIES,
+    ids=[f"{info.name}-{e.package}-{e.call}".replace(" ", "") for info, e in ENTRIES],
 )
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
 
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss:UserWarning")
 
+
 def names_in(call: str) -> list[str]:
     """Return the dotted names of a call, longest first, such as sklearn.metrics.log_loss."""
-    return [ast.unparse(node) for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Attribute | ast.Name)]
+    return [
+        ast.unparse(node) for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Attribute | ast.Name)
+    ]
 
 
 def packages(call: str, variables: set[str]) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def draw(rng: np.random.Generator, domain: str, shape: tuple[int, ...], hard: bo
 
 
 def inputs_for(info: LossInfo, equivalent: Equivalent, dtype: Any) -> list[np.ndarray]:
-    """Return inputs as wide as the entry claims: a restriction to one axis or to hard labels stands in its note."""
+    """Return inputs as wide as the entry claims; its note says if it takes one axis or hard labels only."""
     rng = np.random.default_rng(list(info.name.encode()))
     note = equivalent.note.lower()
     shape = (60,) if "one axis" in note else (12, 5)
@@ -113,12 +115,16 @@ def test_the_equivalent_call_gives_the_same_value(info: LossInfo, equivalent: Eq
     modules = packages(equivalent.call, set(namespace))
     expected = np.asarray(eval(equivalent.call, {**modules, **namespace}))
     actual = getattr(losslib, info.name)(*arrays, **equivalent.arguments)
-    precision = np.float32 if equivalent.package == "keras" else dtype  # it rounds to float32 unless TensorFlow runs it
+    precision = (
+        np.float32 if equivalent.package == "keras" else dtype
+    )  # it rounds to float32 unless TensorFlow runs it
     assert_agree(actual, expected, precision, relative=BOUNDS[precision], size=8.0)
 
 
 @each_entry
-def test_an_equivalent_call_names_its_package_and_known_parameters(info: LossInfo, equivalent: Equivalent) -> None:
+def test_an_equivalent_call_names_its_package_and_known_parameters(
+    info: LossInfo, equivalent: Equivalent
+) -> None:
     roots = {name.split(".")[0] for name in names_in(equivalent.call)}
     assert equivalent.package in roots
     assert set(equivalent.arguments) <= set(info.parameter_names)

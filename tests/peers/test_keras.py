@@ -1,6 +1,7 @@
 """Values are those of Keras, and gradients those that JAX derives from it.
 
-In single precision only: with any backend but TensorFlow's, Keras rounds intermediate float64 results to float32.
+In single precision only: with any backend but TensorFlow's, Keras rounds intermediate float64 results to
+float32.
 """
 
 from __future__ import annotations
@@ -50,14 +51,16 @@ PAIRS: list[tuple[str, dict[str, Any], str, dict[str, Any], np.ndarray, np.ndarr
     ),
     *(
         (
-            "BinaryFocalCrossentropy", {"apply_class_balancing": a >= 0, "alpha": abs(a), "gamma": g, "label_smoothing": s},
+            "BinaryFocalCrossentropy",
+            {"apply_class_balancing": a >= 0, "alpha": abs(a), "gamma": g, "label_smoothing": s},
             "binary_focal_loss", {"alpha": a, "gamma": g, "label_smoothing": s}, PROBABILITIES, LABELS,
         )
         for a in (-1.0, 0.25, 0.75) for g in (0.0, 1.5, 2.0) for s in (0.0, 0.1)
     ),
     *(
         (
-            "BinaryFocalCrossentropy", {"apply_class_balancing": True, "alpha": a, "gamma": g, "from_logits": True},
+            "BinaryFocalCrossentropy",
+            {"apply_class_balancing": True, "alpha": a, "gamma": g, "from_logits": True},
             "sigmoid_focal_loss", {"alpha": a, "gamma": g}, PREDICTED, LABELS,
         )
         for a in (0.25, 0.75) for g in (0.0, 1.5, 2.0)

@@ -50,7 +50,9 @@ def focal_pairs() -> list[Pair]:
     return [
         Pair(
             "sigmoid_focal_loss",
-            lambda x, t, a=alpha, g=gamma: optax.losses.sigmoid_focal_loss(x, t, alpha=None if a < 0 else a, gamma=g),
+            lambda x, t, a=alpha, g=gamma: optax.losses.sigmoid_focal_loss(
+                x, t, alpha=None if a < 0 else a, gamma=g
+            ),
             "sigmoid_focal_loss",
             PREDICTED,
             LABELS,
@@ -117,7 +119,9 @@ PAIRS = [
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids=map(str, PAIRS))
 
 
-def derivatives(call: Callable[[Any, Any], Any], x: Any, t: Any, position: int) -> tuple[np.ndarray, np.ndarray]:
+def derivatives(
+    call: Callable[[Any, Any], Any], x: Any, t: Any, position: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return gradient and diagonal of the Hessian of the sum, by JAX; exact for losses without coupling."""
     gradient = jax.grad(lambda *inputs: call(*inputs).sum(), argnums=position)
 
@@ -135,7 +139,11 @@ def derivatives(call: Callable[[Any, Any], Any], x: Any, t: Any, position: int) 
 def test_values_are_those_of_optax(pair: Pair, dtype: Any) -> None:
     x, t = pair.x.astype(dtype), pair.t.astype(dtype)
     value = getattr(losslib, pair.ours)(x, t, **pair.parameters, reduction="none")
-    assert_agree(value.sum(axis=-1) if pair.by_row else value, pair.call(jax.numpy.asarray(x), jax.numpy.asarray(t)), dtype)
+    assert_agree(
+        value.sum(axis=-1) if pair.by_row else value,
+        pair.call(jax.numpy.asarray(x), jax.numpy.asarray(t)),
+        dtype,
+    )
 
 
 @each_dtype

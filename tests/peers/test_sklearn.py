@@ -1,4 +1,4 @@
-"""Losses, gradients and Hessians are those of scikit-learn's boosting code, and reduced values those of its metrics."""
+"""Losses, gradients and Hessians are those of scikit-learn's boosting code, reductions those of its metrics."""
 
 from __future__ import annotations
 
@@ -63,7 +63,15 @@ PAIRS = (
     Pair("HalfSquaredError", "half_squared_error", PREDICTED, REAL),
     Pair("AbsoluteError", "l1_loss", PREDICTED, REAL, stand_in_hessian=1.0),
     *(
-        Pair("PinballLoss", "quantile_loss", PREDICTED, REAL, {"quantile": q}, {"quantile": q}, stand_in_hessian=1.0)
+        Pair(
+            "PinballLoss",
+            "quantile_loss",
+            PREDICTED,
+            REAL,
+            {"quantile": q},
+            {"quantile": q},
+            stand_in_hessian=1.0,
+        )
         for q in (0.1, 0.5, 0.9)
     ),
     *(Pair("HuberLoss", "huber_loss", PREDICTED, REAL, {"delta": d}, {"delta": d}) for d in (0.25, 1.0, 3.0)),
@@ -79,9 +87,14 @@ PAIRS = (
     ),
     *(
         Pair(
-            "HalfTweedieLossIdentity", "tweedie_nll_loss", MEANS, POSITIVE, {"power": p},
-            {"power": p, "log_input": False}, adds_constant=p != 0,
-        )  # fmt: skip
+            "HalfTweedieLossIdentity",
+            "tweedie_nll_loss",
+            MEANS,
+            POSITIVE,
+            {"power": p},
+            {"power": p, "log_input": False},
+            adds_constant=p != 0,
+        )
         for p in (0.0, 1.0, 1.2, 1.5, 1.9, 2.0, 3.0)
     ),
     Pair("HalfBinomialLoss", "binary_cross_entropy_with_logits", PREDICTED * 4, LABELS),
@@ -121,7 +134,9 @@ def test_losses_gradients_and_hessians_are_those_of_the_boosting_code(
 
 @each_dtype
 @each_pair
-def test_the_mean_gradient_is_the_boosting_gradient_over_the_number_of_samples(pair: Pair, dtype: Any) -> None:
+def test_the_mean_gradient_is_the_boosting_gradient_over_the_number_of_samples(
+    pair: Pair, dtype: Any
+) -> None:
     raw, target = pair.raw.astype(dtype), pair.target.astype(dtype)
     expected = getattr(private, pair.theirs)(**pair.their_parameters).gradient(target, raw) / N
     gradient = getattr(losslib, pair.ours).grad(raw, target, **pair.parameters)

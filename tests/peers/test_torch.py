@@ -168,7 +168,9 @@ def test_positional_order_of_the_function_is_that_of_torch(case: Case) -> None:
 
 @each_loss
 def test_positional_order_of_the_class_is_that_of_torch(case: Case) -> None:
-    assert getattr(losslib, case.class_name).info.class_order == order_after(getattr(torch.nn, case.class_name), 0)
+    assert getattr(losslib, case.class_name).info.class_order == order_after(
+        getattr(torch.nn, case.class_name), 0
+    )
 
 
 @each_loss
@@ -210,7 +212,9 @@ def test_a_class_made_by_position_is_the_same_in_both(case: Case) -> None:
         given = values[:count]
         as_tensors = [torch.from_numpy(v) if isinstance(v, np.ndarray) else v for v in given]
         module = getattr(torch.nn, case.class_name)(*as_tensors)
-        assert_agree(cls(*given)(*inputs), module(*tensors(inputs, np.float64)).numpy(), np.float64, size=64.0)
+        assert_agree(
+            cls(*given)(*inputs), module(*tensors(inputs, np.float64)).numpy(), np.float64, size=64.0
+        )
 
 
 FLAGS = list(itertools.product((None, True, False), repeat=2))
@@ -218,7 +222,9 @@ FLAGS = list(itertools.product((None, True, False), repeat=2))
 
 @pytest.mark.parametrize(("size_average", "reduce"), [pair for pair in FLAGS if pair != (None, None)])
 @each_loss
-def test_the_deprecated_flags_mean_what_they_mean_in_torch(case: Case, size_average: Any, reduce: Any) -> None:
+def test_the_deprecated_flags_mean_what_they_mean_in_torch(
+    case: Case, size_average: Any, reduce: Any
+) -> None:
     function = getattr(losslib, case.name)
     if "reduce" not in function.info.function_order:
         pytest.skip(f"torch.nn.functional.{case.name} has no such flags")

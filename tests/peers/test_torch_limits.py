@@ -16,7 +16,9 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"]
 inf = np.inf
 
 
-def in_torch(name: str, inputs: list[np.ndarray], wrt: int = 0, **arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+def in_torch(
+    name: str, inputs: list[np.ndarray], wrt: int = 0, **arguments: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """Return PyTorch's value and gradient per element."""
     tensors = [torch.from_numpy(a.copy()) for a in inputs]
     tensors[wrt].requires_grad_(True)

@@ -1,4 +1,4 @@
-"""The pointwise losses of PyTorch, with inputs that hold their kinks and every combination of their arguments."""
+"""The pointwise losses of PyTorch: inputs that hold their kinks, and every combination of their arguments."""
 
 from __future__ import annotations
 
@@ -121,7 +121,11 @@ def gaussian_cases() -> Iterator[Case]:
         parameters = {"full": full, "eps": floor}
         yield Case("gaussian_nll_loss", "GaussianNLLLoss", (x, target, var), parameters, label=f"var-{label}")
     yield Case(
-        "gaussian_nll_loss", "GaussianNLLLoss", (x[0], target[0], np.array(0.5)), {"full": True}, label="var-number"
+        "gaussian_nll_loss",
+        "GaussianNLLLoss",
+        (x[0], target[0], np.array(0.5)),
+        {"full": True},
+        label="var-number",
     )
 
 
@@ -146,13 +150,19 @@ def bce_cases() -> Iterator[Case]:
     rng = generator("bce")
     x = fill([1e-10, 1e-7, 0.5, 0.5, 1 - 2.0**-24, 1 - 2.0**-24], rng.random(SHAPE))
     inputs = x, soft_labels("bce")
-    # Certain predictions. PyTorch clamps the denominator of the gradient at 1e-12 rounded to float32, 4e-9 off in
-    # float64; its gradient of the target is not clamped: see the limits.
+    # Certain predictions. PyTorch clamps the denominator of the gradient at 1e-12 rounded to float32, which is
+    # 4e-9 off in float64; its gradient of the target is not clamped: see the limits.
     certain = fill([0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1e-30, 1e-13], x), fill([0, 1, 0.5] * 2 + [1, 1], inputs[1])
     for arrays in weightings([SHAPE, SHAPE[1:], (SHAPE[0], 1), (1,), ()]):
         yield Case("binary_cross_entropy", "BCELoss", inputs, arrays=arrays)
         yield Case(
-            "binary_cross_entropy", "BCELoss", certain, arrays=arrays, label="certain", wrt=("input",), relative=5e-9
+            "binary_cross_entropy",
+            "BCELoss",
+            certain,
+            arrays=arrays,
+            label="certain",
+            wrt=("input",),
+            relative=5e-9,
         )
 
 
@@ -163,7 +173,7 @@ def logits() -> np.ndarray:
 
 def logit_cases() -> Iterator[Case]:
     inputs = logits(), soft_labels("logits")
-    weights = [w for w in weightings([SHAPE, SHAPE[1:], (SHAPE[0], 1), ()])]
+    weights = list(weightings([SHAPE, SHAPE[1:], (SHAPE[0], 1), ()]))
     pos_weights: list[dict[str, np.ndarray]] = [{}]
     for shape in (SHAPE, SHAPE[1:], (SHAPE[0], 1), (1,), ()):
         pos_weights.append({"pos_weight": positive("pos_weight", shape=shape)})
@@ -191,10 +201,20 @@ def margin_cases() -> Iterator[Case]:
         second = exact(scores - rng.choice([-0.5, 0.0, 0.5, 1.0, 2.0], SHAPE))
         yield Case("margin_ranking_loss", "MarginRankingLoss", (scores, second, labels), parameters)
         yield Case(
-            "hinge_embedding_loss", "HingeEmbeddingLoss", (scores, odd), parameters, label="any-label", check=False
+            "hinge_embedding_loss",
+            "HingeEmbeddingLoss",
+            (scores, odd),
+            parameters,
+            label="any-label",
+            check=False,
         )
         yield Case(
-            "margin_ranking_loss", "MarginRankingLoss", (scores, second, odd), parameters, label="any-label", check=False
+            "margin_ranking_loss",
+            "MarginRankingLoss",
+            (scores, second, odd),
+            parameters,
+            label="any-label",
+            check=False,
         )
 
 

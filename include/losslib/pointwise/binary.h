@@ -1,5 +1,4 @@
-// Binary and multi-label losses of a probability, of a logit or score x, or of the margin t x with t = -1 or
-// 1.
+// Binary and multi-label losses of a probability, of a logit or score x, or of the margin t x, t = -1 or 1.
 //
 // Both tails of the sigmoid come from `logistic`, both log-probabilities are softplus; a term whose
 // coefficient is exactly 0 is skipped, so that x = +-inf with the right label costs nothing (0 * inf). Losses
@@ -98,10 +97,10 @@ struct WeightedBinaryCrossEntropy {
     }
 };
 
-// alpha_t q^gamma B, L045 on probabilities: B the binary cross entropy with its clamps, q = p (1 - t') + (1 -
-// p) t' the probability of the wrong answer, alpha_t = alpha t' + (1 - alpha)(1 - t') or 1 for alpha < 0. B /
-// q stays near 1 for q -> 0, so the derivatives are written with q^gamma B / q, q floored at 1e-12: finite
-// for every gamma >= 0.
+// alpha_t q^gamma B, L045 on probabilities: B the binary cross entropy with its clamps,
+// q = p (1 - t') + (1 - p) t' the probability of the wrong answer, alpha_t = alpha t' + (1 - alpha)(1 - t')
+// or 1 for alpha < 0. B / q stays near 1 for q -> 0, so the derivatives are written with q^gamma B / q,
+// q floored at 1e-12: finite for every gamma >= 0.
 struct BinaryFocal {
     double alpha, gamma, label_smoothing;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
@@ -117,9 +116,9 @@ struct BinaryFocal {
     }
 };
 
-// a q^gamma CE, L045 (torchvision): CE the cross entropy of the logit, q = sigma (1 - t) + sigma_neg t = 1 -
-// p_t, a = alpha t + (1 - alpha)(1 - t) or 1 for alpha < 0. r = q'/q is exact for t = 0, 1; r' = r (1 - 2
-// sigma) - r^2. gamma = 0 is BinaryCrossEntropyLogits.
+// a q^gamma CE, L045 (torchvision): CE the cross entropy of the logit,
+// q = 1 - p_t = sigma(x) (1 - t) + sigma(-x) t, a = alpha t + (1 - alpha)(1 - t) or 1 for alpha < 0.
+// r = q'/q is exact for t = 0 and 1; r' = r (1 - 2 sigma) - r^2. gamma = 0 is BinaryCrossEntropyLogits.
 struct SigmoidFocal {
     double alpha, gamma;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
@@ -206,11 +205,10 @@ struct BinarySparsemax {
     }
 };
 
-// t A (1 - p)^gamma_pos + (1 - t) B p_m^gamma_neg with p = sigma(x), A = -log p, p_m = max(p - clip, 0), B =
-// -log(1 - p_m): T. Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021. A is
-// softplus, as is B where clip changes neither p nor 1 - p; otherwise B = log1p(p_m / (1 - p_m)) with 1 - p_m
-// = sigma(-x) + clip, accurate for p_m near 0 and near 1. The positive side has slope E (-(1 - p) - gamma_pos
-// p A), E = (1 - p)^gamma_pos. The slope at p = clip is 0.
+// t A (1 - p)^gamma_pos + (1 - t) B p_m^gamma_neg, p = sigma(x), A = -log p, p_m = max(p - clip, 0),
+// B = -log(1 - p_m): T. Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021.
+// A is softplus, and so is B where clip changes neither p nor 1 - p; elsewhere B = log1p(p_m / (1 - p_m))
+// with 1 - p_m = sigma(-x) + clip, accurate for p_m near 0 and near 1. The slope at p = clip is 0.
 struct AsymmetricLoss {
     double gamma_neg, gamma_pos, clip;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {

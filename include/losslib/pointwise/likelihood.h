@@ -244,9 +244,8 @@ struct NegativeBinomialLogFull {
     }
 };
 
-// (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean. The two parts of the slope, (1 + a
-// t) / (1 + a x) and t / (x + eps), are brought to one denominator, which leaves x - t + eps (1 + a t) above
-// it.
+// (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean. The parts of the slope,
+// (1 + a t) / (1 + a x) and t / (x + eps), have one denominator here, so that they do not cancel.
 struct NegativeBinomialIdentity {
     double dispersion, eps;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {

@@ -106,12 +106,11 @@ struct TukeyBiweight {
 // except 0 and 2. With l = log(q):
 //   * the value is (b / alpha) expm1(alpha l / 2), stable for alpha near 0 and very negative;
 //   * for r^2 < 1e-17 it is r^2 / 2, whatever alpha is, where alpha l could underflow;
-//   * near alpha = 2 it is (r^2 + (b + r^2) expm1((alpha/2 - 1) l)) / alpha, since there l is large and b is
-//     small;
-//   * the slope r q^(alpha/2 - 1) is (r / q) exp(alpha l / 2) for alpha < 1, so that the exponent is small
-//     where its rounding would show; far out (b / r) exp(alpha l / 2) or, for alpha >= 1, sqrt(b) exp((alpha
-//     - 1) l / 2), which are never inf * 0. |alpha| is held in [1e-18, 1e18], where the limits at 0 and -inf
-//     are reached, so that b / alpha is finite.
+//   * near alpha = 2 it is (r^2 + (b + r^2) expm1((alpha/2 - 1) l)) / alpha: there l is large and b small;
+//   * the slope r q^(alpha/2 - 1) is (r / q) exp(alpha l / 2) for alpha < 1, since the rounding error grows
+//     with the exponent; far out (b / r) exp(alpha l / 2), or sqrt(b) exp((alpha - 1) l / 2) for alpha >= 1,
+//     which are never inf * 0.
+// |alpha| is held in [1e-18, 1e18], where the limits at 0 and -inf are reached, so that b / alpha is finite.
 struct Barron {
     double alpha, scale;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
@@ -129,15 +128,12 @@ struct Barron {
 
         const bool far = is_far(d, width), sharp = T(a) < T(1);
         const T far_exponent = product_or_zero(T(0.5 * a - 0.5), l);
-        const T near_exponent = select(sharp, T(0.5 * a) * l, steepness);
-        const T near_growth = exp(near_exponent);
+        const T pull = exp(select(sharp, T(0.5 * a) * l, select(far, far_exponent, steepness)));
         const T v = square(d * T(1.0 / width));
         const T inner = T(1) / (T(1) + v);
         const T outer = select(v > T(SWALLOWS_ONE), T(1), v * inner);
-        const T stiffness = near_growth * select(sharp, inner, T(1));  // q^(alpha/2 - 1)
-        const T far_growth = exp(select(sharp, near_exponent, far_exponent));
-        const T far_slope =
-            product_or_zero(select(sharp, T(b) / d, T(std::sqrt(b) / scale) * sign(d)), far_growth);
+        const T stiffness = pull * select(sharp, inner, T(1));  // q^(alpha/2 - 1), unless far
+        const T far_slope = product_or_zero(select(sharp, T(b) / d, T(std::sqrt(b) / scale) * sign(d)), pull);
         const T slope = select(far, far_slope, r * stiffness * T(1.0 / scale));
         const T curvature = select(far, product_or_zero(T(a - 1.0) / d, far_slope),
                                    stiffness * (T(a - 1.0) * outer + inner) * T(1.0 / (scale * scale)));

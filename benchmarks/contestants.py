@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from formula import compose
 
 import losslib
-from formula import compose
 from losslib.registry import LossInfo
 
 OBJECT, FUNCTION = "losslib", "losslib function"
@@ -127,9 +127,7 @@ def problem(info: LossInfo, n: int) -> Problem:
     """Draw inputs from the domains of a loss."""
     random = np.random.default_rng(20)
     defaults = {item.name: item.default for item in info.parameters}
-    domains = (
-        info.input_domains(defaults) if info.input_domains else tuple(item.domain for item in info.inputs)
-    )
+    domains = info.input_domains(defaults) if info.input_domains else tuple(item.domain for item in info.inputs)
     shape = (n // 8, 8) if info.averages_last_axis else (n,)
     arrays = []
     for item, domain in zip(info.inputs, domains, strict=True):
@@ -280,9 +278,7 @@ def _jax(task: Problem) -> Contestant:
     arrays = [jax.device_put(array.copy()) for array in task.arrays]
     names = {"jax": jax, "step": step, **dict(zip(task.symbols, arrays, strict=True))}
     statement = f"jax.block_until_ready(step({', '.join(task.symbols)}))"
-    return Contestant(
-        statement, names, lambda: tuple(np.asarray(grad) for grad in step(*arrays)[1]), composed=True
-    )
+    return Contestant(statement, names, lambda: tuple(np.asarray(grad) for grad in step(*arrays)[1]), composed=True)
 
 
 def _sklearn(task: Problem, threads: int) -> Contestant:

@@ -45,9 +45,7 @@ def draw(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
             if ratios:
                 panel.plot([min(ratios), max(ratios)], [place[row.loss]] * 2, color="0.75", lw=1, zorder=1)
         for peer in PEERS:
-            points = [
-                (row.least(peer) / row.least(OBJECT), place[row.loss]) for row in shown if peer in row.times
-            ]
+            points = [(row.least(peer) / row.least(OBJECT), place[row.loss]) for row in shown if peer in row.times]
             if points:
                 own = [row.loss for row in shown if peer in row.times and peer not in row.composed]
                 faces = [COLOURS[peer] if losses[len(losses) - 1 - y] in own else "white" for _, y in points]

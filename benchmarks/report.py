@@ -11,7 +11,7 @@ from timing import CopyLoops, Time
 #: The goals of the project for value and gradient with a preallocated ``out``, float32.
 LARGE = 10_000_000  #: from this size on memory is the limit
 TIMES_PYTORCH = 8.0  #: memory-bound losses, large arrays
-SHARE_OF_COPY = 0.70  #: memory-bound losses, large arrays: of the bandwidth of the triad on as many threads
+SHARE_OF_COPY = 0.70  #: memory-bound losses, large arrays: of the bandwidth of the triad
 SMALL = 32
 OBJECT_SECONDS = 1e-6  #: small arrays: a bound loss object
 FUNCTION_SECONDS = 2e-6  #: small arrays: the function with keywords
@@ -54,10 +54,11 @@ class Row:
         return self.bytes_moved / self.least(OBJECT)
 
     def share_of(self, loop: str) -> float | None:
-        """The bandwidth as a share of a copy loop's."""
-        if loop not in self.copies:
+        """The bandwidth as a share of a copy loop's, which may use one thread or all."""
+        times = [time.least for name, time in self.copies.items() if name.startswith(loop)]
+        if not times:
             return None
-        return self.bandwidth / (CopyLoops.BYTES[loop] * self.n / self.copies[loop].least)
+        return self.bandwidth / (CopyLoops.BYTES[loop] * self.n / min(times))
 
     def goals(self) -> Iterator[tuple[str, bool, str]]:
         """Yield every goal that applies: its name, whether it is met, and the number."""

@@ -28,9 +28,7 @@ QUICK_LOSSES = ("mse_loss", "huber_loss", "log_cosh_loss", "binary_cross_entropy
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--quick", action="store_true", help="short turns; four losses unless --losses names some")
     add("--losses", nargs="+", metavar="NAME", help="names or aliases; default: every pointwise loss")
@@ -66,11 +64,12 @@ def limit_threads(threads: int) -> None:
 def measure(options: argparse.Namespace, absent: dict[str, str]) -> Iterator[Any]:
     """Yield a row for each loss and size."""
     import contestants
-    import losslib
     from formula import is_arithmetic
-    from losslib.registry import info_of
     from report import LARGE, Row, count
     from timing import FULL, QUICK, CopyLoops, take_turns
+
+    import losslib
+    from losslib.registry import info_of
 
     wanted = options.losses or (QUICK_LOSSES if options.quick else None)
     infos = [info_of(name) for name in wanted] if wanted else losslib.list_losses()
@@ -160,9 +159,10 @@ def main() -> int:
     limit_threads(options.threads)
 
     import contestants
-    import losslib
     import picture
     import report
+
+    import losslib
 
     losslib.set_num_threads(options.threads)
     absent = contestants.absent_peers()
@@ -188,13 +188,11 @@ def main() -> int:
         print("scikit-learn leaves values and gradients unreduced; - means that it has no such loss")
     for row in rows:
         for peer, size in row.deviating.items():
-            print(
-                f"{row.loss}, n = {report.count(row.n)}: gradient of {peer} deviates by {size:.1e} of the largest"
-            )
+            print(f"{row.loss}, n = {report.count(row.n)}: gradient of {peer} deviates by {size:.1e} of the largest")
     copies = report.copy_lines(rows)
     if copies:
         print(f"\n{copies}")
-        print(f"'of triad', 'of copy': bandwidth against these loops on {options.threads} threads")
+        print("'of triad', 'of copy': bandwidth against the faster of these loops, measured in the same turns")
     print(f"\n{report.summary(rows)}")
     print(f"\nmeasured in {time.monotonic() - start:.0f} s")
 

@@ -39,9 +39,7 @@ class Time:
     median: float
 
 
-def take_turns(
-    statements: Mapping[str, tuple[str, Mapping[str, Any]]], n: int, schedule: Schedule
-) -> dict[str, Time]:
+def take_turns(statements: Mapping[str, tuple[str, Mapping[str, Any]]], n: int, schedule: Schedule) -> dict[str, Time]:
     """Time the statements in turns, so that a disturbance of the machine meets all of them alike.
 
     Parameters

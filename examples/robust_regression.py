@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from robust_regression_picture import draw
 from scipy.optimize import minimize
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import KFold
 from tqdm import tqdm
 
 import losslib
-from robust_regression_picture import draw
 
 PICTURE = Path(__file__).parent / "output" / "robust_regression.png"
 
@@ -180,9 +180,7 @@ def report(results: dict[str, Result], folds: int) -> str:
         f"{'band':14}{'below the curve':>22}{'wanted':>9}    {'optimiser':18}{'steps':>6}{'ms per fit':>12}",
     ]
     for name, loss in BANDS.items():
-        lines.append(
-            f"{name:14}{results[name].below:>22.1%}{loss.quantile:>9.0%}    {_effort(results[name])}"
-        )
+        lines.append(f"{name:14}{results[name].below:>22.1%}{loss.quantile:>9.0%}    {_effort(results[name])}")
     lines.append(f"{'0.1 to 0.9':14}{coverage(results):>22.1%}{0.8:>9.0%}")
     return "\n".join(lines)
 
@@ -202,9 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare losses on real data with outliers.")
     parser.add_argument("--folds", type=int, default=5, help="parts of the cross-validation; default: 5")
     parser.add_argument("--seed", type=int, default=0, help="how the data are split; default: 0")
-    parser.add_argument(
-        "--picture", type=Path, default=PICTURE, metavar="PATH", help="where to save the picture"
-    )
+    parser.add_argument("--picture", type=Path, default=PICTURE, metavar="PATH", help="where to save the picture")
     options = parser.parse_args()
 
     x, y = measurements()

@@ -60,9 +60,7 @@ def draw_points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     axes.scatter(x[inside], y[inside], s=11, color=DATA, alpha=0.35, lw=0)
     for at, value in zip(x[~inside], y[~inside], strict=True):
         axes.plot(at, TOP * 0.985, marker="^", color=DATA, ms=7, clip_on=False)
-        axes.annotate(
-            f"{value:.0f}", (at, TOP * 0.985), (7, -3), textcoords="offset points", fontsize=9, color=DATA
-        )
+        axes.annotate(f"{value:.0f}", (at, TOP * 0.985), (7, -3), textcoords="offset points", fontsize=9, color=DATA)
     axes.set_ylim(0, TOP)
     axes.set_xlim(0, x.max() * 1.02)
     axes.set_xlabel("mean concavity of the cell nuclei in an image")
@@ -107,9 +105,7 @@ def draw_shapes(values: Axes, slopes: Axes, centres: Mapping[str, losslib.Loss])
     slopes.axhline(0, color="0.8", lw=0.8, zorder=0)
 
 
-def draw_pulls(
-    axes: Axes, x: np.ndarray, y: np.ndarray, centres: Mapping[str, losslib.Loss], curves: Curves
-) -> None:
+def draw_pulls(axes: Axes, x: np.ndarray, y: np.ndarray, centres: Mapping[str, losslib.Loss], curves: Curves) -> None:
     """Show which share of all pulls on the trained curve comes from the farthest hundredth of the images."""
     few = max(1, round(0.01 * len(y)))
     for place, (name, loss) in enumerate(centres.items()):

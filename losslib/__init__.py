@@ -14,12 +14,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from losslib import binary as _binary
-from losslib import likelihood as _likelihood
-from losslib import margin_binary as _margin_binary
+# The declarations, in the order of the documentation.
+from losslib import regression, robust, likelihood, binary, margin_binary  # noqa: F401, I001
 from losslib import registry as _registry
-from losslib import regression as _regression
-from losslib import robust as _robust
 from losslib._kernels.loss import Loss
 from losslib._version import __version__
 from losslib.combination import WeightedSum

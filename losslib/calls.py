@@ -154,7 +154,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     if operands.pos_weight is not None:
         operands.inputs.append(operands.pos_weight)
     domains = checks.domain_codes(info, values)
-    codes = tuple(domain.code if values["check"] else 0 for domain in domains) + (0,)
+    codes = (*(domain.code if values["check"] else 0 for domain in domains), 0)
 
     value_shape = operands.shape
     if info.averages_last_axis:

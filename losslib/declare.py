@@ -34,7 +34,7 @@ CALL_TEXTS: dict[str, tuple[str, str]] = {
     "sample_weight": (
         "array_like, optional",
         "One weight for each sample (first axis) or each element; multiplies value, gradient and Hessian. With "
-        '``reduction="mean"`` the denominator stays what it was; ``"weighted_mean"`` divides by the sum of the weights.',
+        '``reduction="mean"`` the denominator stays what it was; ``"weighted_mean"`` divides by the sum of weights.',
     ),
     "where": (
         "array_like of bool, optional",
@@ -248,8 +248,8 @@ def class_docstring(info: LossInfo) -> str:
     names = ", ".join(info.input_names)
     parts.append(
         _fill(
-            f"An object holds the parameters, checked once; call it with ``({names})`` for the value, or use its methods "
-            f"``grad``, ``value_and_grad`` and ``value_grad_hess``."
+            f"An object holds the parameters, checked once; call it with ``({names})`` for the value, or use its "
+            f"methods ``grad``, ``value_and_grad`` and ``value_grad_hess``."
         )
     )
     parts.append(_section("Parameters", "\n".join(_parameter_entry(item) for item in info.parameters)))

@@ -117,7 +117,8 @@ cdef inline void narrow_run(const real* buffer, char* target, Py_ssize_t stride,
                 (<uint16_t*>(target + i * stride))[0] = bfloat16_from_float(<float>buffer[i])
 
 
-cdef inline void copy_bytes_run(const char* source, Py_ssize_t stride, unsigned char* buffer, Py_ssize_t n) noexcept nogil:
+cdef inline void copy_bytes_run(const char* source, Py_ssize_t stride, unsigned char* buffer,
+                                Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         buffer[i] = (<const unsigned char*>(source + i * stride))[0]

@@ -2,10 +2,10 @@
 # (methods as plain descriptors: a bound Cython function costs 250 ns more at every call under the limited API)
 """The objects that users hold: ``Loss`` (parameters bound) and ``Entry`` (parameters given at the call).
 
-A call on plain contiguous arrays is answered here: type, shape and layout are read through NumPy's C API, a job is laid out on
-the stack and handed to the driver of the chosen instruction set. Every other call (lists, strides, mixed types,
-weights, masks, derivatives of other inputs …) is prepared in Python by ``losslib.calls`` and comes back
-through ``execute``. Names, signatures and docstrings are attached from the declarations by ``losslib.declare``.
+A call on plain contiguous arrays is answered here: type, shape and layout are read through NumPy's C API, a job is
+laid out on the stack and handed to the driver of the chosen instruction set. Every other call (lists, strides, mixed
+types, weights, masks, derivatives of other inputs …) is prepared in Python by ``losslib.calls`` and comes back through
+``execute``. Names, signatures and docstrings are attached from the declarations by ``losslib.declare``.
 """
 
 cimport numpy as cnp
@@ -15,11 +15,9 @@ from libc.string cimport memcmp
 
 from gate cimport ThreadGate
 from job cimport (
-    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, MAX_AXES, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
+    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
     Geometry, Job, KernelSet, Operand, Partial,
 )
-
-import numpy as np
 
 from losslib import _kernels
 from losslib._kernels import threads
@@ -30,12 +28,12 @@ cdef Geometry* _pointwise = <Geometry*>PyCapsule_GetPointer(_kernels.pointwise.g
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 cdef dict _kernel_index = {entry[0]: k for k, entry in enumerate(_kernels.pointwise.kernels())}
 
-# Costs in the kernel table are those of float32 on v3; the baseline has a quarter of its lanes and no fused multiply-add.
+# Costs in the kernel table are those of float32 on v3; the baseline has half of its lanes and no fused multiply-add.
 cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
 
 cdef enum:
     SMALL = 4096         # elements up to which the GIL is kept: releasing it costs more than the work
-    STREAMING = 16777216 # bytes of an output from which it is stored past the caches
+    STREAMING = 16777216  # bytes of an output from which it is stored past the caches
     STACK_TASKS = 64     # partial sums that need no allocation: up to a million elements
 
 cdef enum Mode:
@@ -406,7 +404,8 @@ cdef inline bint is_output(Loss loss, object out, object first, int type_number,
 
 
 cdef inline object new_like(object array, int type_number):
-    return cnp.PyArray_SimpleNew(cnp.PyArray_NDIM(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>array), type_number)
+    return cnp.PyArray_SimpleNew(
+        cnp.PyArray_NDIM(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>array), type_number)
 
 
 # ---- the general path: arrays prepared by losslib.calls ----------------------------------------------------------
@@ -422,7 +421,7 @@ cdef list lay_out(Job* job, list arrays):
     of each array along the job's axes.
     """
     cdef cnp.ndarray first = arrays[0]
-    cdef int ndim = cnp.PyArray_NDIM(first), axis, k, kept = 0, count = len(arrays)
+    cdef int ndim = cnp.PyArray_NDIM(first), axis, k, count = len(arrays)
     cdef list order = [axis for axis in range(ndim) if cnp.PyArray_DIMS(first)[axis] != 1]
     order.sort(key=lambda axis: -abs(first.strides[axis]))
     cdef list merged = [], outer = None   # [length, strides of every array]

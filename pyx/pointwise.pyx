@@ -1,15 +1,17 @@
 """The pointwise geometry: every loss that sees one number (or a pair, or a triple) at a time.
 
 A loss is a struct of ``include/losslib/pointwise/``; joining the fused type ``Loss`` below specialises the five block
-kernels for it, and ``register`` enters them in the table under the struct's name. The driver at the end of the file does
-not know which loss it runs: it calls one function pointer per block. This module is compiled once for each
+kernels for it, and ``register`` enters them in the table under the struct's name. The driver at the end of the file
+does not know which loss it runs: it calls one function pointer per block. This module is compiled once for each
 instruction set; ``loss.pyx`` reaches it through the capsule ``geometry``.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 
-from blocks cimport clear_masked, is_native, leaves_domain, load, load_mask, multiply, real, store, stream_fence, sum_block
+from blocks cimport (
+    clear_masked, is_native, leaves_domain, load, load_mask, multiply, real, store, stream_fence, sum_block,
+)
 from job cimport (
     ALL, BLOCK, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
     Geometry, Job, KernelDouble, KernelFloat, KernelSet,

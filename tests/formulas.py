@@ -278,7 +278,9 @@ def stencil(f: Callable[[Mapping[str, Any]], Any], point: Mapping[str, Any], nam
     """Return value, first and second derivative for one input by central differences of 160-digit numbers."""
     h = mpf(STEP) * max(1, abs(point[name]))
     before, here, after = (f({**point, name: point[name] + k * h}) for k in (-1, 0, 1))
-    return here, (after - before) / (2 * h), (after - 2 * here + before) / h**2
+    first, second = (after - before) / (2 * h), (after - 2 * here + before) / h**2
+    noise = mpf("1e-70") * (1 + abs(here))  # what rounding leaves of a derivative that is 0
+    return here, first if abs(first) > noise else mpf(0), second if abs(second) > noise else mpf(0)
 
 
 @dataclass
@@ -402,7 +404,7 @@ def _at_point(
 
 def _limit(near: Any, far: Any) -> Any:
     """Return where a sequence goes from two of its members far out."""
-    if abs(far) <= mpf("1e-20") * abs(near):
+    if abs(far) <= abs(near) / 2:
         return mpf(0)
     if abs(far - near) > mpf("1e-30") * abs(far) and abs(far) > abs(near):
         return mp.inf * mp.sign(far)

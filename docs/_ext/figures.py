@@ -72,8 +72,8 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
     others = info.inputs[1:]
     settings: list[dict[str, Any]] = [{}]
     if main is not None:
-        values = sorted(dict.fromkeys((main.default, *main.examples)))[:MOST_CURVES]
-        settings = [{main.name: value} for value in values]
+        values = list(dict.fromkeys((main.default, *main.examples)))[:MOST_CURVES]
+        settings = [{main.name: value} for value in sorted(values)]
 
     if len(info.inputs) == 3 and info.inputs[1].name == "target":  # a second output, such as a variance
         third = info.inputs[2].name
@@ -83,16 +83,16 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
         reach = max([4.0, *(1.4 * abs(s[main.name]) for s in settings if main and math.isfinite(s[main.name]))])
         reach = min(reach, 12.0) if main is not None and main.name not in ("q", "df") else 4.0
         x = np.linspace(-reach, reach, SAMPLES)
-        return _figure(info, "input − target", x, [(s, (0.0,), _label(s), False) for s in settings])
+        return _figure(info, "input − target", x, [(s, (0.0,), _label(s, main), False) for s in settings])
 
     x = _abscissa(domains[0].name, info)
     target = domains[-1].name
     if target in ("probability", "sign", "binary") and info.inputs[-1].name == "target":
         low = -1.0 if target == "sign" else 0.0
-        few = settings if len(settings) < 3 else [s for s in settings if main and s[main.name] >= 0][:3]
+        few = settings if main is None else [{main.name: v} for v in sorted(_few(main))]
         before = (0.0,) * (len(others) - 1)
         lines = [
-            (s, (*before, t), ", ".join(filter(None, (_label(s), f"target = {t:g}"))), t == low)
+            (s, (*before, t), ", ".join(filter(None, (_label(s, main), f"target = {t:g}".replace("-", "−")))), t == low)
             for s in few
             for t in (1.0, low)
         ]
@@ -100,6 +100,12 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
         return _figure(info, axis, x, lines)
     targets = {"real": (-1.0, 0.0, 2.0), "nonnegative": (0.0, 1.0, 3.0)}.get(target, (0.5, 1.0, 3.0))
     return _figure(info, "input", x, [({}, (t,), f"target = {t:g}", False) for t in targets])
+
+
+def _few(main: Real) -> list[float]:
+    """Return the default and up to two examples: each is drawn for two targets. Special values are left out."""
+    others = [value for value in main.examples if value not in main.also and value != main.default]
+    return [main.default, *(others if len(others) < 3 else (others[0], others[-1]))]
 
 
 def _abscissa(domain: str, info: LossInfo) -> np.ndarray:
@@ -114,8 +120,12 @@ def _abscissa(domain: str, info: LossInfo) -> np.ndarray:
     return np.linspace(-4, 4, SAMPLES)
 
 
-def _label(setting: dict[str, Any]) -> str:
-    return ", ".join(f"{name} = {value:g}".replace("-inf", "−∞").replace("-", "−") for name, value in setting.items())
+def _label(setting: dict[str, Any], main: Real | None = None) -> str:
+    words = [
+        f"{name} = {value:g}{' (default)' if main is not None and value == main.default else ''}"
+        for name, value in setting.items()
+    ]
+    return ", ".join(words).replace("-inf", "−∞").replace("-", "−")
 
 
 def _figure(

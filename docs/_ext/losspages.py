@@ -152,8 +152,8 @@ def opening(info: LossInfo) -> str:
     entries = dict.fromkeys(
         text for name in (info.name, info.name.removesuffix("_loss"), *spellings) for text in (name, _spoken(name))
     )
-    # A semicolon would split an index entry and a colon its kind from its name.
-    index = "\n".join(f"   single: {text.replace(':', ' ')}" for text in entries if text != info.name)
+    # "!" marks the main entry, which the search puts first; a colon would end the name of a kind of entry.
+    index = "\n".join(f"   ! single: {text.replace(':', ' ')}" for text in entries if text != info.name)
     badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
     family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
     known = ", ".join(f"``{name}``" for name in info.aliases)
@@ -426,7 +426,7 @@ def equivalents(facts: PageFacts) -> str:
         + "\n``x`` is the prediction, ``t`` the target"
         + (", ``v`` the third input" if len(info.inputs) == 3 else "")
         + ".\n\n"
-        + table(["package", "there", "here", "difference", "checked"], rows, css="loss-equivalents")
+        + table(["package", "there", "here", "difference", "checked"], rows, "11 33 23 21 12", "loss-equivalents")
         + "\n"
     )
 

@@ -133,9 +133,11 @@ def _check_setting(info: LossInfo, plan: _Plan, parameters: Mapping[str, Any], r
     inputs = grid_points(info, parameters)
     kernel = kernel_results(info, parameters, inputs)
     loss = registry.class_of(info.name)(**parameters)
-    numbers = {symbol.name: loss.parameters.get(info.symbols.get(symbol.name, symbol.name)) for symbol in
-               plan.formula.symbols}  # fmt: skip
-    numbers = {name: 1.0 if value is None else float(value) for name, value in numbers.items()}
+    numbers = {}
+    for symbol in plan.formula.symbols:
+        if symbol.name not in plan.formula.inputs and symbol not in plan.formula.definitions:
+            value = loss.parameters[info.symbols.get(symbol.name, symbol.name)]
+            numbers[symbol.name] = 1.0 if value is None else float(value)
     domains = domains_of(info, parameters)
     for k in range(len(inputs[0])):
         point = {**numbers, **{name: array[k] for name, array in zip(plan.formula.inputs, inputs, strict=True)}}
@@ -186,7 +188,7 @@ def compare(
     deviation = abs(float(mpmath.mpf(float(kernel)) - expected)) / max(1.0, abs(wanted))
     result.numbers += 1
     if not deviation <= TOLERANCE:
-        where = ", ".join(f"{name}={value:.17g}" for name, value in point.items())
+        where = ", ".join(f"{name}={float(value)!r}" for name, value in point.items())
         raise Disagreement(
             f"{info.name}: the {what} differs between formula and kernel at {where} (parameters {dict(parameters)}): "
             f"the kernel gives {float(kernel):.17g}, the formula {wanted:.17g}"

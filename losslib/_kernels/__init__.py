@@ -1,7 +1,7 @@
 """The compiled modules, and the choice of the instruction set: made once, when losslib is imported.
 
-``LOSSLIB_ISA=baseline``, ``v3`` or ``v4`` forces one; a name that was not built, or that the processor does not run, is an error
-rather than a silent fallback.
+``LOSSLIB_ISA=baseline``, ``v3`` or ``v4`` forces one; a name that was not built, or that the processor does not run,
+is an error rather than a silent fallback.
 """
 
 from __future__ import annotations

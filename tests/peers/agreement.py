@@ -12,9 +12,7 @@ DTYPES = (np.float64, np.float32)
 RELATIVE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
-def assert_agree(
-    actual: Any, expected: Any, dtype: Any, *, relative: float | None = None, size: float = 1.0
-) -> None:
+def assert_agree(actual: Any, expected: Any, dtype: Any, *, relative: float | None = None, size: float = 1.0) -> None:
     """Compare element by element; equal infinities agree, and so do NaN.
 
     Near zero the bound is eight roundings of numbers of magnitude `size`, the largest term of the formula.

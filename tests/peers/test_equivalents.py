@@ -17,9 +17,7 @@ from peers.agreement import DTYPES, assert_agree
 #: The agreement asked of packages with other formulas: cancellation and clips of their own.
 BOUNDS = {np.float64: 1e-10, np.float32: 1e-5}
 
-ENTRIES = [
-    (info, equivalent) for info in losslib.list_losses() for equivalent in info.equivalents if equivalent.call
-]
+ENTRIES = [(info, equivalent) for info in losslib.list_losses() for equivalent in info.equivalents if equivalent.call]
 each_entry = pytest.mark.parametrize(
     ("info", "equivalent"),
     ENTRIES,
@@ -32,9 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the to
 
 def names_in(call: str) -> list[str]:
     """Return the dotted names of a call, longest first, such as sklearn.metrics.log_loss."""
-    return [
-        ast.unparse(node) for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Attribute | ast.Name)
-    ]
+    return [ast.unparse(node) for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Attribute | ast.Name)]
 
 
 def packages(call: str, variables: set[str]) -> dict[str, Any]:
@@ -115,16 +111,12 @@ def test_the_equivalent_call_gives_the_same_value(info: LossInfo, equivalent: Eq
     modules = packages(equivalent.call, set(namespace))
     expected = np.asarray(eval(equivalent.call, {**modules, **namespace}))
     actual = getattr(losslib, info.name)(*arrays, **equivalent.arguments)
-    precision = (
-        np.float32 if equivalent.package == "keras" else dtype
-    )  # it rounds to float32 unless TensorFlow runs it
+    precision = np.float32 if equivalent.package == "keras" else dtype  # it rounds to float32 unless TensorFlow runs it
     assert_agree(actual, expected, precision, relative=BOUNDS[precision], size=8.0)
 
 
 @each_entry
-def test_an_equivalent_call_names_its_package_and_known_parameters(
-    info: LossInfo, equivalent: Equivalent
-) -> None:
+def test_an_equivalent_call_names_its_package_and_known_parameters(info: LossInfo, equivalent: Equivalent) -> None:
     roots = {name.split(".")[0] for name in names_in(equivalent.call)}
     assert equivalent.package in roots
     assert set(equivalent.arguments) <= set(info.parameter_names)

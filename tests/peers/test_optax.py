@@ -50,9 +50,7 @@ def focal_pairs() -> list[Pair]:
     return [
         Pair(
             "sigmoid_focal_loss",
-            lambda x, t, a=alpha, g=gamma: optax.losses.sigmoid_focal_loss(
-                x, t, alpha=None if a < 0 else a, gamma=g
-            ),
+            lambda x, t, a=alpha, g=gamma: optax.losses.sigmoid_focal_loss(x, t, alpha=None if a < 0 else a, gamma=g),
             "sigmoid_focal_loss",
             PREDICTED,
             LABELS,
@@ -119,9 +117,7 @@ PAIRS = [
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids=map(str, PAIRS))
 
 
-def derivatives(
-    call: Callable[[Any, Any], Any], x: Any, t: Any, position: int
-) -> tuple[np.ndarray, np.ndarray]:
+def derivatives(call: Callable[[Any, Any], Any], x: Any, t: Any, position: int) -> tuple[np.ndarray, np.ndarray]:
     """Return gradient and diagonal of the Hessian of the sum, by JAX; exact for losses without coupling."""
     gradient = jax.grad(lambda *inputs: call(*inputs).sum(), argnums=position)
 

@@ -1,4 +1,4 @@
-"""Losses, gradients and Hessians are those of scikit-learn's boosting code, reductions those of its metrics."""
+"""Losses, gradients and Hessians are those of scikit-learn's boosting code, means those of its metrics."""
 
 from __future__ import annotations
 
@@ -109,9 +109,7 @@ weighted = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "wei
 @each_dtype
 @weighted
 @each_pair
-def test_losses_gradients_and_hessians_are_those_of_the_boosting_code(
-    pair: Pair, weighted: bool, dtype: Any
-) -> None:
+def test_losses_gradients_and_hessians_are_those_of_the_boosting_code(pair: Pair, weighted: bool, dtype: Any) -> None:
     raw, target = pair.raw.astype(dtype), pair.target.astype(dtype)
     weight = WEIGHTS.astype(dtype) if weighted else None
     theirs = getattr(private, pair.theirs)(**pair.their_parameters)
@@ -134,9 +132,7 @@ def test_losses_gradients_and_hessians_are_those_of_the_boosting_code(
 
 @each_dtype
 @each_pair
-def test_the_mean_gradient_is_the_boosting_gradient_over_the_number_of_samples(
-    pair: Pair, dtype: Any
-) -> None:
+def test_the_mean_gradient_is_the_boosting_gradient_over_the_number_of_samples(pair: Pair, dtype: Any) -> None:
     raw, target = pair.raw.astype(dtype), pair.target.astype(dtype)
     expected = getattr(private, pair.theirs)(**pair.their_parameters).gradient(target, raw) / N
     gradient = getattr(losslib, pair.ours).grad(raw, target, **pair.parameters)

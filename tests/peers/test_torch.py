@@ -14,6 +14,7 @@ from peers.agreement import DTYPES, assert_agree
 from peers.torch_cases import CASES, LOSSES, Case, generator
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # the arrays are small: waiting for other threads takes longer than the work
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:reduction. 'mean' divides the total loss:UserWarning",  # PyTorch's kl_div
@@ -101,9 +102,7 @@ def test_the_value_is_that_of_torch(case: Case, reduction: str, dtype: Any) -> N
 
 @each_dtype
 @each_combination
-def test_the_gradients_are_those_of_torch_for_any_upstream_gradient(
-    case: Case, reduction: str, dtype: Any
-) -> None:
+def test_the_gradients_are_those_of_torch_for_any_upstream_gradient(case: Case, reduction: str, dtype: Any) -> None:
     function = getattr(losslib, case.name)
     inputs, arguments = our_inputs(case, dtype), our_arguments(case, reduction, dtype)
     wrt = names_to_differentiate(case, function)
@@ -168,9 +167,7 @@ def test_positional_order_of_the_function_is_that_of_torch(case: Case) -> None:
 
 @each_loss
 def test_positional_order_of_the_class_is_that_of_torch(case: Case) -> None:
-    assert getattr(losslib, case.class_name).info.class_order == order_after(
-        getattr(torch.nn, case.class_name), 0
-    )
+    assert getattr(losslib, case.class_name).info.class_order == order_after(getattr(torch.nn, case.class_name), 0)
 
 
 @each_loss
@@ -212,9 +209,7 @@ def test_a_class_made_by_position_is_the_same_in_both(case: Case) -> None:
         given = values[:count]
         as_tensors = [torch.from_numpy(v) if isinstance(v, np.ndarray) else v for v in given]
         module = getattr(torch.nn, case.class_name)(*as_tensors)
-        assert_agree(
-            cls(*given)(*inputs), module(*tensors(inputs, np.float64)).numpy(), np.float64, size=64.0
-        )
+        assert_agree(cls(*given)(*inputs), module(*tensors(inputs, np.float64)).numpy(), np.float64, size=64.0)
 
 
 FLAGS = list(itertools.product((None, True, False), repeat=2))
@@ -222,9 +217,7 @@ FLAGS = list(itertools.product((None, True, False), repeat=2))
 
 @pytest.mark.parametrize(("size_average", "reduce"), [pair for pair in FLAGS if pair != (None, None)])
 @each_loss
-def test_the_deprecated_flags_mean_what_they_mean_in_torch(
-    case: Case, size_average: Any, reduce: Any
-) -> None:
+def test_the_deprecated_flags_mean_what_they_mean_in_torch(case: Case, size_average: Any, reduce: Any) -> None:
     function = getattr(losslib, case.name)
     if "reduce" not in function.info.function_order:
         pytest.skip(f"torch.nn.functional.{case.name} has no such flags")
@@ -297,3 +290,38 @@ def test_a_variance_may_be_a_python_number(full: bool) -> None:
     x, target = np.array([[0.5, 1.0], [2.0, -1.0]]), np.zeros((2, 2))
     expected = torch.nn.functional.gaussian_nll_loss(*tensors([x, target], np.float64), 0.25, full=full)
     assert_agree(losslib.gaussian_nll_loss(x, target, 0.25, full=full), expected.numpy(), np.float64)
+
+
+def test_a_variance_needs_no_floor() -> None:
+    x, target, var = np.array([0.5, 1.0]), np.array([0.0, 3.0]), np.array([0.25, 2.0])
+    expected = torch.nn.functional.gaussian_nll_loss(*tensors([x, target, var], np.float64), eps=0.0)
+    assert_agree(losslib.gaussian_nll_loss(x, target, var, eps=0.0), expected.numpy(), np.float64)
+
+
+def test_a_number_is_a_batch_of_one() -> None:
+    expected = torch.nn.functional.kl_div(torch.tensor(-1.0), torch.tensor(0.5), reduction="batchmean")
+    actual = losslib.kl_div(np.float32(-1.0), np.float32(0.5), reduction="batchmean")
+    assert_agree(actual, expected.numpy(), np.float32)
+
+
+LENGTHS = (1, 2, 3, 5, 7, 8, 9, 15, 17, 31, 33, 63, 65, 129, 1000, 4097, 70001)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@each_dtype
+@each_loss
+def test_vectors_of_any_length_agree(case: Case, dtype: Any, length: int) -> None:
+    function = getattr(losslib, case.name)
+    inputs = [np.resize(np.roll(a.reshape(-1), length), length).astype(dtype) for a in case.inputs]
+    peers = tensors(inputs, dtype)
+    positions = [function.info.input_names.index(name) for name in function.info.differentiable]
+    for position in positions:
+        peers[position].requires_grad_(True)
+    expected = peer_function(case.name)(*peers, **case.parameters, reduction="none")
+    expected.sum().backward()
+    value, gradients = function.value_and_grad(
+        *inputs, **case.parameters, reduction="none", wrt=function.info.differentiable
+    )
+    assert_agree(value, expected.detach().numpy(), dtype, size=case.size)
+    for position, gradient in zip(positions, gradients, strict=True):
+        assert_agree(gradient, peers[position].grad.numpy(), dtype, size=case.size)

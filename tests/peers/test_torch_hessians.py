@@ -12,6 +12,7 @@ from peers.agreement import assert_agree
 from peers.torch_cases import CASES, Case
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # the arrays are small: waiting for other threads takes longer than the work
 
 PLAIN = [case for case in CASES if case.check and case.label not in ("certain", "zeros")]
 each_case = pytest.mark.parametrize("case", PLAIN, ids=map(str, PLAIN))
@@ -57,7 +58,5 @@ def test_the_hessian_is_the_second_derivative_of_torch(case: Case) -> None:
             expected = second_derivative(case, inputs, position)
         except (RuntimeError, NotImplementedError):  # PyTorch has no second derivative for this input
             continue
-        *_, hessian = function.value_grad_hess(
-            *inputs, **case.parameters, **case.arrays, reduction="sum", wrt=name
-        )
+        *_, hessian = function.value_grad_hess(*inputs, **case.parameters, **case.arrays, reduction="sum", wrt=name)
         assert_agree(hessian, expected, np.float64, relative=1e-10, size=16.0)

@@ -150,8 +150,8 @@ def bce_cases() -> Iterator[Case]:
     rng = generator("bce")
     x = fill([1e-10, 1e-7, 0.5, 0.5, 1 - 2.0**-24, 1 - 2.0**-24], rng.random(SHAPE))
     inputs = x, soft_labels("bce")
-    # Certain predictions. PyTorch clamps the denominator of the gradient at 1e-12 rounded to float32, which is
-    # 4e-9 off in float64; its gradient of the target is not clamped: see the limits.
+    # Certain predictions. PyTorch clamps the denominator of the gradient at 1e-12 rounded to float32,
+    # 4e-9 off in float64, and does not clamp its gradient of the target: see the limits.
     certain = fill([0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1e-30, 1e-13], x), fill([0, 1, 0.5] * 2 + [1, 1], inputs[1])
     for arrays in weightings([SHAPE, SHAPE[1:], (SHAPE[0], 1), (1,), ()]):
         yield Case("binary_cross_entropy", "BCELoss", inputs, arrays=arrays)

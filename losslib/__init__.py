@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 # The declarations, in the order of the documentation.
-from losslib import regression, robust, likelihood, binary, margin_binary  # noqa: F401, I001
+from losslib import regression, robust, likelihood, binary, margin_binary  # noqa: F401  # isort: skip
 from losslib import registry as _registry
 from losslib._kernels.loss import Loss
 from losslib._version import __version__

@@ -523,7 +523,7 @@ balanced_binary_cross_entropy, BalancedBinaryCrossEntropy = pointwise(
             "BinaryFocalCrossentropy",
             "keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.7, gamma=0.0)(t, x)",
             {"beta": 0.7},
-            "Keras' name for the weights is alpha; it clips probabilities to [1e-7, 1 - 1e-7].",
+            "For hard labels. Keras' name for the weights is alpha; it clips probabilities to [1e-7, 1 - 1e-7].",
         ),
     ),
     examples=""">>> round(losslib.balanced_binary_cross_entropy([0.9, 0.1, 1.0], [1, 0, 1], beta=0.5), 4)

@@ -102,9 +102,7 @@ def denominator(info: LossInfo, reduction: str, operands: Operands) -> float:
     if reduction == "weighted_mean":
         return sum_of_weights(operands, operands.weights)
     if reduction == "batchmean":
-        if not operands.shape:
-            raise ShapeError("reduction='batchmean' divides by the length of the first axis; input has none")
-        return float(operands.shape[0])
+        return float(operands.shape[0]) if operands.shape else 1.0
     if info.averages_last_axis:
         return float(operands.shape[-1])
     return 1.0
@@ -292,14 +290,14 @@ def raise_domain_error(loss: Any, args: tuple[Any, ...], mask: np.ndarray | None
 def empty_result(
     mode: int, reduction: str, values_out: Output | None, derivatives: list[Output], single: bool
 ) -> Any:
-    """Answer a call on arrays without elements: NaN for means, 0.0 for the sum, empty arrays."""
+    """Answer a call on arrays without elements: NaN for means, 0.0 for sums (PyTorch's batchmean too), empty arrays."""
     value: Any = None
     if values_out is not None:
         value = values_out.result
         if value.size:  # rows without classes: the mean over no element
             value.fill(np.nan)
     elif mode != GRAD:
-        value = 0.0 if reduction == "sum" else float("nan")
+        value = 0.0 if reduction in ("sum", "batchmean") else float("nan")
     for item in derivatives:
         if item.summed_to is not None:
             item.result.fill(0.0)

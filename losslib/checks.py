@@ -233,7 +233,7 @@ def bind(
     domains = domain_codes(info, values)
     codes = tuple(domain.code if values["check"] else 0 for domain in domains)
     arrays = [values[item.name] for item in info.parameters if isinstance(item, Array)]
-    plain = not info.averages_last_axis and all(array is None for array in arrays)
+    plain = all(array is None for array in arrays)
     return values, key_of(values), kernel, numbers, codes, plain
 
 

@@ -69,7 +69,7 @@ VARIANCE_FLOOR = Real(
     "eps",
     1e-6,
     "Lower bound put on the predicted variance or scale, for stability.",
-    above=0.0,
+    least=0.0,
     examples=(1e-3,),
 )
 LOG_GUARD = Real(
@@ -274,6 +274,7 @@ gaussian_nll_loss, GaussianNLLLoss = pointwise(
             "Predicted variance; broadcasts against the input.",
             NONNEGATIVE,
             fix="put exp or softplus on the output that predicts the variance",
+            broadcasts=True,
         ),
     ),
     parameters=(FULL, VARIANCE_FLOOR),
@@ -656,6 +657,7 @@ laplace_nll_loss, LaplaceNLLLoss = pointwise(
             "Predicted scale, the mean absolute deviation; broadcasts against the input.",
             NONNEGATIVE,
             fix="put exp or softplus on the output that predicts the scale",
+            broadcasts=True,
         ),
     ),
     parameters=(FULL, VARIANCE_FLOOR),

@@ -325,11 +325,11 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
 
 
 def closest(word: str, choices: Iterable[str]) -> str:
-    """Return '; did you mean …?' or an empty string."""
+    """Return ' (did you mean …?)' or an empty string."""
     import difflib  # only for messages: not worth its import time otherwise
 
     found = difflib.get_close_matches(word, list(choices), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def lookup(name: str) -> str:
@@ -342,7 +342,7 @@ def lookup(name: str) -> str:
         found = _names.get(folded)
     if found is None:
         raise ParameterError(
-            f"no loss is called {name!r}{closest(name, _names)} losslib.list_losses() shows all of them"
+            f"no loss is called {name!r}{closest(name, _names)}; losslib.list_losses() shows all of them"
         )
     return found
 

@@ -744,7 +744,7 @@ log_cosh_loss, LogCoshLoss = pointwise(
             "torchmetrics",
             "log_cosh_error",
             "torchmetrics.functional.log_cosh_error(x, t)",
-            note="Overflows for large errors.",
+            note="On one axis; with two, one value a column. Overflows for large errors.",
         ),
         Equivalent("catboost", "LogCosh", note="Reports derivatives of the negative loss."),
     ),

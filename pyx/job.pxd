@@ -16,8 +16,9 @@ cdef enum:
     GRAD_ONLY = 1
     VALUE_GRAD = 2
     VALUE_GRAD_HESS = 3
-    ALL = 4
-    KERNELS = 5
+    VALUE_PAIR = 4       # the gradients of the two predictions
+    ALL = 5
+    KERNELS = 6
     PLANES = 7           # value, grad, hess, grad2, hess2, grad3, hess3
 
     # Element types in memory.
@@ -38,8 +39,8 @@ cdef struct KernelSet:
     const char* name
     int inputs
     double cost          # nanoseconds per element of value and gradient: float32, one thread
-    KernelFloat float32[5]
-    KernelDouble float64[5]
+    KernelFloat float32[6]
+    KernelDouble float64[6]
 
 cdef struct Operand:
     char* data

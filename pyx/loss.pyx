@@ -15,7 +15,7 @@ from libc.string cimport memcmp
 
 from gate cimport ThreadGate
 from job cimport (
-    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
+    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
     Geometry, Job, KernelSet, Operand, Partial,
 )
 
@@ -157,6 +157,8 @@ cdef class Loss:
     cdef int inputs
     cdef int reduction
     cdef bint plain                     # the fast path may answer
+    cdef bint pair                      # two predictions: gradients come as a tuple of two
+    cdef bint averages                  # the last axis is averaged before the reduction
     cdef bint domains                   # some input has a domain that is checked
     cdef object __weakref__
 
@@ -171,6 +173,8 @@ cdef class Loss:
         if info is None:
             return
         values, key, kernel, numbers, domains, plain = _bind(info, args, kwargs)
+        self.pair = len(info.default_wrt) == 2
+        self.averages = info.averages_last_axis
         self._values = values
         self._key = key
         self.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
@@ -184,7 +188,7 @@ cdef class Loss:
             self.domain[k] = code
             self.domains = self.domains or code != 0
         self.reduction = _reductions.get(values["reduction"], OTHER)
-        self.plain = plain and self.reduction != OTHER
+        self.plain = plain and self.reduction != OTHER and not (self.averages and self.reduction == NONE)
 
     # -- identity
 
@@ -294,12 +298,13 @@ cdef inline object call(Loss loss, Mode mode, tuple args, dict kwargs):
 
 cdef object fast(Loss loss, Mode mode, tuple args, object out):
     """Answer a call on plain arrays, or return NotImplemented for ``losslib.calls`` to answer or to complain."""
-    cdef object first = args[0], array, value = None, grad = None, hess = None
+    cdef object first = args[0], array, value = None, grad = None, second = None
     cdef Job job
     cdef int type_number, k, type, violations
-    cdef double total = 0.0
+    cdef bint two = mode == VALUE_GRAD_AND_HESS or (loss.pair and mode != VALUE)    # arrays of derivatives
+    cdef double total = 0.0, divisor = 1.0
 
-    if not cnp.PyArray_CheckExact(first):
+    if not cnp.PyArray_CheckExact(first) or (loss.pair and mode == VALUE_GRAD_AND_HESS):
         return NotImplemented
     type_number = cnp.PyArray_TYPE(<cnp.ndarray>first)
     if type_number == cnp.NPY_FLOAT:
@@ -314,33 +319,37 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
             return NotImplemented
         describe(&job.input[k], array, type)
         job.domain[k] = loss.domain[k]
+    job.size = cnp.PyArray_SIZE(<cnp.ndarray>first)
+    if loss.averages and (cnp.PyArray_NDIM(<cnp.ndarray>first) == 0 or job.size == 0):
+        return NotImplemented
 
     job.stage = False
     if out is not None:
-        if mode == VALUE:
-            if loss.reduction != NONE:
-                return NotImplemented
-            value = out
-        elif mode == VALUE_GRAD_AND_HESS:
+        if two:
             if not (isinstance(out, tuple) and len(<tuple>out) == 2):
                 return NotImplemented
             grad = (<tuple>out)[0]
-            hess = (<tuple>out)[1]
-            if not is_output(loss, hess, first, type_number, &job) or overlap(grad, hess):
+            second = (<tuple>out)[1]
+            if not is_output(loss, second, first, type_number, &job) or overlap(grad, second):
                 return NotImplemented
-            out = grad
+            array = grad
         else:
-            grad = out
-        if not is_output(loss, out, first, type_number, &job):
+            array = out
+            if mode == VALUE:
+                if loss.reduction != NONE:
+                    return NotImplemented
+                value = out
+            else:
+                grad = out
+        if not is_output(loss, array, first, type_number, &job):
             return NotImplemented
 
-    job.store_value = False
     job.reduce = mode != GRAD and loss.reduction != NONE
-    if mode != GRAD and loss.reduction == NONE:
+    job.store_value = mode != GRAD and loss.reduction == NONE
+    if job.store_value:
         if value is None:
             value = new_like(first, type_number)
         describe(&job.value, value, type)
-        job.store_value = True
     job.derivatives = 0
     if mode != VALUE:
         if grad is None:
@@ -348,40 +357,43 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
         describe(&job.derivative[0], grad, type)
         job.plane[0] = 1
         job.derivatives = 1
-    if mode == VALUE_GRAD_AND_HESS:
-        if hess is None:
-            hess = new_like(first, type_number)
-        describe(&job.derivative[1], hess, type)
+    if two:
+        if second is None:
+            second = new_like(first, type_number)
+        describe(&job.derivative[1], second, type)
         job.plane[1] = 2
         job.derivatives = 2
 
+    if loss.reduction == MEAN:
+        divisor = <double>job.size
+    elif loss.averages:
+        divisor = <double>cnp.PyArray_DIMS(<cnp.ndarray>first)[cnp.PyArray_NDIM(<cnp.ndarray>first) - 1]
     job.kernels = loss.kernels
     job.parameters = loss.numbers
     job.double_precision = type == FLOAT64
-    job.size = cnp.PyArray_SIZE(<cnp.ndarray>first)
     job.axes = 1
     job.inputs = loss.inputs
     job.check_only = False
     job.factors = 0
     job.value_factors = 0
     job.masked = False
-    job.kernel = _mode_kernel[<int>mode]
-    job.scale = 1.0 / <double>job.size if loss.reduction == MEAN else 1.0
+    job.kernel = VALUE_PAIR if loss.pair and mode != VALUE else _mode_kernel[<int>mode]
+    job.scale = 1.0 / divisor
     violations = run(&job, &total)
     if violations:
         _raise_domain_error(loss, args, None, violations)
 
+    if loss.pair and mode != VALUE:
+        grad = (grad, second)
     if mode == GRAD:
         return grad
-    if loss.reduction == MEAN:
-        value = total / <double>job.size
-    elif loss.reduction == SUM:
-        value = total
+    if job.reduce:
+        value = total / divisor
     if mode == VALUE:
         return value
     if mode == VALUE_AND_GRAD:
         return value, grad
-    return value, grad, hess
+    return value, grad, second
 
 
 cdef inline bint is_output(Loss loss, object out, object first, int type_number, Job* job) noexcept:

@@ -1,6 +1,6 @@
 """The pointwise geometry: every loss that sees one number (or a pair, or a triple) at a time.
 
-A loss is a struct of ``include/losslib/pointwise/``; joining the fused type ``Loss`` below specialises the five block
+A loss is a struct of ``include/losslib/pointwise/``; joining the fused type ``Loss`` below specialises the block
 kernels for it, and ``register`` enters them in the table under the struct's name. The driver at the end of the file
 does not know which loss it runs: it calls one function pointer per block. This module is compiled once for each
 instruction set; ``loss.pyx`` reaches it through the capsule ``geometry``.
@@ -13,7 +13,7 @@ from blocks cimport (
     clear_masked, is_native, leaves_domain, load, load_mask, multiply, real, store, stream_fence, sum_block,
 )
 from job cimport (
-    ALL, BLOCK, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
+    ALL, BLOCK, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
     Geometry, Job, KernelDouble, KernelFloat, KernelSet,
 )
 
@@ -27,6 +27,7 @@ cdef extern from "losslib/core/evaluate.h" namespace "losslib" nogil:
         T grad3
         T hess3
     Jet[T] evaluate[L, T](const L& loss, T first, T second, T third)
+    T partner_grad[L, T](const L& loss, const Jet[T]& jet)
 
 cdef extern from "losslib/pointwise/regression.h" namespace "losslib" nogil:
     cppclass AbsoluteError:
@@ -218,7 +219,7 @@ ctypedef fused Loss:
 
 # ---- kernels: one block of one loss ----------------------------------------------------------------------------
 # The parameters are copied to a local first: through the pointer they could alias the outputs, and GCC would not
-# vectorise. All five have one signature; what a kernel does not write may be NULL.
+# vectorise. All have one signature; what a kernel does not write may be NULL.
 
 cdef void value_only(const Loss* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
                      real* hess, real scale, Py_ssize_t n) noexcept nogil:
@@ -257,6 +258,18 @@ cdef void value_grad_hess(const Loss* parameters, const real* a, const real* b, 
         value[i] = jet.value
         grad[i] = jet.grad * scale
         hess[i] = jet.hess * scale
+
+
+cdef void value_pair(const Loss* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
+                     real* partner, real scale, Py_ssize_t n) noexcept nogil:
+    cdef Loss loss = parameters[0]
+    cdef Jet[real] jet
+    cdef Py_ssize_t i
+    for i in range(n):
+        jet = evaluate(loss, a[i], b[i], c[i])
+        value[i] = jet.value
+        grad[i] = jet.grad * scale
+        partner[i] = partner_grad(loss, jet) * scale
 
 
 cdef void all_planes(const Loss* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
@@ -299,11 +312,13 @@ cdef void register(const Loss* tag, const char* name, int inputs, double cost) e
     entry.float32[GRAD_ONLY] = <KernelFloat>grad_only[Loss, float]
     entry.float32[VALUE_GRAD] = <KernelFloat>value_grad[Loss, float]
     entry.float32[VALUE_GRAD_HESS] = <KernelFloat>value_grad_hess[Loss, float]
+    entry.float32[VALUE_PAIR] = <KernelFloat>value_pair[Loss, float]
     entry.float32[ALL] = <KernelFloat>all_planes[Loss, float]
     entry.float64[VALUE_ONLY] = <KernelDouble>value_only[Loss, double]
     entry.float64[GRAD_ONLY] = <KernelDouble>grad_only[Loss, double]
     entry.float64[VALUE_GRAD] = <KernelDouble>value_grad[Loss, double]
     entry.float64[VALUE_GRAD_HESS] = <KernelDouble>value_grad_hess[Loss, double]
+    entry.float64[VALUE_PAIR] = <KernelDouble>value_pair[Loss, double]
     entry.float64[ALL] = <KernelDouble>all_planes[Loss, double]
     _geometry.count += 1
 

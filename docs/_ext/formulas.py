@@ -20,7 +20,7 @@ from sympy.printing.latex import LatexPrinter
 
 from losslib.registry import Array, Flag, LossInfo, Real
 
-#: Digits of the arithmetic that a formula is evaluated in: log1p and its like are written without care for cancellation.
+#: Digits of the arithmetic that a formula is evaluated in: log1p and its like are written as they are in textbooks.
 DIGITS = 30
 #: Beyond this many characters a derivative is no help to a reader.
 LONGEST_LATEX = 700
@@ -41,14 +41,14 @@ TEX = {
 ABBREVIATIONS = {"d": "x - t", "y": "t*(1 - label_smoothing) + label_smoothing/2"}
 
 
-class sigmoid(sympy.Function):  # noqa: N801 - the name is what is printed in messages
+class sigmoid(sympy.Function):
     """1 / (1 + exp(-x)), kept whole so that derivatives stay readable."""
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         return sigmoid(self.args[0]) * sigmoid(-self.args[0])
 
 
-class softplus(sympy.Function):  # noqa: N801
+class softplus(sympy.Function):
     """log(1 + exp(x))."""
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
@@ -140,7 +140,7 @@ def symbol_of(info: LossInfo, name: str) -> sympy.Symbol:
 
 
 class _Reader:
-    """Translates the syntax tree of a formula; flags are constants here, so that each setting has its own expression."""
+    """Translates the syntax tree of a formula; flags are constants here: each setting has its own expression."""
 
     def __init__(self, info: LossInfo, flags: Mapping[str, bool]) -> None:
         self.info = info
@@ -148,9 +148,7 @@ class _Reader:
         self.inputs = input_symbols(info)
         self.used: set[str] = set()
         self.lifted: sympy.Expr | None = None
-        self.abbreviated = {
-            ast.dump(ast.parse(text, mode="eval").body): name for name, text in ABBREVIATIONS.items()
-        }
+        self.abbreviated = {ast.dump(ast.parse(text, mode="eval").body): name for name, text in ABBREVIATIONS.items()}
 
     def read(self, text: str) -> sympy.Expr:
         try:
@@ -335,7 +333,7 @@ class _Printer(LatexPrinter):
         terms = super()._as_ordered_terms(expr, order=order)
         return sorted(terms, key=lambda term: term.could_extract_minus_sign())  # stable: the order within stays
 
-    def _print_Relational(self, expr: sympy.Basic) -> str:  # noqa: N802
+    def _print_Relational(self, expr: sympy.Basic) -> str:
         if expr.rhs == 0 and isinstance(expr.lhs, sympy.Add):  # a - b > 0 reads better as a > b
             negative = [term for term in expr.lhs.args if term.could_extract_minus_sign()]
             if negative and len(negative) < len(expr.lhs.args):
@@ -360,11 +358,11 @@ class _Printer(LatexPrinter):
     def _print_softplus(self, expr: sympy.Expr, exp: str | None = None) -> str:
         return self._call(r"\operatorname{softplus}", expr.args[0], exp)
 
-    def _print_Guard(self, expr: sympy.Expr, exp: str | None = None) -> str:  # noqa: N802
+    def _print_Guard(self, expr: sympy.Expr, exp: str | None = None) -> str:
         inside = rf"\max\left({self._print(expr.args[0])},\, {self._print(expr.args[1])}\right)"
         return inside if exp is None else rf"{inside}^{{{exp}}}"
 
-    def _print_Piecewise(self, expr: sympy.Expr) -> str:  # noqa: N802
+    def _print_Piecewise(self, expr: sympy.Expr) -> str:
         rows = []
         for value, condition in expr.args:
             when = r"\text{otherwise}" if condition == sympy.true else rf"\text{{if }} {self._print(condition)}"

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import figures
-import losslib
 import sympy
 import verify
-from formulas import LONGEST_LATEX, Formula, FormulaError, formula_flags
-from losslib import calls, declare, registry
-from losslib.registry import Array, Choice, Flag, LossInfo, Real
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+
+import losslib
+from formulas import LONGEST_LATEX, Formula, FormulaError, formula_flags
+from losslib import calls, declare, registry
+from losslib.registry import Array, Choice, Flag, LossInfo, Real
 
 logger = logging.getLogger(__name__)
 
@@ -255,8 +256,8 @@ def escape(text: str) -> str:
 def formula_section(facts: PageFacts) -> str:
     info = facts.info
     first, *others = facts.formula.formulas
-    parts = [heading("Formula"), "The value of one element:\n", math(rf"L = {first.latex(first.value)}"), symbols(first)]
-    parts.append(derivatives(first))
+    value = math(rf"L = {first.latex(first.value)}")
+    parts = [heading("Formula"), "The value of one element:\n", value, symbols(first), derivatives(first)]
     default = _default_texts(first)
     shown = [formula for formula in others if _changed_flags(info, formula) == 1]
     if shown:
@@ -335,8 +336,8 @@ def derivatives(formula: Formula) -> str:
             left = rf"\frac{{\partial{power} L}}{{\partial {letters[name]}{power}}}"
             if len(tex) > LONGEST_LATEX:
                 parts.append(
-                    f"For ``{name}`` it is too long to help a reader; the build takes it from the formula and compares it "
-                    "with the kernel like the others.\n"
+                    f"For ``{name}`` it is too long to help a reader; it is taken from the formula and compared with "
+                    "the kernel like the others.\n"
                 )
             else:
                 parts.append(math(f"{left} = {tex}"))
@@ -349,7 +350,6 @@ def derivatives(formula: Formula) -> str:
 
 def reductions(facts: PageFacts) -> str:
     info = facts.info
-    words = {"mean": "mean", "sum": "sum", "weighted_mean": "weighted_mean", "batchmean": "batchmean"}
     situations = {
         "plain": "no weights",
         "weight": "``weight``",
@@ -357,15 +357,15 @@ def reductions(facts: PageFacts) -> str:
         "where": "``where``",
     }
     rows = [
-        [f'``"{words[row.mode]}"``', *(f"÷ {row.divisors[key]:g}" for key in situations), f"{row.empty}", f"{row.masked}"]
+        [f'``"{row.mode}"``', *(f"÷ {row.divisors[key]:g}" for key in situations), str(row.empty), str(row.masked)]
         for row in facts.reductions
     ]
     text = heading("Reductions") + "\n"
     axis = " The mean over the last axis is taken first." if info.averages_last_axis else ""
     text += (
-        "What the sum is divided by, measured on a 2 × 2 batch with the weights ``[[1, 2], [3, 4]]``, the sample weights "
-        "``[1, 3]`` and a mask that leaves out one element; and the value of a batch without elements, and of one "
-        f"that is masked altogether.{axis}\n\n"
+        "What the sum is divided by, measured on a 2 × 2 batch with the weights ``[[1, 2], [3, 4]]``, the sample "
+        "weights ``[1, 3]`` and a mask that leaves out one element; and the value of a batch without elements, and of "
+        f"one that is masked altogether.{axis}\n\n"
     )
     text += table(["reduction", *situations.values(), "empty batch", "all masked"], rows, css="loss-reductions") + "\n"
     each = "one value for each row" if info.averages_last_axis else "one value for each element"
@@ -402,6 +402,10 @@ def parameters(info: LossInfo) -> str:
     text = heading("Parameters") + "\n"
     text += table(["name", "default", "values", "meaning"], rows, css="loss-parameters") + "\n"
     return text + "``reduction`` and ``check`` are those of every loss: :doc:`/conventions`.\n"
+
+
+def advice(title: str, items: tuple[str, ...], info: LossInfo) -> str:
+    return heading(title) + "\n" + bullets([link(item, info.name) for item in items])
 
 
 def equivalents(facts: PageFacts) -> str:
@@ -448,10 +452,10 @@ def foot(facts: PageFacts) -> str:
     checked = [result for result in facts.equivalents if result.version]
     formula = facts.formula
     text = (
-        f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: {formula.numbers} "
-        f"numbers of value, gradient and Hessian against the formula ({formula.settings} parameter settings, largest "
-        f"relative deviation {formula.largest:.1e}), {4 * len(facts.reductions)} denominators, {facts.examples} lines of "
-        f"examples, {len(checked)} calls of other packages."
+        f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: "
+        f"{formula.numbers} numbers of value, gradient and Hessian against the formula ({formula.settings} parameter "
+        f"settings, largest relative deviation {formula.largest:.1e}), {4 * len(facts.reductions)} denominators, "
+        f"{facts.examples} lines of examples, {len(checked)} calls of other packages."
     )
     return f".. rst-class:: loss-foot\n\n{text}\n"
 
@@ -470,9 +474,9 @@ def page(facts: PageFacts) -> str:
         heading("Examples") + "\n>>> import numpy as np\n>>> import losslib\n\n" + examples(info),
         parameters(info),
         heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n" if info.notes else "",
-        heading("Use it when") + "\n" + bullets([link(item, info.name) for item in info.use_when]),
-        heading("Avoid it when") + "\n" + bullets([link(item, info.name) for item in info.avoid_when]),
-        heading("Pitfalls") + "\n" + bullets([link(item, info.name) for item in info.pitfalls]) if info.pitfalls else "",
+        advice("Use it when", info.use_when, info),
+        advice("Avoid it when", info.avoid_when, info),
+        advice("Pitfalls", info.pitfalls, info) if info.pitfalls else "",
         equivalents(facts),
         heading("See also") + "\n" + bullets(see_also),
         references(info),

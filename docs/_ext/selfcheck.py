@@ -1,7 +1,7 @@
 """Show that the comparison of formula and kernel can fail: ``python docs/_ext/selfcheck.py``.
 
-A check that never complains proves nothing. Here formulas are wrong on purpose, in the ways in which documentation has been
-wrong elsewhere, and each must be noticed with the name of the loss, the point and both numbers.
+A check that never complains proves nothing. Here formulas are wrong on purpose, in the ways in which documentation has
+been wrong elsewhere, and each must be noticed with the name of the loss, the point and both numbers.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from verify import Disagreement, check_formula, run_doctest
+
 import losslib
 from formulas import Formula
 from losslib import registry
-from verify import Disagreement, check_formula, run_doctest
 
 
 def changed(name: str, old: str, new: str) -> losslib.LossInfo:

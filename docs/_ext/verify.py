@@ -11,14 +11,16 @@ import importlib.metadata
 import importlib.util
 import itertools
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import losslib
 import mpmath
 import numpy as np
+
+import losslib
 from formulas import DIGITS, Formula, flag_settings
 from losslib import checks, registry
 from losslib.registry import Array, Domain, Equivalent, LossInfo, Real
@@ -206,6 +208,8 @@ def sample(info: LossInfo, parameters: Mapping[str, Any], count: int, *, plain: 
         values: tuple[float, ...] = TARGETS[domain.name] if item.name == "target" else GRID[domain.name]
         if plain and item.name == "target":
             values = {"probability": (0.0, 1.0, 1.0), "nonnegative": (0.0, 1.0, 5.0, 2.0)}.get(domain.name, values)
+        if plain and domain.name == "above_minus_one":  # elsewhere often clipped at 0
+            values = GRID["nonnegative"][item.name == "target" :]
         step = {"target": 2, "input": 3}.get(item.name, 1)
         while len(values) > 1 and math.gcd(step, len(values)) > 1:
             step += 1
@@ -351,6 +355,10 @@ def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
         return EquivalentResult(equivalent)
     if not equivalent.call:
         return EquivalentResult(equivalent)
+    try:
+        modules = _modules(equivalent.call)
+    except ImportError:  # installed, but without something that it needs
+        return EquivalentResult(equivalent)
     arguments = dict(equivalent.arguments)
     inputs = sample(info, {k: v for k, v in arguments.items() if k in info.parameter_names}, 6, plain=True)
     if info.averages_last_axis:
@@ -361,7 +369,7 @@ def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
         names = {"x": inputs[0], "t": inputs[1], "v": inputs[2]}
         if info.input_names[0] == "input1":
             names = {"x1": inputs[0], "x2": inputs[1], "t": inputs[2], "x": inputs[0], "v": inputs[2]}
-    namespace = {**_modules(equivalent.call), "np": np}
+    namespace = {**modules, "np": np}
     namespace |= {name: _as_package_array(equivalent.package, array) for name, array in names.items()}
     try:
         answer = np.asarray(eval(equivalent.call, namespace), dtype=np.float64)
@@ -383,6 +391,9 @@ def _modules(call: str) -> dict[str, Any]:
         parts = dotted.split(".")
         if importlib.util.find_spec(parts[0]) is None:
             continue
+        if parts[0] == "keras":
+            backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+            os.environ.setdefault("KERAS_BACKEND", backends[0] if backends else "tensorflow")
         for length in range(1, len(parts)):
             try:
                 importlib.import_module(".".join(parts[:length]))

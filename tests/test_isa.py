@@ -1,0 +1,119 @@
+"""Every instruction set that this processor runs gives the same answers; an impossible one is an error."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from formulas import CASES, label
+
+import losslib
+from losslib import _kernels
+
+AVAILABLE = tuple(losslib.config()["isa_available"])
+
+PROGRAM = """
+import sys
+import numpy as np
+from formulas import CASES, as_dtype, function, label, points
+
+results = {}
+for info, parameters in CASES:
+    for dtype in (np.float32, np.float64):
+        inputs = [array.reshape(-1, 2) for array in as_dtype(points(info, parameters, 1302), dtype)]
+        value, grads, hessians = function(info).value_grad_hess(
+            *inputs, reduction="none", wrt=info.differentiable, **parameters)
+        total, plain = function(info).value_and_grad(*inputs, wrt=info.differentiable[0], **parameters)
+        name = label(info, parameters) + " " + np.dtype(dtype).name
+        for k, part in enumerate((value, *grads, *hessians, np.float64(total), plain)):
+            results[f"{name} {k}"] = part
+np.savez(sys.argv[1], **results)
+"""
+
+
+def start(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process with its own environment variables."""
+    inherited = {name: value for name, value in os.environ.items() if name != "LOSSLIB_ISA"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments], capture_output=True, text=True, timeout=120,
+        env={**inherited, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]), **environment},
+    )  # fmt: skip
+
+
+@functools.cache
+def results_of(name: str) -> dict[str, np.ndarray]:
+    """Compute every loss with every setting under an instruction set."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "results.npz")
+        done = start(PROGRAM, path, LOSSLIB_ISA=name)
+        assert done.returncode == 0, done.stderr
+        with np.load(path) as archive:
+            return dict(archive)
+
+
+@pytest.mark.parametrize("name", AVAILABLE)
+def test_each_instruction_set_can_be_forced(name: str) -> None:
+    done = start("import losslib; c = losslib.config(); print(c['isa'], c['isa_forced'])", LOSSLIB_ISA=name)
+    assert done.stdout.split() == [name, "True"], done.stderr
+    assert np.isfinite(losslib.mse_loss([1.0], [2.0]))
+
+
+def test_without_the_variable_the_widest_instruction_set_is_taken() -> None:
+    for environment in ({}, {"LOSSLIB_ISA": ""}):
+        done = start("import losslib; c = losslib.config(); print(c['isa'], c['isa_forced'])", **environment)
+        assert done.stdout.split() == [AVAILABLE[-1], "False"], done.stderr
+
+
+@pytest.mark.parametrize("name", AVAILABLE)
+def test_values_and_derivatives_agree_between_instruction_sets(name: str) -> None:
+    """To a few ULP of the largest number of each array: contraction to fused multiply-add differs."""
+    expected, found = results_of(AVAILABLE[-1]), results_of(name)
+    assert found.keys() == expected.keys()
+    assert {label(info, parameters) for info, parameters in CASES} == {key.rsplit(" ", 2)[0] for key in found}
+    for key, part in expected.items():
+        ulps = 64 * float(np.finfo(np.float32 if " float32 " in key else np.float64).eps)
+        finite = part[np.isfinite(part)] if part.ndim else part
+        size = float(np.abs(finite).max()) if finite.size else 1.0
+        np.testing.assert_allclose(found[key], part, rtol=ulps, atol=ulps * size, err_msg=key)
+
+
+@pytest.mark.skipif(not {"v3", "v4"} <= set(AVAILABLE), reason="needs a processor with AVX-512")
+def test_v3_and_v4_give_the_same_bits() -> None:
+    narrow, wide = results_of("v3"), results_of("v4")
+    different = [key for key, part in narrow.items() if not np.array_equal(part, wide[key], equal_nan=True)]
+    assert not different
+
+
+@pytest.mark.parametrize("name", ["v5", "avx2", "V3", "baseline ", "../v3"])
+def test_an_unknown_instruction_set_is_an_import_error(name: str) -> None:
+    done = start("import losslib", LOSSLIB_ISA=name)
+    assert done.returncode != 0
+    assert f"ImportError: LOSSLIB_ISA={name!r} is not one of baseline, v3, v4" in done.stderr
+
+
+def test_an_instruction_set_that_was_not_built_or_does_not_run_is_an_import_error(monkeypatch: Any) -> None:
+    monkeypatch.setattr(_kernels, "_is_built", lambda name: name != "v4")
+    with pytest.raises(ImportError, match="LOSSLIB_ISA='v4' was not built into this package; it has baseline, v3"):
+        _kernels.choose("v4")
+    monkeypatch.setattr(_kernels, "_is_built", lambda name: True)
+    monkeypatch.setattr(_kernels.cpu, "supported", lambda: ("baseline",))
+    with pytest.raises(ImportError, match="LOSSLIB_ISA='v3' does not run on this processor; it runs baseline"):
+        _kernels.choose("v3")
+    assert _kernels.choose(None) == "baseline"
+    monkeypatch.setattr(_kernels, "_is_built", lambda name: name == "v4")
+    with pytest.raises(ImportError, match="losslib was built for v4; this processor runs baseline"):
+        _kernels.choose(None)
+
+
+def test_every_built_instruction_set_has_the_same_kernels() -> None:
+    done = [start("from losslib import _kernels; print(_kernels.pointwise.kernels())", LOSSLIB_ISA=name).stdout
+            for name in AVAILABLE]
+    assert len(set(done)) == 1
+    assert "Huber" in done[0]

@@ -71,4 +71,4 @@ html_theme_options = {
     "footer_end": [],
     "show_toc_level": 1,
 }
-html_sidebars = {"index": [], "install": [], "conventions": []}
+html_sidebars = {"index": [], "install": [], "conventions": [], "reference": []}

@@ -7,7 +7,7 @@ pass through ``execute``. Everything is checked before anything is written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -131,8 +131,16 @@ def wrt_positions(info: LossInfo, wrt: Any, owner: str) -> tuple[tuple[int, ...]
     return tuple(info.input_names.index(name) for name in names), single
 
 
+def dispatch(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer a call of a loss object by the function of its geometry."""
+    info: LossInfo = loss.info
+    if mode == VALUE_GRAD_HESS and not info.has_hessian:
+        raise TypeError(f"{info.name} has no Hessian; it offers the value, grad and value_and_grad")
+    return GEOMETRIES[info.geometry](loss, mode, args, kwargs)
+
+
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Answer a call of a loss object: the value, the derivatives or both, as ``mode`` says."""
+    """Answer a call of a pointwise loss: the value, the derivatives or both, as ``mode`` says."""
     info: LossInfo = loss.info
     owner = f"{info.name}{MODE_NAMES[mode]}"
     raw, options = split_inputs(info, args, kwargs, owner)
@@ -316,4 +324,7 @@ def arrange(mode: int, value: Any, derivatives: list[np.ndarray], single: bool) 
     return grad if mode == GRAD else (value, grad)
 
 
-connect(checks.bind, evaluate, raise_domain_error, resolve_call)
+#: How the calls of each geometry are answered; a geometry enters itself here.
+GEOMETRIES: dict[str, Callable[[Any, int, tuple[Any, ...], dict[str, Any]], Any]] = {"pointwise": evaluate}
+
+connect(checks.bind, dispatch, raise_domain_error, resolve_call)

@@ -217,11 +217,11 @@ def domain_codes(info: LossInfo, values: Mapping[str, Any]) -> tuple[Domain, ...
 
 def bind(
     info: LossInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[dict[str, Any], tuple[Any, ...], str, tuple[float, ...], tuple[int, ...], bool]:
+) -> tuple[dict[str, Any], tuple[Any, ...], str | None, tuple[float, ...], tuple[int, ...], bool]:
     """Bind the parameters of a loss object; what ``Loss.__cinit__`` stores.
 
-    Returns the values, the key for equality, the kernel with its numbers, the domain codes, and whether a call on
-    plain arrays may take the fast path.
+    Returns the values, the key for equality, the pointwise kernel (None for another geometry) with its numbers, the
+    domain codes, and whether a call on plain arrays may take the fast path.
     """
     given = positional(info, info.class_order, args, info.class_name)
     for name in kwargs:
@@ -229,6 +229,8 @@ def bind(
             raise TypeError(f"{info.class_name} got {name!r} twice, by position and by keyword")
     given.update(kwargs)
     values = bind_values(info, given, info.class_name)
+    if info.geometry != "pointwise":
+        return values, key_of(values), None, (), (), False
     kernel, numbers = info.resolve_kernel(values)
     domains = domain_codes(info, values)
     codes = tuple(domain.code if values["check"] else 0 for domain in domains)

@@ -15,7 +15,7 @@ from losslib import calls, checks, registry
 from losslib._kernels.loss import Entry, Loss
 from losslib.registry import Array, Choice, Flag, LossInfo, Parameter, Real
 
-__all__ = ["DerivativeFunction", "LossFunction", "pointwise"]
+__all__ = ["DerivativeFunction", "LossFunction", "declare", "pointwise"]
 
 WEIGHT = Array(
     "weight",
@@ -135,10 +135,18 @@ class LossFunction(DerivativeFunction):
 
 
 def pointwise(name: str, class_name: str, **fields: Any) -> tuple[LossFunction, type[Loss]]:
-    """Declare a loss of the pointwise geometry; return its function and its class.
+    """Declare a loss of the pointwise geometry; return its function and its class."""
+    return declare("pointwise", name, class_name, **fields)
+
+
+def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[LossFunction, type[Loss]]:
+    """Declare a loss; return its function and its class.
 
     Parameters
     ----------
+    geometry : str
+        What answers its calls (`losslib.calls.GEOMETRIES`). Pointwise losses get a ``weight`` of each element; others
+        declare the weight that they have.
     name, class_name : str
         The public names.
     **fields
@@ -149,11 +157,12 @@ def pointwise(name: str, class_name: str, **fields: Any) -> tuple[LossFunction, 
     reduction = reduction_parameter(
         reductions, fields.get("mean_divisor", "count"), fields.get("averages_last_axis", False)
     )
+    weight = () if geometry != "pointwise" else (WEIGHT,)
     info = LossInfo(
         name=name,
         class_name=class_name,
-        geometry="pointwise",
-        parameters=(*own, WEIGHT, reduction, CHECK),
+        geometry=geometry,
+        parameters=(*own, *weight, reduction, CHECK),
         **fields,
     )
     loss_class = make_class(info)

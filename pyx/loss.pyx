@@ -177,6 +177,9 @@ cdef class Loss:
         self.averages = info.averages_last_axis
         self._values = values
         self._key = key
+        if kernel is None:      # another geometry: losslib.calls answers
+            self.kernels = NULL
+            return
         self.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
         if len(numbers) > 8:
             raise SystemError("a kernel has at most eight parameters")

@@ -48,6 +48,15 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray], message: st
         np.testing.assert_array_equal(a, b, err_msg=message, strict=True)
 
 
+def assert_close(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    """Fail unless all arrays agree but for the last bits: two paths through the code may use two kernels."""
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype
+        ulps = 16 * float(ml_dtypes.finfo(a.dtype).eps)
+        wide = b.astype(np.float64)
+        np.testing.assert_allclose(a.astype(np.float64), wide, rtol=ulps, atol=ulps * float(np.abs(wide).max()))
+
+
 # ---- dtypes --------------------------------------------------------------------------------------------------------
 
 
@@ -346,13 +355,13 @@ def test_out_receives_the_result_of_every_mode(info: Any) -> None:
             expected = derivatives_in(fresh, mode)
             out = [np.full(part.shape, np.nan, part.dtype) for part in expected]
             result = call_with_out(loss, mode, inputs, out[0] if len(out) == 1 else tuple(out))
-            assert_same(out, expected)
+            assert_close(out, expected)
             for part, given_array in zip(derivatives_in(result, mode), out, strict=True):
                 assert part is given_array
             strided = [np.full(tuple(2 * n for n in part.shape), np.nan, part.dtype)[tuple([slice(None, None, 2)] * part.ndim)]
                        for part in expected]
             call_with_out(loss, mode, inputs, strided[0] if len(strided) == 1 else tuple(strided))
-            assert_same(strided, expected)
+            assert_close(strided, expected)
             assert_same(inputs, kept, "an input was changed")
 
 

@@ -390,14 +390,14 @@ def test_an_unknown_parameter_suggests_the_closest(info: Any) -> None:
 
 
 def test_an_unknown_reduction_suggests_the_closest() -> None:
-    with pytest.raises(ParameterError, match=r"'men'; did you mean 'mean'"):
+    with pytest.raises(ParameterError, match=r"'men'.*did you mean 'mean'"):
         losslib.mse_loss([1.0], [1.0], reduction="men")
     with pytest.raises(ParameterError, match=r"reduction must be one of 'mean', 'sum', 'none'"):
         losslib.MSELoss(reduction="batchmean")
 
 
 def test_an_unknown_loss_suggests_the_closest() -> None:
-    with pytest.raises(ParameterError, match=r"'hubr'; did you mean 'huber'"):
+    with pytest.raises(ParameterError, match=r"'hubr'.*did you mean 'huber'"):
         losslib.get("hubr")
     with pytest.raises(ParameterError, match="list_losses"):
         losslib.get("qqqqqq")

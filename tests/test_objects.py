@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import doctest
 import importlib
 import inspect
@@ -62,6 +63,16 @@ def assert_same_result(first: Any, second: Any) -> None:
             assert_same_result(a, b)
     else:
         np.testing.assert_array_equal(first, second, strict=True)
+
+
+def assert_close_result(first: Any, second: Any) -> None:
+    """Fail unless two results agree but for the last bits: two paths through the code, two kernels."""
+    assert type(first) is type(second)
+    if isinstance(first, tuple):
+        for a, b in zip(first, second, strict=True):
+            assert_close_result(a, b)
+    else:
+        np.testing.assert_allclose(first, second, rtol=1e-13, atol=1e-14 * float(np.abs(second).max()), strict=True)
 
 
 # ---- the registry ----------------------------------------------------------------------------------------------------
@@ -136,8 +147,8 @@ def test_inputs_may_be_given_by_name_in_any_order(info: Any) -> None:
     inputs = dict(zip(info.input_names, inputs_of(info), strict=True))
     backwards = dict(reversed(inputs.items()))
     expected = function(info).value_and_grad(*inputs.values())
-    assert_same_result(function(info).value_and_grad(**backwards), expected)
-    assert_same_result(loss_class(info)().value_and_grad(**backwards), expected)
+    assert_close_result(function(info).value_and_grad(**backwards), expected)
+    assert_close_result(loss_class(info)().value_and_grad(**backwards), expected)
 
 
 @PER_LOSS
@@ -301,7 +312,7 @@ def test_what_the_signature_shows_is_accepted(info: Any) -> None:
     for entry in (function(info), function(info).grad, function(info).value_and_grad, function(info).value_grad_hess):
         bound = inspect.signature(entry).bind(*inputs)
         bound.apply_defaults()
-        assert_same_result(entry(*bound.args, **bound.kwargs), entry(*inputs))
+        assert_close_result(entry(*bound.args, **bound.kwargs), entry(*inputs))
     bound = inspect.signature(loss_class(info)).bind()
     bound.apply_defaults()
     assert loss_class(info)(**bound.kwargs) == loss_class(info)()
@@ -430,12 +441,16 @@ def test_the_value_range_holds_at_many_points(info: Any) -> None:
 
 def test_a_name_that_is_taken_twice_is_refused() -> None:
     info = LOSSES[0]
-    with pytest.raises(RuntimeError, match="names both"):
-        registry.add(
-            type(info)(**{**vars(info), "name": "another", "class_name": info.class_name, "aliases": ()}), None, None
-        )
-    with pytest.raises(losslib.ParameterError):
-        losslib.get("another")
+    known = dict(registry._names)
+    try:
+        with pytest.raises(RuntimeError, match="names both"):
+            registry.add(
+                dataclasses.replace(info, name="another", class_name=info.class_name, aliases=("a", "b", "c")), None, None
+            )
+        assert registry._names == known
+    finally:
+        registry._names.clear()
+        registry._names.update(known)
 
 
 # ---- sums of losses ----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from formulas import LOSS_IDS, LOSSES, loss_class, points
 
 import losslib
-from losslib import threads as thread_control
+from losslib import parallelism
 from losslib._kernels import threads as kernel_threads
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
@@ -163,9 +163,9 @@ def test_the_environment_lowers_the_number_of_threads() -> None:
 def test_an_environment_variable_that_is_no_positive_number_is_ignored(text: str, monkeypatch: Any) -> None:
     monkeypatch.delenv("LOSSLIB_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    expected = thread_control.default_width()
+    expected = parallelism.default_width()
     monkeypatch.setenv("LOSSLIB_NUM_THREADS", text)
-    assert thread_control.default_width() == expected
+    assert parallelism.default_width() == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this platform has no affinity")
@@ -180,14 +180,14 @@ def test_affinity_limits_the_number_of_threads() -> None:
 
 
 def test_the_quota_of_the_control_group_limits_the_number_of_threads(monkeypatch: Any) -> None:
-    monkeypatch.setattr(thread_control, "_affinity", lambda: 16)
+    monkeypatch.setattr(parallelism, "_affinity", lambda: 16)
     monkeypatch.delenv("LOSSLIB_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     for quota, width in ((None, 16), (0.2, 1), (1.0, 1), (2.5, 3), (64.0, 16)):
-        monkeypatch.setattr(thread_control, "cgroup_quota", lambda quota=quota: quota)
-        assert thread_control.default_width() == width
+        monkeypatch.setattr(parallelism, "cgroup_quota", lambda quota=quota: quota)
+        assert parallelism.default_width() == width
     monkeypatch.setenv("LOSSLIB_NUM_THREADS", "5")
-    assert thread_control.default_width() == 5
+    assert parallelism.default_width() == 5
 
 
 def write(path: Path, text: str) -> None:
@@ -230,11 +230,11 @@ def test_cpu_quotas_of_control_groups_are_read(
     write(tmp_path / "membership", membership)
     for name, text in files.items():
         write(root / name, text)
-    assert thread_control.cgroup_quota(root, tmp_path / "membership") == expected
+    assert parallelism.cgroup_quota(root, tmp_path / "membership") == expected
 
 
 def test_a_missing_membership_file_means_no_limit(tmp_path: Path) -> None:
-    assert thread_control.cgroup_quota(tmp_path, tmp_path / "absent") is None
+    assert parallelism.cgroup_quota(tmp_path, tmp_path / "absent") is None
 
 
 # ---- setting it ----------------------------------------------------------------------------------------------------

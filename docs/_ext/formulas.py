@@ -367,7 +367,7 @@ class _Printer(LatexPrinter):
         for value, condition in expr.args:
             when = r"\text{otherwise}" if condition == sympy.true else rf"\text{{if }} {self._print(condition)}"
             rows.append(rf"{self._print(value)} & {when}")
-        return r"\begin{dcases} " + r" \\ ".join(rows) + r" \end{dcases}"
+        return r"\begin{dcases} " + r" \\[0.5em] ".join(rows) + r" \end{dcases}"
 
 
 # ---- expressions -----------------------------------------------------------------------------------------------

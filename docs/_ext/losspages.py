@@ -430,7 +430,7 @@ def equivalents(facts: PageFacts) -> str:
         + "\n``x`` is the prediction, ``t`` the target"
         + (", ``v`` the third input" if len(info.inputs) == 3 else "")
         + ".\n\n"
-        + table(["package", "there", "here", "difference", "checked"], rows, "11 33 23 21 12", "loss-equivalents")
+        + table(["package", "there", "here", "difference", "checked"], rows, "13 32 22 21 12", "loss-equivalents")
         + "\n"
     )
 
@@ -570,6 +570,15 @@ def generate(app: Sphinx) -> None:
         if folder not in path.parents and "_build" not in path.parts:
             try:
                 summary.examples += verify.run_doctest(path.read_text(), path.name, str(path))
+            except verify.Disagreement as error:
+                problems.append(str(error))
+    losses = {name for info in infos for name in (info.name, info.class_name)}
+    for name in ("", *losslib.__all__):
+        documented = getattr(losslib, name) if name else losslib
+        text = inspect.getdoc(documented) or ""
+        if name not in losses and ">>>" in text:
+            try:
+                summary.examples += verify.run_doctest(text, f"losslib.{name}".rstrip("."))
             except verify.Disagreement as error:
                 problems.append(str(error))
     if problems:

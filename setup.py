@@ -60,7 +60,7 @@ if "LOSSLIB_SANITIZE" in os.environ:
     LINK += [sanitizer]
 
 BASELINE_MODULES = ("cpu", "threads", "loss")  # compiled once, with the flags of the baseline
-ISA_MODULES = ("pointwise",)  # compiled for every instruction set
+ISA_MODULES = ("pointwise", "softmax", "margin", "distance")  # compiled for every instruction set
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = not FREE_THREADED and sys.implementation.name == "cpython"
@@ -116,7 +116,11 @@ def extensions():
     """Translate every pyx once, and list the generated C++ once for each instruction set."""
     base = next(iter(ISAS))
     translated = cythonize(
-        [extension(module, f"pyx/{module}.pyx", "", base) for module in BASELINE_MODULES + ISA_MODULES],
+        [
+            extension(module, f"pyx/{module}.pyx", "", base)
+            for module in BASELINE_MODULES + ISA_MODULES
+            if Path(f"pyx/{module}.pyx").exists()
+        ],
         build_dir="build/cython",
         include_path=["pyx"],
         nthreads=0,

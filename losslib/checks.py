@@ -42,7 +42,7 @@ def read_array(name: str, obj: Any) -> np.ndarray:
         raise DTypeError(
             f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask"
         )
-    array = _to_numpy(name, obj)
+    array = to_numpy(name, obj)
     dtype = array.dtype
     if dtype.kind in "biu":
         return array.astype(np.float64)
@@ -55,7 +55,7 @@ def read_array(name: str, obj: Any) -> np.ndarray:
     return array
 
 
-def _to_numpy(name: str, obj: Any) -> np.ndarray:
+def to_numpy(name: str, obj: Any) -> np.ndarray:
     if obj is None:
         raise TypeError(f"{name} must be an array, got None")
     try:
@@ -77,7 +77,7 @@ def _dtype_message(name: str, dtype: np.dtype[Any]) -> str:
 
 def read_mask(obj: Any) -> np.ndarray:
     """Return ``where`` as a boolean array."""
-    mask = _to_numpy("where", obj)
+    mask = to_numpy("where", obj)
     if mask.dtype != np.bool_:
         raise DTypeError(
             f"where has dtype {mask.dtype}; expected bool (True keeps an element): use where=mask.astype(bool)"

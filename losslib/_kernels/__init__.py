@@ -47,4 +47,11 @@ def choose(wanted: str | None) -> str:
 forced: str | None = os.environ.get("LOSSLIB_ISA") or None
 ISA: str = choose(forced)
 available: tuple[str, ...] = tuple(name for name in KNOWN if _is_built(name) and name in cpu.supported())
-pointwise: ModuleType = importlib.import_module(f"losslib._kernels.{ISA}.pointwise")
+
+
+def load(module: str) -> ModuleType:
+    """Return a compiled geometry of the chosen instruction set."""
+    return importlib.import_module(f"losslib._kernels.{ISA}.{module}")
+
+
+pointwise: ModuleType = load("pointwise")

@@ -1,0 +1,163 @@
+"""What the losses of rows have in common: class targets, one weight and mask a sample, reductions over samples.
+
+A row loss gives one number for each sample (each row of classes, each pair or triplet of vectors). The compiled drivers
+write these numbers in float64 and multiply gradients by a factor for each sample; this module prepares the factors and
+reduces the numbers. The sums are NumPy's pairwise sums over an array in sample order, so they do not depend on threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from losslib import checks
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.calls import ratio
+
+__all__ = ["Samples", "read_classes", "read_samples"]
+
+
+def read_classes(
+    name: str,
+    obj: Any,
+    shape: tuple[int, ...],
+    classes: int,
+    *,
+    ignore_index: int | None = None,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """Read class indices as int64 and check their shape and range; ignored and masked samples may hold anything.
+
+    The range is a matter of memory safety: it is checked with ``check=False`` too, on the very values that the
+    kernels read afterwards (a copy, if the caller's array is not int64 already it is one anyway).
+    """
+    array = checks.to_numpy(name, obj)
+    if array.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{name} has dtype {array.dtype}; class indices must be integers: use {name}.astype(numpy.int64)"
+        )
+    if array.shape != shape:
+        raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one class index for each sample")
+    indices = array.astype(np.int64)  # always a copy: another thread cannot change it after the check
+    bad = (array < 0) | (array >= classes)
+    if ignore_index is not None:
+        bad &= array != ignore_index
+    if mask is not None:
+        bad &= mask
+    if bad.any():
+        position = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        place = "[" + ", ".join(str(int(k)) for k in position) + "]" if position else ""
+        allowed = "" if ignore_index is None else f" or ignore_index={ignore_index}"
+        raise DomainError(
+            f"{name}{place} is {int(array[position])}, outside the classes: expected 0 to {classes - 1}{allowed}"
+        )
+    if mask is not None:
+        indices[~mask] = 0
+    return indices
+
+
+@dataclass
+class Samples:
+    """Weights, mask, reduction and upstream gradient of a call, one entry for each sample.
+
+    ``weight`` multiplies values and derivatives; ``scale`` multiplies derivatives (weight, upstream gradient and
+    denominator together). Both are float64 arrays of ``shape`` or None and a number, where nothing differs by sample.
+    """
+
+    shape: tuple[int, ...]
+    reduction: str
+    weight: np.ndarray | None
+    mask: np.ndarray | None
+    divisor: float
+    scale: np.ndarray | float
+
+    def reduce(self, values: np.ndarray, dtype: np.dtype[Any], out: np.ndarray | None = None) -> Any:
+        """Return the reduced value of float64 values a sample, or the values in this dtype."""
+        if self.weight is not None:
+            values = values * self.weight
+        if self.mask is not None:
+            values = np.where(self.mask, values, 0.0)
+        if self.reduction == "none":
+            result = np.empty(self.shape, dtype) if out is None else out
+            np.copyto(result, values.reshape(self.shape), casting="same_kind")
+            return result
+        return ratio(float(values.sum(dtype=np.float64)), self.divisor)
+
+
+def read_samples(
+    shape: tuple[int, ...],
+    reduction: str,
+    options: dict[str, Any],
+    *,
+    class_weight: np.ndarray | None = None,
+    counted: np.ndarray | None = None,
+    mean_divisor: float | None = None,
+) -> Samples:
+    """Take sample_weight, where and grad_output out of the options of a call and combine them.
+
+    Parameters
+    ----------
+    shape
+        The shape of the unreduced values.
+    class_weight
+        The loss's own weight of each sample (gathered by class), float64; multiplies the values.
+    counted
+        Samples that ``mean`` counts (False at ignore_index); those not counted give 0.
+    mean_divisor
+        What ``mean`` divides by, where it is not the number of counted samples.
+    """
+    mask = options.pop("where", None)
+    if mask is not None:
+        expected = "a mask of the samples, broadcasting to the shape of the unreduced values"
+        mask = checks.broadcast_to("where", checks.read_mask(mask), shape, expected)
+    kept = mask if counted is None else counted if mask is None else mask & counted
+    sample_weight = options.pop("sample_weight", None)
+    weight = class_weight
+    if sample_weight is not None:
+        array = checks.read_array("sample_weight", sample_weight).astype(np.float64)
+        if array.shape != shape and array.ndim == 1 and len(shape) > 1 and array.shape[0] == shape[0]:
+            array = array.reshape((-1,) + (1,) * (len(shape) - 1))
+        array = checks.broadcast_to("sample_weight", array, shape, "one weight for each sample")
+        weight = array if weight is None else weight * array
+    if reduction == "mean":
+        if mean_divisor is not None:
+            divisor = mean_divisor
+        elif kept is None:
+            divisor = float(np.prod(shape, dtype=np.float64))
+        else:
+            divisor = float(np.count_nonzero(kept))
+    elif reduction == "weighted_mean":
+        total = np.ones(shape) if weight is None else weight
+        divisor = float(np.sum(total if kept is None else np.where(kept, total, 0.0), dtype=np.float64))
+    else:
+        divisor = 1.0
+    scale: np.ndarray | float = ratio(1.0, divisor)
+    upstream = options.pop("grad_output", None)
+    if upstream is not None:
+        array = checks.read_array("grad_output", upstream).astype(np.float64)
+        if array.ndim == 0:
+            scale = scale * float(array)
+        elif reduction != "none":
+            raise ShapeError(
+                f"grad_output has shape {array.shape}; with reduction={reduction!r} the value is a number and so is "
+                f"its upstream gradient"
+            )
+        elif array.shape != shape:
+            raise ShapeError(f"grad_output has shape {array.shape}, expected {shape}, the shape of the values")
+        else:
+            scale = scale * array
+    if weight is not None:
+        scale = scale * weight
+    if kept is not None:
+        scale = np.where(kept, scale, 0.0)
+    return Samples(shape, reduction, weight, kept, divisor, scale)
+
+
+def require_value_out(out: Any, reduction: str) -> None:
+    """Raise if the values of a reduced loss are to be written into an array."""
+    if out is not None and reduction != "none":
+        raise ParameterError(
+            f"out: with reduction={reduction!r} the value is a float; out takes the values of reduction='none'"
+        )

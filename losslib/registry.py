@@ -18,7 +18,18 @@ import numpy as np
 
 from losslib.errors import ParameterError
 
-__all__ = ["Domain", "Equivalent", "Flag", "Input", "LossInfo", "Parameter", "Real", "Reference", "lookup"]
+__all__ = [
+    "Domain",
+    "Equivalent",
+    "Flag",
+    "Input",
+    "Integer",
+    "LossInfo",
+    "Parameter",
+    "Real",
+    "Reference",
+    "lookup",
+]
 
 
 @dataclass(frozen=True)
@@ -106,9 +117,17 @@ class Real(Parameter):
     also: tuple[float, ...] = ()
     #: Parameter values for the curves of the figure and for the tests, beside the default.
     examples: tuple[float, ...] = ()
+    #: True if None is a value too: it switches off what the parameter does.
+    optional: bool = False
     kind: str = field(default="float", init=False, repr=False)
 
-    def check(self, value: Any) -> float:
+    def __post_init__(self) -> None:
+        if self.optional:
+            object.__setattr__(self, "kind", "float, optional")  # the class is frozen
+
+    def check(self, value: Any) -> float | None:
+        if value is None and self.optional:
+            return None
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value[()]
         if not isinstance(value, RealNumber | np.number) or isinstance(value, np.complexfloating):
@@ -142,9 +161,31 @@ class Real(Parameter):
         if self.most is not None:
             bounds.append(f"<= {self.most:g}")
         text = "a finite number" + (" " + " and ".join(bounds) if bounds else "")
-        if self.also:
-            text += " (or " + ", ".join(f"{value:g}" for value in self.also) + ")"
+        words = [f"{value:g}" for value in self.also] + (["None"] if self.optional else [])
+        if words:
+            text += " (or " + ", ".join(words) + ")"
         return text
+
+
+@dataclass(frozen=True)
+class Integer(Parameter):
+    """An integer, such as a class index or an axis; any sign, of the range of int64."""
+
+    kind: str = field(default="int", init=False, repr=False)
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r} of type {type(value).__name__}")
+        number = int(value)
+        if not -(2**63) <= number < 2**63:
+            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}")
+        return number
+
+    @property
+    def range_text(self) -> str:
+        return "an integer of at most 64 bits"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from losslib import checks
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.calls import ratio
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 
 __all__ = ["Samples", "read_classes", "read_samples"]
 
@@ -94,6 +94,7 @@ def read_samples(
     class_weight: np.ndarray | None = None,
     counted: np.ndarray | None = None,
     mean_divisor: float | None = None,
+    kernel_weight: np.ndarray | None = None,
 ) -> Samples:
     """Take sample_weight, where and grad_output out of the options of a call and combine them.
 
@@ -107,6 +108,8 @@ def read_samples(
         Samples that ``mean`` counts (False at ignore_index); those not counted give 0.
     mean_divisor
         What ``mean`` divides by, where it is not the number of counted samples.
+    kernel_weight
+        A weight of each sample that the kernel multiplies by itself; ``weighted_mean`` divides by it too.
     """
     mask = options.pop("where", None)
     if mask is not None:
@@ -130,6 +133,8 @@ def read_samples(
             divisor = float(np.count_nonzero(kept))
     elif reduction == "weighted_mean":
         total = np.ones(shape) if weight is None else weight
+        if kernel_weight is not None:
+            total = total * kernel_weight
         divisor = float(np.sum(total if kept is None else np.where(kept, total, 0.0), dtype=np.float64))
     else:
         divisor = 1.0

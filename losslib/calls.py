@@ -64,7 +64,7 @@ def resolve_call(
             raise TypeError(f"{info.name} got {name!r} twice, by position and by keyword")
     size_average, reduce = named.pop("size_average", None), named.pop("reduce", None)
     if size_average is not None or reduce is not None:
-        named["reduction"] = checks.legacy_reduction(size_average, reduce)
+        named["reduction"] = checks.legacy_reduction(size_average, reduce, stacklevel=3)
     return args[:count], {**named, **kwargs}
 
 
@@ -119,6 +119,8 @@ def wrt_positions(info: LossInfo, wrt: Any, owner: str) -> tuple[tuple[int, ...]
     if wrt is None:
         wrt = info.default_wrt if len(info.default_wrt) > 1 else info.default_wrt[0]
     single = isinstance(wrt, str)
+    if not isinstance(wrt, str | tuple | list):
+        raise TypeError(f"wrt must be the name of an input or a tuple of names, got {wrt!r}")
     names = (wrt,) if single else tuple(wrt)
     for name in names:
         if name not in info.differentiable:
@@ -156,7 +158,9 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     out = options.pop("out", None)
     positions, single = wrt_positions(info, options.pop("wrt", None), owner) if mode != VALUE else ((), True)
 
-    kernel, numbers = info.resolve_kernel({**values, "pos_weight": operands.pos_weight})
+    if operands.pos_weight is not None:
+        values = {**values, "pos_weight": operands.pos_weight}
+    kernel, numbers = info.resolve_kernel(values)
     if operands.pos_weight is not None:
         operands.inputs.append(operands.pos_weight)
     domains = checks.domain_codes(info, values)
@@ -198,7 +202,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         shares = shares or derivative_shares
 
     if 0 in operands.shape:
-        return empty_result(mode, reduction, values_out, derivatives, single)
+        return empty_result(mode, reduction, operands.shape, values_out, derivatives, single)
 
     domain_check = any(codes)
     if shares and domain_check:  # no input is lost: look first, write afterwards
@@ -296,16 +300,22 @@ def raise_domain_error(loss: Any, args: tuple[Any, ...], mask: np.ndarray | None
 
 
 def empty_result(
-    mode: int, reduction: str, values_out: Output | None, derivatives: list[Output], single: bool
+    mode: int,
+    reduction: str,
+    shape: tuple[int, ...],
+    values_out: Output | None,
+    derivatives: list[Output],
+    single: bool,
 ) -> Any:
-    """Answer a call on arrays without elements: NaN for means, 0.0 for sums (PyTorch's batchmean too), empty arrays."""
+    """Answer a call on arrays without elements: 0.0 for the sum, 0/0 for a mean over no element, empty arrays."""
     value: Any = None
     if values_out is not None:
         value = values_out.result
         if value.size:  # rows without classes: the mean over no element
             value.fill(np.nan)
     elif mode != GRAD:
-        value = 0.0 if reduction in ("sum", "batchmean") else float("nan")
+        divisors = {"sum": 1.0, "batchmean": float(shape[0])}
+        value = ratio(0.0, divisors.get(reduction, 0.0))
     for item in derivatives:
         if item.summed_to is not None:
             item.result.fill(0.0)

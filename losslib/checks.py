@@ -42,7 +42,7 @@ def read_array(name: str, obj: Any) -> np.ndarray:
         raise DTypeError(
             f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask"
         )
-    array = _to_numpy(name, obj)
+    array = to_numpy(name, obj)
     dtype = array.dtype
     if dtype.kind in "biu":
         return array.astype(np.float64)
@@ -55,7 +55,7 @@ def read_array(name: str, obj: Any) -> np.ndarray:
     return array
 
 
-def _to_numpy(name: str, obj: Any) -> np.ndarray:
+def to_numpy(name: str, obj: Any) -> np.ndarray:
     if obj is None:
         raise TypeError(f"{name} must be an array, got None")
     try:
@@ -77,7 +77,7 @@ def _dtype_message(name: str, dtype: np.dtype[Any]) -> str:
 
 def read_mask(obj: Any) -> np.ndarray:
     """Return ``where`` as a boolean array."""
-    mask = _to_numpy("where", obj)
+    mask = to_numpy("where", obj)
     if mask.dtype != np.bool_:
         raise DTypeError(
             f"where has dtype {mask.dtype}; expected bool (True keeps an element): use where=mask.astype(bool)"
@@ -150,8 +150,8 @@ def read_bound_array(parameter: Array, value: Any) -> np.ndarray | None:
     return array
 
 
-def legacy_reduction(size_average: Any, reduce: Any) -> str:
-    """Translate PyTorch's two deprecated flags into a reduction."""
+def legacy_reduction(size_average: Any, reduce: Any, stacklevel: int) -> str:
+    """Translate PyTorch's two deprecated flags into a reduction, with a warning at the caller's line."""
     if reduce is not None and not reduce:
         reduction = "none"
     elif size_average is not None and not size_average:
@@ -161,7 +161,7 @@ def legacy_reduction(size_average: Any, reduce: Any) -> str:
     warnings.warn(
         f"size_average and reduce are deprecated in PyTorch; use reduction={reduction!r}",
         DeprecationWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
     return reduction
 
@@ -183,7 +183,7 @@ def bind_values(info: LossInfo, given: Mapping[str, Any], owner: str) -> dict[st
     if "size_average" in info.class_order:
         size_average, reduce = given.pop("size_average", None), given.pop("reduce", None)
         if size_average is not None or reduce is not None:
-            given["reduction"] = legacy_reduction(size_average, reduce)
+            given["reduction"] = legacy_reduction(size_average, reduce, stacklevel=4)
     values: dict[str, Any] = {}
     for parameter in info.parameters:
         name = parameter.name
@@ -244,8 +244,7 @@ def class_arguments(values: Mapping[str, Any], info: LossInfo) -> str:
     texts = []
     for parameter in info.parameters:
         value = values[parameter.name]
-        hidden = parameter.name in ("weight", "check", "pos_weight") or isinstance(parameter, Array)
-        if hidden and (value is parameter.default or value is None):
+        if (isinstance(parameter, Array) or parameter.name == "check") and value is parameter.default:
             continue
         texts.append(f"{parameter.name}={_literal(value)}")
     return ", ".join(texts)

@@ -82,6 +82,9 @@ class WeightedSum(Loss):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WeightedSum) and self._terms == other._terms
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self._terms)
 

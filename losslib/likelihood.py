@@ -845,7 +845,7 @@ student_t_nll_loss, StudentTNLLLoss = pointwise(
     examples=""">>> round(losslib.student_t_nll_loss([2.0, 1.0], [0.0, 1.0], df=4.0), 4)
 0.8664
 
-The error of 2 costs 2.5*log(2), the other nothing. At |d| = sqrt(df) the pull is largest:
+The error of 2 costs 2.5*log(2), the other nothing. At ``|d| = sqrt(df)`` the pull is largest:
 
 >>> value, gradient = losslib.student_t_nll_loss.value_and_grad(
 ...     [1.0, 2.0, 100.0], [0.0, 0.0, 0.0], df=4.0, reduction="sum")

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
@@ -141,12 +142,16 @@ struct TweedieLog {
 struct TweedieIdentity {
     double power;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        const T lower = losslib::power(input, T(1.0 - power));
+        // x^(1-p) as a square, whose root is multiplied twice: the product with x must not underflow on the way.
+        const T root = losslib::power(input, T(0.5 * (1.0 - power)));
         const T ratio = select(target == T(0), T(0), target / input);
         const T bracket = T(1.0 / (2.0 - power)) * input - T(1.0 / (1.0 - power)) * target;
-        return {product_or_zero(bracket, lower), lower * (T(1) - ratio),
+        const T value = select(bracket == T(0), T(0), (bracket * root) * root);
+        const T infinity = std::numeric_limits<T>::infinity();
+        const T limit = power < 2.0 ? infinity : T(0);  // of x^(2-p) for an infinite mean
+        return {select((input == infinity) & (target < infinity), limit, value), (root * (T(1) - ratio)) * root,
                 losslib::power(input, T(-power)) * (T(1.0 - power) + T(power) * ratio),
-                T(-1.0 / (1.0 - power)) * lower, T(0)};
+                T(-1.0 / (1.0 - power)) * (root * root), T(0)};
     }
 };
 
@@ -258,7 +263,8 @@ struct NegativeBinomialIdentity {
         const T slope = ((input - target) + T(eps) * weight) * inverse * inverse_shifted;
         const bool absent = target == T(0);
         return {
-            product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm, select(absent, inverse, slope),
+            product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm,
+            select(absent, inverse, select(inverse == T(0), T(0), slope)),  // 0 at an infinite mean
             select(absent, T(0), target * inverse_shifted * inverse_shifted) - a * weight * inverse * inverse,
             gap, T(0)};
     }
@@ -313,7 +319,8 @@ struct GeneralizedKL {
         const T near = select(d < T(0), input * (v * l - excess), target * excess);
         const bool absent = target == T(0);
         const T value = select(v < T(1), near, target * log_ratio + d);
-        return {select(absent, input, value), select(absent & (input == input), T(1), d / input),
+        const bool negligible = (absent & (input == input)) | (d == input);  // also at an infinite input
+        return {select(absent, input, value), select(negligible, T(1), d / input),
                 product_or_zero(target, T(1) / input) / input, log_ratio, T(1) / target};
     }
 };

@@ -35,9 +35,7 @@ def split_inputs(
     """Separate the inputs, by position or by name, from the other keywords."""
     names = info.input_names
     if len(args) > len(names):
-        raise TypeError(
-            f"{owner} takes {len(names)} positional arguments ({', '.join(names)}), got {len(args)}"
-        )
+        raise TypeError(f"{owner} takes {len(names)} positional arguments ({', '.join(names)}), got {len(args)}")
     rest = dict(kwargs)
     inputs = list(args)
     for name in names[len(args) :]:
@@ -186,9 +184,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     sources += [array for array in (operands.mask, upstream) if array is not None]
     shares = False
     if mode != GRAD and not reduced:
-        result = prepare_output(
-            "out", out if mode == VALUE else None, value_shape, operands.dtype, operands.inputs[0]
-        )
+        result = prepare_output("out", out if mode == VALUE else None, value_shape, operands.dtype, operands.inputs[0])
         array, shares = output_array(result, sources)
         if info.averages_last_axis:
             array = np.empty(operands.shape, np.float64 if operands.double_precision else np.float32)
@@ -269,9 +265,7 @@ def read_grad_output(
             f"upstream gradient"
         )
     if array.shape != value_shape:
-        raise ShapeError(
-            f"grad_output has shape {array.shape}, expected {value_shape}, the shape of the values"
-        )
+        raise ShapeError(f"grad_output has shape {array.shape}, expected {value_shape}, the shape of the values")
     if info.averages_last_axis:
         array = np.broadcast_to(array[..., np.newaxis], operands.shape)
     return array, 1.0
@@ -284,12 +278,8 @@ def raise_violations(loss: Any, domains: Sequence[Domain], operands: Operands, v
     info: LossInfo = loss.info
     for position, (item, domain) in enumerate(zip(info.inputs, domains, strict=False)):
         if violations & (1 << position):
-            checks.require_domain(
-                item.name, operands.inputs[position], domain, item.fix, operands.mask, info.name
-            )
-    raise DomainError(
-        f"an input of {info.name} left its domain during the call; it was changed by another thread"
-    )
+            checks.require_domain(item.name, operands.inputs[position], domain, item.fix, operands.mask, info.name)
+    raise DomainError(f"an input of {info.name} left its domain during the call; it was changed by another thread")
 
 
 def raise_domain_error(loss: Any, args: tuple[Any, ...], mask: np.ndarray | None, violations: int) -> None:

@@ -39,9 +39,7 @@ def read_array(name: str, obj: Any) -> np.ndarray:
     Integers, booleans and lists become float64; float16, bfloat16, float32 and float64 stay as they are.
     """
     if isinstance(obj, np.ma.MaskedArray):
-        raise DTypeError(
-            f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask"
-        )
+        raise DTypeError(f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask")
     array = to_numpy(name, obj)
     dtype = array.dtype
     if dtype.kind in "biu":
@@ -65,9 +63,7 @@ def to_numpy(name: str, obj: Any) -> np.ndarray:
     except ValueError as error:
         raise ShapeError(f"{name} cannot be read as an array: {error}") from error
     except (TypeError, RuntimeError, BufferError) as error:
-        raise DTypeError(
-            f"{name} of type {type(obj).__name__} cannot be read as an array: {error}"
-        ) from error
+        raise DTypeError(f"{name} of type {type(obj).__name__} cannot be read as an array: {error}") from error
 
 
 def _dtype_message(name: str, dtype: np.dtype[Any]) -> str:
@@ -97,9 +93,7 @@ def require_same_shape(name: str, array: np.ndarray, reference_name: str, refere
             f"; (n,) against (n, 1) would broadcast to n x n, which is never meant: "
             f"use {name}.reshape({reference_name}.shape)"
         )
-    raise ShapeError(
-        f"{name} has shape {array.shape}, expected {reference.shape}, the shape of {reference_name}{fix}"
-    )
+    raise ShapeError(f"{name} has shape {array.shape}, expected {reference.shape}, the shape of {reference_name}{fix}")
 
 
 def broadcast_to(name: str, array: np.ndarray, shape: tuple[int, ...], expected: str) -> np.ndarray:
@@ -143,9 +137,7 @@ def read_bound_array(parameter: Array, value: Any) -> np.ndarray | None:
         return None
     array = read_array(parameter.name, value).astype(np.float64, copy=True)
     if parameter.least is not None and bool((array < parameter.least).any()):
-        raise DomainError(
-            f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}"
-        )
+        raise DomainError(f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
     array.flags.writeable = False
     return array
 
@@ -188,9 +180,7 @@ def bind_values(info: LossInfo, given: Mapping[str, Any], owner: str) -> dict[st
     for parameter in info.parameters:
         name = parameter.name
         value = given.pop(name, parameter.default)
-        values[name] = (
-            read_bound_array(parameter, value) if isinstance(parameter, Array) else parameter.check(value)
-        )
+        values[name] = read_bound_array(parameter, value) if isinstance(parameter, Array) else parameter.check(value)
     if given:
         name = next(iter(given))
         raise TypeError(

@@ -15,8 +15,8 @@ from libc.string cimport memcmp
 
 from gate cimport ThreadGate
 from job cimport (
-    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
-    Geometry, Job, KernelSet, Operand, Partial,
+    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
+    VALUE_PAIR, Geometry, Job, KernelSet, Operand, Partial,
 )
 
 from losslib import _kernels

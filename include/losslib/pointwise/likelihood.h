@@ -69,8 +69,8 @@ struct PoissonIdentity {
         const T inverse = T(1) / shifted;
         const T nothing = select(shifted == shifted, T(0), shifted);
         const T ratio = select(target == T(0), nothing, target * inverse);
-        return {input - product_or_zero(target, logarithm), T(1) - ratio, product_or_zero(ratio, inverse),
-                -logarithm, T(0)};
+        return {input - product_or_zero(target, logarithm), T(1) - ratio, product_or_zero(ratio, inverse), -logarithm,
+                T(0)};
     }
 };
 
@@ -130,8 +130,7 @@ struct TweedieLog {
         const T first = times_exp(target, slope1 * input);
         const T second = exp(slope2 * input);
         const bool first_dominates = T(power) > T(2);
-        return {sum_or_dominant(T(-1.0 / (1.0 - power)) * first, T(1.0 / (2.0 - power)) * second,
-                                first_dominates),
+        return {sum_or_dominant(T(-1.0 / (1.0 - power)) * first, T(1.0 / (2.0 - power)) * second, first_dominates),
                 sum_or_dominant(-first, second, first_dominates),
                 sum_or_dominant(-(slope1 * first), slope2 * second, first_dominates),
                 T(-1.0 / (1.0 - power)) * exp(slope1 * input), T(0)};
@@ -192,8 +191,8 @@ struct StudentT {
 // Tail of Stirling's series of log(Gamma(y)): the next term is below 1e-15 for y >= 8.
 template <class T> LOSSLIB_INLINE T stirling_tail(T y) {
     const T inverse = T(1) / y;
-    return inverse * polynomial(inverse * inverse, T(1.0 / 12.0), T(-1.0 / 360.0), T(1.0 / 1260.0),
-                                T(-1.0 / 1680.0), T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
+    return inverse * polynomial(inverse * inverse, T(1.0 / 12.0), T(-1.0 / 360.0), T(1.0 / 1260.0), T(-1.0 / 1680.0),
+                                T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
 }
 
 // log(Gamma(y)) for y > 0, to 4e-15 (double) absolutely or relatively: std::lgamma writes a global variable
@@ -262,11 +261,10 @@ struct NegativeBinomialIdentity {
         const T weight = T(1) + a * target;
         const T slope = ((input - target) + T(eps) * weight) * inverse * inverse_shifted;
         const bool absent = target == T(0);
-        return {
-            product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm,
-            select(absent, inverse, select(inverse == T(0), T(0), slope)),  // 0 at an infinite mean
-            select(absent, T(0), target * inverse_shifted * inverse_shifted) - a * weight * inverse * inverse,
-            gap, T(0)};
+        return {product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm,
+                select(absent, inverse, select(inverse == T(0), T(0), slope)),  // 0 at an infinite mean
+                select(absent, T(0), target * inverse_shifted * inverse_shifted) - a * weight * inverse * inverse, gap,
+                T(0)};
     }
 };
 

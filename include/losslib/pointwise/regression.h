@@ -243,9 +243,8 @@ struct Wing {
         const bool inside = size < T(width);
         const T inverse = T(1) / (size + T(curvature));
         const T slope = select(inside, T(width) * inverse, T(1));
-        return jet_of_difference(
-            select(inside, T(width) * log1p(size * T(1.0 / curvature)), size - T(offset)), slope * sign(d),
-            select(inside, -(slope * inverse), T(0)));
+        return jet_of_difference(select(inside, T(width) * log1p(size * T(1.0 / curvature)), size - T(offset)),
+                                 slope * sign(d), select(inside, -(slope * inverse), T(0)));
     }
 };
 

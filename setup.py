@@ -47,10 +47,7 @@ if MSVC:
     FLAGS = ["/O2", "/std:c++17", "/fp:precise"]
 else:
     FLAGS = ["-O3", "-std=c++17", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
-    if (
-        "clang" not in (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "")
-        and sys.platform != "darwin"
-    ):
+    if "clang" not in (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "") and sys.platform != "darwin":
         # A kernel has up to three inputs and three outputs: more pairs than GCC checks for overlap by default.
         FLAGS.append("--param=vect-max-version-for-alias-checks=64")
 LINK = []

@@ -99,7 +99,7 @@ def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[L
     Examples
     --------
     >>> [info.name for info in losslib.list_losses(tag="robust")][:2]
-    ['huber_loss', 'smooth_l1_loss']
+    ['l1_loss', 'huber_loss']
     """
     infos = _registry.all_losses()
     if family is not None:

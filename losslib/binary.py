@@ -44,8 +44,7 @@ LABEL = Input(
 LABEL_SMOOTHING = Real(
     "label_smoothing",
     0.0,
-    "How far the labels are drawn towards 1/2: target becomes ``target*(1 - label_smoothing) + "
-    "label_smoothing/2``.",
+    "How far the labels are drawn towards 1/2: target becomes ``target*(1 - label_smoothing) + label_smoothing/2``.",
     least=0.0,
     most=1.0,
     examples=(0.1, 0.3),
@@ -66,9 +65,7 @@ GAMMA = Real(
     least=0.0,
     examples=(0.0, 0.5, 1.0, 5.0),
 )
-POS_WEIGHT_TEXT = (
-    "Factor on the part of the loss that belongs to the positive class; above 1 it raises recall."
-)
+POS_WEIGHT_TEXT = "Factor on the part of the loss that belongs to the positive class; above 1 it raises recall."
 
 #: The target after label smoothing, as it appears in the formulas.
 SMOOTHED = "(t*(1 - label_smoothing) + label_smoothing/2)"
@@ -211,9 +208,7 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
         "binary:logistic",
         "HalfBinomialLoss",
     ),
-    summary=(
-        "Cross entropy between 0/1 labels and the sigmoid of predicted logits, computed in one stable step."
-    ),
+    summary=("Cross entropy between 0/1 labels and the sigmoid of predicted logits, computed in one stable step."),
     inputs=(LOGIT, LABEL),
     parameters=(
         Array("pos_weight", None, POS_WEIGHT_TEXT, least=0.0),
@@ -240,8 +235,7 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
         "only beyond the range of the dtype. The derivative for the target is -x without ``pos_weight``."
     ),
     use_when=(
-        "binary or multi-label classification with a model that ends in a linear layer: this is the default "
-        "choice",
+        "binary or multi-label classification with a model that ends in a linear layer: this is the default choice",
         "positives are rare and recall matters: ``pos_weight`` shifts the balance without resampling",
         "gradient boosting on 0/1 labels: gradient and Hessian are those of binary:logistic",
     ),
@@ -312,26 +306,19 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
         Equivalent(
             "sklearn",
             "HalfBinomialLoss",
-            note=(
-                "The private loss of LogisticRegression and HistGradientBoostingClassifier; one value per "
-                "element."
-            ),
+            note=("The private loss of LogisticRegression and HistGradientBoostingClassifier; one value per element."),
         ),
         Equivalent(
             "xgboost",
             "binary:logistic",
             note=(
-                "The same gradient and Hessian, the Hessian floored at 1e-16; ``scale_pos_weight`` is "
-                "``pos_weight``."
+                "The same gradient and Hessian, the Hessian floored at 1e-16; ``scale_pos_weight`` is ``pos_weight``."
             ),
         ),
         Equivalent(
             "lightgbm",
             "binary",
-            note=(
-                "The same with slope ``sigmoid=1.0``; the objective ``cross_entropy`` also accepts soft "
-                "labels."
-            ),
+            note=("The same with slope ``sigmoid=1.0``; the objective ``cross_entropy`` also accepts soft labels."),
         ),
         Equivalent(
             "catboost",
@@ -482,8 +469,7 @@ balanced_binary_cross_entropy, BalancedBinaryCrossEntropy = pointwise(
         "papers do, is one line, ``1 - target.mean()``."
     ),
     use_when=(
-        "the classes are imbalanced and you want the size of the loss to stay the same for every choice of "
-        "weight",
+        "the classes are imbalanced and you want the size of the loss to stay the same for every choice of weight",
         "you tune the trade-off between precision and recall: one number between 0 and 1 covers it",
     ),
     avoid_when=(
@@ -496,8 +482,7 @@ balanced_binary_cross_entropy, BalancedBinaryCrossEntropy = pointwise(
         "2 for the other.",
         "beta is the share of negatives if you want balance, since it is the weight of the positives. The "
         "share of positives makes the imbalance worse.",
-        "beta computed per batch makes the loss depend on the batch: batches without positives then teach "
-        "nothing.",
+        "beta computed per batch makes the loss depend on the batch: batches without positives then teach nothing.",
     ),
     see_also=(
         ("weighted_binary_cross_entropy", "leaves the negative class at weight 1"),
@@ -549,8 +534,7 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
     family="binary",
     aliases=("binary_focal_crossentropy", "BinaryFocalCrossentropy"),
     summary=(
-        "Focal loss on probabilities: cross entropy that gives little weight to elements already classified "
-        "well."
+        "Focal loss on probabilities: cross entropy that gives little weight to elements already classified well."
     ),
     inputs=(PREDICTED_PROBABILITY, LABEL),
     parameters=(ALPHA, GAMMA, LABEL_SMOOTHING),
@@ -637,9 +621,7 @@ sigmoid_focal_loss, SigmoidFocalLoss = pointwise(
     "SigmoidFocalLoss",
     family="binary",
     aliases=("focal", "focal_loss"),
-    summary=(
-        "Focal loss on logits: cross entropy that gives little weight to elements already classified well."
-    ),
+    summary=("Focal loss on logits: cross entropy that gives little weight to elements already classified well."),
     inputs=(LOGIT, LABEL),
     parameters=(ALPHA, GAMMA),
     kernel="SigmoidFocal",
@@ -664,8 +646,7 @@ sigmoid_focal_loss, SigmoidFocalLoss = pointwise(
         "loss is not convex: the Hessian is negative for badly classified elements."
     ),
     use_when=(
-        "easy negatives outnumber everything else: dense detection, segmentation of small objects, rare "
-        "events",
+        "easy negatives outnumber everything else: dense detection, segmentation of small objects, rare events",
         "reweighting by class alone did not help, because the negatives are not just many but also easy",
     ),
     avoid_when=(
@@ -777,8 +758,7 @@ multilabel_soft_margin_loss, MultiLabelSoftMarginLoss = pointwise(
     ),
     avoid_when=(
         "each sample has exactly one class: ``cross_entropy``",
-        "positives need another weight than negatives: ``binary_cross_entropy_with_logits`` has "
-        "``pos_weight``",
+        "positives need another weight than negatives: ``binary_cross_entropy_with_logits`` has ``pos_weight``",
         "labels per sample are very few among thousands: ``asymmetric_loss`` or ``sigmoid_focal_loss``",
     ),
     pitfalls=(

@@ -35,9 +35,7 @@ def split_inputs(
     """Separate the inputs, by position or by name, from the other keywords."""
     names = info.input_names
     if len(args) > len(names):
-        raise TypeError(
-            f"{owner} takes {len(names)} positional arguments ({', '.join(names)}), got {len(args)}"
-        )
+        raise TypeError(f"{owner} takes {len(names)} positional arguments ({', '.join(names)}), got {len(args)}")
     rest = dict(kwargs)
     inputs = list(args)
     for name in names[len(args) :]:
@@ -64,7 +62,7 @@ def resolve_call(
             raise TypeError(f"{info.name} got {name!r} twice, by position and by keyword")
     size_average, reduce = named.pop("size_average", None), named.pop("reduce", None)
     if size_average is not None or reduce is not None:
-        named["reduction"] = checks.legacy_reduction(size_average, reduce)
+        named["reduction"] = checks.legacy_reduction(size_average, reduce, stacklevel=3)
     return args[:count], {**named, **kwargs}
 
 
@@ -119,6 +117,8 @@ def wrt_positions(info: LossInfo, wrt: Any, owner: str) -> tuple[tuple[int, ...]
     if wrt is None:
         wrt = info.default_wrt if len(info.default_wrt) > 1 else info.default_wrt[0]
     single = isinstance(wrt, str)
+    if not isinstance(wrt, str | tuple | list):
+        raise TypeError(f"wrt must be the name of an input or a tuple of names, got {wrt!r}")
     names = (wrt,) if single else tuple(wrt)
     for name in names:
         if name not in info.differentiable:
@@ -156,7 +156,9 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     out = options.pop("out", None)
     positions, single = wrt_positions(info, options.pop("wrt", None), owner) if mode != VALUE else ((), True)
 
-    kernel, numbers = info.resolve_kernel({**values, "pos_weight": operands.pos_weight})
+    if operands.pos_weight is not None:
+        values = {**values, "pos_weight": operands.pos_weight}
+    kernel, numbers = info.resolve_kernel(values)
     if operands.pos_weight is not None:
         operands.inputs.append(operands.pos_weight)
     domains = checks.domain_codes(info, values)
@@ -182,9 +184,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     sources += [array for array in (operands.mask, upstream) if array is not None]
     shares = False
     if mode != GRAD and not reduced:
-        result = prepare_output(
-            "out", out if mode == VALUE else None, value_shape, operands.dtype, operands.inputs[0]
-        )
+        result = prepare_output("out", out if mode == VALUE else None, value_shape, operands.dtype, operands.inputs[0])
         array, shares = output_array(result, sources)
         if info.averages_last_axis:
             array = np.empty(operands.shape, np.float64 if operands.double_precision else np.float32)
@@ -198,7 +198,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         shares = shares or derivative_shares
 
     if 0 in operands.shape:
-        return empty_result(mode, reduction, values_out, derivatives, single)
+        return empty_result(mode, reduction, operands.shape, values_out, derivatives, single)
 
     domain_check = any(codes)
     if shares and domain_check:  # no input is lost: look first, write afterwards
@@ -265,9 +265,7 @@ def read_grad_output(
             f"upstream gradient"
         )
     if array.shape != value_shape:
-        raise ShapeError(
-            f"grad_output has shape {array.shape}, expected {value_shape}, the shape of the values"
-        )
+        raise ShapeError(f"grad_output has shape {array.shape}, expected {value_shape}, the shape of the values")
     if info.averages_last_axis:
         array = np.broadcast_to(array[..., np.newaxis], operands.shape)
     return array, 1.0
@@ -280,12 +278,8 @@ def raise_violations(loss: Any, domains: Sequence[Domain], operands: Operands, v
     info: LossInfo = loss.info
     for position, (item, domain) in enumerate(zip(info.inputs, domains, strict=False)):
         if violations & (1 << position):
-            checks.require_domain(
-                item.name, operands.inputs[position], domain, item.fix, operands.mask, info.name
-            )
-    raise DomainError(
-        f"an input of {info.name} left its domain during the call; it was changed by another thread"
-    )
+            checks.require_domain(item.name, operands.inputs[position], domain, item.fix, operands.mask, info.name)
+    raise DomainError(f"an input of {info.name} left its domain during the call; it was changed by another thread")
 
 
 def raise_domain_error(loss: Any, args: tuple[Any, ...], mask: np.ndarray | None, violations: int) -> None:
@@ -296,16 +290,22 @@ def raise_domain_error(loss: Any, args: tuple[Any, ...], mask: np.ndarray | None
 
 
 def empty_result(
-    mode: int, reduction: str, values_out: Output | None, derivatives: list[Output], single: bool
+    mode: int,
+    reduction: str,
+    shape: tuple[int, ...],
+    values_out: Output | None,
+    derivatives: list[Output],
+    single: bool,
 ) -> Any:
-    """Answer a call on arrays without elements: NaN for means, 0.0 for sums (PyTorch's batchmean too), empty arrays."""
+    """Answer a call on arrays without elements: 0.0 for the sum, 0/0 for a mean over no element, empty arrays."""
     value: Any = None
     if values_out is not None:
         value = values_out.result
         if value.size:  # rows without classes: the mean over no element
             value.fill(np.nan)
     elif mode != GRAD:
-        value = 0.0 if reduction in ("sum", "batchmean") else float("nan")
+        divisors = {"sum": 1.0, "batchmean": float(shape[0])}
+        value = ratio(0.0, divisors.get(reduction, 0.0))
     for item in derivatives:
         if item.summed_to is not None:
             item.result.fill(0.0)

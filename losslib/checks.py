@@ -39,9 +39,7 @@ def read_array(name: str, obj: Any) -> np.ndarray:
     Integers, booleans and lists become float64; float16, bfloat16, float32 and float64 stay as they are.
     """
     if isinstance(obj, np.ma.MaskedArray):
-        raise DTypeError(
-            f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask"
-        )
+        raise DTypeError(f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask")
     array = to_numpy(name, obj)
     dtype = array.dtype
     if dtype.kind in "biu":
@@ -65,9 +63,7 @@ def to_numpy(name: str, obj: Any) -> np.ndarray:
     except ValueError as error:
         raise ShapeError(f"{name} cannot be read as an array: {error}") from error
     except (TypeError, RuntimeError, BufferError) as error:
-        raise DTypeError(
-            f"{name} of type {type(obj).__name__} cannot be read as an array: {error}"
-        ) from error
+        raise DTypeError(f"{name} of type {type(obj).__name__} cannot be read as an array: {error}") from error
 
 
 def _dtype_message(name: str, dtype: np.dtype[Any]) -> str:
@@ -97,9 +93,7 @@ def require_same_shape(name: str, array: np.ndarray, reference_name: str, refere
             f"; (n,) against (n, 1) would broadcast to n x n, which is never meant: "
             f"use {name}.reshape({reference_name}.shape)"
         )
-    raise ShapeError(
-        f"{name} has shape {array.shape}, expected {reference.shape}, the shape of {reference_name}{fix}"
-    )
+    raise ShapeError(f"{name} has shape {array.shape}, expected {reference.shape}, the shape of {reference_name}{fix}")
 
 
 def broadcast_to(name: str, array: np.ndarray, shape: tuple[int, ...], expected: str) -> np.ndarray:
@@ -143,15 +137,13 @@ def read_bound_array(parameter: Array, value: Any) -> np.ndarray | None:
         return None
     array = read_array(parameter.name, value).astype(np.float64, copy=True)
     if parameter.least is not None and bool((array < parameter.least).any()):
-        raise DomainError(
-            f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}"
-        )
+        raise DomainError(f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
     array.flags.writeable = False
     return array
 
 
-def legacy_reduction(size_average: Any, reduce: Any) -> str:
-    """Translate PyTorch's two deprecated flags into a reduction."""
+def legacy_reduction(size_average: Any, reduce: Any, stacklevel: int) -> str:
+    """Translate PyTorch's two deprecated flags into a reduction, with a warning at the caller's line."""
     if reduce is not None and not reduce:
         reduction = "none"
     elif size_average is not None and not size_average:
@@ -161,7 +153,7 @@ def legacy_reduction(size_average: Any, reduce: Any) -> str:
     warnings.warn(
         f"size_average and reduce are deprecated in PyTorch; use reduction={reduction!r}",
         DeprecationWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
     return reduction
 
@@ -183,14 +175,12 @@ def bind_values(info: LossInfo, given: Mapping[str, Any], owner: str) -> dict[st
     if "size_average" in info.class_order:
         size_average, reduce = given.pop("size_average", None), given.pop("reduce", None)
         if size_average is not None or reduce is not None:
-            given["reduction"] = legacy_reduction(size_average, reduce)
+            given["reduction"] = legacy_reduction(size_average, reduce, stacklevel=4)
     values: dict[str, Any] = {}
     for parameter in info.parameters:
         name = parameter.name
         value = given.pop(name, parameter.default)
-        values[name] = (
-            read_bound_array(parameter, value) if isinstance(parameter, Array) else parameter.check(value)
-        )
+        values[name] = read_bound_array(parameter, value) if isinstance(parameter, Array) else parameter.check(value)
     if given:
         name = next(iter(given))
         raise TypeError(
@@ -244,8 +234,7 @@ def class_arguments(values: Mapping[str, Any], info: LossInfo) -> str:
     texts = []
     for parameter in info.parameters:
         value = values[parameter.name]
-        hidden = parameter.name in ("weight", "check", "pos_weight") or isinstance(parameter, Array)
-        if hidden and (value is parameter.default or value is None):
+        if (isinstance(parameter, Array) or parameter.name == "check") and value is parameter.default:
             continue
         texts.append(f"{parameter.name}={_literal(value)}")
     return ", ".join(texts)

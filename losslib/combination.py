@@ -82,6 +82,9 @@ class WeightedSum(Loss):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WeightedSum) and self._terms == other._terms
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self._terms)
 
@@ -122,9 +125,7 @@ class WeightedSum(Loss):
             flat = (*grad, *hess) if isinstance(grad, tuple) else (grad, hess)
             _deliver(flat, tuple(out) if isinstance(out, list | tuple) else (out,))
             half = len(out) // 2
-            grad, hess = (
-                (tuple(out[:half]), tuple(out[half:])) if isinstance(grad, tuple) else (out[0], out[1])
-            )
+            grad, hess = (tuple(out[:half]), tuple(out[half:])) if isinstance(grad, tuple) else (out[0], out[1])
         return _total(values), grad, hess
 
 

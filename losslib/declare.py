@@ -213,10 +213,7 @@ def function_signature(info: LossInfo, mode: int) -> inspect.Signature:
     """Return the signature of the function or of one of its derivatives."""
     listed = [inspect.Parameter(item.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for item in info.inputs]
     listed += [_parameter(item, inspect.Parameter.KEYWORD_ONLY) for item in info.parameters]
-    listed += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-        for name in calls.ARGUMENTS[mode]
-    ]
+    listed += [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in calls.ARGUMENTS[mode]]
     return inspect.Signature(listed)
 
 
@@ -271,13 +268,9 @@ def _closing_sections(info: LossInfo) -> list[str]:
     parts = []
     if info.see_also:
         parts.append(
-            _section(
-                "See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also)
-            )
+            _section("See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also))
         )
-    notes = (
-        [f"The value of an element is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
-    )
+    notes = [f"The value of an element is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
     if info.notes:
         notes.append(_paragraphs(info.notes))
     if notes:

@@ -149,8 +149,7 @@ poisson_nll_loss, PoissonNLLLoss = pointwise(
     avoid_when=(
         "the variance of the counts is much larger than their mean: the fit stays sensible but likelihoods "
         "and error bars are far too sure; use ``negative_binomial_nll_loss``",
-        "the target can be negative: ``exp(x) - t*x`` is then no likelihood and the optimum runs to minus "
-        "infinity",
+        "the target can be negative: ``exp(x) - t*x`` is then no likelihood and the optimum runs to minus infinity",
         "the target is a positive amount whose spread is proportional to its size (durations, prices): "
         "``gamma_nll_loss`` fits that",
     ),
@@ -200,8 +199,7 @@ poisson_nll_loss, PoissonNLLLoss = pointwise(
             "log_poisson_loss",
             "tensorflow.nn.log_poisson_loss(t, x)",
             {"reduction": "none"},
-            "Target first. ``compute_full_loss=True`` leaves Stirling's term out for 0 <= t <= 1, losslib "
-            "for t <= 1.",
+            "Target first. ``compute_full_loss=True`` leaves Stirling's term out for 0 <= t <= 1, losslib for t <= 1.",
         ),
         Equivalent(
             "paddle",
@@ -300,8 +298,7 @@ gaussian_nll_loss, GaussianNLLLoss = pointwise(
         "1.8e19 in float32."
     ),
     use_when=(
-        "the noise differs between samples and you need an error bar for each: no constant-variance loss "
-        "gives one",
+        "the noise differs between samples and you need an error bar for each: no constant-variance loss gives one",
         "some regions of the data are much noisier than others: their errors are weighted down without "
         "hand-made weights",
         "you combine several heads of different units: each learns its own scale",
@@ -310,8 +307,7 @@ gaussian_nll_loss, GaussianNLLLoss = pointwise(
         "residuals have heavy tails: a single outlier of 10 standard deviations costs 50 and inflates the "
         "variance around it; use ``laplace_nll_loss`` or ``student_t_nll_loss``",
         "only the mean is wanted and the noise is even: ``mse_loss`` has fewer ways to fail",
-        "the data are few and the model large: it can drive var to 0 on training points that it has "
-        "memorised",
+        "the data are few and the model large: it can drive var to 0 on training points that it has memorised",
     ),
     pitfalls=(
         "var is the variance, not the standard deviation and not its logarithm. A head that puts out "
@@ -434,8 +430,7 @@ gamma_nll_loss, GammaNLLLoss = pointwise(
         "waiting times or durations without memory: it is the exponential likelihood exactly",
     ),
     avoid_when=(
-        "the target contains zeros: the gamma density does not; use ``tweedie_nll_loss`` with a power "
-        "between 1 and 2",
+        "the target contains zeros: the gamma density does not; use ``tweedie_nll_loss`` with a power between 1 and 2",
         "the target is a count: ``poisson_nll_loss`` has the right variance",
         "the upper tail is heavier than a gamma's (very large claims): the gradient ``t*exp(-x)`` is linear "
         "in the target, so a few records lead the fit",
@@ -461,9 +456,7 @@ gamma_nll_loss, GammaNLLLoss = pointwise(
                 "private HalfGammaLoss is this loss with the log link and ``reduction='none'``."
             ),
         ),
-        Equivalent(
-            "xgboost", "reg:gamma", note="The same gradient ``1 - t*exp(-x)`` and Hessian ``t*exp(-x)``."
-        ),
+        Equivalent("xgboost", "reg:gamma", note="The same gradient ``1 - t*exp(-x)`` and Hessian ``t*exp(-x)``."),
         Equivalent("lightgbm", "gamma", note="The same gradient and Hessian."),
     ),
     examples=""">>> losslib.gamma_nll_loss([0.0, 0.0], [1.0, 3.0])
@@ -605,9 +598,7 @@ tweedie_nll_loss, TweedieNLLLoss = pointwise(
                 "the target."
             ),
         ),
-        Equivalent(
-            "torchmetrics", "tweedie_deviance_score", note="The same deviance as scikit-learn's, as a metric."
-        ),
+        Equivalent("torchmetrics", "tweedie_deviance_score", note="The same deviance as scikit-learn's, as a metric."),
         Equivalent(
             "xgboost",
             "reg:tweedie",
@@ -618,9 +609,7 @@ tweedie_nll_loss, TweedieNLLLoss = pointwise(
             "tweedie",
             note="The same gradient with the log link; ``tweedie_variance_power`` is power.",
         ),
-        Equivalent(
-            "catboost", "Tweedie", note="The same loss with the log link; ``variance_power`` is power."
-        ),
+        Equivalent("catboost", "Tweedie", note="The same loss with the log link; ``variance_power`` is power."),
     ),
     examples=""">>> losslib.tweedie_nll_loss([0.0, 0.0], [0.0, 2.0], power=1.5)
 4.0
@@ -646,9 +635,7 @@ laplace_nll_loss, LaplaceNLLLoss = pointwise(
     "LaplaceNLLLoss",
     family="likelihood",
     aliases=("laplace",),
-    summary=(
-        "Negative log-likelihood under a Laplace distribution whose location and scale are both predicted."
-    ),
+    summary=("Negative log-likelihood under a Laplace distribution whose location and scale are both predicted."),
     inputs=(
         LOCATION,
         OBSERVED,
@@ -753,10 +740,7 @@ student_t_nll_loss, StudentTNLLLoss = pointwise(
     "StudentTNLLLoss",
     family="likelihood",
     aliases=("student_t",),
-    summary=(
-        "Negative log-likelihood under Student's t distribution: a smooth loss that hardly listens to "
-        "outliers."
-    ),
+    summary=("Negative log-likelihood under Student's t distribution: a smooth loss that hardly listens to outliers."),
     inputs=(LOCATION, OBSERVED),
     parameters=(
         Real(
@@ -797,8 +781,7 @@ student_t_nll_loss, StudentTNLLLoss = pointwise(
         "value grows like ``(df + 1)*log(|d|)``."
     ),
     use_when=(
-        "outliers are errors to be ignored: their influence goes to zero, where that of Huber or L1 stays "
-        "constant",
+        "outliers are errors to be ignored: their influence goes to zero, where that of Huber or L1 stays constant",
         "you want robustness with a likelihood behind it: it can be compared between models and tuned by "
         "``df`` and scale",
         "a smooth loss is needed: unlike L1 and Huber it has all derivatives",
@@ -812,8 +795,7 @@ student_t_nll_loss, StudentTNLLLoss = pointwise(
     pitfalls=(
         "scale must suit the residuals: 1.0 is right for standardised targets only. 1.4826 times the median "
         "absolute residual is a good first value.",
-        "scale is not the standard deviation, which is ``scale*sqrt(df/(df-2))`` and infinite for ``df`` <= "
-        "2.",
+        "scale is not the standard deviation, which is ``scale*sqrt(df/(df-2))`` and infinite for ``df`` <= 2.",
         "Newton and boosting code needs a positive Hessian; this one turns negative for outliers.",
     ),
     see_also=(
@@ -845,7 +827,7 @@ student_t_nll_loss, StudentTNLLLoss = pointwise(
     examples=""">>> round(losslib.student_t_nll_loss([2.0, 1.0], [0.0, 1.0], df=4.0), 4)
 0.8664
 
-The error of 2 costs 2.5*log(2), the other nothing. At |d| = sqrt(df) the pull is largest:
+The error of 2 costs 2.5*log(2), the other nothing. At ``|d| = sqrt(df)`` the pull is largest:
 
 >>> value, gradient = losslib.student_t_nll_loss.value_and_grad(
 ...     [1.0, 2.0, 100.0], [0.0, 0.0, 0.0], df=4.0, reduction="sum")
@@ -918,8 +900,7 @@ negative_binomial_nll_loss, NegativeBinomialNLLLoss = pointwise(
     ),
     avoid_when=(
         "variance and mean are about equal: ``poisson_nll_loss`` has one parameter less",
-        "the counts vary less than Poisson counts (binomial, or regular arrivals): no positive dispersion "
-        "fits that",
+        "the counts vary less than Poisson counts (binomial, or regular arrivals): no positive dispersion fits that",
         "zeros come from a process of their own: a zero-inflated model is needed",
     ),
     pitfalls=(
@@ -990,9 +971,7 @@ kl_div, KLDivLoss = pointwise(
     "KLDivLoss",
     family="likelihood",
     aliases=("kl", "kl_divergence", "kullback_leibler", "KLDivergence"),
-    summary=(
-        "Terms of the Kullback-Leibler divergence of a target distribution from predicted log-probabilities."
-    ),
+    summary=("Terms of the Kullback-Leibler divergence of a target distribution from predicted log-probabilities."),
     inputs=(
         Input("input", "Predicted log-probabilities, such as the result of a log-softmax."),
         Input(
@@ -1031,16 +1010,14 @@ kl_div, KLDivLoss = pointwise(
     ),
     avoid_when=(
         "targets are class labels: ``cross_entropy`` takes logits and indices, is shorter and computes less",
-        "rows of target or prediction do not sum to 1: single terms lose their meaning; use "
-        "``generalized_kl_div``",
+        "rows of target or prediction do not sum to 1: single terms lose their meaning; use ``generalized_kl_div``",
         "supports may not overlap: the divergence is then infinite; Jensen-Shannon stays finite",
     ),
     pitfalls=(
         "The input must be log-probabilities. Probabilities give no error, just meaningless values.",
         '``reduction="mean"`` divides by the number of elements, classes included; the divergence per '
         'sample is ``"batchmean"``.',
-        "Argument order: ``kl_div(log_q, p)`` is KL(p||q). KL is not symmetric, and most formulas write p "
-        "first.",
+        "Argument order: ``kl_div(log_q, p)`` is KL(p||q). KL is not symmetric, and most formulas write p first.",
         "Keras' KLDivergence takes (target, prediction), both as probabilities.",
     ),
     see_also=(
@@ -1150,8 +1127,7 @@ generalized_kl_div, GeneralizedKLDiv = pointwise(
         "``log(t/x)``, -inf at t = 0."
     ),
     use_when=(
-        "both sides are positive amounts on a common scale and not normalised: totals are compared as well "
-        "as shapes",
+        "both sides are positive amounts on a common scale and not normalised: totals are compared as well as shapes",
         "you want a Poisson loss whose value says how good the fit is: it is 0 for a perfect prediction",
     ),
     avoid_when=(
@@ -1162,10 +1138,8 @@ generalized_kl_div, GeneralizedKLDiv = pointwise(
     ),
     pitfalls=(
         "Argument order: SciPy's ``kl_div(t, x)`` has the target first.",
-        "losslib.``kl_div`` and PyTorch's ``kl_div`` are another function: log-probabilities in, and no - "
-        "``t + x``.",
-        "The gradient ``1 - t/x`` is unbounded as x goes to 0; keep predictions away from 0 or model their "
-        "logarithm.",
+        "losslib.``kl_div`` and PyTorch's ``kl_div`` are another function: log-probabilities in, and no - ``t + x``.",
+        "The gradient ``1 - t/x`` is unbounded as x goes to 0; keep predictions away from 0 or model their logarithm.",
     ),
     see_also=(
         ("kl_div", "takes log-probabilities and drops the terms that cancel for distributions"),
@@ -1190,10 +1164,7 @@ generalized_kl_div, GeneralizedKLDiv = pointwise(
         Equivalent(
             "optax",
             "convex_kl_divergence",
-            note=(
-                "The same terms from log predictions, summed over the last axis; also "
-                "generalized_kl_divergence."
-            ),
+            note=("The same terms from log predictions, summed over the last axis; also generalized_kl_divergence."),
         ),
         Equivalent(
             "sklearn",

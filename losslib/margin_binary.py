@@ -168,8 +168,7 @@ hinge_loss, HingeLoss = pointwise(
     pitfalls=(
         "Labels are -1 and 1. Keras also takes 0 and 1 and maps them, but only if all labels in the batch "
         "are 0 or 1; TensorFlow 1 and XGBoost always want 0 and 1.",
-        "Without a penalty on the weights the margin has no meaning: the model only has to scale its scores "
-        "up.",
+        "Without a penalty on the weights the margin has no meaning: the model only has to scale its scores up.",
     ),
     see_also=(
         ("squared_hinge_loss", "smooth at the margin, stricter with large errors"),
@@ -189,9 +188,7 @@ hinge_loss, HingeLoss = pointwise(
             "Target first, one axis; SGDClassifier trains with it.",
         ),
         Equivalent("tensorflow", "compat.v1.losses.hinge_loss", note="Labels 0 and 1, mapped to -1 and 1."),
-        Equivalent(
-            "torchmetrics", "binary_hinge_loss", note="A metric on labels 0 and 1; may apply a sigmoid first."
-        ),
+        Equivalent("torchmetrics", "binary_hinge_loss", note="A metric on labels 0 and 1; may apply a sigmoid first."),
         Equivalent("xgboost", "binary:hinge", note="Labels 0 and 1; a Hessian of 1 stands in for 0."),
     ),
     examples=""">>> losslib.hinge_loss([0.5, 2.0, 0.5], [1, 1, -1], reduction="none")
@@ -229,8 +226,7 @@ squared_hinge_loss, SquaredHingeLoss = pointwise(
         "itself). The square overflows to inf for ``t*x`` below -1.8e19 in float32."
     ),
     use_when=(
-        "a support vector machine is trained with second-order or line-search methods: the gradient has no "
-        "jumps",
+        "a support vector machine is trained with second-order or line-search methods: the gradient has no jumps",
         "large violations should be punished more than many small ones",
     ),
     avoid_when=(
@@ -255,9 +251,7 @@ squared_hinge_loss, SquaredHingeLoss = pointwise(
             {},
             "Target first; also maps labels 0/1.",
         ),
-        Equivalent(
-            "sklearn", "SGDClassifier", note="``loss='squared_hinge'`` trains with it; no public function."
-        ),
+        Equivalent("sklearn", "SGDClassifier", note="``loss='squared_hinge'`` trains with it; no public function."),
         Equivalent(
             "torchmetrics",
             "binary_hinge_loss",
@@ -327,10 +321,7 @@ exponential_loss, ExponentialLoss = pointwise(
         Equivalent(
             "sklearn",
             "ExponentialLoss",
-            note=(
-                "The private loss behind GradientBoostingClassifier(``loss='exponential'``); one value per "
-                "element."
-            ),
+            note=("The private loss behind GradientBoostingClassifier(``loss='exponential'``); one value per element."),
         ),
     ),
     examples=""">>> losslib.exponential_loss([0.0, 0.0], [1, 0])
@@ -452,9 +443,7 @@ perceptron_loss, PerceptronLoss = pointwise(
     ),
     equivalents=(
         Equivalent("optax", "perceptron_loss", "optax.losses.perceptron_loss(x, t)", {"reduction": "none"}),
-        Equivalent(
-            "sklearn", "Perceptron", note="SGDClassifier(``loss='perceptron'``); there is no public function."
-        ),
+        Equivalent("sklearn", "Perceptron", note="SGDClassifier(``loss='perceptron'``); there is no public function."),
     ),
     examples=""">>> losslib.perceptron_loss([2.0, -0.5, 1.0], [1, 1, -1], reduction="none")
 array([0. , 0.5, 1. ])
@@ -496,8 +485,7 @@ binary_sparsemax_loss, BinarySparsemaxLoss = pointwise(
         "attention or gating models use sparsemax and the loss should match",
     ),
     avoid_when=(
-        "probabilities must never be 0 or 1, for log scores for instance: "
-        "``binary_cross_entropy_with_logits``",
+        "probabilities must never be 0 or 1, for log scores for instance: ``binary_cross_entropy_with_logits``",
         "there are more than two classes: this is the binary case",
     ),
     pitfalls=(
@@ -645,8 +633,7 @@ margin_ranking_loss, MarginRankingLoss = pointwise(
     ),
     use_when=(
         "preferences are known as pairs and absolute scores are not",
-        "distances of an anchor to two items are compared: this is the triplet loss on distances you "
-        "computed",
+        "distances of an anchor to two items are compared: this is the triplet loss on distances you computed",
     ),
     avoid_when=(
         "whole lists are to be ranked and the top counts most: pairs treat all positions alike",

@@ -87,9 +87,7 @@ def fit_sample_weight(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if array.ndim == len(shape) and all(a in (1, b) for a, b in zip(array.shape, shape, strict=True)):
         return np.broadcast_to(array, shape)
     per_sample = f"({shape[0]},) for one weight a sample, or " if shape else ""
-    raise ShapeError(
-        f"sample_weight has shape {array.shape}; expected {per_sample}{shape} for one an element"
-    )
+    raise ShapeError(f"sample_weight has shape {array.shape}; expected {per_sample}{shape} for one an element")
 
 
 def read_operands(loss: Any, info: LossInfo, raw: list[Any], options: dict[str, Any]) -> Operands:
@@ -127,9 +125,7 @@ def call_array(loss: Any, info: LossInfo, options: dict[str, Any], name: str) ->
     parameter = next((item for item in info.parameters if item.name == name), None)
     if not isinstance(parameter, Array):
         if name in options:
-            raise TypeError(
-                f"{info.name} has no parameter {name!r}; it takes {', '.join(info.parameter_names)}"
-            )
+            raise TypeError(f"{info.name} has no parameter {name!r}; it takes {', '.join(info.parameter_names)}")
         return None
     if options.get(name) is None:
         options.pop(name, None)

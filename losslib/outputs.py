@@ -61,9 +61,7 @@ def prepare_output(
     if not out.flags.writeable:
         raise ValueError(f"{name} is read-only; expected an array that can be written")
     if any(stride == 0 and length > 1 for stride, length in zip(out.strides, out.shape, strict=True)):
-        raise ShapeError(
-            f"{name} has elements that share memory (a broadcast view); expected an ordinary array"
-        )
+        raise ShapeError(f"{name} has elements that share memory (a broadcast view); expected an ordinary array")
     return out
 
 
@@ -109,8 +107,7 @@ def prepare_derivatives(
     outs = [None] * len(wanted) if out is None else list(out) if isinstance(out, tuple | list) else [out]
     if len(outs) != len(wanted):
         names = ", ".join(
-            f"{'gradient' if order == 1 else 'Hessian'} of {info.input_names[position]}"
-            for position, order in wanted
+            f"{'gradient' if order == 1 else 'Hessian'} of {info.input_names[position]}" for position, order in wanted
         )
         raise ParameterError(f"out of {owner} must be {len(wanted)} arrays ({names}), got {len(outs)}")
     outputs: list[Output] = []

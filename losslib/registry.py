@@ -356,10 +356,10 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
     spellings = {info.name, info.class_name, *info.aliases}
     if info.name.endswith("_loss"):
         spellings.add(info.name.removesuffix("_loss"))
-    for spelling in spellings:
-        if spelling in _names:
-            raise RuntimeError(f"{spelling!r} names both {_names[spelling]} and {info.name}")
-        _names[spelling] = info.name
+    taken = sorted(spellings & _names.keys())
+    if taken:
+        raise RuntimeError(f"{taken[0]!r} names both {_names[taken[0]]} and {info.name}")
+    _names.update(dict.fromkeys(spellings, info.name))
     _losses[info.name] = info
     _functions[info.name] = function
     _classes[info.name] = cls

@@ -70,8 +70,7 @@ EPSILON = Real(
 )
 
 HUBER_1964 = Reference(
-    "Huber, P. J. (1964). Robust estimation of a location parameter."
-    " Annals of Mathematical Statistics 35(1), 73-101.",
+    "Huber, P. J. (1964). Robust estimation of a location parameter. Annals of Mathematical Statistics 35(1), 73-101.",
     doi="10.1214/aoms/1177703732",
 )
 GNEITING_2011 = Reference(
@@ -138,8 +137,7 @@ l1_loss, L1Loss = pointwise(
     ),
     use_when=(
         "the median is wanted, because the slope counts only the signs of the errors",
-        "some targets are badly wrong, because the gradient of an outlier is no larger than that of any"
-        " element",
+        "some targets are badly wrong, because the gradient of an outlier is no larger than that of any element",
         "the score is reported in units of the target, because the loss is in them too",
     ),
     avoid_when=(
@@ -170,12 +168,8 @@ l1_loss, L1Loss = pointwise(
             note=ORDER_TENSORFLOW + " With weights, its default divides by the count of non-zero weights.",
         ),
         Equivalent("paddle", "l1_loss", "paddle.nn.functional.l1_loss(x, t)"),
-        Equivalent(
-            "sklearn", "mean_absolute_error", "sklearn.metrics.mean_absolute_error(t, x)", note=ORDER_SKLEARN
-        ),
-        Equivalent(
-            "torchmetrics", "mean_absolute_error", "torchmetrics.functional.mean_absolute_error(x, t)"
-        ),
+        Equivalent("sklearn", "mean_absolute_error", "sklearn.metrics.mean_absolute_error(t, x)", note=ORDER_SKLEARN),
+        Equivalent("torchmetrics", "mean_absolute_error", "torchmetrics.functional.mean_absolute_error(x, t)"),
         Equivalent(
             "xgboost",
             "reg:absoluteerror",
@@ -257,17 +251,11 @@ mse_loss, MSELoss = pointwise(
             note=ORDER_TENSORFLOW + " With weights, its default divides by the count of non-zero weights.",
         ),
         Equivalent("paddle", "mse_loss", "paddle.nn.functional.mse_loss(x, t)"),
-        Equivalent(
-            "optax", "squared_error", "optax.losses.squared_error(x, t)", {"reduction": "none"}, ELEMENTWISE
-        ),
-        Equivalent(
-            "sklearn", "mean_squared_error", "sklearn.metrics.mean_squared_error(t, x)", note=ORDER_SKLEARN
-        ),
+        Equivalent("optax", "squared_error", "optax.losses.squared_error(x, t)", {"reduction": "none"}, ELEMENTWISE),
+        Equivalent("sklearn", "mean_squared_error", "sklearn.metrics.mean_squared_error(t, x)", note=ORDER_SKLEARN),
         Equivalent("torchmetrics", "mean_squared_error", "torchmetrics.functional.mean_squared_error(x, t)"),
         Equivalent("lightgbm", "regression", note="Its derivatives are those of half the squared error."),
-        Equivalent(
-            "catboost", "RMSE", note="Reports the root of the weighted mean and steps along target - input."
-        ),
+        Equivalent("catboost", "RMSE", note="Reports the root of the weighted mean and steps along target - input."),
     ),
     examples="""\
 >>> losslib.mse_loss(np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0]))
@@ -304,8 +292,7 @@ half_squared_error, HalfSquaredError = pointwise(
     ),
     use_when=(
         "a booster asks for gradient and Hessian, because they come out as error and 1",
-        "the loss is a Gaussian log-likelihood of unit variance without its constant, because the 1/2 is"
-        " part of it",
+        "the loss is a Gaussian log-likelihood of unit variance without its constant, because the 1/2 is part of it",
         "results are compared with Huber-like losses, because those have the 1/2 in their quadratic part",
     ),
     avoid_when=(
@@ -403,8 +390,7 @@ huber_loss, HuberLoss = pointwise(
         Real(
             "delta",
             1.0,
-            "Error, in units of the target, at which the loss turns from quadratic to linear; also the"
-            " largest slope.",
+            "Error, in units of the target, at which the loss turns from quadratic to linear; also the largest slope.",
             above=0.0,
             examples=(0.5, 2.0, 5.0),
         ),
@@ -430,15 +416,13 @@ huber_loss, HuberLoss = pointwise(
         " beyond, as in scikit-learn; LightGBM uses 1 everywhere."
     ),
     use_when=(
-        "targets hold outliers but most errors are well behaved, because only errors beyond ``delta`` lose"
-        " influence",
+        "targets hold outliers but most errors are well behaved, because only errors beyond ``delta`` lose influence",
         "gradients must stay bounded, because the slope never exceeds ``delta``",
         "a convex problem is wanted, because there is then no worry about starting values",
     ),
     avoid_when=(
         "no sensible error size is known, because ``delta`` is in units of the target",
-        "outliers should count for nothing, because their slope stays at ``delta``: see"
-        " ``tukey_biweight_loss``",
+        "outliers should count for nothing, because their slope stays at ``delta``: see ``tukey_biweight_loss``",
         "a Newton method needs curvature at every point, because the Hessian is 0 beyond ``delta``",
     ),
     pitfalls=(
@@ -448,8 +432,7 @@ huber_loss, HuberLoss = pointwise(
         "SciPy's ``huber(delta, r)`` takes ``delta`` first.",
         "With ``weight``, ``mean`` divides by the number of elements, as PyTorch does, while weighted"
         " ``l1_loss`` and ``mse_loss`` divide by the sum of the weights.",
-        "scikit-learn's boosting re-estimates ``delta`` from a quantile of the errors as it goes; here it is"
-        " fixed.",
+        "scikit-learn's boosting re-estimates ``delta`` from a quantile of the errors as it goes; here it is fixed.",
     ),
     see_also=(
         ("smooth_l1_loss", "this loss divided by its parameter, so that the slope far away is 1"),
@@ -547,10 +530,8 @@ smooth_l1_loss, SmoothL1Loss = pointwise(
         " gradient at a tie is 0."
     ),
     use_when=(
-        "box coordinates or offsets are regressed, because published detectors and their learning rates"
-        " assume it",
-        "``beta`` is tuned on its own, because the slope far away stays 1 and the learning rate keeps its"
-        " meaning",
+        "box coordinates or offsets are regressed, because published detectors and their learning rates assume it",
+        "``beta`` is tuned on its own, because the slope far away stays 1 and the learning rate keeps its meaning",
         "L1 is right but training does not settle, because the slope fades near the target",
     ),
     avoid_when=(
@@ -576,9 +557,7 @@ smooth_l1_loss, SmoothL1Loss = pointwise(
         HUBER_1964,
     ),
     equivalents=(
-        Equivalent(
-            "torch", "SmoothL1Loss", "torch.nn.functional.smooth_l1_loss(x, t, beta=2.0)", {"beta": 2.0}
-        ),
+        Equivalent("torch", "SmoothL1Loss", "torch.nn.functional.smooth_l1_loss(x, t, beta=2.0)", {"beta": 2.0}),
         Equivalent(
             "paddle",
             "smooth_l1_loss",
@@ -633,8 +612,7 @@ pseudo_huber_loss, PseudoHuberLoss = pointwise(
     ),
     use_when=(
         "a second-order method or a booster fits robustly, because the Hessian is positive everywhere",
-        "the optimiser assumes smoothness (L-BFGS, conjugate gradients), because there is no joint at"
-        " ``delta``",
+        "the optimiser assumes smoothness (L-BFGS, conjugate gradients), because there is no joint at ``delta``",
         "outliers are expected and a convex problem is wanted, because the slope stays below ``delta``",
     ),
     avoid_when=(
@@ -711,8 +689,7 @@ log_cosh_loss, LogCoshLoss = pointwise(
         " cancellation. The Hessian ``1 - tanh(d)**2`` is positive and fades like ``4*exp(-2*|d|)``."
     ),
     use_when=(
-        "targets are standardised and a robust loss without tuning is wanted, because the bend at 1 then"
-        " fits",
+        "targets are standardised and a robust loss without tuning is wanted, because the bend at 1 then fits",
         "a second-order method is used, because the Hessian is positive and smooth",
     ),
     avoid_when=(
@@ -841,9 +818,7 @@ quantile_loss, QuantileLoss = pointwise(
             {"quantile": 0.9},
             ORDER_SKLEARN + " ``alpha`` is ``quantile``.",
         ),
-        Equivalent(
-            "xgboost", "reg:quantileerror", note="``quantile_alpha``; recent versions smooth the gradient."
-        ),
+        Equivalent("xgboost", "reg:quantileerror", note="``quantile_alpha``; recent versions smooth the gradient."),
         Equivalent("lightgbm", "quantile", note="``alpha`` (default 0.9); leaf values are refitted."),
         Equivalent("catboost", "Quantile:alpha=0.9", note="Errors below ``delta=1e-6`` have gradient 0."),
     ),
@@ -920,9 +895,7 @@ expectile_loss, ExpectileLoss = pointwise(
         GNEITING_2011,
     ),
     equivalents=(
-        Equivalent(
-            "xgboost", "reg:expectileerror", note="From 3.3 on; ``expectile_alpha`` is a level or a list."
-        ),
+        Equivalent("xgboost", "reg:expectileerror", note="From 3.3 on; ``expectile_alpha`` is a level or a list."),
         Equivalent("catboost", "Expectile:alpha=0.9", note="Reports derivatives of the negative loss."),
     ),
     examples="""\
@@ -972,8 +945,7 @@ epsilon_insensitive_loss, EpsilonInsensitiveLoss = pointwise(
     ),
     pitfalls=(
         "A value of 0 means within tolerance, not exact.",
-        "With ``epsilon`` larger than the spread of the targets a constant is optimal and training does not"
-        " start.",
+        "With ``epsilon`` larger than the spread of the targets a constant is optimal and training does not start.",
     ),
     see_also=(
         ("squared_epsilon_insensitive_loss", "its square: smooth at the edge, sensitive to outliers"),
@@ -1023,8 +995,7 @@ squared_epsilon_insensitive_loss, SquaredEpsilonInsensitiveLoss = pointwise(
         " the edge of the band to 2 outside. ``epsilon=0`` is ``mse_loss``."
     ),
     use_when=(
-        "the target is known only to a tolerance and noise beyond it is Gaussian, because that part is"
-        " squared",
+        "the target is known only to a tolerance and noise beyond it is Gaussian, because that part is squared",
         "a linear SVR is solved in the primal, because the gradient has no jumps",
     ),
     avoid_when=(
@@ -1104,8 +1075,7 @@ mean_absolute_percentage_error, MeanAbsolutePercentageError = pointwise(
     ),
     avoid_when=(
         "targets touch zero, because one of them can cost up to 1e7 times its error and outweigh all others",
-        "forecasts must not be too low on average: predicting 0 never costs more than 100 %, overshooting has"
-        " no limit",
+        "forecasts must not be too low on average: predicting 0 never costs more than 100 %, overshooting has no limit",
         "the zero of the scale is arbitrary (degrees Celsius, dates), because shares mean nothing there",
     ),
     pitfalls=(
@@ -1278,8 +1248,7 @@ mean_squared_logarithmic_error, MeanSquaredLogarithmicError = pointwise(
     ),
     use_when=(
         "targets are positive and span orders of magnitude, because equal ratios cost the same",
-        "being too low is worse than being too high by the same amount, because the logarithm is steeper"
-        " there",
+        "being too low is worse than being too high by the same amount, because the logarithm is steeper there",
     ),
     avoid_when=(
         "totals are predicted, because the fit is below the mean",
@@ -1318,9 +1287,7 @@ mean_squared_logarithmic_error, MeanSquaredLogarithmicError = pointwise(
             "sklearn.metrics.mean_squared_log_error(t, x)",
             note=ORDER_SKLEARN,
         ),
-        Equivalent(
-            "torchmetrics", "mean_squared_log_error", "torchmetrics.functional.mean_squared_log_error(x, t)"
-        ),
+        Equivalent("torchmetrics", "mean_squared_log_error", "torchmetrics.functional.mean_squared_log_error(x, t)"),
         Equivalent(
             "xgboost",
             "reg:squaredlogerror",
@@ -1405,9 +1372,7 @@ lq_loss, LqLoss = pointwise(
         ("huber_loss", "both exponents in one loss, split by the size of the error"),
     ),
     references=(
-        Reference(
-            "Gonin, R. and Money, A. H. (1989). Nonlinear Lp-norm estimation. Marcel Dekker, New York."
-        ),
+        Reference("Gonin, R. and Money, A. H. (1989). Nonlinear Lp-norm estimation. Marcel Dekker, New York."),
     ),
     equivalents=(Equivalent("catboost", "Lq:q=1.5", note="Uses second derivatives for ``q`` >= 2 only."),),
     examples="""\
@@ -1429,8 +1394,7 @@ fair_loss, FairLoss = pointwise(
         Real(
             "c",
             1.0,
-            "Error, in units of the target, at which the slope has reached half of its limit; also that"
-            " limit.",
+            "Error, in units of the target, at which the slope has reached half of its limit; also that limit.",
             above=0.0,
             examples=(0.5, 2.0, 5.0),
         ),
@@ -1457,8 +1421,7 @@ fair_loss, FairLoss = pointwise(
     ),
     avoid_when=(
         "outliers should count for nothing, because their slope tends to ``c``, not to 0",
-        "errors up to some size should be squared exactly, because the slope bends from zero on:"
-        " ``huber_loss``",
+        "errors up to some size should be squared exactly, because the slope bends from zero on: ``huber_loss``",
     ),
     pitfalls=(
         "At an error of ``c`` the slope is only half of its limit; ``c`` is not where the loss turns"
@@ -1516,17 +1479,13 @@ wing_loss, WingLoss = pointwise(
         Real(
             "curvature",
             0.5,
-            "Error at which the slope has fallen to half of its value at zero; that value is"
-            " ``width/curvature``.",
+            "Error at which the slope has fallen to half of its value at zero; that value is ``width/curvature``.",
             above=0.0,
             examples=(2.0,),
         ),
     ),
     kernel="Wing",
-    formula=(
-        "where(abs(d) < width, width*log1p(abs(d)/curvature),"
-        " abs(d) - (width - width*log1p(width/curvature)))"
-    ),
+    formula=("where(abs(d) < width, width*log1p(abs(d)/curvature), abs(d) - (width - width*log1p(width/curvature)))"),
     symbols=SYMBOLS,
     tags=("real", "robust"),
     differentiable=BOTH,
@@ -1549,8 +1508,7 @@ wing_loss, WingLoss = pointwise(
         "labels are noisier than ``curvature``, because the model then chases the noise with large gradients",
         "the learning rate does not decay, because the slope at zero is largest (10 with the defaults) and"
         " flips its sign",
-        "coordinates are scaled to [0, 1], because ``width`` and ``curvature`` are in pixels: rescale them"
-        " too",
+        "coordinates are scaled to [0, 1], because ``width`` and ``curvature`` are in pixels: rescale them too",
     ),
     pitfalls=(
         "The paper recommends ``width=10`` and ``curvature=2``; the defaults here are those of"

@@ -233,8 +233,7 @@ welsch_loss, WelschLoss = pointwise(
     ),
     pitfalls=(
         "Some texts write ``1 - exp(-(d/c)**2)``, with tuning constant 2.985: that is ``scale = c/sqrt(2)``.",
-        "A loss near 1 means that almost all elements are regarded as outliers, not that training has"
-        " converged.",
+        "A loss near 1 means that almost all elements are regarded as outliers, not that training has converged.",
         NEGATIVE_HESSIAN,
     ),
     see_also=(
@@ -464,8 +463,7 @@ barron_loss, BarronLoss = pointwise(
         " limit: that needs the normalising constant of the paper's likelihood",
     ),
     pitfalls=(
-        "``scale`` sets where the bend is, ``alpha`` how hard it is; a poor ``scale`` cannot be mended by"
-        " ``alpha``.",
+        "``scale`` sets where the bend is, ``alpha`` how hard it is; a poor ``scale`` cannot be mended by ``alpha``.",
         "Below ``alpha=1`` the loss is not convex and the result depends on the starting point.",
     ),
     see_also=(

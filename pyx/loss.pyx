@@ -15,8 +15,8 @@ from libc.string cimport memcmp
 
 from gate cimport ThreadGate
 from job cimport (
-    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
-    Geometry, Job, KernelSet, Operand, Partial,
+    ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
+    VALUE_PAIR, Geometry, Job, KernelSet, Operand, Partial,
 )
 
 from losslib import _kernels
@@ -586,7 +586,10 @@ cdef class Entry:
 
     cdef Loss bound(self, dict parameters):
         cdef Loss loss
-        cdef object key = tuple(parameters.items())
+        cdef object key
+        if "size_average" in parameters or "reduce" in parameters:
+            return self.loss_class(**parameters)     # warns at every call
+        key = tuple(parameters.items())
         try:
             found = self.cache.get(key)
         except TypeError:       # unhashable: an array or a list where a number belongs; the class will say so

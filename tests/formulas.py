@@ -54,7 +54,7 @@ def domains(info: LossInfo, parameters: Mapping[str, Any]) -> dict[str, Domain]:
     return dict(zip(info.input_names, found, strict=True))
 
 
-# ---- parameters ------------------------------------------------------------------------------------------------
+# ---- parameters --------------------------------------------------------------------------------------------------
 
 
 def own_parameters(info: LossInfo) -> tuple[Any, ...]:
@@ -102,7 +102,7 @@ CASE_IDS = tuple(label(info, parameters) for info, parameters in CASES)
 LOSS_IDS = tuple(info.name for info in LOSSES)
 
 
-# ---- points ----------------------------------------------------------------------------------------------------
+# ---- points ------------------------------------------------------------------------------------------------------
 
 
 def generator(*words: object) -> np.random.Generator:
@@ -140,8 +140,10 @@ def draw(domain: Domain, rng: np.random.Generator, n: int, *, role: str) -> np.n
 def points(info: LossInfo, parameters: Mapping[str, Any], n: int) -> dict[str, np.ndarray]:
     """Draw `n` points inside the domains of a loss; every number is a float32, so that both precisions see it."""
     rng = generator(info.name, n)
-    roles = {name: ("first", "target" if name == "target" else "second", "third")[k]
-             for k, name in enumerate(info.input_names)}
+    roles = {
+        name: ("first", "target" if name == "target" else "second", "third")[k]
+        for k, name in enumerate(info.input_names)
+    }
     return {
         name: draw(domain, rng, n, role="target" if name == "target" else roles[name])
         for name, domain in domains(info, parameters).items()
@@ -261,8 +263,10 @@ _WITH_MPMATH: dict[str, Any] = {
 def exactly(info: LossInfo, parameters: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
     """Return the formula as a function of mpmath numbers by input name; it works in the current precision."""
     code = _compile(info.formula, lazy=True)
-    numbers = {name: value if isinstance(value, bool) or value is None else mpf(float(value))
-               for name, value in parameters.items()}
+    numbers = {
+        name: value if isinstance(value, bool) or value is None else mpf(float(value))
+        for name, value in parameters.items()
+    }
 
     def value_at(point: Mapping[str, Any]) -> Any:
         names = {**_WITH_MPMATH, "pi": +mp.pi, **_symbols(info, point, numbers)}
@@ -314,8 +318,10 @@ def reference(info: LossInfo, inputs: Mapping[str, np.ndarray], parameters: Mapp
     with mp.workdps(DIGITS):
         eta = mpf(STEP)
         for index in np.ndindex(shape):
-            numbers = {name: np.broadcast_to(value, shape)[index] if isinstance(value, np.ndarray) else value
-                       for name, value in parameters.items()}
+            numbers = {
+                name: np.broadcast_to(value, shape)[index] if isinstance(value, np.ndarray) else value
+                for name, value in parameters.items()
+            }
             f = exactly(info, numbers)
             point = {name: mpf(float(array[index])) for name, array in arrays.items()}
             moved = [{**point, name: point[name] * (1 + eta)} for name in movable if point[name] != 0]
@@ -323,8 +329,10 @@ def reference(info: LossInfo, inputs: Mapping[str, np.ndarray], parameters: Mapp
                 here = stencil(f, point, name)
                 scales = [abs(part) for part in here]
                 for other in moved:
-                    scales = [scale + abs(a - b) / eta
-                              for scale, a, b in zip(scales, stencil(f, other, name), here, strict=True)]
+                    scales = [
+                        scale + abs(a - b) / eta
+                        for scale, a, b in zip(scales, stencil(f, other, name), here, strict=True)
+                    ]
                 found.value[index], found.value_scale[index] = here[0], scales[0]
                 found.grad[name][index], found.grad_scale[name][index] = here[1], scales[1]
                 found.hess[name][index], found.hess_scale[name][index] = here[2], scales[2]
@@ -387,9 +395,7 @@ def _at_point(
     info: LossInfo, point: Mapping[str, Any], parameters: Mapping[str, Any], name: str, huge: Any
 ) -> tuple[Any, Any]:
     f = exactly(info, parameters)
-    numbers = {
-        key: huge * (1 if value > 0 else -1) if mp.isinf(value) else mpf(value) for key, value in point.items()
-    }
+    numbers = {key: huge * (1 if value > 0 else -1) if mp.isinf(value) else mpf(value) for key, value in point.items()}
     h = abs(numbers[name] or 1) * mpf(STEP)
     parts = []
     for k in (0, 1, -1):

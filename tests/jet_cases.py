@@ -160,8 +160,7 @@ def sparse_plus(x: Any) -> Any:
 def asymmetric(x: Any, t: Any, gamma_neg: Any, gamma_pos: Any, clip: Any) -> Any:
     shifted = max(sigma(x) - clip, mp.mpf(0))
     return (
-        t * softplus(-x) * sigma(-x) ** gamma_pos
-        - (1 - t) * ln(min(sigma(-x) + clip, mp.mpf(1))) * shifted**gamma_neg
+        t * softplus(-x) * sigma(-x) ** gamma_pos - (1 - t) * ln(min(sigma(-x) + clip, mp.mpf(1))) * shifted**gamma_neg
     )
 
 
@@ -358,12 +357,8 @@ LOSSES: dict[str, Row] = {
         ),
         extremes=tuple(point for point in TINY_TO_HUGE if abs(point[0]) < 1e20),
     ),
-    "BarronQuadratic": Row(
-        errors, lambda s, x, t: ((x - t) / s) ** 2 / 2, ((1.0,), (0.3,)), extremes=TINY_TO_HUGE
-    ),
-    "PoissonLog": Row(
-        log_counts, lambda x, t: mp.exp(x) - t * x, extremes=((-200.0, 0.0), (100.0, 3.0), (-1e4, 2.0))
-    ),
+    "BarronQuadratic": Row(errors, lambda s, x, t: ((x - t) / s) ** 2 / 2, ((1.0,), (0.3,)), extremes=TINY_TO_HUGE),
+    "PoissonLog": Row(log_counts, lambda x, t: mp.exp(x) - t * x, extremes=((-200.0, 0.0), (100.0, 3.0), (-1e4, 2.0))),
     "PoissonLogFull": Row(
         log_counts,
         lambda x, t: mp.exp(x) - t * x + stirling(t),
@@ -395,9 +390,7 @@ LOSSES: dict[str, Row] = {
         lambda x, t: x + t * mp.exp(-x),
         extremes=((-95.0, 1e-20), (95.0, 1e30), (-1e3, 1.0), (1e3, 1.0)),
     ),
-    "GammaIdentity": Row(
-        positives, lambda x, t: ln(x) + t / x, extremes=((1e-30, 1e-25), (1e30, 1.0), (1e-30, 1e30))
-    ),
+    "GammaIdentity": Row(positives, lambda x, t: ln(x) + t / x, extremes=((1e-30, 1e-25), (1e30, 1.0), (1e-30, 1e30))),
     "TweedieLog": Row(
         log_positives,
         lambda p, x, t: tweedie(mp.exp(x), t, p),

@@ -8,13 +8,13 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from formulas import LOSS_IDS, LOSSES, function, generator, loss_class, points
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import losslib
+from formulas import LOSS_IDS, LOSSES, function, generator, loss_class, points
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -57,7 +57,7 @@ def assert_close(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
         np.testing.assert_allclose(a.astype(np.float64), wide, rtol=ulps, atol=ulps * float(np.abs(wide).max()))
 
 
-# ---- dtypes --------------------------------------------------------------------------------------------------------
+# ---- dtypes ------------------------------------------------------------------------------------------------------
 
 
 @PER_LOSS
@@ -65,10 +65,15 @@ def test_float16_and_bfloat16_are_computed_in_float32_and_written_as_they_came(i
     for dtype in (np.dtype(np.float16), BFLOAT16):
         inputs = inputs_of(info, (5, 4), dtype)
         wide = [array.astype(np.float32) for array in inputs]
-        if any(((a >= 1) | (a <= 0)).any() for a, item in zip(wide, info.inputs, strict=True)
-               if item.domain.name == "probability" and item.name == "input"):
-            wide = [np.clip(a, 0.01, 0.98) if item.domain.name == "probability" else a
-                    for a, item in zip(wide, info.inputs, strict=True)]
+        if any(
+            ((a >= 1) | (a <= 0)).any()
+            for a, item in zip(wide, info.inputs, strict=True)
+            if item.domain.name == "probability" and item.name == "input"
+        ):
+            wide = [
+                np.clip(a, 0.01, 0.98) if item.domain.name == "probability" else a
+                for a, item in zip(wide, info.inputs, strict=True)
+            ]
             inputs = [a.astype(dtype) for a in wide]
             wide = [a.astype(np.float32) for a in inputs]
         for found, expected in zip(all_modes(info, inputs), all_modes(info, wide), strict=True):
@@ -119,7 +124,9 @@ def test_integers_and_booleans_become_float64(dtype: Any) -> None:
 
 def test_lists_tuples_and_numbers_become_float64() -> None:
     assert losslib.l1_loss([1, 2.5], (0, 0)) == 1.75
-    np.testing.assert_array_equal(losslib.l1_loss([[1], [2]], [[0], [0]], reduction="none"), [[1.0], [2.0]], strict=True)
+    np.testing.assert_array_equal(
+        losslib.l1_loss([[1], [2]], [[0], [0]], reduction="none"), [[1.0], [2.0]], strict=True
+    )
     assert losslib.l1_loss(3, 1) == 2.0
     found = losslib.l1_loss(3.0, 1.0, reduction="none")
     assert found.shape == ()
@@ -186,7 +193,7 @@ def test_big_endian_and_misaligned_arrays_are_read_correctly(info: Any) -> None:
         assert_same(all_modes(info, shifted), expected)
 
 
-# ---- layouts -------------------------------------------------------------------------------------------------------
+# ---- layouts -----------------------------------------------------------------------------------------------------
 
 
 def layouts(array: np.ndarray) -> dict[str, np.ndarray]:
@@ -251,8 +258,10 @@ def test_broadcast_views_are_read_without_being_copied_first(info: Any) -> None:
 def test_sixty_axes_work() -> None:
     x = np.arange(4.0).reshape((1,) * 58 + (2, 2))
     assert losslib.l1_loss(x, np.zeros_like(x), reduction="sum") == 6.0
-    turned = x.transpose(tuple(range(58)) + (59, 58))
-    np.testing.assert_array_equal(losslib.l1_loss.grad(turned, np.ones_like(turned), reduction="sum"), np.sign(turned - 1))
+    turned = x.transpose((*range(58), 59, 58))
+    np.testing.assert_array_equal(
+        losslib.l1_loss.grad(turned, np.ones_like(turned), reduction="sum"), np.sign(turned - 1)
+    )
 
 
 def test_a_memory_mapped_file_is_read_in_place(tmp_path: Path) -> None:
@@ -297,8 +306,12 @@ def test_any_view_of_any_dtype_equals_its_contiguous_float64_copy(data: st.DataO
             assert found.shape == expected.shape
             limits = ml_dtypes.finfo(found.dtype)
             inside = np.abs(expected) < float(limits.max) / 2
-            np.testing.assert_allclose(found[inside].astype(float), expected[inside], rtol=tolerance, atol=2e-3 if dtype
-                                       is np.float16 else 1e-6)
+            np.testing.assert_allclose(
+                found[inside].astype(float),
+                expected[inside],
+                rtol=tolerance,
+                atol=2e-3 if dtype is np.float16 else 1e-6,
+            )
         np.testing.assert_allclose(function(info)(*views), function(info)(*copies), rtol=1e-4)
 
 
@@ -319,7 +332,7 @@ def test_any_finite_float64_gives_the_plain_numpy_result(pair: tuple[np.ndarray,
         np.testing.assert_array_equal(losslib.mse_loss.grad(x, t, reduction="sum"), 2 * (x - t))
 
 
-# ---- out -----------------------------------------------------------------------------------------------------------
+# ---- out ---------------------------------------------------------------------------------------------------------
 
 
 def call_with_out(loss: Any, mode: str, inputs: list[np.ndarray], out: Any, **options: Any) -> Any:
@@ -358,8 +371,10 @@ def test_out_receives_the_result_of_every_mode(info: Any) -> None:
             assert_close(out, expected)
             for part, given_array in zip(derivatives_in(result, mode), out, strict=True):
                 assert part is given_array
-            strided = [np.full(tuple(2 * n for n in part.shape), np.nan, part.dtype)[tuple([slice(None, None, 2)] * part.ndim)]
-                       for part in expected]
+            strided = [
+                np.full(tuple(2 * n for n in part.shape), np.nan, part.dtype)[tuple([slice(None, None, 2)] * part.ndim)]
+                for part in expected
+            ]
             call_with_out(loss, mode, inputs, strided[0] if len(strided) == 1 else tuple(strided))
             assert_close(strided, expected)
             assert_same(inputs, kept, "an input was changed")
@@ -457,7 +472,26 @@ def test_out_of_foreign_byte_order_or_alignment_is_refused_or_filled(info: Any) 
         function(info).grad(*inputs, wrt=name, out=np.zeros(9, ">f8"))
 
 
-# ---- what is not an ndarray ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("offset", [0, 1, 3])
+def test_outputs_too_large_for_the_caches_hold_the_same_numbers(dtype: Any, offset: int) -> None:
+    """They are written in another way than small ones: at aligned addresses, with ordinary ends."""
+    n = (17 << 20) // np.dtype(dtype).itemsize + 77
+    x = np.resize(np.linspace(-3, 3, 10_007), n).astype(dtype)
+    t = np.resize(np.linspace(-1, 2, 4_001), n).astype(dtype)
+    d = x - t
+    grad, hess = np.full(n + offset, 7, dtype)[offset:], np.full(n + offset, 7, dtype)[offset:]
+    losslib.HalfSquaredError(reduction="sum").value_grad_hess(x, t, out=(grad, hess))
+    np.testing.assert_array_equal(grad, d)
+    np.testing.assert_array_equal(hess, np.ones(n, dtype))
+    assert (grad.base[:offset] == 7).all()
+    losslib.l1_loss(x, t, reduction="none", out=hess)
+    np.testing.assert_array_equal(hess, np.abs(d))
+    losslib.half_squared_error.grad(grad, np.zeros_like(t), reduction="sum", sample_weight=hess, out=grad)
+    np.testing.assert_array_equal(grad, d * np.abs(d))
+
+
+# ---- what is not an ndarray --------------------------------------------------------------------------------------
 
 
 class DLPackOnly:

@@ -9,9 +9,9 @@ import sys
 from typing import Any
 
 import pytest
-from formulas import LOSS_IDS, LOSSES
 
 import losslib
+from formulas import LOSS_IDS, LOSSES
 from losslib.cli import main
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
@@ -88,7 +88,10 @@ def test_describe_shows_formula_parameters_and_use(info: Any, capsys: Any) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["describe", "hubr"], ("hubr", "did you mean")), (["list", "--family", "regresion"], ("regresion", "regression"))],
+    [
+        (["describe", "hubr"], ("hubr", "did you mean")),
+        (["list", "--family", "regresion"], ("regresion", "regression")),
+    ],
 )
 def test_what_does_not_exist_ends_with_code_1_and_one_line_on_stderr(
     arguments: list[str], words: tuple[str, ...], capsys: Any

@@ -15,27 +15,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from formulas import LOSS_IDS, LOSSES, function, loss_class, own_parameters, points, settings
 
 import losslib
+from formulas import LOSS_IDS, LOSSES, function, loss_class, own_parameters, points, settings
 from losslib import registry
 from losslib.registry import Array, Flag, Real
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
 
 #: The fifty names of the catalogue's pointwise tables; a loss that disappears must fail a test.
-CATALOGUE = """
-    l1_loss mse_loss half_squared_error mean_bias_error huber_loss smooth_l1_loss pseudo_huber_loss log_cosh_loss
-    quantile_loss expectile_loss epsilon_insensitive_loss squared_epsilon_insensitive_loss
-    mean_absolute_percentage_error symmetric_mean_absolute_percentage_error mean_squared_logarithmic_error lq_loss
-    fair_loss wing_loss charbonnier_loss cauchy_loss welsch_loss geman_mcclure_loss tukey_biweight_loss barron_loss
-    poisson_nll_loss gaussian_nll_loss gamma_nll_loss tweedie_nll_loss laplace_nll_loss student_t_nll_loss
-    negative_binomial_nll_loss kl_div generalized_kl_div
-    binary_cross_entropy binary_cross_entropy_with_logits weighted_binary_cross_entropy balanced_binary_cross_entropy
-    binary_focal_loss sigmoid_focal_loss soft_margin_loss multilabel_soft_margin_loss hinge_loss squared_hinge_loss
-    exponential_loss modified_huber_loss perceptron_loss binary_sparsemax_loss asymmetric_loss hinge_embedding_loss
-    margin_ranking_loss
-""".split()
+_CATALOGUE = """
+    l1_loss mse_loss half_squared_error mean_bias_error huber_loss smooth_l1_loss pseudo_huber_loss
+    log_cosh_loss quantile_loss expectile_loss epsilon_insensitive_loss squared_epsilon_insensitive_loss
+    mean_absolute_percentage_error symmetric_mean_absolute_percentage_error mean_squared_logarithmic_error
+    lq_loss fair_loss wing_loss charbonnier_loss cauchy_loss welsch_loss geman_mcclure_loss
+    tukey_biweight_loss barron_loss poisson_nll_loss gaussian_nll_loss gamma_nll_loss tweedie_nll_loss
+    laplace_nll_loss student_t_nll_loss negative_binomial_nll_loss kl_div generalized_kl_div
+    binary_cross_entropy binary_cross_entropy_with_logits weighted_binary_cross_entropy
+    balanced_binary_cross_entropy binary_focal_loss sigmoid_focal_loss soft_margin_loss
+    multilabel_soft_margin_loss hinge_loss squared_hinge_loss exponential_loss modified_huber_loss
+    perceptron_loss binary_sparsemax_loss asymmetric_loss hinge_embedding_loss margin_ranking_loss
+"""
+CATALOGUE = tuple(_CATALOGUE.split())
 
 
 def inputs_of(info: Any, parameters: dict[str, Any] | None = None) -> list[np.ndarray]:
@@ -49,7 +50,9 @@ def bound_losses(info: Any) -> list[Any]:
     made += [loss_class(info)(reduction=reduction) for reduction in info.reductions]
     made += [loss_class(info)(weight=[0.5, 2.0]), loss_class(info)(weight=3.0, check=False)]
     made += [
-        loss_class(info)(**{item.name: np.array([[1.0, 0.25]])}) for item in own_parameters(info) if isinstance(item, Array)
+        loss_class(info)(**{item.name: np.array([[1.0, 0.25]])})
+        for item in own_parameters(info)
+        if isinstance(item, Array)
     ]
     return made
 
@@ -75,7 +78,7 @@ def assert_close_result(first: Any, second: Any) -> None:
         np.testing.assert_allclose(first, second, rtol=1e-13, atol=1e-14 * float(np.abs(second).max()), strict=True)
 
 
-# ---- the registry ----------------------------------------------------------------------------------------------------
+# ---- the registry ------------------------------------------------------------------------------------------------
 
 
 def test_every_loss_of_the_catalogue_is_listed() -> None:
@@ -124,7 +127,7 @@ def test_everything_in_all_exists_and_nothing_twice() -> None:
         assert hasattr(losslib, name)
 
 
-# ---- three ways to hold a loss -----------------------------------------------------------------------------------------
+# ---- three ways to hold a loss -----------------------------------------------------------------------------------
 
 
 @PER_LOSS
@@ -166,7 +169,7 @@ def test_positional_parameters_follow_the_declared_order(info: Any) -> None:
             assert call(*given) == function(info)(*inputs)
 
 
-# ---- identity ----------------------------------------------------------------------------------------------------------
+# ---- identity ----------------------------------------------------------------------------------------------------
 
 
 @PER_LOSS
@@ -175,7 +178,7 @@ def test_objects_with_equal_parameters_are_equal_and_hash_alike(info: Any) -> No
     for a, b in zip(first, second, strict=True):
         assert a == b
         assert hash(a) == hash(b)
-        assert not a != b
+        assert (a != b) is False
     assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[[1.0, 2.0]])
     assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[1.0, 3.0])
     assert loss_class(info)(reduction="sum") != loss_class(info)()
@@ -283,7 +286,7 @@ def test_replace_changes_what_is_named_and_nothing_else(info: Any) -> None:
         loss.replace(absent=1)
 
 
-# ---- signatures --------------------------------------------------------------------------------------------------------
+# ---- signatures --------------------------------------------------------------------------------------------------
 
 
 @PER_LOSS
@@ -328,7 +331,7 @@ def test_names_and_modules_are_those_of_the_public_package(info: Any) -> None:
     assert loss_class(info).__qualname__ == info.class_name
 
 
-# ---- documentation -----------------------------------------------------------------------------------------------------
+# ---- documentation -----------------------------------------------------------------------------------------------
 
 
 @PER_LOSS
@@ -373,8 +376,11 @@ def test_the_examples_of_function_and_class_run(info: Any) -> None:
 
 def test_the_examples_of_the_package_and_its_modules_run() -> None:
     assert run_examples(losslib.__doc__ or "", "losslib") >= 3
-    modules = [importlib.import_module(f"losslib.{item.name}") for item in pkgutil.iter_modules(losslib.__path__)
-               if item.name not in ("__main__", "_kernels", "adapters")]
+    modules = [
+        importlib.import_module(f"losslib.{item.name}")
+        for item in pkgutil.iter_modules(losslib.__path__)
+        if item.name not in ("__main__", "_kernels", "adapters")
+    ]
     count = 0
     for module in modules:
         assert module.__doc__, f"{module.__name__} has no docstring"
@@ -445,7 +451,9 @@ def test_a_name_that_is_taken_twice_is_refused() -> None:
     try:
         with pytest.raises(RuntimeError, match="names both"):
             registry.add(
-                dataclasses.replace(info, name="another", class_name=info.class_name, aliases=("a", "b", "c")), None, None
+                dataclasses.replace(info, name="another", class_name=info.class_name, aliases=("a", "b", "c")),
+                None,
+                None,
             )
         assert registry._names == known
     finally:
@@ -453,7 +461,7 @@ def test_a_name_that_is_taken_twice_is_refused() -> None:
         registry._names.update(known)
 
 
-# ---- sums of losses ----------------------------------------------------------------------------------------------------
+# ---- sums of losses ----------------------------------------------------------------------------------------------
 
 X, T = np.array([1.0, -2.0, 0.25, 4.0]), np.array([0.0, 0.5, 0.25, -1.0])
 
@@ -546,7 +554,7 @@ def test_every_loss_can_be_scaled(info: Any) -> None:
     assert eval(repr(2.0 * loss), {info.class_name: loss_class(info)}) == 2.0 * loss
 
 
-# ---- many callers --------------------------------------------------------------------------------------------------------
+# ---- many callers ------------------------------------------------------------------------------------------------
 
 
 def test_one_object_serves_many_threads_at_once() -> None:

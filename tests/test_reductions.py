@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import losslib
 from formulas import (
     LOSS_IDS,
     LOSSES,
@@ -21,8 +23,6 @@ from formulas import (
     reference,
     settings,
 )
-
-import losslib
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
 ROWS, COLUMNS = 4, 3
@@ -128,7 +128,7 @@ def weights(info: Any) -> dict[str, Any]:
     }
 
 
-# ---- every option with every reduction ----------------------------------------------------------------------------
+# ---- every option with every reduction ---------------------------------------------------------------------------
 
 
 @PER_LOSS
@@ -174,7 +174,9 @@ def test_the_upstream_gradient_multiplies_every_gradient(info: Any) -> None:
 @PER_LOSS
 def test_all_options_together_equal_the_plain_version(info: Any) -> None:
     given = weights(info)
-    for reduction, weight, sample_weight in itertools.product(info.reductions, ("element", "column"), ("sample", "row")):
+    for reduction, weight, sample_weight in itertools.product(
+        info.reductions, ("element", "column"), ("sample", "row")
+    ):
         check_call(
             info, elements(info), {}, reduction, weight=given[weight], sample_weight=given[sample_weight],
             where=given["mask"], grad_output=1.75,
@@ -234,7 +236,7 @@ def test_a_bound_weight_acts_like_one_given_at_the_call(info: Any) -> None:
             np.testing.assert_array_equal(part, other)
 
 
-# ---- masks ---------------------------------------------------------------------------------------------------------
+# ---- masks -------------------------------------------------------------------------------------------------------
 
 
 @PER_LOSS
@@ -295,7 +297,7 @@ def test_with_everything_masked_mean_is_nan_sum_is_zero_and_gradients_are_zero(i
             np.testing.assert_array_equal(grad, np.zeros(SHAPE))
 
 
-# ---- denominators --------------------------------------------------------------------------------------------------
+# ---- denominators ------------------------------------------------------------------------------------------------
 
 
 def test_mean_of_l1_and_mse_divides_by_the_sum_of_weight_as_in_pytorch() -> None:
@@ -323,7 +325,52 @@ def test_batchmean_divides_by_the_length_of_the_first_axis() -> None:
     assert losslib.kl_div(x, t, reduction="batchmean") == total / 2
 
 
-# ---- nothing to add ------------------------------------------------------------------------------------------------
+def test_batchmean_of_a_number_is_the_number_as_in_pytorch() -> None:
+    assert losslib.kl_div(0.5, 0.5, reduction="batchmean") == losslib.kl_div(0.5, 0.5, reduction="sum")
+
+
+# ---- a third input that broadcasts -------------------------------------------------------------------------------
+
+BROADCASTING = [info for info in LOSSES if any(item.broadcasts for item in info.inputs)]
+
+
+def test_variance_and_scale_broadcast() -> None:
+    assert {info.name for info in BROADCASTING} >= {"gaussian_nll_loss", "laplace_nll_loss"}
+
+
+@pytest.mark.parametrize("info", BROADCASTING, ids=lambda info: info.name)
+@pytest.mark.parametrize("shape", [(), (ROWS,), (ROWS, 1), (1, COLUMNS), (1, 1), SHAPE], ids=str)
+def test_the_derivative_of_a_broadcast_input_is_the_sum_over_what_it_was_spread_to(info: Any, shape: Any) -> None:
+    inputs = {name: array.reshape(SHAPE) for name, array in points(info, {}, ROWS * COLUMNS).items()}
+    name = info.input_names[-1]
+    small = np.linspace(0.4, 2.0, max(1, int(np.prod(shape)))).reshape(shape)
+    column = small[:, np.newaxis] if shape == (ROWS,) else small
+    inputs[name] = np.broadcast_to(column, SHAPE).copy()
+    parts = reference(info, inputs, {})
+    given_inputs = [*list(inputs.values())[:-1], small]
+    options = weights(info)
+    for reduction in info.reductions:
+        arguments = {"sample_weight": options["sample"], "where": options["mask"]}
+        value, grads, hessians = expect(info, parts, reduction, **arguments)
+        found, firsts, seconds = function(info).value_grad_hess(
+            *given_inputs, reduction=reduction, wrt=info.differentiable, **arguments
+        )
+        assert_close(found, value)
+        for other, first, second in zip(info.differentiable, firsts, seconds, strict=True):
+            if other != name:
+                assert_close(first, grads[other])
+                assert_close(second, hessians[other])
+                continue
+            spread = tuple(k for k in range(2) if column.ndim < 2 or column.shape[k] == 1)
+            for part, elementwise in ((first, grads[name]), (second, hessians[name])):
+                expected = elementwise.sum(axis=spread).reshape(shape)
+                assert_close(part, expected)
+        out = np.full(shape, np.nan)
+        function(info).grad(*given_inputs, reduction=reduction, wrt=name, out=out, **arguments)
+        assert_close(out, firsts[info.differentiable.index(name)])
+
+
+# ---- nothing to add ----------------------------------------------------------------------------------------------
 
 
 @PER_LOSS

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special, stats
+
+import losslib
 from formulas import (
     CASE_IDS,
     CASES,
@@ -27,9 +30,6 @@ from formulas import (
     reference_at_points,
     sensitivity,
 )
-from scipy import special, stats
-
-import losslib
 
 PER_CASE = pytest.mark.parametrize(("info", "parameters"), CASES, ids=CASE_IDS)
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
@@ -97,9 +97,7 @@ def test_gradient_and_hessian_equal_the_derivatives_of_the_formula(
         assert grad.dtype == hess.dtype == dtype
         divisor = N if info.averages_last_axis else 1
         assert_agrees(grad * divisor, expected.grad[name], expected.grad_scale[name], TOLERANCE[dtype], f"d/d{name}")
-        assert_agrees(
-            hess * divisor, expected.hess[name], expected.hess_scale[name], TOLERANCE[dtype], f"d2/d{name}2"
-        )
+        assert_agrees(hess * divisor, expected.hess[name], expected.hess_scale[name], TOLERANCE[dtype], f"d2/d{name}2")
 
 
 @PER_CASE
@@ -115,12 +113,14 @@ def test_all_modes_agree(info: Any, parameters: dict[str, Any]) -> None:
             largest = float(np.max(np.abs(value)))
             for other in (loss(*shaped), again):
                 np.testing.assert_allclose(other, value, rtol=tolerance, atol=tolerance * largest, strict=True)
-            grads, *others = (part if isinstance(part, tuple) else (part,)
-                              for part in (grad, grad_again, loss.grad(*shaped)))
+            grads, *others = (
+                part if isinstance(part, tuple) else (part,) for part in (grad, grad_again, loss.grad(*shaped))
+            )
             for k, g in enumerate(grads):
                 for other in others:
                     np.testing.assert_allclose(
-                        other[k], g, rtol=tolerance, atol=tolerance * float(np.abs(g).max()), strict=True)
+                        other[k], g, rtol=tolerance, atol=tolerance * float(np.abs(g).max()), strict=True
+                    )
             assert type(hess) is type(grad)
 
 
@@ -141,7 +141,7 @@ def test_derivatives_of_several_inputs_agree_with_one_at_a_time(info: Any, param
 def test_gradient_and_hessian_are_the_fourth_order_differences_of_value_and_gradient(
     info: Any, parameters: dict[str, Any]
 ) -> None:
-    """The package against itself: where the formula is smooth on the stencil, slope and curvature must fit the value."""
+    """The package against itself: where the formula is smooth on the stencil, its derivatives must fit its value."""
     count = 60
     base = points(info, parameters, count)
     call = function(info)
@@ -176,13 +176,23 @@ def test_gradient_and_hessian_are_the_fourth_order_differences_of_value_and_grad
 
         _, grad, hess = call.value_grad_hess(*base.values(), reduction="sum", wrt=name, check=False, **parameters)
         size = np.abs(value(base)) + np.abs(divisor * grad) + np.abs(divisor * hess) + 1e-3
-        assert_agrees((divisor * grad)[smooth], differences(value, name, h)[smooth],
-                      (size * (1 + 1e-6 / h))[smooth], 1e-6, f"d/d{name}")
-        assert_agrees((divisor * hess)[smooth], differences(slope, name, h)[smooth],
-                      (size * (1 + 1e-6 / h))[smooth], 1e-5, f"d2/d{name}2")
+        assert_agrees(
+            (divisor * grad)[smooth],
+            differences(value, name, h)[smooth],
+            (size * (1 + 1e-6 / h))[smooth],
+            1e-6,
+            f"d/d{name}",
+        )
+        assert_agrees(
+            (divisor * hess)[smooth],
+            differences(slope, name, h)[smooth],
+            (size * (1 + 1e-6 / h))[smooth],
+            1e-5,
+            f"d2/d{name}2",
+        )
 
 
-# ---- extremes ------------------------------------------------------------------------------------------------------
+# ---- extremes ----------------------------------------------------------------------------------------------------
 
 
 def extreme_numbers(domain: Any, dtype: Any) -> list[float]:
@@ -233,7 +243,7 @@ EXTREME = [
 def test_value_and_gradient_at_extreme_inputs_are_the_limits_of_the_formula(
     info: Any, parameters: dict[str, Any], dtype: Any
 ) -> None:
-    """1e30, subnormals, infinities and saturated logits: overflow on the way must not show where the limit is finite."""
+    """1e30, subnormals, infinities, saturated logits: overflow on the way must not show in a finite limit."""
     of = domains(info, parameters)
     first, *others = info.input_names
     failures = []
@@ -248,8 +258,8 @@ def test_value_and_gradient_at_extreme_inputs_are_the_limits_of_the_formula(
                     continue
                 if np.isnan(expected[k]) or close(found[k].item(), expected[k], abs(expected[k]), dtype):
                     continue
-                if np.isinf(number) and np.isinf(expected[k]) and np.isnan(found[k].item()):  # inf - inf, as IEEE has it
-                    continue
+                if np.isinf(number) and np.isinf(expected[k]) and np.isnan(found[k].item()):
+                    continue  # inf - inf, as IEEE 754 has it; no finite limit is missed
                 scale = abs(expected[k]) + sensitivity(info, point, parameters, first)[k]
                 if not close(found[k].item(), expected[k], scale, dtype):
                     failures.append(f"{what} at {point} is {found[k].item()!r}, expected {expected[k]!r}")
@@ -287,7 +297,7 @@ def constant_gradient(info: Any) -> bool:
     return info.name == "mean_bias_error"
 
 
-# ---- kinks ---------------------------------------------------------------------------------------------------------
+# ---- kinks -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -299,7 +309,9 @@ def test_a_perfect_prediction_costs_nothing_and_has_gradient_zero(info: Any) -> 
     x = np.array([0.0, 1.5, 0.25, 1e5])
     for parameters in [p for i, p in CASES if i is info]:
         for dtype in (np.float32, np.float64):
-            value, grad = function(info).value_and_grad(x.astype(dtype), x.astype(dtype), reduction="none", **parameters)
+            value, grad = function(info).value_and_grad(
+                x.astype(dtype), x.astype(dtype), reduction="none", **parameters
+            )
             np.testing.assert_array_equal(value, np.zeros(4, dtype), strict=True)
             np.testing.assert_array_equal(grad, np.zeros(4, dtype), strict=True)
 
@@ -330,7 +342,7 @@ def test_equal_scores_are_pushed_apart_by_margin_ranking() -> None:
     assert (first[0], second[0]) == (-1.0, 1.0)
 
 
-# ---- clamps of probabilities ----------------------------------------------------------------------------------------
+# ---- clamps of probabilities -------------------------------------------------------------------------------------
 
 
 @PER_DTYPE
@@ -365,7 +377,7 @@ def test_a_saturated_logit_on_the_right_side_costs_nothing_and_never_nan() -> No
         np.testing.assert_array_equal(grad, np.zeros(4), err_msg=name)
 
 
-# ---- SciPy -----------------------------------------------------------------------------------------------------------
+# ---- SciPy -------------------------------------------------------------------------------------------------------
 
 _rng = np.random.default_rng(7)
 X = _rng.normal(0.0, 3.0, 300)
@@ -417,7 +429,8 @@ WITH_SCIPY: list[tuple[str, tuple[np.ndarray, ...], dict[str, Any], Any]] = [
         lambda: -stats.nbinom.logpmf(COUNTS, 1.0, 1 / (1 + POSITIVE)),
     ),
     (
-        "negative_binomial_nll_loss", (POSITIVE, COUNTS), {"log_input": False, "dispersion": 2.0, "full": True, "eps": 0.0},
+        "negative_binomial_nll_loss", (POSITIVE, COUNTS),
+        {"log_input": False, "dispersion": 2.0, "full": True, "eps": 0.0},
         lambda: (COUNTS + 0.5) * np.log1p(2 * POSITIVE) - special.xlogy(COUNTS, 2 * POSITIVE)
         + special.gammaln(COUNTS + 1) + special.gammaln(0.5) - special.gammaln(COUNTS + 0.5),
     ),
@@ -443,8 +456,9 @@ def test_full_poisson_loss_is_scipys_log_mass_to_the_accuracy_of_stirlings_formu
 def test_differences_of_the_gamma_loss_are_those_of_a_gamma_density_of_any_shape() -> None:
     for shape in (0.5, 4.0):
         density = [-stats.gamma.logpdf(AMOUNT, shape, scale=mean / shape) / shape for mean in (POSITIVE, 2 * POSITIVE)]
-        loss = [losslib.gamma_nll_loss(mean, AMOUNT, log_input=False, reduction="none")
-                for mean in (POSITIVE, 2 * POSITIVE)]
+        loss = [
+            losslib.gamma_nll_loss(mean, AMOUNT, log_input=False, reduction="none") for mean in (POSITIVE, 2 * POSITIVE)
+        ]
         np.testing.assert_allclose(loss[1] - loss[0], density[1] - density[0], rtol=1e-11, atol=1e-12)
 
 
@@ -465,7 +479,7 @@ def test_tweedie_at_powers_0_1_2_is_the_squared_poisson_and_gamma_loss(power: fl
     np.testing.assert_allclose(found, other[power](), rtol=1e-14)
 
 
-# ---- published numbers -----------------------------------------------------------------------------------------------
+# ---- published numbers -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -488,7 +502,7 @@ def test_the_numbers_of_the_articles_come_out(
     assert getattr(losslib, name)(input, target, **parameters) == pytest.approx(expected, abs=0.51 * 10**-digits)
 
 
-# ---- sums ------------------------------------------------------------------------------------------------------------
+# ---- sums --------------------------------------------------------------------------------------------------------
 
 
 def test_a_float32_sum_over_a_million_elements_is_accumulated_in_float64() -> None:

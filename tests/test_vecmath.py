@@ -35,9 +35,7 @@ def _sigmoid(x):
 
 
 def _log_cosh(x):
-    return (
-        mpmath.log(mpmath.cosh(x)) if abs(x) < 1 else abs(x) + mpmath.log1p(mpmath.exp(-2 * abs(x))) - mp.ln2
-    )
+    return mpmath.log(mpmath.cosh(x)) if abs(x) < 1 else abs(x) + mpmath.log1p(mpmath.exp(-2 * abs(x))) - mp.ln2
 
 
 CASES = {

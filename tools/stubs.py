@@ -12,7 +12,7 @@ from pathlib import Path
 
 import losslib
 from losslib.calls import ARGUMENTS
-from losslib.registry import Array, Choice, Flag, LossInfo, Parameter
+from losslib.registry import Array, Choice, Flag, Integer, LossInfo, Parameter, Real
 
 STUB = Path(__file__).resolve().parents[1] / "losslib" / "__init__.pyi"
 
@@ -68,6 +68,10 @@ def annotation(item: Parameter) -> str:
         return "Literal[" + ", ".join(f'"{word}"' for word in item.choices) + "]"
     if isinstance(item, Array):
         return "ArrayLike | None"
+    if isinstance(item, Integer):
+        return "int"
+    if isinstance(item, Real) and item.optional:
+        return "float | None"
     return "bool" if isinstance(item, Flag) else "float"
 
 

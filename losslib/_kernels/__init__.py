@@ -36,9 +36,7 @@ def choose(wanted: str | None) -> str:
     if wanted not in KNOWN:
         raise ImportError(f"LOSSLIB_ISA={wanted!r} is not one of {', '.join(KNOWN)}")
     if wanted not in built:
-        raise ImportError(
-            f"LOSSLIB_ISA={wanted!r} was not built into this package; it has {', '.join(built)}"
-        )
+        raise ImportError(f"LOSSLIB_ISA={wanted!r} was not built into this package; it has {', '.join(built)}")
     if wanted not in runs:
         raise ImportError(f"LOSSLIB_ISA={wanted!r} does not run on this processor; it runs {', '.join(runs)}")
     return wanted

@@ -27,12 +27,8 @@ template <class T> struct Dual {
         return {f, chain(slope, x.d1), chain(curvature, x.d1 * x.d1) + chain(slope, x.d2)};
     }
 
-    friend Dual operator+(const Dual& a, const Dual& b) {
-        return {a.value + b.value, a.d1 + b.d1, a.d2 + b.d2};
-    }
-    friend Dual operator-(const Dual& a, const Dual& b) {
-        return {a.value - b.value, a.d1 - b.d1, a.d2 - b.d2};
-    }
+    friend Dual operator+(const Dual& a, const Dual& b) { return {a.value + b.value, a.d1 + b.d1, a.d2 + b.d2}; }
+    friend Dual operator-(const Dual& a, const Dual& b) { return {a.value - b.value, a.d1 - b.d1, a.d2 - b.d2}; }
     friend Dual operator-(const Dual& a) { return {-a.value, -a.d1, -a.d2}; }
     friend Dual operator+(const Dual& a) { return a; }
     friend Dual operator*(const Dual& a, const Dual& b) {
@@ -106,9 +102,7 @@ template <class T> T plain_sigmoid(T x) {
     const T e = std::exp(-std::fabs(x));
     return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
-template <class T> T plain_softplus(T x) {
-    return (x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::fabs(x)));
-}
+template <class T> T plain_softplus(T x) { return (x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::fabs(x))); }
 
 template <class T> Dual<T> sigmoid(Dual<T> x) {
     const T p = plain_sigmoid(x.value), q = plain_sigmoid(-x.value);
@@ -144,8 +138,8 @@ template <class T> Dual<T> power(Dual<T> x, Dual<T> y) {
     const T f_y = chain(l, f), f_yy = chain(l * l, f);
     const T f_xy = std::pow(x.value, y.value - T(1)) * (T(1) + y.value * l);
     return {f, chain(f_x, x.d1) + chain(f_y, y.d1),
-            chain(f_xx, x.d1 * x.d1) + chain(f_xy, T(2) * x.d1 * y.d1) + chain(f_yy, y.d1 * y.d1) +
-                chain(f_x, x.d2) + chain(f_y, y.d2)};
+            chain(f_xx, x.d1 * x.d1) + chain(f_xy, T(2) * x.d1 * y.d1) + chain(f_yy, y.d1 * y.d1) + chain(f_x, x.d2) +
+                chain(f_y, y.d2)};
 }
 
 // log|Gamma(x)| of constants; <cmath> has no digamma, so a derivative that is asked for is NaN rather than

@@ -51,8 +51,7 @@ LOSSLIB_INLINE float float_from_bfloat16(std::uint16_t bfloat16) {
 LOSSLIB_INLINE std::uint16_t bfloat16_from_float(float x) {
     const std::uint32_t bits = to_bits(x);
     const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-    const std::uint32_t nan =
-        bits | 0x00400000u;  // quiet, or a payload in the lower half alone would become infinity
+    const std::uint32_t nan = bits | 0x00400000u;  // quiet, or a payload in the lower half alone would become infinity
     return static_cast<std::uint16_t>(select((bits & 0x7fffffffu) > 0x7f800000u, nan, rounded) >> 16);
 }
 

@@ -9,9 +9,12 @@
 
 namespace losslib {
 
-template <class T> LOSSLIB_INLINE T select(bool condition, T if_true, T if_false) { return condition ? if_true : if_false; }
+template <class T> LOSSLIB_INLINE T select(bool condition, T if_true, T if_false) {
+    return condition ? if_true : if_false;
+}
 
-template <class T> LOSSLIB_INLINE T maximum(T a, T b) { return select(a > b, a, b); }  // second argument if either is NaN
+// The second argument if either is NaN.
+template <class T> LOSSLIB_INLINE T maximum(T a, T b) { return select(a > b, a, b); }
 template <class T> LOSSLIB_INLINE T minimum(T a, T b) { return select(a < b, a, b); }
 template <class T> LOSSLIB_INLINE T square(T a) { return a * a; }
 

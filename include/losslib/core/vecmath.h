@@ -62,13 +62,9 @@ template <> struct FloatFormat<float> {
         return polynomial(r, 0.49999997f, 0.16666543f, 0.0416672f, 0.0083665475f, 0.0013882499f);
     }
     // (2 atanh(s)/s - 2) / s^2 as a function of z = s^2 for s <= 0.172
-    static LOSSLIB_INLINE float log_tail(float z) {
-        return polynomial(z, 0.66666776f, 0.39977494f, 0.29873094f);
-    }
+    static LOSSLIB_INLINE float log_tail(float z) { return polynomial(z, 0.66666776f, 0.39977494f, 0.29873094f); }
     // (3 atanh(s)/s - 3 - s^2) / s^4, likewise
-    static LOSSLIB_INLINE float power_tail(float z) {
-        return polynomial(z, 0.6000023f, 0.42820626f, 0.35129702f);
-    }
+    static LOSSLIB_INLINE float power_tail(float z) { return polynomial(z, 0.6000023f, 0.42820626f, 0.35129702f); }
 };
 
 template <> struct FloatFormat<double> {
@@ -93,10 +89,9 @@ template <> struct FloatFormat<double> {
     static constexpr double power_exponent = 0x1p80;
 
     static LOSSLIB_INLINE double exp_tail(double r) {
-        return polynomial(r, 0.5000000000000006, 0.16666666666666588, 0.041666666666576466,
-                          0.008333333333389715, 0.0013888888931668307, 0.00019841269718758555,
-                          2.4801505141509796e-05, 2.75574076381441e-06, 2.762609324180896e-07,
-                          2.505379221618923e-08);
+        return polynomial(r, 0.5000000000000006, 0.16666666666666588, 0.041666666666576466, 0.008333333333389715,
+                          0.0013888888931668307, 0.00019841269718758555, 2.4801505141509796e-05, 2.75574076381441e-06,
+                          2.762609324180896e-07, 2.505379221618923e-08);
     }
     static LOSSLIB_INLINE double log_tail(double z) {
         return polynomial(z, 0.6666666666666735, 0.39999999999411096, 0.2857142874326202, 0.2222219847603375,
@@ -327,8 +322,8 @@ template <class T> LOSSLIB_INLINE Logistic<T> logistic(T x) {
     const T smaller = e * larger;
     const T tail = log1p_unit(e);
     const bool negative = x < T(0);
-    return {select(negative, smaller, larger), select(negative, larger, smaller),
-            select(x > T(0), x, T(0)) + tail, select(negative, -x, T(0)) + tail};
+    return {select(negative, smaller, larger), select(negative, larger, smaller), select(x > T(0), x, T(0)) + tail,
+            select(negative, -x, T(0)) + tail};
 }
 
 // ULP 4.4/4.4 (value, relative until x^2/2 underflows) and 2.5/2.5 (tanh), all x: log(cosh(x)) and its

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
@@ -68,8 +69,8 @@ struct PoissonIdentity {
         const T inverse = T(1) / shifted;
         const T nothing = select(shifted == shifted, T(0), shifted);
         const T ratio = select(target == T(0), nothing, target * inverse);
-        return {input - product_or_zero(target, logarithm), T(1) - ratio, product_or_zero(ratio, inverse),
-                -logarithm, T(0)};
+        return {input - product_or_zero(target, logarithm), T(1) - ratio, product_or_zero(ratio, inverse), -logarithm,
+                T(0)};
     }
 };
 
@@ -129,8 +130,7 @@ struct TweedieLog {
         const T first = times_exp(target, slope1 * input);
         const T second = exp(slope2 * input);
         const bool first_dominates = T(power) > T(2);
-        return {sum_or_dominant(T(-1.0 / (1.0 - power)) * first, T(1.0 / (2.0 - power)) * second,
-                                first_dominates),
+        return {sum_or_dominant(T(-1.0 / (1.0 - power)) * first, T(1.0 / (2.0 - power)) * second, first_dominates),
                 sum_or_dominant(-first, second, first_dominates),
                 sum_or_dominant(-(slope1 * first), slope2 * second, first_dominates),
                 T(-1.0 / (1.0 - power)) * exp(slope1 * input), T(0)};
@@ -141,12 +141,16 @@ struct TweedieLog {
 struct TweedieIdentity {
     double power;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        const T lower = losslib::power(input, T(1.0 - power));
+        // x^(1-p) as a square, whose root is multiplied twice: the product with x must not underflow on the way.
+        const T root = losslib::power(input, T(0.5 * (1.0 - power)));
         const T ratio = select(target == T(0), T(0), target / input);
         const T bracket = T(1.0 / (2.0 - power)) * input - T(1.0 / (1.0 - power)) * target;
-        return {product_or_zero(bracket, lower), lower * (T(1) - ratio),
+        const T value = select(bracket == T(0), T(0), (bracket * root) * root);
+        const T infinity = std::numeric_limits<T>::infinity();
+        const T limit = power < 2.0 ? infinity : T(0);  // of x^(2-p) for an infinite mean
+        return {select((input == infinity) & (target < infinity), limit, value), (root * (T(1) - ratio)) * root,
                 losslib::power(input, T(-power)) * (T(1.0 - power) + T(power) * ratio),
-                T(-1.0 / (1.0 - power)) * lower, T(0)};
+                T(-1.0 / (1.0 - power)) * (root * root), T(0)};
     }
 };
 
@@ -187,8 +191,8 @@ struct StudentT {
 // Tail of Stirling's series of log(Gamma(y)): the next term is below 1e-15 for y >= 8.
 template <class T> LOSSLIB_INLINE T stirling_tail(T y) {
     const T inverse = T(1) / y;
-    return inverse * polynomial(inverse * inverse, T(1.0 / 12.0), T(-1.0 / 360.0), T(1.0 / 1260.0),
-                                T(-1.0 / 1680.0), T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
+    return inverse * polynomial(inverse * inverse, T(1.0 / 12.0), T(-1.0 / 360.0), T(1.0 / 1260.0), T(-1.0 / 1680.0),
+                                T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
 }
 
 // log(Gamma(y)) for y > 0, to 4e-15 (double) absolutely or relatively: std::lgamma writes a global variable
@@ -257,10 +261,10 @@ struct NegativeBinomialIdentity {
         const T weight = T(1) + a * target;
         const T slope = ((input - target) + T(eps) * weight) * inverse * inverse_shifted;
         const bool absent = target == T(0);
-        return {
-            product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm, select(absent, inverse, slope),
-            select(absent, T(0), target * inverse_shifted * inverse_shifted) - a * weight * inverse * inverse,
-            gap, T(0)};
+        return {product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm,
+                select(absent, inverse, select(inverse == T(0), T(0), slope)),  // 0 at an infinite mean
+                select(absent, T(0), target * inverse_shifted * inverse_shifted) - a * weight * inverse * inverse, gap,
+                T(0)};
     }
 };
 
@@ -313,7 +317,8 @@ struct GeneralizedKL {
         const T near = select(d < T(0), input * (v * l - excess), target * excess);
         const bool absent = target == T(0);
         const T value = select(v < T(1), near, target * log_ratio + d);
-        return {select(absent, input, value), select(absent & (input == input), T(1), d / input),
+        const bool negligible = (absent & (input == input)) | (d == input);  // also at an infinite input
+        return {select(absent, input, value), select(negligible, T(1), d / input),
                 product_or_zero(target, T(1) / input) / input, log_ratio, T(1) / target};
     }
 };

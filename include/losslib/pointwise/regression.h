@@ -181,7 +181,9 @@ struct SymmetricAbsolutePercentageError {
         const T slope = select(floored, side, sharing * (half_target * inverse));
         const T slope2 = select(floored, -side, -(sharing * (half_input * inverse)));
         const T bend = select(floored, T(0), inverse);
-        return {T(2) * (abs(half_d) * inverse), slope, -(slope * sign(input) * bend), slope2,
+        // The largest share is exactly 2, at an infinite input too.
+        const bool largest = (abs(half_d) == half_sum) & !floored;
+        return {select(largest, T(2), T(2) * (abs(half_d) * inverse)), slope, -(slope * sign(input) * bend), slope2,
                 -(slope2 * sign(target) * bend)};
     }
 };
@@ -200,9 +202,11 @@ struct SquaredLogarithmicError {
                            select(far, T(60 * 0.693147180559945309417), T(0));
         const T difference = select(d < T(0), -distance, distance);
         const T inverse = T(1) / (T(1) + input), inverse2 = T(1) / (T(1) + target);
-        return {distance * distance, T(2) * difference * inverse,
-                T(2) * (T(1) - difference) * inverse * inverse, T(-2) * difference * inverse2,
-                T(2) * (T(1) + difference) * inverse2 * inverse2};
+        // At an infinite input the inverse is 0 and wins over the logarithm.
+        return {distance * distance, T(2) * product_or_zero(inverse, difference),
+                T(2) * product_or_zero(inverse, (T(1) - difference) * inverse),
+                T(-2) * product_or_zero(inverse2, difference),
+                T(2) * product_or_zero(inverse2, (T(1) + difference) * inverse2)};
     }
 };
 
@@ -239,9 +243,8 @@ struct Wing {
         const bool inside = size < T(width);
         const T inverse = T(1) / (size + T(curvature));
         const T slope = select(inside, T(width) * inverse, T(1));
-        return jet_of_difference(
-            select(inside, T(width) * log1p(size * T(1.0 / curvature)), size - T(offset)), slope * sign(d),
-            select(inside, -(slope * inverse), T(0)));
+        return jet_of_difference(select(inside, T(width) * log1p(size * T(1.0 / curvature)), size - T(offset)),
+                                 slope * sign(d), select(inside, -(slope * inverse), T(0)));
     }
 };
 

@@ -80,8 +80,7 @@ struct GemanMcClure {
         const T r = (input - target) * inverse;
         const T r2 = r * r;
         const T w = T(4) / (r2 + T(4));
-        return jet_of_difference(select(r2 > T(1e30), T(2), T(0.5) * r2 * w),
-                                 product_or_zero(w, r) * w * inverse,
+        return jet_of_difference(select(r2 > T(1e30), T(2), T(0.5) * r2 * w), product_or_zero(w, r) * w * inverse,
                                  w * w * (T(4) * w - T(3)) * inverse * inverse);
     }
 };
@@ -96,8 +95,7 @@ struct TukeyBiweight {
         const T v = u * u, rest = T(1) - v;
         const bool outside = abs(d) > T(c);
         const T value = d * d * (T(0.5) - v * (T(0.5) - v * T(1.0 / 6.0)));
-        return jet_of_difference(select(outside, T(c * c / 6.0), value),
-                                 select(outside, T(0), d * rest * rest),
+        return jet_of_difference(select(outside, T(c * c / 6.0), value), select(outside, T(0), d * rest * rest),
                                  select(outside, T(0), rest * (T(1) - T(5) * v)));
     }
 };

@@ -6,7 +6,7 @@ A message names the argument, what came, what is expected and, where there is a 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -205,13 +205,17 @@ def domain_codes(info: LossInfo, values: Mapping[str, Any]) -> tuple[Domain, ...
     return tuple(item.domain for item in info.inputs)
 
 
+#: For a geometry: makes what answers plain calls of a loss object, (info, values) -> callable or None.
+QUICK: dict[str, Callable[[LossInfo, Mapping[str, Any]], Any]] = {}
+
+
 def bind(
     info: LossInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[dict[str, Any], tuple[Any, ...], str | None, tuple[float, ...], tuple[int, ...], bool]:
+) -> tuple[dict[str, Any], tuple[Any, ...], str | None, tuple[float, ...], tuple[int, ...], Any]:
     """Bind the parameters of a loss object; what ``Loss.__cinit__`` stores.
 
     Returns the values, the key for equality, the pointwise kernel (None for another geometry) with its numbers, the
-    domain codes, and whether a call on plain arrays may take the fast path.
+    domain codes, and whether a call on plain arrays may take the fast path (for another geometry: what answers it).
     """
     given = positional(info, info.class_order, args, info.class_name)
     for name in kwargs:
@@ -220,7 +224,8 @@ def bind(
     given.update(kwargs)
     values = bind_values(info, given, info.class_name)
     if info.geometry != "pointwise":
-        return values, key_of(values), None, (), (), False
+        make = QUICK.get(info.geometry)
+        return values, key_of(values), None, (), (), None if make is None else make(info, values)
     kernel, numbers = info.resolve_kernel(values)
     domains = domain_codes(info, values)
     codes = tuple(domain.code if values["check"] else 0 for domain in domains)

@@ -66,10 +66,15 @@ _REDUCTION_TEXTS = {
 }
 
 
-def reduction_parameter(info_reductions: tuple[str, ...], mean_divisor: str, averages: bool) -> Choice:
+def reduction_parameter(geometry: str, info_reductions: tuple[str, ...], mean_divisor: str, averages: bool) -> Choice:
     """Return the ``reduction`` parameter of a loss, with the denominators in words."""
     texts = dict(_REDUCTION_TEXTS)
-    if mean_divisor == "weight":
+    if geometry != "pointwise":
+        texts["mean"] = "the sum divided by the number of samples that count"
+        texts["none"] = "no reduction: one value for each sample"
+        if mean_divisor == "weight":
+            texts["mean"] += ", or by the sum of the weights of their classes when ``weight`` is given"
+    elif mean_divisor == "weight":
         texts["mean"] += ", or by the sum of ``weight`` when it is given"
     if averages:
         texts["none"] = "no reduction: one value for each row, the mean over the last axis"
@@ -155,7 +160,7 @@ def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[L
     own: tuple[Parameter, ...] = tuple(fields.pop("parameters", ()))
     reductions = fields.get("reductions", LossInfo.__dataclass_fields__["reductions"].default)
     reduction = reduction_parameter(
-        reductions, fields.get("mean_divisor", "count"), fields.get("averages_last_axis", False)
+        geometry, reductions, fields.get("mean_divisor", "count"), fields.get("averages_last_axis", False)
     )
     weight = () if geometry != "pointwise" else (WEIGHT,)
     info = LossInfo(
@@ -270,7 +275,8 @@ def _closing_sections(info: LossInfo) -> list[str]:
         parts.append(
             _section("See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also))
         )
-    notes = [f"The value of an element is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
+    what = "an element" if info.geometry == "pointwise" else "a sample"
+    notes = [f"The value of {what} is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
     if info.notes:
         notes.append(_paragraphs(info.notes))
     if notes:
@@ -310,6 +316,9 @@ def _paragraphs(text: str) -> str:
 
 def _input_entry(info: LossInfo, k: int) -> str:
     item = info.inputs[k]
+    if info.geometry != "pointwise":  # shapes of rows differ by loss: its own text states them
+        domain = f" Must hold {item.domain.meaning}." if item.domain.code else ""
+        return f"{item.name} : array_like\n{_fill(item.meaning.rstrip('.') + '.' + domain, 4)}"
     if k == 0:
         shape = "any shape"
     elif item.broadcasts:
@@ -334,6 +343,8 @@ def _parameter_entry(item: Parameter) -> str:
 
 def _call_entry(info: LossInfo, name: str) -> str:
     kind, text = CALL_TEXTS[name]
+    if name == "where" and info.geometry != "pointwise":
+        text = text.replace("Elements to count.", "Samples to count.")
     if name == "wrt":
         default = ", ".join(f'"{item}"' for item in info.default_wrt)
         offered = ", ".join(f'"{item}"' for item in info.differentiable)

@@ -7,6 +7,7 @@ value of each sample and the derivatives.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from losslib import _kernels, calls, checks, outputs, rows
 from losslib.calls import GRAD, VALUE, VALUE_GRAD_HESS
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.outputs import Output
-from losslib.registry import PROBABILITY, REAL, LossInfo
+from losslib.registry import PROBABILITY, REAL, LossInfo, closest
 
 __all__ = ["evaluate"]
 
@@ -55,10 +56,12 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     raw, options = calls.split_inputs(info, args, kwargs, owner)
     for name in options:
         if name not in calls.ARGUMENTS[mode] and name not in info.array_parameter_names:
-            raise TypeError(f"{owner} has no argument {name!r}{checks.closest(name, calls.ARGUMENTS[mode])}")
-    values = {**loss.parameters, **{k: options.pop(k) for k in info.array_parameter_names if options.get(k) is not None}}
+            raise TypeError(f"{owner} has no argument {name!r}{closest(name, calls.ARGUMENTS[mode])}")
+    values = dict(loss.parameters)
     for name in info.array_parameter_names:
-        options.pop(name, None)
+        given_at_call = options.pop(name, None)
+        if given_at_call is not None:
+            values[name] = given_at_call
 
     kind = str(info.kernel)
     first = checks.read_array("input", raw[0])
@@ -73,7 +76,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     if values["check"]:
         check_domains(info, kind, first, target if soft else None, options.get("where"), axis)
 
-    mask, keep, count, weight_sum = look_at_classes(options.get("where"), target, soft, axis, ignore_index, weight)
+    keep, count, weight_sum = look_at_classes(options.get("where"), target, soft, axis, ignore_index, weight)
     in_mean = weight is not None and not soft and kind in ("cross_entropy", "nll")
     reduction = values["reduction"]
     kernel_weight = None
@@ -89,7 +92,8 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     )
     nothing = count == 0 and reduction in ("mean", "weighted_mean") and values.get("empty") == "zero"
     out = options.pop("out", None)
-    positions, single = ((), True)
+    positions: tuple[int, ...] = ()
+    single = True
     if mode != VALUE:
         positions, single = calls.wrt_positions(info, options.pop("wrt", None), owner)
         if 1 in positions and not (soft and kind in ("cross_entropy", "categorical_cross_entropy")):
@@ -131,9 +135,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     return calls.arrange(mode, value, finished, single)
 
 
-def read_target(
-    info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: ClassAxis
-) -> tuple[np.ndarray, bool]:
+def read_target(info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: ClassAxis) -> tuple[np.ndarray, bool]:
     """Return the target and whether it is a distribution (or logits) of the input's shape."""
     array = checks.to_numpy("target", obj)
     if array.dtype.kind in "iu" and kind not in TWO_ROWS:
@@ -141,7 +143,9 @@ def read_target(
             hint = ""
             if array.shape == first.shape:
                 hint = "; one-hot targets are probabilities: use target.astype(float)"
-            raise ShapeError(f"target has shape {array.shape}, expected {axis.samples}: one class for each sample{hint}")
+            raise ShapeError(
+                f"target has shape {array.shape}, expected {axis.samples}: one class for each sample{hint}"
+            )
         return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))), False
     if kind == "nll":
         raise DTypeError(
@@ -178,16 +182,16 @@ def look_at_classes(
     axis: ClassAxis,
     ignore_index: int | None,
     weight: np.ndarray | None,
-) -> tuple[np.ndarray | None, Any, int, float]:
-    """Check the class indices and count: (mask, samples that count or None for all, their number, their weight)."""
-    mask = None
+) -> tuple[Any, int, float]:
+    """Check the class indices and count: (samples that count or None for all, their number, their weight)."""
+    mask: Any = None
     if where is not None:
         mask = checks.broadcast_to("where", checks.read_mask(where), axis.samples, "a mask of the samples")
         mask = np.ascontiguousarray(mask).reshape(-1).view(np.uint8)
     total = axis.outer * axis.inner
     if soft:
         count = total if mask is None else int(np.count_nonzero(mask))
-        return mask, mask, count, float(count)
+        return mask, count, float(count)
     keep = np.empty(total, np.uint8)
     count, weight_sum, bad = _softmax.scan(
         target.reshape(axis.outer, axis.inner), axis.classes, ignore_index, mask, weight, keep
@@ -199,17 +203,17 @@ def look_at_classes(
         raise DomainError(
             f"target{place} is {int(target[position])}, outside the classes: expected 0 to {axis.classes - 1}{allowed}"
         )
-    return mask, (None if count == total else keep), count, weight_sum
+    return (None if count == total else keep), count, weight_sum
 
 
 def check_domains(
     info: LossInfo, kind: str, first: np.ndarray, target: np.ndarray | None, where: Any, axis: ClassAxis
 ) -> None:
     """Raise ``DomainError`` for probabilities outside [0, 1]."""
-    mask = None
+    mask: Any = None
     if where is not None:
-        shape = (*axis.samples[: len(axis.samples)],)
-        mask = np.broadcast_to(checks.read_mask(where), shape).reshape(axis.outer, 1, axis.inner)
+        mask = checks.broadcast_to("where", checks.read_mask(where), axis.samples, "a mask of the samples")
+        mask = mask.reshape(axis.outer, 1, axis.inner)
         mask = np.broadcast_to(mask, (axis.outer, axis.classes, axis.inner)).reshape(first.shape)
     if target is not None and kind not in TWO_ROWS:
         checks.require_domain("target", target, PROBABILITY, "", mask, info.name)
@@ -273,4 +277,19 @@ def kernel_numbers(info: LossInfo, kind: str, values: dict[str, Any]) -> tuple[t
     return numbers, extra
 
 
+def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:
+    """Return what answers plain calls of a loss object with these parameters, or None."""
+    kind = str(info.kernel)
+    plain = (
+        kind in ("cross_entropy", "nll", "focal", "poly1", "generalized", "symmetric")
+        and values["reduction"] in ("mean", "sum")
+        and values.get("axis", 1) == 1
+        and values.get("softcap") is None
+        and all(values[name] is None for name in info.array_parameter_names)
+        and not (kind == "focal" and values["label_smoothing"] > 0)
+    )
+    return _softmax.Quick(kind, values) if plain else None
+
+
 calls.GEOMETRIES["softmax"] = evaluate
+checks.QUICK["softmax"] = quick

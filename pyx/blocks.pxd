@@ -248,7 +248,7 @@ cdef inline double sum_block(const real* values, Py_ssize_t n) noexcept nogil:
     """Sum in float64 over 16 lanes, combined pairwise: the order depends on n alone."""
     cdef double lane[16]
     cdef Py_ssize_t i = 0
-    cdef int k, width = 8
+    cdef int k
     for k in range(16):
         lane[k] = 0.0
     while i + 16 <= n:
@@ -257,11 +257,11 @@ cdef inline double sum_block(const real* values, Py_ssize_t n) noexcept nogil:
         i += 16
     for k in range(<int>(n - i)):
         lane[k] += <double>values[i + k]
-    while width > 0:
-        for k in range(width):
-            lane[k] += lane[k + width]
-        width //= 2
-    return lane[0]
+    for k in range(8):      # constant lengths: unrolled, where a loop over widths takes longer than a short block
+        lane[k] += lane[k + 8]
+    for k in range(4):
+        lane[k] += lane[k + 4]
+    return (lane[0] + lane[2]) + (lane[1] + lane[3])
 
 
 cdef inline bint leaves_domain(const real* values, const unsigned char* mask, bint masked, int domain,

@@ -158,6 +158,7 @@ cdef class Loss:
     cdef int reduction
     cdef bint plain                     # the fast path may answer
     cdef bint pair                      # two predictions: gradients come as a tuple of two
+    cdef object quick                   # answers plain calls of another geometry, or None
     cdef bint averages                  # the last axis is averaged before the reduction
     cdef bint domains                   # some input has a domain that is checked
     cdef object __weakref__
@@ -172,13 +173,16 @@ cdef class Loss:
         self.plain = False
         if info is None:
             return
+        self.quick = None
         values, key, kernel, numbers, domains, plain = _bind(info, args, kwargs)
         self.pair = len(info.default_wrt) == 2
         self.averages = info.averages_last_axis
         self._values = values
         self._key = key
-        if kernel is None:      # another geometry: losslib.calls answers
+        if kernel is None:      # another geometry: its own `quick` and losslib.calls answer
             self.kernels = NULL
+            self.inputs = len(info.inputs)
+            self.quick = plain
             return
         self.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
         if len(numbers) > 8:
@@ -289,11 +293,11 @@ def _rebuild(cls, values):
 cdef inline object call(Loss loss, Mode mode, tuple args, dict kwargs):
     cdef object out = None
     cdef object result
-    if loss.plain and len(args) == loss.inputs:
+    if (loss.plain or loss.quick is not None) and len(args) == loss.inputs:
         if kwargs:
             out = kwargs.get("out")
         if not kwargs or (len(kwargs) == 1 and out is not None):
-            result = fast(loss, mode, args, out)
+            result = fast(loss, mode, args, out) if loss.plain else loss.quick(<int>mode, args, out)
             if result is not NotImplemented:
                 return result
     return _evaluate(loss, mode, args, kwargs)

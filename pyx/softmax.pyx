@@ -108,6 +108,7 @@ cdef struct Rows:
     const double* scale            # of derivatives by sample, or NULL
     double scale_all
     double smoothing, z_loss, softcap
+    double weight_total    # sum of the class weights; needed for label smoothing only
     double* values         # by sample, or NULL
     bint want_grad, want_hess, want_target
     View grad
@@ -162,12 +163,12 @@ cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline double add_lanes(double* lane) noexcept nogil:
-    cdef int k, width = 8
-    while width > 0:
-        for k in range(width):
-            lane[k] += lane[k + width]
-        width //= 2
-    return lane[0]
+    cdef int k
+    for k in range(8):
+        lane[k] += lane[k + 8]
+    for k in range(4):
+        lane[k] += lane[k + 4]
+    return (lane[0] + lane[2]) + (lane[1] + lane[3])
 
 
 cdef inline double row_exp(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:
@@ -255,11 +256,11 @@ cdef struct Sample:
     double weight          # of the target's class
 
 
-cdef inline Sample finish(const Rows* rows, double lse, double x_target, double weighted_sum, int64_t target,
-                          double weight_total) noexcept nogil:
+cdef inline Sample finish(const Rows* rows, double lse, double x_target, double weighted_sum,
+                          int64_t target) noexcept nogil:
     """Value and gradient coefficients of a sample with a class as target.
 
-    ``weighted_sum`` is sum_c w_c x_c and ``weight_total`` sum_c w_c, both needed for label smoothing only.
+    ``weighted_sum`` is sum_c w_c x_c, needed for label smoothing only.
     """
     cdef Sample sample
     cdef Picked[double] jet
@@ -272,15 +273,15 @@ cdef inline Sample finish(const Rows* rows, double lse, double x_target, double 
     sample.softmax_part = sample.target_part
     if rows.smoothing > 0.0:
         rest = rows.smoothing / <double>rows.classes
-        sample.value += rest * (weight_total * lse - weighted_sum)
-        sample.softmax_part += rest * weight_total
+        sample.value += rest * (rows.weight_total * lse - weighted_sum)
+        sample.softmax_part += rest * rows.weight_total
     if rows.z_loss > 0.0:
         sample.value += rows.z_loss * lse * lse
         sample.softmax_part += 2.0 * rows.z_loss * lse
     return sample
 
 
-cdef inline double weight_total(const Rows* rows) noexcept nogil:
+cdef inline double sum_of_weights(const Rows* rows) noexcept nogil:
     cdef double total = 0.0
     cdef Py_ssize_t c
     if rows.class_weight == NULL:
@@ -304,7 +305,7 @@ cdef inline char* address(const Rows* rows, const View* view, Py_ssize_t sample)
 
 # ---- lanes: sixteen samples at a time --------------------------------------------------------------------------
 
-cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile, double total_weight) noexcept nogil:
+cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile) noexcept nogil:
     """Samples first … first + n, n <= 16, in the tile [class][lane]; unused lanes hold zeros."""
     cdef Py_ssize_t c, classes = rows.classes, sample
     cdef int j
@@ -380,7 +381,7 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile, dou
             if rows.values != NULL:
                 rows.values[sample] = 0.0
             continue
-        result = finish(rows, lse[j], x_target[j], weighted[j], target[j], total_weight)
+        result = finish(rows, lse[j], x_target[j], weighted[j], target[j])
         if rows.values != NULL:
             rows.values[sample] = result.value
         scale[j] = scale_of(rows, sample)
@@ -423,14 +424,13 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile, dou
 cdef void lanes_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nogil:
     cdef real[16 * TILE_CLASSES] tile
     cdef Py_ssize_t first = chunk * rows.chunk, stop = min(first + rows.chunk, rows.samples)
-    cdef double total_weight = weight_total(rows)
     cdef int n
     while first < stop:
         n = <int>min(<Py_ssize_t>LANES, stop - first)
         # A tile of neighbours does not cross from one outer position to the next.
         if rows.inner > 1 and first % rows.inner + n > rows.inner:
             n = <int>(rows.inner - first % rows.inner)
-        lanes_tile(rows, first, n, <real*>tile, total_weight)
+        lanes_tile(rows, first, n, <real*>tile)
         first += n
 
 
@@ -454,7 +454,7 @@ cdef inline void row_by_class(Rows* rows, Py_ssize_t sample, real* x, real* e, r
     cdef Py_ssize_t c, n = rows.classes
     cdef int64_t target = read_index(rows, sample)
     cdef real m, factor, w, slope, cap = <real>rows.softcap, u
-    cdef double s, lse, x_target, weighted = 0.0, total = weight_total(rows), scale = scale_of(rows, sample)
+    cdef double s, lse, x_target, weighted = 0.0, scale = scale_of(rows, sample)
     cdef Sample result
     if target < 0:
         target = 0
@@ -472,7 +472,7 @@ cdef inline void row_by_class(Rows* rows, Py_ssize_t sample, real* x, real* e, r
     m = row_max(x, n)
     s = row_exp(x, m, e, n)
     lse = <double>m + c_log(s)
-    result = finish(rows, lse, x_target, weighted, target, total)
+    result = finish(rows, lse, x_target, weighted, target)
     value[0] = result.value
     if not rows.want_grad and not rows.want_hess:
         return
@@ -877,6 +877,7 @@ cdef int execute_rows(Rows* rows, bint release) except -1:
     chunks = (rows.samples + rows.chunk - 1) // rows.chunk
     rows.streaming = (rows.want_grad and not lanes
                       and rows.samples * rows.classes * (8 if rows.double_precision else 4) >= STREAMING)
+    rows.weight_total = sum_of_weights(rows) if rows.smoothing > 0.0 else 0.0
     rows.threads = 1
     rows.failed = 0
     if not release:
@@ -1018,3 +1019,175 @@ def run(kind, tuple numbers, input, target, *, bint double_precision, bint soft,
         place(&rows.target_grad, target_grad)
     rows.double_precision = double_precision
     execute_rows(&rows, rows.samples * rows.classes > 2048)
+
+
+# ---- plain calls -----------------------------------------------------------------------------------------------
+
+cdef dict _quick_numbers = {
+    CROSS_ENTROPY: (), FOCAL: ("gamma",), POLY: ("epsilon",), GENERALIZED: ("q",), SYMMETRIC: ("alpha", "beta"), NLL: (),
+}
+
+cdef enum:
+    STACK_SAMPLES = 512    # samples whose values and marks need no allocation
+
+
+cdef class Quick:
+    """Answers the calls of one loss object on plain arrays: C-contiguous logits, int64 or int32 classes, no option.
+
+    It returns NotImplemented for every other call, and for targets that are no classes, which ``losslib.softmax`` then
+    answers or complains about.
+    """
+
+    cdef int kind
+    cdef double[8] numbers
+    cdef double smoothing, z_loss
+    cdef bint ignoring, mean, zero_if_empty
+    cdef int64_t ignored
+
+    def __cinit__(self, kind, values):
+        cdef int k
+        self.kind = KINDS[kind]
+        for k, name in enumerate(_quick_numbers[self.kind]):
+            self.numbers[k] = values[name]
+        self.smoothing = values.get("label_smoothing") or 0.0
+        self.z_loss = values.get("z_loss") or 0.0
+        self.ignoring = values.get("ignore_index") is not None
+        self.ignored = values["ignore_index"] if self.ignoring else 0
+        self.mean = values["reduction"] == "mean"
+        self.zero_if_empty = values.get("empty") == "zero"
+
+    def __call__(self, int mode, tuple args, out):
+        cdef object input = args[0], target = args[1], array
+        cdef Rows rows
+        cdef int ndim, k, type_number
+        cdef Py_ssize_t sample, count = 0
+        cdef int64_t index
+        cdef double[STACK_SAMPLES] few_values
+        cdef unsigned char[STACK_SAMPLES] few_marks
+        cdef double* values = few_values
+        cdef unsigned char* marks = few_marks
+        cdef double total, divisor
+        cdef Py_ssize_t* shape
+        cdef Py_ssize_t* target_shape
+        if not (cnp.PyArray_CheckExact(input) and cnp.PyArray_CheckExact(target)):
+            return NotImplemented
+        type_number = cnp.PyArray_TYPE(<cnp.ndarray>input)
+        ndim = cnp.PyArray_NDIM(<cnp.ndarray>input)
+        if (type_number != cnp.NPY_FLOAT and type_number != cnp.NPY_DOUBLE) or ndim < 1:
+            return NotImplemented
+        if not (cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>input) and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>target)):
+            return NotImplemented
+        k = cnp.PyArray_TYPE(<cnp.ndarray>target)
+        if k != cnp.NPY_INT64 and k != cnp.NPY_INT32:
+            return NotImplemented
+        shape = <Py_ssize_t*>cnp.PyArray_DIMS(<cnp.ndarray>input)
+        target_shape = <Py_ssize_t*>cnp.PyArray_DIMS(<cnp.ndarray>target)
+        if cnp.PyArray_NDIM(<cnp.ndarray>target) != ndim - 1:
+            return NotImplemented
+        rows.inner = 1
+        if ndim == 1:
+            rows.outer = 1
+            rows.classes = shape[0]
+        else:
+            rows.outer = shape[0]
+            rows.classes = shape[1]
+            if target_shape[0] != shape[0]:
+                return NotImplemented
+        for k in range(2, ndim):
+            rows.inner *= shape[k]
+            if target_shape[k - 1] != shape[k]:
+                return NotImplemented
+        rows.samples = rows.outer * rows.inner
+        if rows.samples == 0 or rows.classes == 0:
+            return NotImplemented
+
+        array = out
+        if mode == 0:
+            if out is not None:
+                return NotImplemented
+        elif out is None:
+            array = cnp.PyArray_SimpleNew(ndim, cnp.PyArray_DIMS(<cnp.ndarray>input), type_number)
+        else:
+            if not (cnp.PyArray_CheckExact(out) and cnp.PyArray_TYPE(<cnp.ndarray>out) == type_number
+                    and cnp.PyArray_ISCARRAY(<cnp.ndarray>out) and cnp.PyArray_NDIM(<cnp.ndarray>out) == ndim):
+                return NotImplemented
+            for k in range(ndim):
+                if cnp.PyArray_DIMS(<cnp.ndarray>out)[k] != shape[k]:
+                    return NotImplemented
+            if touches(out, input) and cnp.PyArray_DATA(<cnp.ndarray>out) != cnp.PyArray_DATA(<cnp.ndarray>input):
+                return NotImplemented
+            if touches(out, target):
+                return NotImplemented
+
+        rows.double_precision = type_number == cnp.NPY_DOUBLE
+        rows.kind = self.kind
+        for k in range(8):
+            rows.numbers[k] = self.numbers[k]
+        contiguous_view(&rows, &rows.input, input)
+        rows.soft = False
+        rows.index = <const char*>cnp.PyArray_DATA(<cnp.ndarray>target)
+        rows.index_size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>target)
+        rows.index_signed = True
+        rows.index_inner = rows.index_size
+        rows.index_outer = rows.index_size * rows.inner
+        rows.class_weight = NULL
+        rows.smoothing = self.smoothing
+        rows.z_loss = self.z_loss
+        rows.softcap = 0.0
+        rows.scale = NULL
+        rows.want_grad = mode != 0
+        rows.want_hess = False
+        rows.want_target = False
+        if rows.want_grad:
+            contiguous_view(&rows, &rows.grad, array)
+
+        if rows.samples > STACK_SAMPLES:
+            values = <double*>malloc(rows.samples * (sizeof(double) + 1))
+            if values == NULL:
+                raise MemoryError(f"no memory for the values of {rows.samples} samples")
+            marks = <unsigned char*>(values + rows.samples)
+        try:
+            for sample in range(rows.samples):
+                index = ((<const int64_t*>rows.index)[sample] if rows.index_size == 8
+                         else (<const int32_t*>rows.index)[sample])
+                marks[sample] = 1
+                if self.ignoring and index == self.ignored:
+                    marks[sample] = 0
+                elif index < 0 or index >= rows.classes:
+                    return NotImplemented
+                else:
+                    count += 1
+            rows.keep = NULL
+            if count < rows.samples:
+                rows.keep = marks
+            divisor = <double>count if self.mean else 1.0
+            rows.scale_all = 1.0 / divisor
+            rows.values = values
+            execute_rows(&rows, rows.samples * rows.classes > 2048)
+            total = row_sum(<const double*>values, rows.samples)
+        finally:
+            if values != few_values:
+                free(values)
+        if mode == 1:
+            return array
+        if count == 0 and self.mean:
+            total = 0.0 if self.zero_if_empty else NAN
+        else:
+            total = total / divisor
+        if mode == 0:
+            return total
+        return total, array
+
+
+cdef inline bint touches(object a, object b) noexcept:
+    cdef char* p = <char*>cnp.PyArray_DATA(<cnp.ndarray>a)
+    cdef char* q = <char*>cnp.PyArray_DATA(<cnp.ndarray>b)
+    return p < q + cnp.PyArray_NBYTES(<cnp.ndarray>b) and q < p + cnp.PyArray_NBYTES(<cnp.ndarray>a)
+
+
+cdef inline void contiguous_view(const Rows* rows, View* view, object array) noexcept:
+    view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+    view.type = FLOAT64 if rows.double_precision else FLOAT32
+    view.inner = 8 if rows.double_precision else 4
+    view.classes = view.inner * rows.inner
+    view.outer = view.classes * rows.classes

@@ -23,12 +23,27 @@ from mpmath import mp, mpf
 from scipy import special
 
 import losslib
-from losslib.registry import Array, Domain, Flag, LossInfo, Real
+from losslib.registry import Array, Choice, Domain, Flag, LossInfo, Real
 
 LOSSES = losslib.list_losses()
 
+
+def pointwise_losses() -> tuple[LossInfo, ...]:
+    """Return the losses of one value per element: the formula of the others speaks of a whole row."""
+    return tuple(info for info in LOSSES if info.geometry == "pointwise")
+
+
+POINTWISE = pointwise_losses()
+
 #: Parameters that every loss has; the others are the loss's own.
 COMMON = ("weight", "reduction", "check")
+
+#: Samples and classes (or entries of a vector) of the inputs of `row_inputs`, and a weight of each class.
+ROWS, CLASSES = 6, 4
+CLASS_WEIGHT = [0.5, 2.0, 1.0, 0.25]
+
+#: Losses whose target is no class index, although their rows are scores of classes.
+ROW_TARGETS = ("js_div", "distillation_loss")
 
 DIGITS = 160
 #: Step of the differences and of the perturbations: errors of 1e-80 with 160 digits.
@@ -68,15 +83,17 @@ def defaults(info: LossInfo) -> dict[str, Any]:
 
 
 def settings(info: LossInfo) -> list[dict[str, Any]]:
-    """Return parameter values to test: all flags both ways, and under each the examples of every number."""
+    """Return parameter values to test: all flags both ways, and under each the examples of every number or word."""
     flags = [item for item in own_parameters(info) if isinstance(item, Flag)]
     single: list[dict[str, Any]] = [{}]
     for item in own_parameters(info):
         if isinstance(item, Real):
             values = dict.fromkeys((*item.examples, *item.also))
             single += [{item.name: value} for value in values if value != item.default]
+        elif isinstance(item, Choice):
+            single += [{item.name: word} for word in item.choices if word != item.default]
         elif isinstance(item, Array):
-            single += [{item.name: 3.0}]
+            single += [{item.name: 3.0 if info.geometry == "pointwise" else CLASS_WEIGHT}]
     found = []
     for choice in itertools.product((False, True), repeat=len(flags)):
         chosen = {item.name: value for item, value in zip(flags, choice, strict=True)}
@@ -91,8 +108,8 @@ def label(info: LossInfo, parameters: Mapping[str, Any]) -> str:
 
 
 def cases() -> Iterator[tuple[LossInfo, dict[str, Any]]]:
-    """Go through every loss with every setting of its parameters."""
-    for info in LOSSES:
+    """Go through every pointwise loss with every setting of its parameters."""
+    for info in POINTWISE:
         for parameters in settings(info):
             yield info, parameters
 
@@ -100,6 +117,7 @@ def cases() -> Iterator[tuple[LossInfo, dict[str, Any]]]:
 CASES = tuple(cases())
 CASE_IDS = tuple(label(info, parameters) for info, parameters in CASES)
 LOSS_IDS = tuple(info.name for info in LOSSES)
+POINTWISE_IDS = tuple(info.name for info in POINTWISE)
 
 
 # ---- points ------------------------------------------------------------------------------------------------------
@@ -148,6 +166,38 @@ def points(info: LossInfo, parameters: Mapping[str, Any], n: int) -> dict[str, n
         name: draw(domain, rng, n, role="target" if name == "target" else roles[name])
         for name, domain in domains(info, parameters).items()
     }
+
+
+def row_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw inputs of a loss of rows: scores of classes with a target, or vectors with labels."""
+    rng = generator(info.name, "rows")
+    arrays = []
+    for item in info.inputs:
+        vector = rng.standard_normal((ROWS, CLASSES))
+        if item.name != "target" or info.name in ROW_TARGETS:
+            positive = item.domain.name in ("nonnegative", "positive", "probability")
+            arrays.append(np.exp(vector) / np.exp(vector).sum(1, keepdims=True) if positive else vector)
+        elif info.geometry == "distance":
+            arrays.append(draw(item.domain, rng, ROWS, role="target"))
+        elif info.name == "multilabel_margin_loss":  # a list of classes that ends at -1
+            arrays.append(np.array([[1, 3, -1, 0], [-1, 0, 0, 0], [0, 1, 2, 3]] * (ROWS // 3)))
+        elif item.domain.name == "probability":
+            arrays.append(np.eye(CLASSES)[rng.integers(0, CLASSES, ROWS)])
+        else:
+            arrays.append(rng.integers(0, CLASSES, ROWS))
+    return arrays
+
+
+def sample_inputs(info: LossInfo, parameters: Mapping[str, Any] | None = None) -> list[np.ndarray]:
+    """Draw six samples of a loss of any geometry, inside its domains."""
+    if info.geometry != "pointwise":
+        return row_inputs(info)
+    return [array.reshape(ROWS, 2) for array in points(info, parameters or {}, 2 * ROWS).values()]
+
+
+def modes(info: LossInfo) -> tuple[str, ...]:
+    """Return the names of the methods for derivatives that a loss offers."""
+    return ("grad", "value_and_grad", *(["value_grad_hess"] if info.has_hessian else []))
 
 
 def outside(domain: Domain) -> list[float]:

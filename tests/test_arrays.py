@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import losslib
-from formulas import LOSS_IDS, LOSSES, function, generator, loss_class, points
+from formulas import POINTWISE, POINTWISE_IDS, function, generator, loss_class, points
 
-PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
+PER_LOSS = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 #: One loss of each kind: no domain, domains in both inputs, three inputs of which one is a label, three derivatives.
 KINDS = tuple(
     info
-    for info in LOSSES
+    for info in POINTWISE
     if info.name in ("huber_loss", "binary_cross_entropy", "margin_ranking_loss", "gaussian_nll_loss")
 )
 PER_KIND = pytest.mark.parametrize("info", KINDS, ids=[info.name for info in KINDS])

@@ -11,11 +11,25 @@ import numpy as np
 import pytest
 
 import losslib
-from formulas import LOSS_IDS, LOSSES, domains, function, loss_class, outside, points, settings
+from formulas import (
+    LOSS_IDS,
+    LOSSES,
+    POINTWISE,
+    POINTWISE_IDS,
+    domains,
+    function,
+    loss_class,
+    modes,
+    outside,
+    points,
+    sample_inputs,
+    settings,
+)
 from losslib import DomainError, DTypeError, ParameterError, ShapeError
-from losslib.registry import Choice, Flag, Real
+from losslib.registry import Choice, Flag, Integer, Real
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
+PER_POINTWISE = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
 MODES = ("value", "grad", "value_and_grad", "value_grad_hess")
 
 
@@ -45,7 +59,7 @@ def test_errors_are_value_and_type_errors_with_names_of_their_own() -> None:
 # ---- shapes ------------------------------------------------------------------------------------------------------
 
 
-@PER_LOSS
+@PER_POINTWISE
 def test_shapes_that_differ_are_an_error_that_names_both(info: Any) -> None:
     inputs = good_inputs(info)
     for k, item in enumerate(info.inputs):
@@ -59,7 +73,7 @@ def test_shapes_that_differ_are_an_error_that_names_both(info: Any) -> None:
             assert_message(error, item.name, "(3, 2)", "(6, 2)", info.inputs[0].name)
 
 
-@PER_LOSS
+@PER_POINTWISE
 def test_a_column_against_a_row_is_never_an_n_by_n_result(info: Any) -> None:
     inputs = [array.reshape(-1) for array in good_inputs(info)]
     columns = [array[:, np.newaxis] for array in inputs]
@@ -161,7 +175,7 @@ def test_a_mask_must_be_boolean() -> None:
 # ---- domains -----------------------------------------------------------------------------------------------------
 
 
-@PER_LOSS
+@PER_POINTWISE
 def test_a_value_outside_the_domain_is_named_with_its_position(info: Any) -> None:
     for parameters in settings(info):
         of = domains(info, parameters)
@@ -179,7 +193,7 @@ def test_a_value_outside_the_domain_is_named_with_its_position(info: Any) -> Non
                         entry(info, mode)(*inputs, check=False, **parameters)
 
 
-@PER_LOSS
+@PER_POINTWISE
 def test_a_value_outside_the_domain_is_found_in_every_layout_and_place(info: Any) -> None:
     of = domains(info, {})
     for k, name in enumerate(info.input_names):
@@ -198,7 +212,7 @@ def test_a_value_outside_the_domain_is_found_in_every_layout_and_place(info: Any
 
 
 def test_nan_is_no_domain_error() -> None:
-    for info in LOSSES:
+    for info in POINTWISE:
         inputs = good_inputs(info)
         for array in inputs:
             array[2, 0] = np.nan
@@ -224,7 +238,7 @@ def test_likely_fixes_are_in_the_message() -> None:
         assert_message(error, fix)
 
 
-@PER_LOSS
+@PER_POINTWISE
 def test_no_input_is_lost_when_out_shares_its_memory_and_the_domain_is_violated(info: Any) -> None:
     of = domains(info, {})
     for size in (12, 40_000):
@@ -338,8 +352,12 @@ def bad_values(parameter: Any) -> list[Any]:
         return [2, "yes", None, 0.5]
     if isinstance(parameter, Choice):
         return ["avg", None, 3, ""]
+    if isinstance(parameter, Integer):
+        return [1.0, True, "1", None, [1], np.ones(2), 2**63]
     if isinstance(parameter, Real):
-        values: list[Any] = [float("nan"), float("inf"), "1", None, [1.0], 1j, np.ones(2)]
+        values: list[Any] = [float("nan"), float("inf"), "1", [1.0], 1j, np.ones(2)]
+        if not parameter.optional:
+            values.append(None)
         if parameter.above is not None:
             values += [parameter.above, parameter.above - 1]
         if parameter.least is not None:
@@ -354,7 +372,7 @@ def bad_values(parameter: Any) -> list[Any]:
 
 @PER_LOSS
 def test_every_parameter_refuses_values_outside_its_range(info: Any) -> None:
-    inputs = good_inputs(info)
+    inputs = sample_inputs(info)
     for parameter in info.parameters:
         for value in bad_values(parameter):
             for call in (
@@ -370,7 +388,7 @@ def test_every_parameter_refuses_values_outside_its_range(info: Any) -> None:
 @PER_LOSS
 def test_numpy_numbers_and_zero_dimensional_arrays_are_parameters_like_any_other(info: Any) -> None:
     for parameter in info.parameters:
-        if isinstance(parameter, Real):
+        if isinstance(parameter, Real) and parameter.default is not None:
             expected = loss_class(info)(**{parameter.name: parameter.default})
             for value in (np.float64(parameter.default), np.array(parameter.default)):
                 assert loss_class(info)(**{parameter.name: value}) == expected
@@ -384,7 +402,7 @@ def test_an_unknown_parameter_suggests_the_closest(info: Any) -> None:
             loss_class(info)(**{wrong: 1})
         assert_message(error, info.class_name, wrong, f"did you mean {parameter.name!r}")
         with pytest.raises(TypeError) as error:
-            function(info)(*good_inputs(info), **{wrong: 1})
+            function(info)(*sample_inputs(info), **{wrong: 1})
         assert_message(error, wrong)
 
 
@@ -413,8 +431,8 @@ def test_an_unknown_loss_suggests_the_closest() -> None:
 
 @PER_LOSS
 def test_a_missing_input_is_named(info: Any) -> None:
-    inputs = good_inputs(info)
-    for mode in MODES:
+    inputs = sample_inputs(info)
+    for mode in ("", *modes(info)):
         for count in range(len(inputs)):
             with pytest.raises(TypeError) as error:
                 entry(info, mode)(*inputs[:count])
@@ -425,7 +443,7 @@ def test_a_missing_input_is_named(info: Any) -> None:
 
 @PER_LOSS
 def test_too_many_positional_arguments_are_an_error(info: Any) -> None:
-    inputs = good_inputs(info)
+    inputs = sample_inputs(info)
     with pytest.raises(TypeError, match="positional"):
         function(info)(*inputs, *([None] * (len(info.function_order) + 1)))
     with pytest.raises(TypeError, match="positional"):
@@ -436,7 +454,7 @@ def test_too_many_positional_arguments_are_an_error(info: Any) -> None:
 
 @PER_LOSS
 def test_an_argument_given_twice_is_an_error(info: Any) -> None:
-    inputs = good_inputs(info)
+    inputs = sample_inputs(info)
     with pytest.raises(TypeError, match=f"{info.input_names[0]!r} twice"):
         function(info)(*inputs, **{info.input_names[0]: inputs[0]})
     if info.class_order and info.class_order[0] in {item.name for item in info.parameters}:
@@ -460,7 +478,7 @@ def test_arguments_of_another_mode_are_unknown() -> None:
 
 @PER_LOSS
 def test_derivatives_of_inputs_that_have_none_are_refused(info: Any) -> None:
-    inputs = good_inputs(info)
+    inputs = sample_inputs(info)
     refused = [name for name in info.input_names if name not in info.differentiable]
     for name in ["weight", "x", *refused]:
         with pytest.raises(ParameterError) as error:
@@ -482,7 +500,7 @@ LEGACY = [info for info in LOSSES if "size_average" in info.class_order]
 
 @pytest.mark.parametrize("info", LEGACY, ids=lambda info: info.name)
 def test_size_average_and_reduce_work_as_in_pytorch_and_warn(info: Any) -> None:
-    inputs = good_inputs(info)
+    inputs = sample_inputs(info)
     for flags, reduction in (
         ({"size_average": False}, "sum"), ({"size_average": True}, "mean"), ({"reduce": False}, "none"),
         ({"reduce": True, "size_average": False}, "sum"), ({"reduce": False, "size_average": False}, "none"),

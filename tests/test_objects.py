@@ -17,11 +17,25 @@ import numpy as np
 import pytest
 
 import losslib
-from formulas import LOSS_IDS, LOSSES, function, loss_class, own_parameters, points, settings
-from losslib import registry
-from losslib.registry import Array, Flag, Real
+from formulas import (
+    CLASS_WEIGHT,
+    LOSS_IDS,
+    LOSSES,
+    POINTWISE,
+    POINTWISE_IDS,
+    function,
+    loss_class,
+    modes,
+    own_parameters,
+    points,
+    sample_inputs,
+    settings,
+)
+from losslib import calls, registry
+from losslib.registry import Array, Choice, Flag, Integer, Real
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
+PER_POINTWISE = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
 
 #: The fifty names of the catalogue's pointwise tables; a loss that disappears must fail a test.
 _CATALOGUE = """
@@ -39,15 +53,14 @@ _CATALOGUE = """
 CATALOGUE = tuple(_CATALOGUE.split())
 
 
-def inputs_of(info: Any, parameters: dict[str, Any] | None = None) -> list[np.ndarray]:
-    """Return inputs of shape (6, 2) inside the domains."""
-    return [array.reshape(-1, 2) for array in points(info, parameters or {}, 12).values()]
-
-
 def bound_losses(info: Any) -> list[Any]:
     """Return objects of a loss with all sorts of parameters, arrays and infinities among them."""
     made = [loss_class(info)(**parameters) for parameters in settings(info)]
     made += [loss_class(info)(reduction=reduction) for reduction in info.reductions]
+    made.append(loss_class(info)(check=False))
+    if info.geometry != "pointwise":
+        arrays = [item.name for item in info.parameters if isinstance(item, Array)]
+        return made + [loss_class(info)(**{name: CLASS_WEIGHT}) for name in arrays]
     made += [loss_class(info)(weight=[0.5, 2.0]), loss_class(info)(weight=3.0, check=False)]
     made += [
         loss_class(info)(**{item.name: np.array([[1.0, 0.25]])})
@@ -55,6 +68,11 @@ def bound_losses(info: Any) -> list[Any]:
         if isinstance(item, Array)
     ]
     return made
+
+
+def entries(info: Any) -> list[Any]:
+    """Return the function of a loss and those of its derivatives."""
+    return [function(info), *(getattr(function(info), mode) for mode in modes(info))]
 
 
 def assert_same_result(first: Any, second: Any) -> None:
@@ -89,7 +107,7 @@ def test_every_loss_of_the_catalogue_is_listed() -> None:
 
 def test_families_and_tags_select_losses() -> None:
     families = {info.family for info in LOSSES}
-    assert families >= {"regression", "likelihood", "binary"}
+    assert families >= {"regression", "likelihood", "binary", "multiclass"}
     found = [info for family in families for info in losslib.list_losses(family=family)]
     assert sorted(info.name for info in found) == sorted(LOSS_IDS)
     for tag in {tag for info in LOSSES for tag in info.tags}:
@@ -133,13 +151,13 @@ def test_everything_in_all_exists_and_nothing_twice() -> None:
 @PER_LOSS
 def test_function_class_and_get_give_the_same_bits(info: Any) -> None:
     for parameters in settings(info):
-        inputs = inputs_of(info, parameters)
+        inputs = sample_inputs(info, parameters)
         for reduction in info.reductions:
             given = {**parameters, "reduction": reduction}
             loss, same, call = loss_class(info)(**given), losslib.get(info.name, **given), function(info)
             assert loss == same
             assert_same_result(loss(*inputs), call(*inputs, **given))
-            for mode in ("grad", "value_and_grad", "value_grad_hess"):
+            for mode in modes(info):
                 expected = getattr(loss, mode)(*inputs)
                 assert_same_result(getattr(same, mode)(*inputs), expected)
                 assert_same_result(getattr(call, mode)(*inputs, **given), expected)
@@ -147,7 +165,7 @@ def test_function_class_and_get_give_the_same_bits(info: Any) -> None:
 
 @PER_LOSS
 def test_inputs_may_be_given_by_name_in_any_order(info: Any) -> None:
-    inputs = dict(zip(info.input_names, inputs_of(info), strict=True))
+    inputs = dict(zip(info.input_names, sample_inputs(info), strict=True))
     backwards = dict(reversed(inputs.items()))
     expected = function(info).value_and_grad(*inputs.values())
     assert_close_result(function(info).value_and_grad(**backwards), expected)
@@ -156,7 +174,7 @@ def test_inputs_may_be_given_by_name_in_any_order(info: Any) -> None:
 
 @PER_LOSS
 def test_positional_parameters_follow_the_declared_order(info: Any) -> None:
-    inputs = inputs_of(info)
+    inputs = sample_inputs(info)
     defaults = {item.name: item.default for item in info.parameters}
     for order, call in (
         (info.function_order, lambda *given: function(info)(*inputs, *given)),
@@ -179,8 +197,9 @@ def test_objects_with_equal_parameters_are_equal_and_hash_alike(info: Any) -> No
         assert a == b
         assert hash(a) == hash(b)
         assert (a != b) is False
-    assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[[1.0, 2.0]])
-    assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[1.0, 3.0])
+    if "weight" in info.parameter_names:
+        assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[[1.0, 2.0]])
+        assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[1.0, 3.0])
     assert loss_class(info)(reduction="sum") != loss_class(info)()
     assert loss_class(info)(check=False) != loss_class(info)()
     assert loss_class(info)() != info.name
@@ -196,6 +215,10 @@ def test_every_parameter_takes_part_in_equality(info: Any) -> None:
             assert loss_class(info)(**{parameter.name: parameter.examples[0]}) != default
         elif isinstance(parameter, Flag):
             assert loss_class(info)(**{parameter.name: not parameter.default}) != default
+        elif isinstance(parameter, Integer):
+            assert loss_class(info)(**{parameter.name: parameter.default + 1}) != default
+        elif isinstance(parameter, Choice):
+            assert loss_class(info)(**{parameter.name: parameter.choices[-1]}) != default
 
 
 def test_losses_of_different_classes_are_never_equal() -> None:
@@ -205,7 +228,8 @@ def test_losses_of_different_classes_are_never_equal() -> None:
 
 @PER_LOSS
 def test_an_object_cannot_be_changed(info: Any) -> None:
-    loss = loss_class(info)(weight=np.array([1.0, 2.0]))
+    arrays = info.array_parameter_names[:1]
+    loss = loss_class(info)(**{name: np.array([1.0, 2.0]) for name in arrays})
     for name in (*(item.name for item in info.parameters), "info", "new"):
         with pytest.raises((AttributeError, TypeError)):
             setattr(loss, name, 1)
@@ -213,8 +237,9 @@ def test_an_object_cannot_be_changed(info: Any) -> None:
             delattr(loss, name)
     before = hash(loss)
     loss.parameters["reduction"] = "sum"
-    with pytest.raises(ValueError, match="read-only"):
-        loss.weight[0] = 9.0
+    for name in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(loss, name)[0] = 9.0
     assert hash(loss) == before
     assert loss.reduction == "mean"
 
@@ -241,7 +266,7 @@ def test_parameters_are_attributes(info: Any) -> None:
 @PER_LOSS
 def test_pickle_and_copy_give_an_equal_object(info: Any) -> None:
     for loss in bound_losses(info):
-        inputs = inputs_of(info, {item.name: loss.parameters[item.name] for item in own_parameters(info)})
+        inputs = sample_inputs(info, {item.name: loss.parameters[item.name] for item in own_parameters(info)})
         others = [pickle.loads(pickle.dumps(loss, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
         others += [copy.copy(loss), copy.deepcopy(loss), loss.replace()]
         expected = loss.value_and_grad(*inputs)
@@ -272,12 +297,14 @@ def test_repr_evaluates_back(info: Any) -> None:
 
 @PER_LOSS
 def test_replace_changes_what_is_named_and_nothing_else(info: Any) -> None:
-    loss = loss_class(info)(weight=[1.0, 2.0], check=False)
+    arrays = {name: np.array([1.0, 2.0]) for name in info.array_parameter_names[:1]}
+    loss = loss_class(info)(**arrays, check=False)
     changed = loss.replace(reduction="sum")
     assert changed.reduction == "sum"
     assert loss.reduction == "mean"
     assert changed.check is False
-    np.testing.assert_array_equal(changed.weight, [1.0, 2.0])
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(getattr(changed, name), array)
     for parameter in own_parameters(info):
         if isinstance(parameter, Real):
             value = parameter.examples[0]
@@ -292,13 +319,13 @@ def test_replace_changes_what_is_named_and_nothing_else(info: Any) -> None:
 @PER_LOSS
 def test_signatures_show_inputs_parameters_and_call_arguments(info: Any) -> None:
     parameters = [item.name for item in info.parameters]
-    calls = {
+    arguments = {
         function(info): ["sample_weight", "where", "out"],
         function(info).grad: ["sample_weight", "where", "out", "grad_output", "wrt"],
         function(info).value_and_grad: ["sample_weight", "where", "out", "grad_output", "wrt"],
         function(info).value_grad_hess: ["sample_weight", "where", "out", "wrt"],
     }
-    for entry, extra in calls.items():
+    for entry, extra in arguments.items():
         signature = inspect.signature(entry)
         assert list(signature.parameters) == [*info.input_names, *parameters, *extra]
         for item in info.parameters:
@@ -311,8 +338,8 @@ def test_signatures_show_inputs_parameters_and_call_arguments(info: Any) -> None
 
 @PER_LOSS
 def test_what_the_signature_shows_is_accepted(info: Any) -> None:
-    inputs = inputs_of(info)
-    for entry in (function(info), function(info).grad, function(info).value_and_grad, function(info).value_grad_hess):
+    inputs = sample_inputs(info)
+    for entry in entries(info):
         bound = inspect.signature(entry).bind(*inputs)
         bound.apply_defaults()
         assert_close_result(entry(*bound.args, **bound.kwargs), entry(*inputs))
@@ -336,7 +363,7 @@ def test_names_and_modules_are_those_of_the_public_package(info: Any) -> None:
 
 @PER_LOSS
 def test_docstrings_have_every_section_and_name_every_argument(info: Any) -> None:
-    for entry in (function(info), function(info).grad, function(info).value_and_grad, function(info).value_grad_hess):
+    for entry in entries(info):
         text = inspect.getdoc(entry)
         assert text
         for section in ("Parameters\n----------", "Returns\n-------", "Raises\n------"):
@@ -412,7 +439,7 @@ def test_the_declaration_is_filled_in(info: Any) -> None:
     assert info.pitfalls
     assert info.tags
     assert info.references
-    assert info.geometry == "pointwise"
+    assert info.geometry in calls.GEOMETRIES
     assert info.value_range
     assert set(info.default_wrt) <= set(info.differentiable) <= set(info.input_names)
     for reference in info.references:
@@ -437,10 +464,15 @@ def test_see_also_names_other_losses_that_exist(info: Any) -> None:
 
 @PER_LOSS
 def test_the_value_range_holds_at_many_points(info: Any) -> None:
-    low, high = (part.strip() for part in info.value_range.strip()[1:-1].rsplit(",", 1))
+    bounds = info.value_range.partition(" for ")[0]  # other parameters may have other bounds
+    low, high = (part.strip() for part in bounds.strip()[1:-1].rsplit(",", 1))
     names = {"inf": math.inf, "log": math.log, **{item.name: item.default for item in own_parameters(info)}}
     bottom, top = (eval(part, {"__builtins__": {}}, names) for part in (low, high))
-    value = function(info)(*(array[:, np.newaxis] for array in points(info, {}, 400).values()), reduction="none")
+    if info.geometry == "pointwise":
+        inputs = [array[:, np.newaxis] for array in points(info, {}, 400).values()]
+    else:
+        inputs = sample_inputs(info)
+    value = function(info)(*inputs, reduction="none")
     assert value.min() >= bottom - 1e-15
     assert value.max() <= top
 
@@ -545,7 +577,7 @@ def test_sums_of_losses_that_do_not_fit_are_refused() -> None:
 
 @PER_LOSS
 def test_every_loss_can_be_scaled(info: Any) -> None:
-    inputs = inputs_of(info)
+    inputs = sample_inputs(info)
     loss = loss_class(info)()
     value, grad = (2.0 * loss).value_and_grad(*inputs)
     expected, slope = loss.value_and_grad(*inputs)

@@ -10,8 +10,8 @@ import pytest
 
 import losslib
 from formulas import (
-    LOSS_IDS,
-    LOSSES,
+    POINTWISE,
+    POINTWISE_IDS,
     Reference,
     domains,
     function,
@@ -24,7 +24,7 @@ from formulas import (
     settings,
 )
 
-PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
+PER_LOSS = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
 ROWS, COLUMNS = 4, 3
 SHAPE = (ROWS, COLUMNS)
 
@@ -201,7 +201,7 @@ def test_every_parameter_setting_works_together_with_every_option(info: Any) -> 
 
 def with_array_parameter() -> list[Any]:
     """Return the losses that have an array parameter of their own, such as pos_weight."""
-    return [info for info in LOSSES if any(type(item).__name__ == "Array" for item in own_parameters(info))]
+    return [info for info in POINTWISE if any(type(item).__name__ == "Array" for item in own_parameters(info))]
 
 
 @pytest.mark.parametrize("info", with_array_parameter(), ids=lambda info: info.name)
@@ -331,7 +331,7 @@ def test_batchmean_of_a_number_is_the_number_as_in_pytorch() -> None:
 
 # ---- a third input that broadcasts -------------------------------------------------------------------------------
 
-BROADCASTING = [info for info in LOSSES if any(item.broadcasts for item in info.inputs)]
+BROADCASTING = [info for info in POINTWISE if any(item.broadcasts for item in info.inputs)]
 
 
 def test_variance_and_scale_broadcast() -> None:

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import losslib
-from formulas import LOSS_IDS, LOSSES, loss_class, points
+from formulas import POINTWISE, POINTWISE_IDS, loss_class, points
 from losslib import parallelism
 from losslib._kernels import threads as kernel_threads
 
-PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
+PER_LOSS = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
 
 #: Several tasks of 16384 elements and a ragged end.
 SIZE = 5 * 16_384 + 1237

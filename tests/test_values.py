@@ -15,8 +15,8 @@ import losslib
 from formulas import (
     CASE_IDS,
     CASES,
-    LOSS_IDS,
-    LOSSES,
+    POINTWISE,
+    POINTWISE_IDS,
     as_dtype,
     defaults,
     domains,
@@ -32,7 +32,7 @@ from formulas import (
 )
 
 PER_CASE = pytest.mark.parametrize(("info", "parameters"), CASES, ids=CASE_IDS)
-PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
+PER_LOSS = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
 PER_DTYPE = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 N = 20
@@ -302,7 +302,7 @@ def constant_gradient(info: Any) -> bool:
 
 @pytest.mark.parametrize(
     "info",
-    [info for info in LOSSES if info.family == "regression" and info.name != "mean_bias_error"],
+    [info for info in POINTWISE if info.family == "regression" and info.name != "mean_bias_error"],
     ids=lambda info: info.name,
 )
 def test_a_perfect_prediction_costs_nothing_and_has_gradient_zero(info: Any) -> None:

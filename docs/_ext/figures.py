@@ -88,7 +88,7 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
         reach = max([4.0, *(1.4 * abs(s[main.name]) for s in settings if main and math.isfinite(s[main.name]))])
         reach = min(reach, 12.0) if main is not None and main.name not in ("q", "df") else 4.0
         x = np.linspace(-reach, reach, SAMPLES)
-        return _figure(info, "input − target", x, [(s, (0.0,), _label(s, main), False) for s in settings])
+        return _figure(info, "input − target", x, [(s, (0.0,), label_of(s, main), False) for s in settings])
 
     x = _abscissa(domains[0].name, info)
     target = domains[-1].name
@@ -97,7 +97,12 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
         few = settings if main is None else [{main.name: v} for v in sorted(_few(main))]
         before = (0.0,) * (len(others) - 1)
         lines = [
-            (s, (*before, t), ", ".join(filter(None, (_label(s, main), f"target = {t:g}".replace("-", "−")))), t == low)
+            (
+                s,
+                (*before, t),
+                ", ".join(filter(None, (label_of(s, main), f"target = {t:g}".replace("-", "−")))),
+                t == low,
+            )
             for s in few
             for t in (1.0, low)
         ]
@@ -129,7 +134,7 @@ def _abscissa(domain: str, info: LossInfo) -> np.ndarray:
     return np.linspace(-4, 4, SAMPLES)
 
 
-def _label(setting: dict[str, Any], main: Real | None = None) -> str:
+def label_of(setting: dict[str, Any], main: Real | None = None) -> str:
     words = [
         f"{name} = {value:g}{' (default)' if main is not None and value == main.default else ''}"
         for name, value in setting.items()
@@ -146,7 +151,7 @@ def _figure(info: LossInfo, axis: str, x: np.ndarray, lines: Sequence[Line]) -> 
         inputs = [x, *(np.full_like(x, value) for value in rest)]
         if info.averages_last_axis:
             inputs = [array[:, np.newaxis] for array in inputs]
-        key = _label(parameters) if paired else label  # both targets of one parameter value share a colour
+        key = label_of(parameters) if paired else label  # both targets of one parameter value share a colour
         colour = colours.setdefault(key, len(colours))
         gradient = loss.grad(*inputs, wrt=info.input_names[0])
         curves.append(Curve(label, loss(*inputs).ravel(), gradient.ravel(), dashed, colour))

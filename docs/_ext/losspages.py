@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import figures
+import rowlosses
+import rowpages
 import sympy
 import verify
+from rst import bullets, escape, heading, indent, link, math, slug, table
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
@@ -24,7 +27,7 @@ from sphinx.util import logging
 import losslib
 from formulas import LONGEST_LATEX, Formula, FormulaError, formula_flags
 from losslib import calls, declare, registry
-from losslib.registry import Array, Choice, Flag, LossInfo, Real
+from losslib.registry import Array, LossInfo, Real
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,15 @@ FAMILIES = {
         "Binary and multi-label",
         "Losses for yes/no questions, one for each element, on probabilities, logits or margins.",
     ),
+    "multiclass": (
+        "Multi-class",
+        "Losses of whole rows of classes: cross entropy and its relatives on logits or probabilities, "
+        "divergences between two predicted distributions, and margins between scores.",
+    ),
+    "embedding": (
+        "Embeddings",
+        "Losses of pairs and triplets of vectors, by distance or by angle.",
+    ),
 }
 
 #: Package -> how the table of equivalents writes it.
@@ -60,7 +72,9 @@ class PageFacts:
     """Everything that was executed for one page."""
 
     info: LossInfo
-    formula: verify.FormulaCheck
+    #: For pointwise losses, whose formula is compared with the kernel; the others have their gradients compared.
+    formula: verify.FormulaCheck | None
+    gradients: rowlosses.GradientCheck | None
     reductions: list[verify.ReductionRow]
     outside: list[str]
     examples: int
@@ -75,6 +89,9 @@ class Summary:
     settings: int = 0
     numbers: int = 0
     largest: tuple[float, str] = (0.0, "")
+    gradient_settings: int = 0
+    gradients: int = 0
+    largest_gradient: tuple[float, str] = (0.0, "")
     examples: int = 0
     equivalents: Counter[str] = field(default_factory=Counter)
     unchecked: Counter[str] = field(default_factory=Counter)
@@ -84,65 +101,25 @@ class Summary:
 
 def examine(info: LossInfo) -> PageFacts:
     """Execute every statement of a page."""
+    if info.geometry != "pointwise":
+        return PageFacts(
+            info=info,
+            formula=None,
+            gradients=rowlosses.check_gradients(info),
+            reductions=rowlosses.check_reductions(info),
+            outside=rowlosses.messages_outside(info),
+            examples=verify.run_doctest(info.examples, info.name),
+            equivalents=[rowlosses.run_equivalent(info, item) for item in info.equivalents],
+        )
     return PageFacts(
         info=info,
         formula=verify.check_formula(info),
+        gradients=None,
         reductions=verify.check_reductions(info),
         outside=[verify.message_outside(info, k, {}) for k in range(len(info.inputs))],
         examples=verify.run_doctest(info.examples, info.name),
         equivalents=[verify.run_equivalent(info, item) for item in info.equivalents],
     )
-
-
-# ---- reStructuredText ------------------------------------------------------------------------------------------
-
-
-def heading(text: str, line: str = "-") -> str:
-    return f"{text}\n{line * len(text)}\n"
-
-
-def indent(text: str, by: int = 3) -> str:
-    return "\n".join(" " * by + line if line.strip() else "" for line in text.splitlines())
-
-
-def bullets(items: tuple[str, ...] | list[str]) -> str:
-    return "\n".join("* " + indent(item, 2).strip() for item in items) + "\n"
-
-
-def table(header: list[str], rows: list[list[str]], widths: str = "auto", css: str = "") -> str:
-    """Return a list-table; cells may hold several paragraphs."""
-    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}"]
-    if css:
-        lines.append(f"   :class: {css}")
-    lines.append("")
-    for row in [header, *rows]:
-        for k, cell in enumerate(row):
-            lead = "   * - " if k == 0 else "     - "
-            lines.append(lead + indent(cell, 7).strip())
-    return "\n".join(lines) + "\n"
-
-
-def math(tex: str) -> str:
-    return f".. math::\n\n{indent(tex)}\n"
-
-
-def slug(tag: str) -> str:
-    return "tag-" + re.sub(r"[^a-z0-9]+", "-", tag.lower())
-
-
-def link(text: str, own: str = "") -> str:
-    """Make links of literal names of losses, except on their own page."""
-    names = {info.name for info in registry.all_losses()} - {own}
-    text = re.sub(r"``(\w+)``", lambda m: f":py:func:`~losslib.{m[1]}`" if m[1] in names else m[0], text)
-    text = re.sub(r"(?<![`:])`(\w+)`(?!`)", r"``\1``", text)
-    # A bar opens a substitution; in these texts it is an absolute value.
-    return "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in re.split(r"(``.+?``)", text))
-
-
-def examples(info: LossInfo) -> str:
-    """Return the examples: prompts as they are, the words between them as text."""
-    blocks = inspect.cleandoc(info.examples).split("\n\n")
-    return "\n\n".join(block if block.startswith(">>>") else link(block, info.name) for block in blocks) + "\n"
 
 
 # ---- the parts of a page, in the reader's order ----------------------------------------------------------------
@@ -180,6 +157,12 @@ def _spoken(name: str) -> str:
     if name.isupper() or "_" in name or ":" in name or name.islower():
         return name.replace("_", " ").replace(":", " ")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).lower()
+
+
+def examples(info: LossInfo) -> str:
+    """Return the examples: prompts as they are, the words between them as text."""
+    blocks = inspect.cleandoc(info.examples).split("\n\n")
+    return "\n\n".join(block if block.startswith(">>>") else link(block, info.name) for block in blocks) + "\n"
 
 
 def signature(info: LossInfo) -> str:
@@ -248,14 +231,8 @@ def inputs_table(facts: PageFacts) -> str:
     return text
 
 
-def escape(text: str) -> str:
-    """Protect the characters that reStructuredText reads as markup."""
-    return re.sub(r"([\\*`|_])", r"\\\1", text)
-
-
-def formula_section(facts: PageFacts) -> str:
-    info = facts.info
-    first, *others = facts.formula.formulas
+def formula_section(info: LossInfo, formulas: list[Formula]) -> str:
+    first, *others = formulas
     value = math(rf"L = {first.latex(first.value)}")
     parts = [heading("Formula"), "The value of one element:\n", value, symbols(first), derivatives(first)]
     default = _default_texts(first)
@@ -375,9 +352,8 @@ def reductions(facts: PageFacts) -> str:
     return text
 
 
-def figure(facts: PageFacts) -> str:
-    info = facts.info
-    drawn = figures.figure_of(info, facts.formula.formulas[0])
+def figure(info: LossInfo, formula: Formula) -> str:
+    drawn = figures.figure_of(info, formula)
     header = [drawn.axis, *(f"{curve.label or 'value; gradient'}" for curve in drawn.curves)]
     with_numbers = table(header, drawn.rows())
     return "\n".join(
@@ -396,10 +372,16 @@ def parameters(info: LossInfo) -> str:
     for item in info.parameters:
         if item.name in ("reduction", "check"):
             continue
-        values = item.range_text if not isinstance(item, Array) else "a number or an array that broadcasts, or None"
-        default = item.default if isinstance(item, Flag | Choice | Array) else f"{item.default:g}"
+        values = item.range_text
+        if isinstance(item, Array):
+            values = "a number or an array that broadcasts, or None"
+            if info.geometry != "pointwise":
+                values = "one number for each class, or None"
+        default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
     text = heading("Parameters") + "\n"
+    if not rows:
+        return text + "Only ``reduction`` and ``check``, those of every loss: :doc:`/conventions`.\n"
     text += table(["name", "default", "values", "meaning"], rows, css="loss-parameters") + "\n"
     return text + "``reduction`` and ``check`` are those of every loss: :doc:`/conventions`.\n"
 
@@ -427,12 +409,21 @@ def equivalents(facts: PageFacts) -> str:
         rows.append([PACKAGES.get(item.package, item.package), call, here, link(item.note, info.name) or "–", state])
     return (
         heading("The same elsewhere")
-        + "\n``x`` is the prediction, ``t`` the target"
-        + (", ``v`` the third input" if len(info.inputs) == 3 else "")
-        + ".\n\n"
+        + f"\n{_letters(info)}.\n\n"
         + table(["package", "there", "here", "difference", "checked"], rows, "13 32 22 21 12", "loss-equivalents")
         + "\n"
     )
+
+
+def _letters(info: LossInfo) -> str:
+    """Say what the names in the calls of other packages are."""
+    if info.geometry == "distance":
+        letters = {meaning: letter for letter, meaning in info.symbols.items()}
+        names = ", ".join(f"``{letters.get(name, name)}``" for name in info.input_names)
+        return f"{names} are the inputs, with vectors of shape (N, D)"
+    if info.geometry != "pointwise":
+        return "``x`` is the input of shape (N, C), ``t`` the target"
+    return "``x`` is the prediction, ``t`` the target" + (", ``v`` the third input" if len(info.inputs) == 3 else "")
 
 
 def references(info: LossInfo) -> str:
@@ -450,12 +441,22 @@ def references(info: LossInfo) -> str:
 def foot(facts: PageFacts) -> str:
     config = losslib.config()
     checked = [result for result in facts.equivalents if result.version]
-    formula = facts.formula
+    if facts.formula is not None:
+        compared = (
+            f"{facts.formula.numbers} numbers of value, gradient and Hessian against the formula "
+            f"({facts.formula.settings} parameter settings, largest relative deviation {facts.formula.largest:.1e})"
+        )
+        denominators = 4 * len(facts.reductions)
+    else:
+        assert facts.gradients is not None
+        compared = (
+            f"{facts.gradients.numbers} numbers of the gradient against differences of the value "
+            f"({facts.gradients.settings} parameter settings, largest deviation {facts.gradients.largest:.1e})"
+        )
+        denominators = sum(len(row.divisors) for row in facts.reductions)
     text = (
-        f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: "
-        f"{formula.numbers} numbers of value, gradient and Hessian against the formula ({formula.settings} parameter "
-        f"settings, largest relative deviation {formula.largest:.1e}), {4 * len(facts.reductions)} denominators, "
-        f"{facts.examples} lines of examples, {len(checked)} calls of other packages."
+        f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: {compared}, "
+        f"{denominators} denominators, {facts.examples} lines of examples, {len(checked)} calls of other packages."
     )
     return f".. rst-class:: loss-foot\n\n{text}\n"
 
@@ -464,13 +465,24 @@ def page(facts: PageFacts) -> str:
     """Return the page of a loss."""
     info = facts.info
     see_also = [f":py:func:`~losslib.{registry.lookup(name)}`: {link(text, info.name)}" for name, text in info.see_also]
+    if facts.formula is not None:
+        particular = [
+            inputs_table(facts),
+            formula_section(info, facts.formula.formulas),
+            reductions(facts),
+            figure(info, facts.formula.formulas[0]),
+        ]
+    else:
+        particular = [
+            rowpages.inputs_table(info, facts.outside),
+            rowpages.formula_section(info),
+            rowpages.reductions(info, facts.reductions),
+            rowpages.figure(info),
+        ]
     sections = [
         opening(info),
         signature(info),
-        inputs_table(facts),
-        formula_section(facts),
-        reductions(facts),
-        figure(facts),
+        *particular,
         heading("Examples") + "\n>>> import numpy as np\n>>> import losslib\n\n" + examples(info),
         parameters(info),
         heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n" if info.notes else "",
@@ -593,11 +605,15 @@ def generate(app: Sphinx) -> None:
 
 
 def count(summary: Summary, facts: PageFacts) -> None:
-    formula = facts.formula
     summary.losses += 1
-    summary.settings += formula.settings
-    summary.numbers += formula.numbers
-    summary.largest = max(summary.largest, (formula.largest, facts.info.name))
+    if facts.formula is not None:
+        summary.settings += facts.formula.settings
+        summary.numbers += facts.formula.numbers
+        summary.largest = max(summary.largest, (facts.formula.largest, facts.info.name))
+    if facts.gradients is not None:
+        summary.gradient_settings += facts.gradients.settings
+        summary.gradients += facts.gradients.numbers
+        summary.largest_gradient = max(summary.largest_gradient, (facts.gradients.largest, facts.info.name))
     summary.examples += facts.examples
     for result in facts.equivalents:
         if result.version:
@@ -628,6 +644,8 @@ def report(app: Sphinx, exception: Exception | None) -> None:
         ("losses", summary.losses),
         ("formulas checked", f"{summary.settings} settings, {summary.numbers} numbers"),
         ("largest deviation", f"{summary.largest[0]:.1e} ({summary.largest[1]})"),
+        ("gradients of row losses", f"{summary.gradient_settings} settings, {summary.gradients} numbers"),
+        ("largest deviation", f"{summary.largest_gradient[0]:.1e} ({summary.largest_gradient[1]})"),
         ("examples run", f"{summary.examples} lines"),
         ("equivalents executed", executed),
         ("equivalents not checked", absent),

@@ -47,7 +47,8 @@ TARGETS: dict[str, tuple[float, ...]] = {
     "probability": (0.0, 1.0, 0.3137, 0.8519),
 }
 
-_OUTSIDE = {
+#: A value outside each domain.
+OUTSIDE = {
     "nonnegative": -1.0, "positive": 0.0, "probability": 1.5, "sign": 0.0, "above_minus_one": -1.0, "binary": 0.5,
 }  # fmt: skip
 
@@ -220,15 +221,15 @@ def sample(info: LossInfo, parameters: Mapping[str, Any], count: int, *, plain: 
 def message_outside(info: LossInfo, position: int, parameters: Mapping[str, Any]) -> str:
     """Put one value outside the domain of an input and return the error's message; empty if any value is legal."""
     domain = domains_of(info, parameters)[position]
-    if domain.name not in _OUTSIDE:
+    if domain.name not in OUTSIDE:
         return ""
     inputs = sample(info, parameters, 4)
-    inputs[position][2] = _OUTSIDE[domain.name]
+    inputs[position][2] = OUTSIDE[domain.name]
     try:
         registry.function_of(info.name)(*_shaped(info, inputs), **parameters)
     except losslib.DomainError as error:
         return str(error)
-    raise Disagreement(f"{info.name}: {info.inputs[position].name}={_OUTSIDE[domain.name]:g} should be a DomainError")
+    raise Disagreement(f"{info.name}: {info.inputs[position].name}={OUTSIDE[domain.name]:g} should be a DomainError")
 
 
 def _shaped(info: LossInfo, inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -348,7 +349,23 @@ class EquivalentResult:
 
 
 def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
-    """Evaluate the call in its package, if that is installed here, and compare it with losslib's value."""
+    """Evaluate the call in its package on six elements, if that is installed here, and compare the values."""
+    parameters = {name: value for name, value in equivalent.arguments.items() if name in info.parameter_names}
+    inputs = sample(info, parameters, 6, plain=True)
+    if info.averages_last_axis:
+        inputs = [array.reshape(2, 3) for array in inputs]
+    names = {"x": inputs[0], "t": inputs[1]}
+    if len(inputs) == 3:
+        names = {"x": inputs[0], "t": inputs[1], "v": inputs[2]}
+        if info.input_names[0] == "input1":
+            names = {"x1": inputs[0], "x2": inputs[1], "t": inputs[2], "x": inputs[0], "v": inputs[2]}
+    return evaluate_equivalent(info, equivalent, inputs, names)
+
+
+def evaluate_equivalent(
+    info: LossInfo, equivalent: Equivalent, inputs: list[np.ndarray], names: Mapping[str, np.ndarray]
+) -> EquivalentResult:
+    """Evaluate a call with these names in its package, if that is installed, and compare it with losslib's value."""
     try:
         version = importlib.metadata.version(DISTRIBUTIONS.get(equivalent.package, equivalent.package))
     except importlib.metadata.PackageNotFoundError:
@@ -360,15 +377,7 @@ def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
     except ImportError:  # installed, but without something that it needs
         return EquivalentResult(equivalent)
     arguments = dict(equivalent.arguments)
-    inputs = sample(info, {k: v for k, v in arguments.items() if k in info.parameter_names}, 6, plain=True)
-    if info.averages_last_axis:
-        inputs = [array.reshape(2, 3) for array in inputs]
     expected = np.asarray(registry.function_of(info.name)(*inputs, **arguments))
-    names = {"x": inputs[0], "t": inputs[1]}
-    if len(inputs) == 3:
-        names = {"x": inputs[0], "t": inputs[1], "v": inputs[2]}
-        if info.input_names[0] == "input1":
-            names = {"x1": inputs[0], "x2": inputs[1], "t": inputs[2], "x": inputs[0], "v": inputs[2]}
     namespace = {**modules, "np": np}
     namespace |= {name: _as_package_array(equivalent.package, array) for name, array in names.items()}
     try:

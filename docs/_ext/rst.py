@@ -1,0 +1,54 @@
+"""reStructuredText: the pieces that pages are put together from."""
+
+from __future__ import annotations
+
+import re
+
+from losslib import registry
+
+
+def heading(text: str, line: str = "-") -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def indent(text: str, by: int = 3) -> str:
+    return "\n".join(" " * by + line if line.strip() else "" for line in text.splitlines())
+
+
+def bullets(items: tuple[str, ...] | list[str]) -> str:
+    return "\n".join("* " + indent(item, 2).strip() for item in items) + "\n"
+
+
+def table(header: list[str], rows: list[list[str]], widths: str = "auto", css: str = "") -> str:
+    """Return a list-table; cells may hold several paragraphs."""
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}"]
+    if css:
+        lines.append(f"   :class: {css}")
+    lines.append("")
+    for row in [header, *rows]:
+        for k, cell in enumerate(row):
+            lead = "   * - " if k == 0 else "     - "
+            lines.append(lead + indent(cell, 7).strip())
+    return "\n".join(lines) + "\n"
+
+
+def math(tex: str) -> str:
+    return f".. math::\n\n{indent(tex)}\n"
+
+
+def slug(tag: str) -> str:
+    return "tag-" + re.sub(r"[^a-z0-9]+", "-", tag.lower())
+
+
+def link(text: str, own: str = "") -> str:
+    """Make links of literal names of losses, except on their own page."""
+    names = {info.name for info in registry.all_losses()} - {own}
+    text = re.sub(r"``(\w+)``", lambda m: f":py:func:`~losslib.{m[1]}`" if m[1] in names else m[0], text)
+    text = re.sub(r"(?<![`:])`(\w+)`(?!`)", r"``\1``", text)
+    # A bar opens a substitution; in these texts it is an absolute value.
+    return "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in re.split(r"(``.+?``)", text))
+
+
+def escape(text: str) -> str:
+    """Protect the characters that reStructuredText reads as markup."""
+    return re.sub(r"([\\*`|_])", r"\\\1", text)

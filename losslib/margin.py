@@ -1,0 +1,255 @@
+"""Calls of the margin losses: the scores of a row of classes against the score of its target.
+
+``evaluate`` reads the arrays, checks everything and hands rows of float32 or float64 to ``pyx/margin.pyx``, which
+returns one float64 value for each row and writes the gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from losslib import _kernels, checks
+from losslib.calls import (
+    ARGUMENTS,
+    GEOMETRIES,
+    GRAD,
+    MODE_NAMES,
+    VALUE,
+    arrange,
+    split_inputs,
+    wrt_positions,
+)
+from losslib.errors import DomainError, DTypeError, ShapeError
+from losslib.operands import Operands, call_array, read_inputs
+from losslib.outputs import Output, prepare_derivatives, prepare_output
+from losslib.registry import LossInfo, closest
+from losslib.rows import Samples, read_classes, read_samples, require_value_out
+
+__all__ = ["KINDS", "evaluate"]
+
+_rows = _kernels.load("margin")
+
+#: The losses by number, as the compiled driver knows them.
+KINDS = (
+    "multi_margin",
+    "multi_margin_squared",
+    "crammer_singer",
+    "categorical_hinge",
+    "multilabel_margin",
+)
+
+
+def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer a call of a margin loss: the value, the gradient or both, as ``mode`` says."""
+    info: LossInfo = loss.info
+    owner = f"{info.name}{MODE_NAMES[mode]}"
+    raw, options = split_inputs(info, args, kwargs, owner)
+    for name in options:
+        if name not in ARGUMENTS[mode] and name not in info.array_parameter_names:
+            raise TypeError(
+                f"{owner} has no argument {name!r}{closest(name, ARGUMENTS[mode])}; "
+                f"a call takes {', '.join((*info.input_names, *ARGUMENTS[mode]))}"
+            )
+    values = loss.parameters
+    reduction: str = values["reduction"]
+    kernel, numbers = info.resolve_kernel(values)
+    dense, lists = kernel == "categorical_hinge", kernel == "multilabel_margin"
+
+    # Inputs. A class index has no part in the type of the computation, a probability has.
+    if dense:
+        (scores, target), dtype = read_inputs(info, raw)
+    else:
+        scores = checks.read_array(info.inputs[0].name, raw[0])
+        dtype, target = scores.dtype, checks.to_numpy(info.inputs[1].name, raw[1])
+    require_rows(info, scores)
+    if dense or lists:
+        require_target_shape(info, target, scores, dense)
+    classes = scores.shape[-1]
+    shape = scores.shape[:-1]
+    if not shape and target.shape == (1,) and not dense and not lists:
+        shape = (1,)  # one row of scores with a list of one class, as PyTorch takes it
+    class_weight = call_array(loss, info, options, "weight") if "weight" in info.array_parameter_names else None
+    if class_weight is not None and class_weight.shape != (classes,):
+        raise ShapeError(f"weight has shape {class_weight.shape}, expected ({classes},): one weight for each class")
+    mask = read_row_mask(options.get("where"), shape)
+    target_name = info.inputs[1].name
+    if lists:
+        target = read_class_lists(target_name, target, classes, mask)
+    elif not dense:
+        target = read_classes(target_name, target, shape, classes, mask=mask)
+    weight = None if class_weight is None else class_weight.astype(np.float64)[target]
+
+    out = options.pop("out", None)
+    positions, single = wrt_positions(info, options.pop("wrt", None), owner) if mode != VALUE else ((), True)
+    samples = read_samples(shape, reduction, options, class_weight=weight)
+
+    # Outputs, checked before anything is written. The values are written after everything has been read.
+    values_out: np.ndarray | None = None
+    if mode == VALUE:
+        require_value_out(out, reduction)
+    if mode != GRAD and reduction == "none":
+        values_out = prepare_output("out", out if mode == VALUE else None, shape, dtype, None)
+    derivatives: list[Output] = []
+    shares = False
+    if mode != VALUE:
+        operands = Operands(
+            scores.shape, [scores, target], [scores, target], [], mask, None, None, dtype == np.float64, dtype
+        )
+        sources = [scores, target] if mask is None else [scores, target, mask]
+        derivatives, _, shares = prepare_derivatives(info, False, positions, operands, out, sources, owner)
+
+    if scores.size == 0:
+        return empty_result(mode, samples, values_out, derivatives, single)
+
+    def look() -> None:
+        """Raise if a target lies outside its domain."""
+        if lists:
+            require_classes(target_name, target, classes, mask)
+        elif dense and values["check"]:
+            rows_kept = None if mask is None else np.broadcast_to(mask[..., np.newaxis], scores.shape)
+            checks.require_domain(target_name, target, info.inputs[1].domain, info.inputs[1].fix, rows_kept, info.name)
+
+    if shares:  # no input is lost: look first, write afterwards
+        look()
+    found = np.empty(shape, np.float64)
+    computed = np.dtype(np.float64 if dtype == np.float64 else np.float32)
+    rows = (-1, classes)
+    grad = None if mode == VALUE else gradient_rows(derivatives[0].array, computed, rows)
+    violated = _rows.run(
+        KINDS.index(kernel),
+        score_rows(scores, computed, rows),
+        target_rows(target, found.size) if not dense else score_rows(target, computed, rows),
+        None if mask is None else np.ascontiguousarray(mask).reshape(-1),
+        row_factors(samples),
+        numbers[0],
+        found.reshape(-1),
+        grad,
+    )
+    if violated and (lists or values["check"]) and not shares:
+        look()
+        raise DomainError(f"an input of {info.name} left its domain during the call; it was changed by another thread")
+    value = None if mode == GRAD else samples.reduce(found, dtype, values_out)
+    if grad is not None and not np.may_share_memory(grad, derivatives[0].array):
+        np.copyto(derivatives[0].array, grad.reshape(scores.shape), casting="same_kind")
+    return arrange(mode, value, [item.finish() for item in derivatives], single)
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
+
+
+def require_rows(info: LossInfo, scores: np.ndarray) -> None:
+    """Raise unless the scores are one row of classes or several."""
+    if scores.ndim not in (1, 2):
+        fix = ""
+        if scores.ndim > 2:
+            fix = "; move the class axis last and flatten the others: numpy.moveaxis(input, 1, -1).reshape(-1, C)"
+        raise ShapeError(
+            f"{info.inputs[0].name} of {info.name} has shape {scores.shape}; "
+            f"expected (N, C), or (C,) for one sample{fix}"
+        )
+    if scores.shape[-1] == 0 and scores.shape[0:-1] != (0,):
+        raise ShapeError(
+            f"{info.inputs[0].name} of {info.name} has shape {scores.shape}; a sample needs at least one class"
+        )
+
+
+def require_target_shape(info: LossInfo, target: np.ndarray, scores: np.ndarray, dense: bool) -> None:
+    """Raise unless a target with a row for each sample has the shape of the scores, with advice for class indices."""
+    name, reference = info.inputs[1].name, info.inputs[0].name
+    if target.shape != scores.shape and target.shape == scores.shape[:-1]:
+        classes = scores.shape[-1]
+        fix = (
+            f"one-hot rows, numpy.eye({classes})[{name}]"
+            if dense
+            else f"rows of class indices filled up with -1; with one class a sample, multi_margin_loss takes {name}"
+        )
+        raise ShapeError(
+            f"{name} has shape {target.shape}, expected {scores.shape}, the shape of {reference}; "
+            f"{info.name} takes {fix}"
+        )
+    checks.require_same_shape(name, target, reference, scores)
+
+
+def read_row_mask(where: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the mask of the samples, or None."""
+    if where is None:
+        return None
+    expected = "a mask of the samples, broadcasting to the shape of the unreduced values"
+    return checks.broadcast_to("where", checks.read_mask(where), shape, expected)
+
+
+def read_class_lists(name: str, array: np.ndarray, classes: int, mask: np.ndarray | None) -> np.ndarray:
+    """Return rows of class indices as int64; the driver checks them, but for those that must be converted first."""
+    if array.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{name} has dtype {array.dtype}; class indices must be integers: use {name}.astype(numpy.int64)"
+        )
+    if array.dtype == np.int64 and array.dtype.isnative and array.flags.aligned:
+        return array
+    require_classes(name, array, classes, mask)  # before uint64 wraps
+    return array.astype(np.int64)
+
+
+def require_classes(name: str, array: np.ndarray, classes: int, mask: np.ndarray | None) -> None:
+    """Raise unless every entry of the lists is a class or -1: behind the end of a list too, as in PyTorch."""
+    bad = (array < -1) | (array >= classes)
+    if mask is not None:
+        bad &= mask[..., np.newaxis]
+    if bad.any():
+        position = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        place = ", ".join(str(int(k)) for k in position)
+        raise DomainError(
+            f"{name}[{place}] is {int(array[position])}, outside the classes: expected 0 to {classes - 1}, "
+            f"and -1 behind the last"
+        )
+
+
+# ---- the form that the driver takes ---------------------------------------------------------------------------------
+
+
+def lies_in_rows(array: np.ndarray, computed: np.dtype[Any]) -> bool:
+    """True if the driver can take the array as it is: its type, and the classes of a row in one piece."""
+    return array.dtype == computed and (array.shape[-1] == 1 or array.strides[-1] == array.itemsize)
+
+
+def score_rows(array: np.ndarray, computed: np.dtype[Any], rows: tuple[int, int]) -> np.ndarray:
+    """Return an input as rows of the type of the computation, a copy only where it must be one."""
+    if not lies_in_rows(array, computed):
+        array = np.ascontiguousarray(array, computed)
+    return array if array.ndim == 2 else array.reshape(rows)
+
+
+def target_rows(array: np.ndarray, rows: int) -> np.ndarray:
+    """Return class indices as rows: one a row, or a list a row with its entries in one piece."""
+    if array.ndim < 2 or array.strides[-1] != array.itemsize:
+        array = np.ascontiguousarray(array).reshape(rows, -1)
+    return array
+
+
+def gradient_rows(array: np.ndarray, computed: np.dtype[Any], rows: tuple[int, int]) -> np.ndarray:
+    """Return rows to write the gradient into: the memory of the array itself wherever the driver can write it."""
+    if not lies_in_rows(array, computed):
+        array = np.empty(array.shape, computed)
+    return array if array.ndim == 2 else array.reshape(rows)
+
+
+def row_factors(samples: Samples) -> np.ndarray:
+    """Return the factors of the gradient, one for each row or one for all."""
+    if np.ndim(samples.scale) == 0:
+        return np.array([samples.scale], np.float64)
+    return np.ascontiguousarray(np.broadcast_to(samples.scale, samples.shape), np.float64).reshape(-1)
+
+
+def empty_result(
+    mode: int, samples: Samples, values_out: np.ndarray | None, derivatives: list[Output], single: bool
+) -> Any:
+    """Answer a call without samples: NaN for means, 0.0 for sums, empty arrays."""
+    value: Any = values_out
+    if values_out is None and mode != GRAD:
+        value = 0.0 if samples.reduction == "sum" else float("nan")
+    return arrange(mode, value, [item.result for item in derivatives], single)
+
+
+GEOMETRIES["margin"] = evaluate

@@ -241,10 +241,8 @@ def main() -> None:
 
     splits = [split(seed) for seed in range(options.splits)]
     data = splits[0]
-    print(
-        f"losslib {losslib.__version__}: handwritten digits, {len(data.x)} images to train on, {len(data.test_x)} to test"
-    )
-    print(f"means over {options.splits} splits of the data\n")
+    print(f"losslib {losslib.__version__}: handwritten digits, {len(data.x)} images to train on")
+    print(f"and {len(data.test_x)} to test; means over {options.splits} splits of the data\n")
     results = run(splits, options.steps)
     print(report(results, data.counts))
     options.picture.parent.mkdir(parents=True, exist_ok=True)

@@ -94,13 +94,18 @@ HEADINGS = (
 
 def table(rows: list[Row], absent: dict[str, str]) -> str:
     """Return the aligned table."""
-    lines = [HEADINGS, *(_cells(row, absent) for row in rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(HEADINGS))]
+    return aligned([HEADINGS, *(_cells(row, absent) for row in rows)])
+
+
+def aligned(lines: list[tuple[str, ...]]) -> str:
+    """Return lines of cells as a table: headings first, a blank line where the first cell changes."""
+    last = len(lines[0]) - 1
+    widths = [max(len(line[k]) for line in lines) for k in range(last + 1)]
     text = []
     for k, line in enumerate(lines):
         if k > 1 and lines[k - 1][0] != line[0]:
             text.append("")
-        padded = [cell.ljust(width) if j in (0, len(HEADINGS) - 1) else cell.rjust(width)
+        padded = [cell.ljust(width) if j in (0, last) else cell.rjust(width)
                   for j, (cell, width) in enumerate(zip(line, widths, strict=True))]  # fmt: skip
         text.append("  ".join(padded).rstrip())
         if k == 0:
@@ -123,8 +128,8 @@ def _cells(row: Row, absent: dict[str, str]) -> tuple[str, ...]:
         microseconds(row.least(OBJECT)),
         microseconds(row.least(FUNCTION)),
         *peers,
-        _ratio(row.times_best_peer),
-        _ratio(row.times_pytorch),
+        ratio(row.times_best_peer),
+        ratio(row.times_pytorch),
         f"{row.bandwidth / 1e9:.1f}" if row.n > SMALL else "",
         f"{row.share_of('triad'):.0%}" if large else "",
         f"{row.share_of('copy'):.0%}" if large else "",
@@ -145,7 +150,8 @@ def microseconds(seconds: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def _ratio(value: float | None) -> str:
+def ratio(value: float | None) -> str:
+    """Write how many times faster, or a dash."""
     return "-" if value is None else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 

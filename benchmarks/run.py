@@ -1,12 +1,14 @@
-"""Measures every loss against PyTorch, JAX and scikit-learn, side by side in one process.
+"""Measures the losses against PyTorch, JAX and scikit-learn, side by side in one process.
 
-    make bench                                    everything; about a quarter of an hour
+    make bench                                    everything; about half an hour
+    make bench ARGS="--rows"                      the losses of rows alone: classes, margins, vectors
     make bench ARGS="--quick"                     a few losses, short turns
     make bench ARGS="--losses mse_loss huber_loss --sizes 32 1e7"
 
 The contestants take turns, so that a disturbance of the machine meets all of them. The table shows the
 shortest time of a call in microseconds; the JSON file holds the medians too. The statements that are timed
-are those that a user would type, see ``contestants.py``; the goals are in ``report.py``.
+are those that a user would type, see ``contestants.py``; the goals are in ``report.py``. The losses of rows have shapes
+and peers of their own, all in ``rows.py``.
 """
 
 from __future__ import annotations
@@ -31,8 +33,16 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--quick", action="store_true", help="short turns; four losses unless --losses names some")
-    add("--losses", nargs="+", metavar="NAME", help="names or aliases; default: every pointwise loss")
-    add("--sizes", nargs="+", type=_size, default=SIZES, metavar="N", help="default: 32 1e4 1e6 1e7")
+    add("--rows", action="store_true", help="only the losses of rows")
+    add("--losses", nargs="+", metavar="NAME", help="names or aliases; default: every pointwise loss, and rows.py")
+    add(
+        "--sizes",
+        nargs="+",
+        type=_size,
+        default=SIZES,
+        metavar="N",
+        help="of pointwise losses; default: 32 1e4 1e6 1e7",
+    )
     add("--threads", type=int, default=2, help="threads of each contestant; default: 2")
     add("--json", type=Path, metavar="PATH", help="where to write all numbers")
     add("--picture", type=Path, default=OUTPUT / "pointwise.png", metavar="PATH", help="where to draw")
@@ -159,8 +169,6 @@ def main() -> int:
     limit_threads(options.threads)
 
     import contestants
-    import picture
-    import report
 
     import losslib
 
@@ -179,7 +187,38 @@ def main() -> int:
     print(", ".join(f"{name} {version}" for name, version in facts["versions"].items()), flush=True)
 
     start = time.monotonic()
-    rows = list(measure(options, absent))
+    rows = [] if options.rows else list(measure(options, absent))
+    if rows:
+        print_pointwise(rows, absent)
+    row_times = print_rows(options, absent)
+    print(f"\nmeasured in {time.monotonic() - start:.0f} s")
+
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        numbers = {
+            "setting": facts,
+            "rows": [_plain(row) for row in rows],
+            "row_losses": [times.plain() for times in row_times],
+        }
+        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
+        print(f"numbers: {options.json}")
+    if not rows:
+        return 0
+    try:
+        import picture
+
+        options.picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.draw(rows, facts, options.picture)
+        print(f"picture: {options.picture}")
+    except ImportError as error:
+        print(f"no picture: {error}")
+    return 0
+
+
+def print_pointwise(rows: list[Any], absent: dict[str, str]) -> None:
+    """Print the table of the pointwise losses, the copy loops and the goals."""
+    import report
+
     print()
     print(report.table(rows, absent))
     print("\n* composed: the package has no such loss, its operations were put together (JAX: always)")
@@ -194,20 +233,28 @@ def main() -> int:
         print(f"\n{copies}")
         print("'of triad', 'of copy': bandwidth against the faster of these loops, measured in the same turns")
     print(f"\n{report.summary(rows)}")
-    print(f"\nmeasured in {time.monotonic() - start:.0f} s")
 
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        numbers = {"setting": facts, "rows": [_plain(row) for row in rows]}
-        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
-        print(f"numbers: {options.json}")
-    try:
-        options.picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.draw(rows, facts, options.picture)
-        print(f"picture: {options.picture}")
-    except ImportError as error:
-        print(f"no picture: {error}")
-    return 0
+
+def print_rows(options: argparse.Namespace, absent: dict[str, str]) -> list[Any]:
+    """Measure the losses of rows and print their table."""
+    import rows
+    from timing import FULL, QUICK
+
+    chosen = rows.cases(options.losses, options.quick)
+    if not chosen:
+        return []
+    progress = Progress(len(chosen))
+    schedule = QUICK if options.quick else FULL
+    times = list(rows.measure(chosen, absent, options.threads, schedule, progress.step))
+    progress.close()
+    print("\nLosses of rows; goals are times the fastest peer\n")
+    print(rows.table(times, absent))
+    print("\n* put together from the package's operations   ! computes another gradient; its time says little")
+    for line in rows.reasons(times):
+        print(line)
+    met = sum(result.verdict == "met" for result in times)
+    print(f"goals met: {met} of {len(times)} rows")
+    return times
 
 
 def _plain(row: Any) -> dict[str, Any]:

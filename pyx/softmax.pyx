@@ -124,9 +124,13 @@ cdef struct Rows:
 # ---- class indices ---------------------------------------------------------------------------------------------
 
 cdef inline int64_t read_index(const Rows* rows, Py_ssize_t sample) noexcept nogil:
-    """Return the class of a sample, or -1 for anything that is no class: read once, compared before it is used."""
-    cdef const char* p = (rows.index + (sample // rows.inner) * rows.index_outer
-                          + (sample % rows.inner) * rows.index_inner)
+    """Return the class of a sample, or -1 for anything that is no class."""
+    return read_index_at(rows, rows.index + (sample // rows.inner) * rows.index_outer
+                         + (sample % rows.inner) * rows.index_inner)
+
+
+cdef inline int64_t read_index_at(const Rows* rows, const char* p) noexcept nogil:
+    """The class that stands here, or -1: read once into a local, compared before it is used."""
     cdef int64_t index
     if rows.index_size == 8:
         index = (<const int64_t*>p)[0]      # an uint64 beyond int64 turns negative
@@ -304,45 +308,55 @@ cdef inline char* address(const Rows* rows, const View* view, Py_ssize_t sample)
 # ---- lanes: sixteen samples at a time --------------------------------------------------------------------------
 
 cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile) noexcept nogil:
-    """Samples first … first + n, n <= 16, in the tile [class][lane]; unused lanes hold zeros."""
-    cdef Py_ssize_t c, classes = rows.classes, sample
+    """Samples first … first + n, n <= 16, in the tile [class][lane]; unused lanes hold zeros.
+
+    All samples of a tile have one outer position or are outer positions themselves, so that they stand at a constant
+    distance in every array: no division by sample.
+    """
+    cdef Py_ssize_t c, classes = rows.classes
+    cdef Py_ssize_t step_in = rows.input.inner if rows.inner > 1 else rows.input.outer
+    cdef Py_ssize_t step_out = rows.grad.inner if rows.inner > 1 else rows.grad.outer
+    cdef Py_ssize_t step_index = rows.index_inner if rows.inner > 1 else rows.index_outer
+    cdef const char* base_in = address(rows, &rows.input, first)
+    cdef const char* base_index = (rows.index + (first // rows.inner) * rows.index_outer
+                                   + (first % rows.inner) * rows.index_inner)
+    cdef char* base_out
     cdef int j
-    cdef real[16] m, factor
-    cdef double[16] s, lse, weighted
-    cdef real[16] smooth
+    cdef real[16] m, factor, smooth
+    cdef double[16] s, lse, weighted, x_target, take, scale, value
     cdef int64_t[16] target
-    cdef double[16] x_target, take, scale
     cdef real* line
     cdef const real* source
     cdef real* destination
     cdef Sample result
-    cdef bint side_by_side = rows.inner > 1 and first % rows.inner + n <= rows.inner
-    side_by_side = side_by_side and rows.input.inner == sizeof(real)
     cdef real e
+    cdef bint plain = (rows.kind == CROSS_ENTROPY and rows.class_weight == NULL and rows.smoothing == 0.0
+                       and rows.z_loss == 0.0)
 
     # Read: neighbours in memory are lanes already, rows are transposed.
-    if side_by_side and n == 16:
+    if n == 16 and step_in == sizeof(real):
         for c in range(classes):
-            source = <const real*>(address(rows, &rows.input, first) + c * rows.input.classes)
+            source = <const real*>(base_in + c * rows.input.classes)
             line = tile + c * 16
             for j in range(16):
                 line[j] = source[j]
     else:
         for j in range(n):
-            source = <const real*>address(rows, &rows.input, first + j)
             for c in range(classes):
-                tile[c * 16 + j] = (<const real*>(<const char*>source + c * rows.input.classes))[0]
+                tile[c * 16 + j] = (<const real*>(base_in + j * step_in + c * rows.input.classes))[0]
         for j in range(n, 16):
             for c in range(classes):
                 tile[c * 16 + j] = 0
     for j in range(16):
         target[j] = 0
-        if j < n and counts(rows, first + j):
-            target[j] = read_index(rows, first + j)
-            if target[j] < 0:
-                target[j] = 0
-        x_target[j] = tile[target[j] * 16 + j]
+        scale[j] = 0.0
         weighted[j] = 0.0
+    for j in range(n):
+        target[j] = read_index_at(rows, base_index + j * step_index)
+        if target[j] < 0:
+            target[j] = 0
+    for j in range(16):
+        x_target[j] = tile[target[j] * 16 + j]
     if rows.smoothing > 0.0:
         for c in range(classes):
             line = tile + c * 16
@@ -368,24 +382,32 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile) noe
     for j in range(16):
         lse[j] = <double>m[j] + log(s[j])
 
-    for j in range(16):
-        factor[j] = 0
-        take[j] = 0.0
-        smooth[j] = 0
-        scale[j] = 0.0
-    for j in range(n):
-        sample = first + j
-        if not counts(rows, sample):
-            if rows.values != NULL:
-                rows.values[sample] = 0.0
-            continue
-        result = finish(rows, lse[j], x_target[j], weighted[j], target[j])
-        if rows.values != NULL:
-            rows.values[sample] = result.value
-        scale[j] = scale_of(rows, sample)
-        factor[j] = <real>(result.softmax_part * scale[j] / s[j])
-        take[j] = result.target_part * scale[j]
-        smooth[j] = <real>(rows.smoothing / <double>classes * scale[j])
+    # Value, and the coefficients of the gradient.
+    if rows.scale == NULL:
+        for j in range(n):
+            scale[j] = rows.scale_all
+    else:
+        for j in range(n):
+            scale[j] = rows.scale[first + j]
+    if rows.keep != NULL:
+        for j in range(n):
+            if not rows.keep[first + j]:
+                scale[j] = 0.0
+    if plain:
+        for j in range(16):
+            value[j] = lse[j] - x_target[j]
+            factor[j] = <real>(scale[j] / s[j])
+            take[j] = scale[j]
+    else:
+        for j in range(16):
+            result = finish(rows, lse[j], x_target[j], weighted[j], target[j])
+            value[j] = result.value
+            factor[j] = <real>(result.softmax_part * scale[j] / s[j])
+            take[j] = result.target_part * scale[j]
+            smooth[j] = <real>(rows.smoothing / <double>classes * scale[j])
+    if rows.values != NULL:
+        for j in range(n):
+            rows.values[first + j] = value[j] if counts(rows, first + j) else 0.0
     if not rows.want_grad:
         return
 
@@ -400,23 +422,25 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile) noe
             e = <real>rows.class_weight[c] if rows.class_weight != NULL else 1
             for j in range(16):
                 line[j] = line[j] * factor[j] - e * smooth[j]
-    for j in range(n):
+    for j in range(16):
         tile[target[j] * 16 + j] = <real>(<double>tile[target[j] * 16 + j] - take[j])
-        if not counts(rows, first + j):      # whatever stood there, even NaN
-            for c in range(classes):
-                tile[c * 16 + j] = 0
+    if rows.keep != NULL:
+        for j in range(n):
+            if not rows.keep[first + j]:     # whatever stood there, even NaN
+                for c in range(classes):
+                    tile[c * 16 + j] = 0
 
-    if side_by_side and n == 16 and rows.grad.inner == sizeof(real):
+    base_out = address(rows, &rows.grad, first)
+    if n == 16 and step_out == sizeof(real):
         for c in range(classes):
-            destination = <real*>(address(rows, &rows.grad, first) + c * rows.grad.classes)
+            destination = <real*>(base_out + c * rows.grad.classes)
             line = tile + c * 16
             for j in range(16):
                 destination[j] = line[j]
     else:
         for j in range(n):
-            destination = <real*>address(rows, &rows.grad, first + j)
             for c in range(classes):
-                (<real*>(<char*>destination + c * rows.grad.classes))[0] = tile[c * 16 + j]
+                (<real*>(base_out + j * step_out + c * rows.grad.classes))[0] = tile[c * 16 + j]
 
 
 cdef void lanes_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nogil:

@@ -57,29 +57,9 @@ def _shape_and_values(info: LossInfo, place: int) -> tuple[str, str]:
 
 def formula_section(info: LossInfo) -> str:
     """Return the formula as it is declared: it speaks of whole rows, which is more than the build can derive from."""
-    if info.geometry == "distance":
-        letters = (
-            "cos(u, v) is the cosine of the angle between two vectors, norm(u) the Euclidean norm, and D the number of "
-            "components"
-        )
-    else:
-        letters = "c runs over the C classes"
-        if info.geometry == "softmax":
-            letters += (
-                ", p is softmax(x), and lse(x) the logarithm of the sum of exponentials. An index t stands for the row "
-                "that is 1 at the class t and 0 elsewhere"
-            )
-            if rowlosses.target_kind(info) == "logits":
-                letters = (
-                    "c runs over the C classes, x are the logits of the student and t those of the teacher, p is "
-                    "softmax(x) and q softmax(t)"
-                )
-    symbols = [
-        f"{letter} is ``{name}``"
-        for letter, name in info.symbols.items()
-        if letter != name and f"{letter} are" not in letters
-    ]
-    here = ", ".join([*symbols, letters])
+    known = {letter: name for letter, name in info.symbols.items() if letter != name}
+    here = [] if rowlosses.target_kind(info) == "logits" else [f"{k} is ``{name}``" for k, name in known.items()]
+    here += [meaning for used, meaning in _letters(info) if any(word in info.formula for word in used)]
     hessian = (
         "``value_grad_hess`` adds the diagonal of the Hessian."
         if info.has_hessian
@@ -90,12 +70,42 @@ def formula_section(info: LossInfo) -> str:
             heading("Formula"),
             "The value of one row:\n",
             f".. code-block:: text\n\n{indent(info.formula.replace(', d(u, v) = ', chr(10) + 'd(u, v) = '))}\n",
-            f"Here {here}.\n",
+            f"Here {', '.join(here)}.\n",
             "This formula is written for readers. Values and gradients are compared with independent references by the "
             "project's tests, not by the build of this page; the build compares each gradient with differences of the "
             f"values. {hessian}\n",
         ]
     )
+
+
+def _letters(info: LossInfo) -> list[tuple[tuple[str, ...], str]]:
+    """Return what the letters of the formulas mean, each with the words by which a formula is seen to use it."""
+    if info.geometry == "distance":
+        letters = [
+            (("cos(",), "cos(u, v) is the cosine of the angle between two vectors"),
+            (("norm(",), "norm(u) is the Euclidean norm"),
+        ]
+        if "distance" in info.parameter_names:
+            letters.append((("d(",), "d(u, v) is the distance that is named"))
+        else:
+            letters.append((("sum_j",), "j runs over the components"))
+        return letters
+    letters = [(("_c",), "c runs over the C classes")]
+    if rowlosses.target_kind(info) == "logits":
+        letters += [
+            (("x", "p_c"), "x are the logits of the student and t those of the teacher"),
+            (("p_c",), "p is softmax(x) and q is softmax(t)"),
+        ]
+    elif info.name in rowfigures.OWN_PROBABILITIES:
+        letters.append((("p_c", "tau"), "and the other letters are those of the text above"))
+    else:
+        letters.append((("p_c", "p_t"), "p is softmax(x)"))
+    letters.append((("lse(",), "lse(x) is the logarithm of the sum of the exponentials"))
+    if rowlosses.takes_probabilities(info):
+        letters.append(
+            (("t_c",), "and an index as target stands for the row t that is 1 at this class and 0 elsewhere")
+        )
+    return letters
 
 
 def reductions(info: LossInfo, measured: list[ReductionRow]) -> str:

@@ -25,6 +25,7 @@ from losslib.combination import WeightedSum
 from losslib.config import config, show_config
 from losslib.declare import LossFunction
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.multitask import MultiTask, MultiTaskResult
 from losslib.parallelism import get_num_threads, set_num_threads, threads
 from losslib.registry import LossInfo
 
@@ -34,6 +35,8 @@ __all__ = [
     "Loss",
     "LossFunction",
     "LossInfo",
+    "MultiTask",
+    "MultiTaskResult",
     "ParameterError",
     "ShapeError",
     "WeightedSum",
@@ -83,7 +86,7 @@ def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[L
     Parameters
     ----------
     family : str, optional
-        "regression", "likelihood" or "binary".
+        "regression", "likelihood", "binary", "multiclass" or "embedding".
     tag : str, optional
         Only losses with this tag, such as "robust", "convex" or "logits".
 

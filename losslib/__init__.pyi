@@ -15,6 +15,8 @@ from losslib.errors import DTypeError as DTypeError
 from losslib.errors import ParameterError as ParameterError
 from losslib.errors import ShapeError as ShapeError
 from losslib.registry import LossInfo as LossInfo
+from losslib.multitask import MultiTask as MultiTask
+from losslib.multitask import MultiTaskResult as MultiTaskResult
 from losslib.parallelism import get_num_threads as get_num_threads
 from losslib.parallelism import set_num_threads as set_num_threads
 from losslib.parallelism import threads as threads

@@ -285,7 +285,8 @@ def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:
         and values["reduction"] in ("mean", "sum")
         and values.get("axis", 1) == 1
         and values.get("softcap") is None
-        and all(values[name] is None for name in info.array_parameter_names)
+        and (kind != "focal" or values["alpha"] is None)
+        and (values.get("weight") is None or values["weight"].ndim == 1)
         and not (kind == "focal" and values["label_smoothing"] > 0)
     )
     return _softmax.Quick(kind, values) if plain else None

@@ -1128,6 +1128,7 @@ cdef class Quick:
     cdef double smoothing, z_loss
     cdef bint ignoring, mean, zero_if_empty
     cdef int64_t ignored
+    cdef object weight     # of each class, contiguous float64, or None
 
     def __cinit__(self, kind, values):
         cdef int k
@@ -1138,6 +1139,7 @@ cdef class Quick:
         self.z_loss = values.get("z_loss") or 0.0
         self.ignoring = values.get("ignore_index") is not None
         self.ignored = values["ignore_index"] if self.ignoring else 0
+        self.weight = values.get("weight")
         self.mean = values["reduction"] == "mean"
         self.zero_if_empty = values.get("empty") == "zero"
 
@@ -1151,7 +1153,8 @@ cdef class Quick:
         cdef unsigned char[STACK_SAMPLES] few_marks
         cdef double* values = few_values
         cdef unsigned char* marks = few_marks
-        cdef double total, divisor
+        cdef double total, divisor, weight_sum = 0.0
+        cdef const double* weight = <const double*>data_of(self.weight)
         cdef Py_ssize_t* shape
         cdef Py_ssize_t* target_shape
         if not (cnp.PyArray_CheckExact(input) and cnp.PyArray_CheckExact(target)):
@@ -1185,6 +1188,8 @@ cdef class Quick:
         rows.samples = rows.outer * rows.inner
         if rows.samples == 0 or rows.classes == 0:
             return NotImplemented
+        if weight != NULL and cnp.PyArray_SIZE(<cnp.ndarray>self.weight) != rows.classes:
+            return NotImplemented
 
         array = out
         if mode == 0:
@@ -1215,7 +1220,7 @@ cdef class Quick:
         rows.index_signed = True
         rows.index_inner = rows.index_size
         rows.index_outer = rows.index_size * rows.inner
-        rows.class_weight = NULL
+        rows.class_weight = weight
         rows.smoothing = self.smoothing
         rows.z_loss = self.z_loss
         rows.softcap = 0.0
@@ -1242,10 +1247,12 @@ cdef class Quick:
                     return NotImplemented
                 else:
                     count += 1
+                    if weight != NULL:
+                        weight_sum += weight[index]
             rows.keep = NULL
             if count < rows.samples:
                 rows.keep = marks
-            divisor = <double>count if self.mean else 1.0
+            divisor = (weight_sum if weight != NULL else <double>count) if self.mean else 1.0
             rows.scale_all = 1.0 / divisor
             rows.values = values
             execute_rows(&rows, rows.samples * rows.classes > 2048)

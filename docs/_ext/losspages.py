@@ -177,7 +177,7 @@ def signature(info: LossInfo) -> str:
             f".. py:function:: losslib.{info.name}{function}\n",
             f"   Derivatives: {methods}; they take {takes} too.\n",
             f".. py:class:: losslib.{info.class_name}{cls}\n",
-            f"   Call the object with ``({names})``; methods ``grad``, ``value_and_grad``, ``value_grad_hess``.\n",
+            f"   Call the object with ``({names})``; methods {', '.join(f'``{name}``' for name in _derivatives(info))}.\n",
             "What ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean is told once, in "
             ":doc:`/conventions`.\n",
             heading("What it does"),

@@ -31,7 +31,7 @@ def inputs_table(info: LossInfo, outside: list[str]) -> str:
     )
     if rowlosses.target_kind(info) in ("indices", "lists"):
         text += " Class indices may be of any integer type, and are checked with ``check=False`` too."
-    return text + " NaN is legal in every floating-point input and reaches value and gradient of its row.\n"
+    return text + " NaN is legal in every floating-point input and touches no other row.\n"
 
 
 def _shape_and_values(info: LossInfo, place: int) -> tuple[str, str]:
@@ -69,7 +69,7 @@ def formula_section(info: LossInfo) -> str:
         [
             heading("Formula"),
             "The value of one row:\n",
-            f".. code-block:: text\n\n{indent(info.formula.replace(', d(u, v) = ', chr(10) + 'd(u, v) = '))}\n",
+            f".. code-block:: text\n   :class: loss-formula\n\n{indent(info.formula.replace(', d(u, v) = ', chr(10) + 'd(u, v) = '))}\n",
             f"Here {', '.join(here)}.\n",
             "This formula is written for readers. Values and gradients are compared with independent references by the "
             "project's tests, not by the build of this page; the build compares each gradient with differences of the "

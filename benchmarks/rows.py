@@ -350,7 +350,7 @@ def _deviation(found: tuple[np.ndarray, ...], expected: list[np.ndarray]) -> flo
 
 def table(results: list[RowTimes], absent: Mapping[str, str]) -> str:
     """Return the aligned table; times in microseconds."""
-    lines: list[tuple[str, ...]] = [("loss", "shape", OWN, *PEERS, "x best", "x PyTorch", "goal", "verdict")]
+    lines: list[tuple[str, ...]] = [("loss", "options", "shape", OWN, *PEERS, "x best", "x PyTorch", "goal", "verdict")]
     for result in results:
         cells = []
         for peer in PEERS:
@@ -361,7 +361,8 @@ def table(results: list[RowTimes], absent: Mapping[str, str]) -> str:
                 cells.append("failed " if peer in result.failed else "absent " if peer in absent else "- ")
         lines.append(
             (
-                result.case.title,
+                result.case.loss,
+                result.case.options if result.case.options != PLAIN else "",
                 result.case.size,
                 microseconds(result.times[OWN].least),
                 *cells,

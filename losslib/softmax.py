@@ -81,7 +81,8 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     reduction = values["reduction"]
     kernel_weight = None
     if reduction == "weighted_mean" and in_mean and weight is not None:
-        kernel_weight = weight[np.where(keep.reshape(axis.samples) != 0, target, 0)]
+        classes = target if keep is None else np.where(keep.reshape(axis.samples) != 0, target, 0)
+        kernel_weight = weight[classes]
     samples = rows.read_samples(
         axis.samples,
         reduction,

@@ -175,6 +175,8 @@ def row_inputs(info: LossInfo) -> list[np.ndarray]:
     for item in info.inputs:
         vector = rng.standard_normal((ROWS, CLASSES))
         if item.name != "target" or info.name in ROW_TARGETS:
+            if info.name == "nll_loss":  # log-probabilities
+                vector = -np.abs(vector)
             positive = item.domain.name in ("nonnegative", "positive", "probability")
             arrays.append(np.exp(vector) / np.exp(vector).sum(1, keepdims=True) if positive else vector)
         elif info.geometry == "distance":

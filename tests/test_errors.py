@@ -353,7 +353,7 @@ def bad_values(parameter: Any) -> list[Any]:
     if isinstance(parameter, Choice):
         return ["avg", None, 3, ""]
     if isinstance(parameter, Integer):
-        return [1.0, True, "1", None, [1], np.ones(2), 2**63]
+        return [1.5, "1", None, [1], np.ones(2), 2**63]
     if isinstance(parameter, Real):
         values: list[Any] = [float("nan"), float("inf"), "1", [1.0], 1j, np.ones(2)]
         if not parameter.optional:
@@ -432,7 +432,7 @@ def test_an_unknown_loss_suggests_the_closest() -> None:
 @PER_LOSS
 def test_a_missing_input_is_named(info: Any) -> None:
     inputs = sample_inputs(info)
-    for mode in ("", *modes(info)):
+    for mode in ("value", *modes(info)):
         for count in range(len(inputs)):
             with pytest.raises(TypeError) as error:
                 entry(info, mode)(*inputs[:count])
@@ -510,14 +510,15 @@ def test_size_average_and_reduce_work_as_in_pytorch_and_warn(info: Any) -> None:
         assert loss.reduction == reduction
         with pytest.warns(DeprecationWarning, match=f"reduction={reduction!r}"):
             found = function(info)(*inputs, **flags)
-        np.testing.assert_array_equal(found, function(info)(*inputs, reduction=reduction))
+        # A call with a parameter may take a longer path, whose sum runs in another order.
+        np.testing.assert_allclose(found, function(info)(*inputs, reduction=reduction), rtol=1e-14)
         position = info.function_order.index("size_average")
         defaults = {item.name: item.default for item in info.parameters}
         before = [defaults[name] for name in info.function_order[:position]]
         if "size_average" in flags and "reduce" not in flags:
             with pytest.warns(DeprecationWarning, match=f"reduction={reduction!r}"):
                 again = function(info)(*inputs, *before, flags["size_average"])
-            np.testing.assert_array_equal(again, found)
+            np.testing.assert_allclose(again, found, rtol=1e-14)
 
 
 def test_losses_that_pytorch_does_not_have_know_no_deprecated_flags() -> None:

@@ -169,6 +169,7 @@ def signature(info: LossInfo) -> str:
     function = str(declare.function_signature(info, calls.VALUE))
     cls = str(declare.class_signature(info))
     methods = ", ".join(f"``{info.name}.{name}``" for name in _derivatives(info))
+    own = ", ".join(f"``{name}``" for name in _derivatives(info))
     takes = ", ".join(f"``{name}``" for name in calls.DERIVATIVE_ARGUMENTS if name not in calls.VALUE_ARGUMENTS)
     names = ", ".join(info.input_names)
     return "\n".join(
@@ -177,7 +178,7 @@ def signature(info: LossInfo) -> str:
             f".. py:function:: losslib.{info.name}{function}\n",
             f"   Derivatives: {methods}; they take {takes} too.\n",
             f".. py:class:: losslib.{info.class_name}{cls}\n",
-            f"   Call the object with ``({names})``; methods {', '.join(f'``{name}``' for name in _derivatives(info))}.\n",
+            f"   Call the object with ``({names})``; methods {own}.\n",
             "What ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean is told once, in "
             ":doc:`/conventions`.\n",
             heading("What it does"),

@@ -56,7 +56,9 @@ def lines_of(info: LossInfo) -> list[tuple[dict[str, Any], Line, str]]:
     candidates = [p for p in own_parameters(info) if isinstance(p, Real) and p.examples]
     if info.name in FURTHER_SETTINGS:
         further = FURTHER_SETTINGS[info.name]
-        return [(values, line, label_of(values) or "defaults") for values in ({}, *further)]
+        default = {name: info.parameter(name).default for name in further[0]}
+        label = f"{label_of(default)} (default)"
+        return [(default, line, label), *((values, line, label_of(values)) for values in further)]
     if not candidates:
         return [({}, line, "")]
     main = candidates[0]

@@ -60,6 +60,7 @@ def formula_section(info: LossInfo) -> str:
     known = {letter: name for letter, name in info.symbols.items() if letter != name}
     here = [] if rowlosses.target_kind(info) == "logits" else [f"{k} is ``{name}``" for k, name in known.items()]
     here += [meaning for used, meaning in _letters(info) if any(word in info.formula for word in used)]
+    text = info.formula.replace(", d(u, v) = ", "\nd(u, v) = ")  # the definition on a line of its own
     hessian = (
         "``value_grad_hess`` adds the diagonal of the Hessian."
         if info.has_hessian
@@ -69,7 +70,7 @@ def formula_section(info: LossInfo) -> str:
         [
             heading("Formula"),
             "The value of one row:\n",
-            f".. code-block:: text\n   :class: loss-formula\n\n{indent(info.formula.replace(', d(u, v) = ', chr(10) + 'd(u, v) = '))}\n",
+            f".. code-block:: text\n   :class: loss-formula\n\n{indent(text)}\n",
             f"Here {', '.join(here)}.\n",
             "This formula is written for readers. Values and gradients are compared with independent references by the "
             "project's tests, not by the build of this page; the build compares each gradient with differences of the "

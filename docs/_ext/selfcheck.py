@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from rowlosses import GradientCheck, batch, compare_gradients
 from verify import Disagreement, check_formula, run_doctest
 
 import losslib
@@ -69,6 +71,32 @@ def expect_derivative_complaint(order: int) -> None:
     raise AssertionError("a derivative with the wrong sign went unnoticed")
 
 
+class HalfGradient:
+    """A loss object whose gradient is half of what it should be."""
+
+    def __init__(self, loss: losslib.Loss) -> None:
+        self.loss = loss
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.loss(*inputs)
+
+    def grad(self, *inputs: Any, wrt: str) -> Any:
+        return self.loss.grad(*inputs, wrt=wrt) / 2
+
+
+def expect_row_complaint() -> None:
+    """Assert that a wrong gradient of a row loss is noticed."""
+    info = registry.info_of("cross_entropy")
+    loss = losslib.get("cross_entropy", reduction="sum")
+    compare_gradients(info, loss, batch(info, 5, 4), GradientCheck())
+    try:
+        compare_gradients(info, HalfGradient(loss), batch(info, 5, 4), GradientCheck())
+    except Disagreement as complaint:
+        print(f"noticed the size of a row's gradient:\n  {complaint}")
+        return
+    raise AssertionError("a gradient of half its size went unnoticed")
+
+
 def expect_example_complaint() -> None:
     """Assert that an example with another output is noticed."""
     try:
@@ -84,6 +112,7 @@ if __name__ == "__main__":
         expect_complaint(*case)
     expect_derivative_complaint(1)
     expect_derivative_complaint(2)
+    expect_row_complaint()
     expect_example_complaint()
     check_formula(registry.info_of("huber_loss"))
     print("and the right formula passes")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import losslib
+from formulas import row_inputs
 from losslib.checks import domain_codes
 from losslib.registry import Equivalent, LossInfo
 from peers.agreement import DTYPES, assert_agree
@@ -68,6 +69,8 @@ def draw(rng: np.random.Generator, domain: str, shape: tuple[int, ...], hard: bo
 
 def inputs_for(info: LossInfo, equivalent: Equivalent, dtype: Any) -> list[np.ndarray]:
     """Return inputs as wide as the entry claims; its note says if it takes one axis or hard labels only."""
+    if info.geometry != "pointwise":
+        return [array if array.dtype.kind == "i" else array.astype(dtype) for array in row_inputs(info)]
     rng = np.random.default_rng(list(info.name.encode()))
     note = equivalent.note.lower()
     shape = (60,) if "one axis" in note else (12, 5)

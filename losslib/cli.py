@@ -36,11 +36,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _wrap(text: str, width: int, initial_indent: str = "", subsequent_indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, width, initial_indent=initial_indent, subsequent_indent=subsequent_indent, break_on_hyphens=False
+    )
+
+
 def _describe(info: LossInfo) -> str:
     inputs = ", ".join(f"{item.name} ({item.domain.meaning})" for item in info.inputs)
     lines = [
         f"{info.name}, {info.class_name}",
-        *textwrap.wrap(info.summary, 100),
+        *_wrap(info.summary, 100),
         "",
         f"inputs      {inputs}",
     ]
@@ -49,12 +55,12 @@ def _describe(info: LossInfo) -> str:
     lines.append("parameters")
     for item in info.parameters:
         lines.append(f"  {item.name} = {item.default!r}")
-        lines += textwrap.wrap(item.meaning, 100, initial_indent="      ", subsequent_indent="      ")
+        lines += _wrap(item.meaning, 100, initial_indent="      ", subsequent_indent="      ")
     for title, texts in (("use it when", info.use_when), ("avoid it when", info.avoid_when)):
         if texts:
             lines.append(title)
             for text in texts:
-                lines += textwrap.wrap(text, 100, initial_indent="  - ", subsequent_indent="    ")
+                lines += _wrap(text, 100, initial_indent="  - ", subsequent_indent="    ")
     if info.aliases:
         lines.append(f"aliases     {', '.join(info.aliases)}")
     return "\n".join(lines)

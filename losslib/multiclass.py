@@ -416,7 +416,7 @@ categorical_cross_entropy, CategoricalCrossEntropy = declare(
         "right one 1e-7, not 0. Where the clip acts, the gradient of that term is 0. Elsewhere it is ``(W - "
         "w_k*t_k/p_k)/sum_c(x_c)``, where W is the sum of ``w_c*t_c`` over the terms that are not clipped, so moving "
         "a row along itself changes nothing. A row of zeros gives NaN.\n\n"
-        "In float32, 1 - 1e-7 is 1 - 2**-23, so the smallest loss is 1.2e-7."
+        "The clip is computed in float64 for every dtype, so that the smallest loss is 1e-7."
     ),
     use_when=(
         "predictions are class probabilities and no logits exist",

@@ -48,10 +48,12 @@ class MultiTask:
 
     Examples
     --------
-    >>> tasks = losslib.MultiTask({
-    ...     "position": (losslib.HuberLoss(), 1.0),
-    ...     "visible": (losslib.BCEWithLogitsLoss(), lambda step: min(1.0, step / 100)),
-    ... })
+    >>> tasks = losslib.MultiTask(
+    ...     {
+    ...         "position": (losslib.HuberLoss(), 1.0),
+    ...         "visible": (losslib.BCEWithLogitsLoss(), lambda step: min(1.0, step / 100)),
+    ...     }
+    ... )
     >>> arrays = {
     ...     "position": (np.array([0.5, 3.0]), np.array([0.0, 0.0])),
     ...     "visible": (np.array([0.0, 0.0]), np.array([1.0, 0.0])),

@@ -1,4 +1,5 @@
-"""The softmax geometry: losses of a row of logits, log-probabilities or probabilities against a class or a distribution.
+"""The softmax geometry: losses of a row of logits, log-probabilities or probabilities against a class or a distribution
+of classes.
 
 An input is seen as (outer, classes, inner): the class axis may be anywhere, and nothing is transposed in memory. Two
 drivers share the work:
@@ -18,6 +19,7 @@ cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, NAN
+from libc.math cimport expm1 as c_expm1
 from libc.math cimport fabs as c_fabs
 from libc.math cimport log as c_log
 from libc.math cimport pow as c_pow
@@ -25,7 +27,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from blocks cimport item_size, narrow_run, real, stream, stream_fence, widen_run
+from blocks cimport narrow_run, real, stream, stream_fence, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 
@@ -57,6 +59,7 @@ cdef extern from "losslib/softmax.h" namespace "losslib" nogil:
     T log[T](T x)
     T tanh[T](T x)
     T power[T](T x, T y)
+    T product_or_zero[T](T coefficient, T factor)
 
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
@@ -210,20 +213,16 @@ cdef inline double row_exp(const real* x, real m, real* e, Py_ssize_t n) noexcep
     return total
 
 
-cdef inline double row_dot(const real* a, const real* b, Py_ssize_t n) noexcept nogil:
-    """Sum of a * b in float64; a zero in a makes its term zero, whatever b is."""
-    cdef double[16] lane
-    cdef Py_ssize_t i = 0
-    cdef int k
-    for k in range(16):
-        lane[k] = 0.0
-    while i + 16 <= n:
-        for k in range(16):
-            lane[k] += 0.0 if a[i + k] == 0 else <double>a[i + k] * <double>b[i + k]
-        i += 16
-    for k in range(<int>(n - i)):
-        lane[k] += 0.0 if a[i + k] == 0 else <double>a[i + k] * <double>b[i + k]
-    return add_lanes(lane)
+cdef inline double row_dot(const real* a, const real* b, real* product, Py_ssize_t n) noexcept nogil:
+    """Sum of a * b in float64; a zero in a makes its term zero, whatever b is. The products are left in a buffer.
+
+    The choice is not made inside the sum: GCC 12 turns a conditional term of 16 float64 lanes into masked additions
+    that lose terms with AVX-512.
+    """
+    cdef Py_ssize_t i
+    for i in range(n):
+        product[i] = product_or_zero(a[i], b[i])
+    return row_sum(product, n)
 
 
 # ---- scalar part of a sample -----------------------------------------------------------------------------------
@@ -361,8 +360,9 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, int n, real* tile) noe
         for c in range(classes):
             line = tile + c * 16
             e = <real>rows.class_weight[c] if rows.class_weight != NULL else 1
-            for j in range(16):
-                weighted[j] += <double>(e * line[j])
+            if e != 0:          # or 0 * -inf
+                for j in range(16):
+                    weighted[j] += <double>(e * line[j])
 
     # exp(x - max) in place, its sum in float64.
     for j in range(16):
@@ -594,19 +594,19 @@ cdef inline void soft_jets(const Rows* rows, const real* lp, const real* t, real
         for c in range(rows.classes):
             jet = focal.at(lp[c])
             f[c] = 0 if t[c] == 0 else t[c] * jet.value
-            slope[c] = t[c] * jet.slope
+            slope[c] = product_or_zero(t[c], jet.slope)
     elif rows.kind == POLY:
         poly.epsilon = rows.numbers[0]
         for c in range(rows.classes):
             jet = poly.at(lp[c])
             f[c] = 0 if t[c] == 0 else t[c] * jet.value
-            slope[c] = t[c] * jet.slope
+            slope[c] = product_or_zero(t[c], jet.slope)
     else:
         generalized.q = rows.numbers[0]
         for c in range(rows.classes):
             jet = generalized.at(lp[c])
             f[c] = 0 if t[c] == 0 else t[c] * jet.value
-            slope[c] = t[c] * jet.slope
+            slope[c] = product_or_zero(t[c], jet.slope)
 
 
 cdef inline void row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e, real* q, real* h,
@@ -633,7 +633,7 @@ cdef inline void row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, rea
     if rows.kind == CROSS_ENTROPY:
         mass = row_sum(q, n)
         # sum q (lse - x), class by class where a logit is -inf: its zero target makes the term zero.
-        value[0] = mass * lse - row_dot(q, x, n)
+        value[0] = mass * lse - row_dot(q, x, h, n)
         part = mass
         if rows.z_loss > 0.0:
             value[0] += rows.z_loss * lse * lse
@@ -653,13 +653,13 @@ cdef inline void row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, rea
             e[c] = e[c] * factor - q[c] * w
     elif rows.kind == SYMMETRIC:
         mass = row_sum(q, n)
-        value[0] = rows.numbers[0] * (mass * lse - row_dot(q, x, n))
+        value[0] = rows.numbers[0] * (mass * lse - row_dot(q, x, h, n))
         for c in range(n):
             e[c] = e[c] * factor
         # The reverse part: sum p r with r = -log(max(t, exp(-4))).
         for c in range(n):
             h[c] = -log(t[c]) if t[c] > <real>0.01831563888873418 else <real>4
-        expected = row_dot(e, h, n)
+        expected = row_dot(e, h, x, n)
         value[0] += rows.numbers[1] * expected
         w = <real>(rows.numbers[0] * scale)
         u = <real>(rows.numbers[1] * scale)
@@ -699,7 +699,8 @@ cdef inline void row_nll(Rows* rows, Py_ssize_t sample, real* x, real* h, double
     x[target] = <real>(-w * scale_of(rows, sample))
 
 
-cdef inline void row_categorical(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e, double* value) noexcept nogil:
+cdef inline void row_categorical(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e,
+                                 double* value) noexcept nogil:
     """Probabilities in, as Keras: divided by their sum, clipped, and no gradient where the clip holds."""
     cdef Py_ssize_t c, n = rows.classes
     cdef double total = row_sum(x, n), loss = 0.0, expected = 0.0, p, weight, scale = scale_of(rows, sample)
@@ -725,26 +726,31 @@ cdef inline void row_categorical(Rows* rows, Py_ssize_t sample, real* x, real* t
         x[c] = <real>((expected - <double>e[c]) * inverse * scale)
 
 
-cdef inline double tempered_log(double x, double t) noexcept nogil:
+cdef inline double tempered_log(double logarithm, double t) noexcept nogil:
+    """(x^(1-t) - 1)/(1 - t) from log x; log x itself for t = 1."""
     if t == 1.0:
-        return c_log(x)
-    return (c_pow(x, 1.0 - t) - 1.0) / (1.0 - t)
+        return logarithm
+    return c_expm1((1.0 - t) * logarithm) / (1.0 - t)
 
 
-cdef inline void row_bi_tempered(Rows* rows, Py_ssize_t sample, real* x, real* t, double* value) noexcept nogil:
-    """Amid et al. 2019: tempered logarithm t1, tempered softmax t2 >= 1 by fixed-point iteration."""
+cdef inline void row_bi_tempered(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e,
+                                 double* value) noexcept nogil:
+    """Amid et al. 2019: tempered logarithm t1, tempered softmax t2 >= 1 by fixed-point iteration.
+
+    Probabilities are kept as logarithms, which do not underflow; x becomes the gradient.
+    """
     cdef Py_ssize_t c, n = rows.classes
     cdef double t1 = rows.numbers[0], t2 = rows.numbers[1], scale = scale_of(rows, sample)
-    cdef double m = <double>row_max(x, n), partition = 0.0, shift = 1.0, before, norm, p, y, base
+    cdef double m = <double>row_max(x, n), partition = 0.0, shift = 1.0, before, norm, p, y, base, lp
     cdef double keep = 1.0 - rows.smoothing, rest = rows.smoothing / <double>n
     cdef double forgotten = 0.0, escort = 0.0, loss = 0.0
-    cdef int step
+    cdef int _step
     if t2 == 1.0:
         for c in range(n):
             partition += exp(<double>x[c] - m)
         norm = c_log(partition)
     else:
-        for step in range(200):
+        for _step in range(200):
             partition = 0.0
             for c in range(n):
                 base = 1.0 + (1.0 - t2) * (<double>x[c] - m) * shift
@@ -757,34 +763,45 @@ cdef inline void row_bi_tempered(Rows* rows, Py_ssize_t sample, real* x, real* t
         for c in range(n):
             base = 1.0 + (1.0 - t2) * (<double>x[c] - m) * shift
             partition += c_pow(base, 1.0 / (1.0 - t2))
-        norm = -tempered_log(1.0 / partition, t2)
+        norm = -tempered_log(-c_log(partition), t2)
     for c in range(n):
         if t2 == 1.0:
-            p = exp(<double>x[c] - m - norm)
+            lp = <double>x[c] - m - norm
         else:
-            p = c_pow(1.0 + (1.0 - t2) * (<double>x[c] - m - norm), 1.0 / (1.0 - t2))
+            lp = c_log(1.0 + (1.0 - t2) * (<double>x[c] - m - norm)) / (1.0 - t2)
+        p = exp(lp)
         y = <double>t[c] * keep + rest
         if y > 0.0:
-            loss += y * (tempered_log(y, t1) - tempered_log(p, t1))
-        loss -= (c_pow(y, 2.0 - t1) - c_pow(p, 2.0 - t1)) / (2.0 - t1)
-        base = c_pow(p, t2)
-        forgotten += 0.0 if p == 0.0 else (p - y) * c_pow(p, t2 - t1)
-        escort += base
-        t[c] = <real>y
-        x[c] = <real>p
+            loss += y * (tempered_log(c_log(y), t1) - tempered_log(lp, t1))
+            loss -= c_pow(y, 2.0 - t1) / (2.0 - t1)
+        loss += exp((2.0 - t1) * lp) / (2.0 - t1)
+        base = forget(p - y, t2 - t1, lp)
+        forgotten += base
+        escort += exp(t2 * lp)
+        t[c] = <real>base
+        e[c] = <real>lp
     value[0] = loss
     for c in range(n):
-        p = <double>x[c]
-        y = <double>t[c]
-        base = 0.0 if p == 0.0 else (p - y) * c_pow(p, t2 - t1)
-        x[c] = <real>((base - c_pow(p, t2) / escort * forgotten) * scale)
+        x[c] = <real>((<double>t[c] - exp(t2 * <double>e[c]) / escort * forgotten) * scale)
+
+
+cdef inline double forget(double difference, double power, double lp) noexcept nogil:
+    """(p - y) p^(t2 - t1) for p = exp(lp); 1 to the power of nothing for t2 = t1, even at p = 0."""
+    if power == 0.0 or difference == 0.0:
+        return difference
+    return difference * exp(power * lp)
 
 
 cdef inline void row_sparsemax(Rows* rows, Py_ssize_t sample, real* x, real* t, double* value) noexcept nogil:
     """Martins and Astudillo 2016: the threshold tau by Michelot's iteration over a shrinking support."""
     cdef Py_ssize_t c, n = rows.classes, size, before = 0
     cdef double m = <double>row_max(x, n), tau = -INFINITY, total, half = 0.0, scale = scale_of(rows, sample), z, part
-    cdef double mass = 0.0
+    cdef double mass = 0.0, check = row_sum(x, n)
+    if check != check:          # a NaN is above no threshold: it would be lost
+        for c in range(n):
+            x[c] = <real>check
+        value[0] = check
+        return
     while True:
         total = 0.0
         size = 0
@@ -881,7 +898,7 @@ cdef inline void one_row(Rows* rows, Py_ssize_t sample, real* x, real* t, real* 
         elif rows.kind == CATEGORICAL:
             row_categorical(rows, sample, x, t, e, &value)
         elif rows.kind == BI_TEMPERED:
-            row_bi_tempered(rows, sample, x, t, &value)
+            row_bi_tempered(rows, sample, x, t, e, &value)
         elif rows.kind == SPARSEMAX:
             row_sparsemax(rows, sample, x, t, &value)
         elif rows.kind == JENSEN_SHANNON or rows.kind == DISTILLATION:
@@ -1009,6 +1026,11 @@ cdef inline void* data_of(object array) noexcept:
     return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
+def total(values):
+    """Add float64 values in the order that plain calls use, so that every path gives the same bits."""
+    return row_sum(<const double*>data_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
+
+
 def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
     """Look at class indices once: mark the samples that count, add their weights, find the first that is no class.
 
@@ -1109,7 +1131,8 @@ def run(kind, tuple numbers, input, target, *, bint double_precision, bint soft,
 # ---- plain calls -----------------------------------------------------------------------------------------------
 
 cdef dict _quick_numbers = {
-    CROSS_ENTROPY: (), FOCAL: ("gamma",), POLY: ("epsilon",), GENERALIZED: ("q",), SYMMETRIC: ("alpha", "beta"), NLL: (),
+    CROSS_ENTROPY: (), FOCAL: ("gamma",), POLY: ("epsilon",), GENERALIZED: ("q",), SYMMETRIC: ("alpha", "beta"),
+    NLL: (),
 }
 
 cdef enum:
@@ -1157,7 +1180,7 @@ cdef class Quick:
         cdef const double* weight = <const double*>data_of(self.weight)
         cdef Py_ssize_t* shape
         cdef Py_ssize_t* target_shape
-        if not (cnp.PyArray_CheckExact(input) and cnp.PyArray_CheckExact(target)):
+        if mode == 3 or not (cnp.PyArray_CheckExact(input) and cnp.PyArray_CheckExact(target)):
             return NotImplemented
         type_number = cnp.PyArray_TYPE(<cnp.ndarray>input)
         ndim = cnp.PyArray_NDIM(<cnp.ndarray>input)

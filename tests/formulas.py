@@ -42,8 +42,8 @@ COMMON = ("weight", "reduction", "check")
 ROWS, CLASSES = 6, 4
 CLASS_WEIGHT = [0.5, 2.0, 1.0, 0.25]
 
-#: Losses whose target is no class index, although their rows are scores of classes.
-ROW_TARGETS = ("js_div", "distillation_loss")
+#: Losses of rows whose target is a row like the input, neither a class nor a label.
+ROW_TARGETS = ("js_div", "distillation_loss", "cosine_similarity_loss")
 
 DIGITS = 160
 #: Step of the differences and of the perturbations: errors of 1e-80 with 160 digits.

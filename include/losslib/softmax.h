@@ -27,11 +27,12 @@ struct FocalPick {
         const T g = T(gamma);
         const T q = -expm1(lp);  // 1 - p
         const T p = exp_nonpositive(minimum(lp, T(0)));
-        const T factor = power(maximum(q, T(0)), g);
+        const T factor = power(maximum(T(0), q), g);  // NaN stays NaN
         // d/dlp [-q^g lp] = -q^g + g q^(g-1) p lp; lp/q -> -1 as q -> 0, so that the second term is -g q^g p there.
         const T ratio = select(q > T(0), lp / q, T(-1));
         const T value = select(factor == T(0), T(0), -factor * lp);
-        return {value, select(g == T(0), T(-1), select(factor == T(0), T(0), factor * (g * p * ratio - T(1))))};
+        return {value, select(g == T(0), T(-1),
+                              select(factor == T(0), T(0), factor * (g * product_or_zero(p, ratio) - T(1))))};
     }
 };
 

@@ -181,7 +181,7 @@ def torch_compositions() -> dict[str, tuple[dict[str, Any], Callable[..., Any]]]
 @PER_DTYPE
 @pytest.mark.parametrize("shape", [(7, 10), (5, 130), (3, 5, 9)], ids=str)
 @pytest.mark.parametrize("name", ["softmax_focal_loss", "poly1_cross_entropy", "generalized_cross_entropy",
-                                  "symmetric_cross_entropy", "cross_entropy", "js_div", "distillation_loss"])  # fmt: skip
+                                  "symmetric_cross_entropy", "cross_entropy", "js_div", "distillation_loss"])  # fmt: skip  # noqa: E501
 def test_losses_composed_of_pytorchs_functions_agree(name: str, shape: tuple[int, ...], dtype: Any) -> None:
     pytest.importorskip("torch")
     parameters, composed = torch_compositions()[name]
@@ -229,7 +229,7 @@ def test_kerass_cross_entropies_agree(shape: tuple[int, ...]) -> None:
         ("cross_entropy", x, t, losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None), {}),
         ("cross_entropy", x, one_hot, losses.CategoricalCrossentropy(from_logits=True, reduction=None), {}),
         ("cross_entropy", x, soft,
-         losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2, reduction=None), {"label_smoothing": 0.2}),
+         losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2, reduction=None), {"label_smoothing": 0.2}),  # noqa: E501
         ("categorical_cross_entropy", probabilities, soft, losses.CategoricalCrossentropy(reduction=None), {}),
         ("categorical_cross_entropy", 3 * probabilities, soft, losses.CategoricalCrossentropy(reduction=None), {}),
         ("categorical_cross_entropy", probabilities, one_hot,
@@ -237,7 +237,7 @@ def test_kerass_cross_entropies_agree(shape: tuple[int, ...]) -> None:
         ("softmax_focal_loss", x, one_hot,
          losses.CategoricalFocalCrossentropy(from_logits=True, alpha=0.25, gamma=2.0, reduction=None), {"alpha": 0.25}),
         ("softmax_focal_loss", x, soft,
-         losses.CategoricalFocalCrossentropy(from_logits=True, alpha=0.5, gamma=3.0, label_smoothing=0.1, reduction=None),
+         losses.CategoricalFocalCrossentropy(from_logits=True, alpha=0.5, gamma=3.0, label_smoothing=0.1, reduction=None),  # noqa: E501
          {"alpha": 0.5, "gamma": 3.0, "label_smoothing": 0.1}),
     ):  # fmt: skip
         value, grad = jax_result(lambda a, loss=theirs, b=target: loss(b, a), inputs, upstream)

@@ -33,7 +33,7 @@ def read_classes(
     """Read class indices as int64 and check their shape and range; ignored and masked samples may hold anything.
 
     The range is a matter of memory safety: it is checked with ``check=False`` too, on the very values that the
-    kernels read afterwards (a copy, if the caller's array is not int64 already it is one anyway).
+    kernels read afterwards: a copy, which no other thread can change.
     """
     array = checks.to_numpy(name, obj)
     if array.dtype.kind not in "iu":
@@ -42,7 +42,7 @@ def read_classes(
         )
     if array.shape != shape:
         raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one class index for each sample")
-    indices = array.astype(np.int64)  # always a copy: another thread cannot change it after the check
+    indices = array.astype(np.int64)  # always a copy
     bad = (array < 0) | (array >= classes)
     if ignore_index is not None:
         bad &= array != ignore_index

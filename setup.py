@@ -1,7 +1,7 @@
 """What is compiled: modules x instruction sets x flags. Everything else about the package is in pyproject.toml.
 
 Environment variables
-    LOSSLIB_OPENMP=0        build without threads (default: with, if the compiler can)
+    LOSSLIB_OPENMP=0        build without OpenMP, whose limit calls keep to (default: with, if the compiler can)
     LOSSLIB_BUILD_JOBS=n    compile n files at a time (default: the number of cores)
     LOSSLIB_BUILD_ISAS=...  comma-separated subset of the instruction sets, e.g. "baseline" for a quick build
     LOSSLIB_SANITIZE=...    value for -fsanitize=, e.g. "address,undefined"
@@ -46,11 +46,11 @@ if "LOSSLIB_BUILD_ISAS" in os.environ:
 if MSVC:
     FLAGS = ["/O2", "/std:c++17", "/fp:precise"]
 else:
-    FLAGS = ["-O3", "-std=c++17", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+    FLAGS = ["-O3", "-std=c++17", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-pthread"]
     if "clang" not in (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "") and sys.platform != "darwin":
         # A kernel has up to three inputs and three outputs: more pairs than GCC checks for overlap by default.
         FLAGS.append("--param=vect-max-version-for-alias-checks=64")
-LINK = []
+LINK = [] if MSVC else ["-pthread"]
 if "LOSSLIB_SANITIZE" in os.environ:
     sanitizer = f"-fsanitize={os.environ['LOSSLIB_SANITIZE']}"
     FLAGS += [sanitizer, "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined"]
@@ -87,7 +87,7 @@ def openmp_flags():
         return compile_flags, link_flags
     if choice == "1":
         raise SystemExit(f"LOSSLIB_OPENMP=1, but the compiler has no OpenMP:\n{answer.stderr}")
-    print("losslib: the compiler has no OpenMP; building without threads", file=sys.stderr)
+    print("losslib: the compiler has no OpenMP; building without", file=sys.stderr)
     return [], []
 
 
@@ -102,8 +102,8 @@ def extension(module, source, package, isa):
         language="c++",
         include_dirs=["include", numpy.get_include()],
         define_macros=MACROS,
-        extra_compile_args=[*FLAGS, *OPENMP_COMPILE, *ISAS[isa]],
-        extra_link_args=[*OPENMP_LINK, *LINK],
+        extra_compile_args=[*FLAGS, *(OPENMP_COMPILE if module == "threads" else []), *ISAS[isa]],
+        extra_link_args=[*(OPENMP_LINK if module == "threads" else []), *LINK],
         depends=[str(path) for path in sorted(Path("include").rglob("*.h"))],
         py_limited_api=LIMITED_API,
     )

@@ -48,19 +48,17 @@ def show_config() -> None:
     threads = facts["threads"]
     forced = " (forced by LOSSLIB_ISA)" if facts["isa_forced"] else ""
     quota = "none" if threads["cgroup_quota"] is None else f"{threads['cgroup_quota']:g} cores"
-    if not threads["openmp"]:
-        state = "1 (built without OpenMP)"
-    elif threads["forked_child"]:
-        state = "1 (forked child: OpenMP's threads do not survive a fork)"
+    limit = "none (built without OpenMP)" if threads["openmp_limit"] is None else threads["openmp_limit"]
+    state = f"{threads['num_threads']}"
+    if threads["forked_child"]:
+        state += " (forked child: serial until losslib.set_num_threads is called in it)"
     elif threads["threads_creatable"] is False:
-        state = "1 (no thread could be created)"
-    else:
-        state = f"{threads['num_threads']}"
+        state += f" (of {threads['configured']}: the system refused to create more)"
     lines = [
         ("losslib", facts["version"]),
         ("instruction set", f"{facts['isa']}{forced}; available here: {', '.join(facts['isa_available'])}"),
         ("threads", state),
-        ("", f"cores {threads['affinity']}, quota {quota}, OpenMP limit {threads['openmp_limit']}"),
+        ("", f"cores {threads['affinity']}, quota {quota}, OpenMP limit {limit}"),
         ("compiler", f"{facts['compiler']}, {facts['architecture']}"),
         ("Python, NumPy", f"{facts['python']}, {facts['numpy']}"),
         ("platform", facts["platform"]),

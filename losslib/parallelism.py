@@ -3,6 +3,9 @@
 The width is the least of: ``LOSSLIB_NUM_THREADS`` (else ``OMP_NUM_THREADS``), the cores this process may run on, and
 the CPU quota of its control group rounded up. At each call the OpenMP limit of the calling thread (what threadpoolctl
 and joblib set) bounds it further. Calls too small to gain from threads are computed serially.
+
+The threads are losslib's own (``include/losslib/core/thread_pool.h``). After a call they stay awake for a moment, for
+the next call may follow at once; under a CPU quota they sleep immediately, because a quota is spent by spinning too.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from losslib.errors import ParameterError
 __all__ = ["default_width", "get_num_threads", "set_num_threads", "threads"]
 
 MOST = 256
+
+#: How long threads stay awake after a call, in nanoseconds.
+LINGER = 2_000_000
 
 
 def _environment() -> int | None:
@@ -102,18 +108,25 @@ def set_num_threads(n: int) -> None:
     ------
     ParameterError
         If `n` is not an integer between 1 and 256.
-    RuntimeError
-        In a forked child, for `n` above 1: the OpenMP runtime's threads were not copied by ``fork``, and a parallel
-        region would wait for them for ever. Start workers with the ``spawn`` or ``forkserver`` method to have threads
-        in them.
+
+    Notes
+    -----
+    A process made by ``fork`` starts with one thread, since it usually is one of several workers. Calling this function
+    in it gives it threads of its own.
     """
-    width = _integer(n)
+    _set_width(_integer(n))
+
+
+def _set_width(width: int) -> None:
     if width > 1 and _threads.forked():
-        raise RuntimeError(
-            "this process was forked, and OpenMP's threads do not survive a fork; losslib computes serially here. "
-            "Start workers with the 'spawn' or 'forkserver' method to use threads in them"
-        )
+        _threads.allow_in_child()
+    _threads.set_linger(0 if _must_not_spin() or width > _affinity() else LINGER)
     _threads.set_width(width)
+
+
+def _must_not_spin() -> bool:
+    """Say whether waiting awake is unwelcome: it spends a CPU quota, or the user asked for passive waiting."""
+    return cgroup_quota() is not None or os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive"
 
 
 def _integer(n: object) -> int:
@@ -128,11 +141,13 @@ def get_num_threads() -> int:
     Returns
     -------
     int
-        1 in a forked child and in a build without OpenMP, else the configured width.
+        1 in a forked child whose number of threads was not set, else the configured width; less where the system
+        refused to create so many threads.
     """
-    if _threads.forked() or not _threads.openmp():
+    if _threads.forked():
         return 1
-    return int(_threads.width())
+    width = int(_threads.width())
+    return width if _threads.creatable() is not False else min(width, 1 + int(_threads.workers()))
 
 
 @contextmanager
@@ -150,12 +165,12 @@ def threads(n: int) -> Iterator[None]:
     ...     losslib.get_num_threads()
     1
     """
-    before = int(_threads.width())
+    before = 1 if _threads.forked() else int(_threads.width())
     set_num_threads(n)
     try:
         yield
     finally:
-        _threads.set_width(before)
+        _set_width(before)
 
 
 def describe() -> dict[str, Any]:
@@ -166,11 +181,11 @@ def describe() -> dict[str, Any]:
         "configured": int(_threads.width()),
         "affinity": _affinity(),
         "cgroup_quota": cgroup_quota(),
-        "openmp_limit": int(_threads.limit()),
+        "openmp_limit": _threads.limit(),
         "forked_child": _threads.forked(),
         "threads_creatable": _threads.creatable(),
     }
 
 
-_threads.set_width(default_width())
+_set_width(default_width())
 _threads.install_fork_guard()

@@ -8,7 +8,6 @@ compiled once for each instruction set; ``losslib.distance`` prepares the arrays
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange
 from libc.math cimport fabs
 from libc.string cimport memcpy, memset
 
@@ -735,11 +734,17 @@ cdef void run_rows(const Job* job, const KernelPair* kernel, bint wide, Py_ssize
             plain(NULL, job, row)
 
 
-cdef void run_parallel(const Job* job, const KernelPair* kernel, bint wide, Py_ssize_t chunk, Py_ssize_t tasks,
-                       int width) noexcept nogil:
-    cdef Py_ssize_t task
-    for task in prange(tasks, schedule="dynamic", chunksize=1, num_threads=width):
-        run_rows(job, kernel, wide, task * chunk, min((task + 1) * chunk, job.rows))
+cdef struct SharedRows:
+    const Job* job
+    const KernelPair* kernel
+    bint wide
+    Py_ssize_t chunk
+
+
+cdef void run_shared_chunk(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef SharedRows* rows = <SharedRows*>context
+    cdef Py_ssize_t start = task * rows.chunk
+    run_rows(rows.job, rows.kernel, rows.wide, start, min(start + rows.chunk, rows.job.rows))
 
 
 def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, double degree=2.0, double eps=0.0,
@@ -770,6 +775,7 @@ def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, 
     cdef int k, width = 1
     cdef Py_ssize_t chunk, tasks, elements
     cdef double cost
+    cdef SharedRows shared
     job.rows = cnp.PyArray_DIMS(first)[0]
     job.columns = cnp.PyArray_DIMS(first)[1]
     job.wanted = False
@@ -815,7 +821,8 @@ def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, 
         if tasks > 1:
             width = _gate.begin(cost)
         if width > 1:
-            run_parallel(&job, kernel, wide, chunk, tasks, width)
+            shared = SharedRows(&job, kernel, wide, chunk)
+            _gate.run(run_shared_chunk, &shared, tasks, width)
             _gate.end()
         else:
             run_rows(&job, kernel, wide, 0, job.rows)

@@ -12,7 +12,6 @@ lists of them and probabilities are checked on the way. This module is compiled 
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
@@ -64,6 +63,7 @@ cdef struct Job:
     Py_ssize_t grad_stride
     char* scratch               # for each thread: a flag for a violated domain, then what multilabel margin needs
     Py_ssize_t scratch_stride
+    Py_ssize_t chunk            # rows that a thread takes at a time
     int threads
 
 
@@ -375,11 +375,10 @@ cdef void run_chunk(Job* job, Py_ssize_t start, Py_ssize_t stop, int slot) noexc
             run_row(job, row, scratch, <float>0)
 
 
-cdef void run_parallel(Job* job, Py_ssize_t length, Py_ssize_t chunks) noexcept nogil:
-    cdef Py_ssize_t chunk
-    # Dynamic: a core that another process holds must not stall the call. Who takes which chunk changes no result.
-    for chunk in prange(chunks, schedule="dynamic", chunksize=1, num_threads=job.threads):
-        run_chunk(job, chunk * length, min(chunk * length + length, job.rows), threadid())
+cdef void run_shared_chunk(void* context, Py_ssize_t chunk, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t start = chunk * job.chunk
+    run_chunk(job, start, min(start + job.chunk, job.rows), slot)
 
 
 cdef inline Py_ssize_t row_stride(object array) noexcept:
@@ -418,7 +417,7 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
     """
     cdef Job job
     cdef int most, k
-    cdef Py_ssize_t length, chunks, room
+    cdef Py_ssize_t chunks, room
     cdef double cost
     cdef bint violated = False
     job.kind = kind
@@ -444,8 +443,8 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
         job.grad = <char*>cnp.PyArray_DATA(<cnp.ndarray>grad)
         job.grad_stride = row_stride(grad)
 
-    length = max(<Py_ssize_t>1, CHUNK // job.classes)
-    chunks = (job.rows + length - 1) // length
+    job.chunk = max(<Py_ssize_t>1, CHUNK // job.classes)
+    chunks = (job.rows + job.chunk - 1) // job.chunk
     cost = _cost[kind] * job.rows * job.classes * (2.0 if job.double_precision else 1.0)
     job.threads = 1
     if chunks > 1:
@@ -465,7 +464,7 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
     else:
         with nogil:
             if job.threads > 1:
-                run_parallel(&job, length, chunks)
+                _gate.run(run_shared_chunk, &job, chunks, job.threads)
                 _gate.end()
             else:
                 run_chunk(&job, 0, job.rows, 0)

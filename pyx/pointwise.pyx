@@ -6,16 +6,18 @@ does not know which loss it runs: it calls one function pointer per block. This 
 instruction set; ``loss.pyx`` reaches it through the capsule ``geometry``.
 """
 
-from cpython.pycapsule cimport PyCapsule_New
-from cython.parallel cimport prange
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 
 from blocks cimport (
     clear_masked, is_native, leaves_domain, load, load_mask, multiply, real, store, stream_fence, sum_block,
 )
+from gate cimport ThreadGate
 from job cimport (
     ALL, BLOCK, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
     Geometry, Job, KernelDouble, KernelFloat, KernelSet,
 )
+
+from losslib._kernels import threads
 
 cdef extern from "losslib/core/evaluate.h" namespace "losslib" nogil:
     cppclass Jet[T]:
@@ -294,6 +296,8 @@ cdef void all_planes(const Loss* parameters, const real* a, const real* b, const
 cdef enum:
     CAPACITY = 96
 
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+
 cdef KernelSet[96] _table
 cdef Geometry _geometry
 _geometry.kernels = _table
@@ -473,20 +477,17 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     job.partials[task].violations = violations
 
 
-cdef void run_parallel(Job* job, Py_ssize_t tasks) noexcept nogil:
-    cdef Py_ssize_t task
-    # Dynamic: a core that another process holds must not stall the call. Who takes which task changes no result.
-    for task in prange(tasks, schedule="dynamic", chunksize=1, num_threads=job.threads):
-        if job.double_precision:
-            run_task(job, task, <double>0)
-        else:
-            run_task(job, task, <float>0)
+cdef void run_shared_task(void* job, Py_ssize_t task, int slot) noexcept nogil:
+    if (<Job*>job).double_precision:
+        run_task(<Job*>job, task, <double>0)
+    else:
+        run_task(<Job*>job, task, <float>0)
 
 
 cdef void run(Job* job) noexcept nogil:
     cdef Py_ssize_t task, tasks = (job.size + TASK - 1) // TASK
     if job.threads > 1:
-        run_parallel(job, tasks)
+        _gate.run(run_shared_task, job, tasks, job.threads)
     elif job.double_precision:
         for task in range(tasks):
             run_task(job, task, <double>0)

@@ -17,7 +17,6 @@ end, so that the bits do not depend on threads.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange
 from libc.math cimport INFINITY, NAN
 from libc.math cimport expm1 as c_expm1
 from libc.math cimport fabs as c_fabs
@@ -954,10 +953,12 @@ cdef void run_chunk(Rows* rows, Py_ssize_t chunk, bint lanes) noexcept nogil:
         rows_chunk(rows, chunk, <float>0)
 
 
-cdef void run_parallel(Rows* rows, Py_ssize_t chunks, bint lanes) noexcept nogil:
-    cdef Py_ssize_t chunk
-    for chunk in prange(chunks, schedule="dynamic", chunksize=1, num_threads=rows.threads):
-        run_chunk(rows, chunk, lanes)
+cdef void run_shared_rows(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
+    run_chunk(<Rows*>rows, chunk, False)
+
+
+cdef void run_shared_lanes(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
+    run_chunk(<Rows*>rows, chunk, True)
 
 
 cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
@@ -990,7 +991,7 @@ cdef int execute_rows(Rows* rows, bint release) except -1:
             if chunks > 1:
                 rows.threads = _gate.begin(cost)
             if rows.threads > 1:
-                run_parallel(rows, chunks, lanes)
+                _gate.run(run_shared_lanes if lanes else run_shared_rows, rows, chunks, rows.threads)
                 _gate.end()
             else:
                 for chunk in range(chunks):

@@ -3,11 +3,14 @@
 The state lives in this module alone; compiled callers reach it through the capsule ``gate``.
 """
 
+import warnings
+
 from cpython.pycapsule cimport PyCapsule_New
 
+from libc.stdint cimport int64_t
 from libcpp cimport bool
 
-from gate cimport ThreadGate
+from gate cimport BlockFunction, ThreadGate
 
 cdef extern from "<atomic>" namespace "std" nogil:
     cppclass atomic[T]:
@@ -15,22 +18,48 @@ cdef extern from "<atomic>" namespace "std" nogil:
         void store(T)
 
 cdef extern from "losslib/core/thread_state.h" namespace "losslib" nogil:
+    cppclass ThreadPool:
+        int workers()
     cppclass ThreadState:
         atomic[int] width
         atomic[bool] busy
         atomic[bool] forked
         atomic[int] creatable
         atomic[double] threshold
+        atomic[int64_t] linger
+        atomic[ThreadPool*] pool
     ThreadState& thread_state()
     int register_fork_guard()
     bint openmp_built()
     int openmp_limit()
-    int begin_parallel(double nanoseconds) noexcept
+    int begin_parallel(double nanoseconds, bool* failed) noexcept
+    void run_parallel(BlockFunction function, void* context, Py_ssize_t blocks, int width) noexcept
     void end_parallel() noexcept
 
 
+cdef int begin(double nanoseconds) noexcept nogil:
+    cdef bool failed = False
+    cdef int width = begin_parallel(nanoseconds, &failed)
+    if failed:
+        warn_of_missing_threads(width)
+    return width
+
+
+cdef void warn_of_missing_threads(int width) noexcept with gil:
+    # Once: no further attempt is made until the number of threads is set again. Where warnings are errors, it is
+    # reported as unraisable: the call itself goes on and is right.
+    warnings.warn(
+        f"the system refused to create the {thread_state().width.load() - 1} threads that large calls of losslib "
+        f"may use (a limit on processes?); they go on with {'one thread' if width == 1 else f'{width} threads'}. "
+        "losslib.set_num_threads(1) or LOSSLIB_NUM_THREADS=1 asks for none",
+        RuntimeWarning,
+        stacklevel=1,
+    )
+
+
 cdef ThreadGate _gate
-_gate.begin = begin_parallel
+_gate.begin = begin
+_gate.run = run_parallel
 _gate.end = end_parallel
 gate = PyCapsule_New(&_gate, b"losslib.thread_gate", NULL)
 
@@ -52,9 +81,30 @@ def width():
     return thread_state().width.load()
 
 
+def set_linger(int64_t nanoseconds):
+    """Set how long workers stay awake after a call; 0 puts them to sleep at once."""
+    thread_state().linger.store(nanoseconds)
+
+
+def linger():
+    """Return how long workers stay awake after a call, in nanoseconds."""
+    return thread_state().linger.load()
+
+
+def workers():
+    """Return the number of worker threads that exist in this process."""
+    cdef ThreadPool* pool = thread_state().pool.load()
+    return 0 if pool == NULL else pool.workers()
+
+
 def forked():
-    """Say whether this process is a forked child, which computes serially."""
+    """Say whether this process is a forked child that computes serially."""
     return True if thread_state().forked.load() else False
+
+
+def allow_in_child():
+    """Let a forked child have threads of its own."""
+    thread_state().forked.store(False)
 
 
 def creatable():
@@ -69,8 +119,8 @@ def openmp():
 
 
 def limit():
-    """Return the calling thread's OpenMP limit, which threadpoolctl and joblib set."""
-    return openmp_limit()
+    """Return the calling thread's OpenMP limit, which threadpoolctl and joblib set, or None without OpenMP."""
+    return openmp_limit() or None
 
 
 def set_threshold(double nanoseconds):

@@ -2,21 +2,19 @@
 //
 // - One parallel call at a time: a second Python thread finds `busy` set and computes serially meanwhile, so that
 //   k callers never make k teams of threads at once.
-// - Two widths only, serial or the configured one: changing libgomp's team size costs 46 us to 5.7 ms.
-// - A forked child stays serial: libgomp waits for ever for the worker threads that fork() did not copy.
-// - libgomp ends the process when it cannot create a thread, so creation is tried once before the first region.
+// - A forked child has none of the threads of its parent: it forgets the pool and stays serial until its number of
+//   threads is set.
+// - Where no worker can be created (RLIMIT_NPROC, the pid limit of a container) calls use what there is, and nothing
+//   ends the process.
 #pragma once
 
 #include <atomic>
-#include <system_error>
-#include <thread>
+#include <new>
+
+#include "losslib/core/thread_pool.h"
 
 #ifdef _OPENMP
 #include <omp.h>
-#endif
-#if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h>
-#define LOSSLIB_HAS_FORK 1
 #endif
 
 namespace losslib {
@@ -28,8 +26,14 @@ struct ThreadState {
     std::atomic<bool> busy{false};
     std::atomic<bool> forked{false};
     std::atomic<int> creatable{creatable_unknown};
-    std::atomic<double> threshold{8000.0};  // nanoseconds of serial work from which threads pay
+    std::atomic<double> threshold{8000.0};  // nanoseconds of serial work from which threads pay, if they are awake
+    std::atomic<Nanoseconds> linger{0};     // how long workers stay awake after a call
+    std::atomic<Nanoseconds> last_call{0};  // when the latest call began that might have used threads
+    std::atomic<ThreadPool*> pool{nullptr};
 };
+
+// Waking a sleeper takes 20 to 50 us on a virtual machine: the work that pays for it, in multiples of the threshold.
+constexpr double asleep_factor = 12.0;
 
 inline ThreadState& thread_state() {
     static ThreadState state;
@@ -37,12 +41,15 @@ inline ThreadState& thread_state() {
 }
 
 inline void enter_child() {
-    thread_state().forked.store(true);
-    thread_state().busy.store(false);
+    ThreadState& state = thread_state();
+    state.forked.store(true);
+    state.busy.store(false);
+    state.creatable.store(creatable_unknown);
+    state.pool.store(nullptr);  // its threads are the parent's, and its locks may be held for ever
 }
 
 inline int register_fork_guard() {
-#ifdef LOSSLIB_HAS_FORK
+#ifdef LOSSLIB_POSIX_THREADS
     return pthread_atfork(nullptr, nullptr, enter_child);
 #else
     return 0;
@@ -57,63 +64,70 @@ inline bool openmp_built() {
 #endif
 }
 
-// The caller's own OpenMP limit: what threadpoolctl and joblib set.
+// The caller's own OpenMP limit, which threadpoolctl and joblib set; 0 without OpenMP.
 inline int openmp_limit() {
 #ifdef _OPENMP
     return omp_get_max_threads();
 #else
-    return 1;
+    return 0;
 #endif
 }
 
-inline bool inside_parallel() {
+// The limit where somebody set one. OpenMP's own default, the number of processors, limits nothing.
+inline int limit_of_caller() {
 #ifdef _OPENMP
-    return omp_in_parallel() != 0;
+    static const int processors = omp_get_num_procs();
+    if (omp_in_parallel()) return 1;
+    const int limit = omp_get_max_threads();
+    return limit < processors ? limit : most_threads;
 #else
-    return false;
+    return most_threads;
 #endif
 }
 
-// True if `count` threads can exist beside this one; they are started, joined and forgotten.
-inline bool try_threads(int count) noexcept {
-    constexpr int most = 256;
-    std::thread threads[most];
-    int started = 0;
-    std::atomic<bool> release{false};
-    bool good = true;
-    try {
-        for (; started < count && started < most; ++started)
-            threads[started] = std::thread([&release] {
-                while (!release.load()) std::this_thread::yield();
-            });
-    } catch (const std::system_error&) {
-        good = false;
-    }
-    release.store(true);
-    for (int i = 0; i < started; ++i) threads[i].join();
-    return good;
+// True if a call of this estimated serial duration gains from threads. After a pause the workers are asleep; waking them
+// pays for a long call, or for the next one if calls come quickly.
+inline bool threads_pay(ThreadState& state, double nanoseconds) noexcept {
+    const double threshold = state.threshold.load(std::memory_order_relaxed);
+    if (nanoseconds < threshold) return false;
+    const Nanoseconds now = monotonic_time();
+    const Nanoseconds pause = now - state.last_call.exchange(now, std::memory_order_relaxed);
+    return nanoseconds >= asleep_factor * threshold || pause < state.linger.load(std::memory_order_relaxed);
 }
 
-// The number of threads for a call of this estimated serial duration: 1, or the configured width with the
-// process-wide token taken. Whoever gets more than 1 calls end_parallel() afterwards.
-inline int begin_parallel(double nanoseconds) noexcept {
+// The number of threads for a call of this estimated serial duration: 1, or more with the process-wide token taken.
+// Whoever gets more than 1 calls end_parallel() afterwards. *failed becomes true if workers could not be created.
+inline int begin_parallel(double nanoseconds, bool* failed) noexcept {
     ThreadState& state = thread_state();
-    if (nanoseconds < state.threshold.load(std::memory_order_relaxed)) return 1;
     int width = state.width.load(std::memory_order_relaxed);
-    if (width < 2 || state.forked.load(std::memory_order_relaxed)) return 1;
-    if (inside_parallel()) return 1;
-    const int limit = openmp_limit();
+    if (width < 2 || state.forked.load(std::memory_order_relaxed) || !threads_pay(state, nanoseconds)) return 1;
+    const int limit = limit_of_caller();
     if (limit < width) width = limit;
     if (width < 2) return 1;
     bool expected = false;
     if (!state.busy.compare_exchange_strong(expected, true)) return 1;
-    if (state.creatable.load() == creatable_unknown)
-        state.creatable.store(try_threads(width - 1) ? creatable_yes : creatable_no);
-    if (state.creatable.load() == creatable_no) {
+    ThreadPool* pool = state.pool.load();
+    if (pool == nullptr) {
+        pool = new (std::nothrow) ThreadPool;
+        state.pool.store(pool);
+    }
+    int workers = pool == nullptr ? 0 : pool->workers();
+    if (workers < width - 1 && state.creatable.load() != creatable_no) {
+        if (pool != nullptr) workers = pool->grow(width - 1);
+        *failed = workers < width - 1;
+        state.creatable.store(*failed ? creatable_no : creatable_yes);
+    }
+    if (workers == 0) {
         state.busy.store(false);
         return 1;
     }
-    return width;
+    return workers < width - 1 ? workers + 1 : width;
+}
+
+// Between begin_parallel() and end_parallel(): function(context, block, slot) for every block, slot < width.
+inline void run_parallel(BlockFunction function, void* context, std::ptrdiff_t blocks, int width) noexcept {
+    ThreadState& state = thread_state();
+    state.pool.load()->run(function, context, blocks, width, state.linger.load(std::memory_order_relaxed));
 }
 
 inline void end_parallel() noexcept { thread_state().busy.store(false); }

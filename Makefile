@@ -24,7 +24,7 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env build demo test test-peers wheel tools lint format docs docs-serve bench clean distclean
+.PHONY: help env build demo test test-peers wheel test-wheel tools lint format docs docs-serve bench clean distclean
 
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -111,13 +111,21 @@ bench: $(VENV_PEERS)/.torch $(wheel_built)  ## measure against PyTorch, JAX and 
 
 # ---- packaging --------------------------------------------------------------------------------------------------
 
-wheel: $(VENV_TOOLS)/.installed  ## build the sdist, and the wheel from it, into dist/
-	rm -rf dist
-	$(VENV_TOOLS)/bin/python -P -m build --outdir dist .
-	@$(VENV_TOOLS)/bin/python -c 'import sys, zipfile; \
-	strays = [n for n in zipfile.ZipFile(sys.argv[1]).namelist() \
-	if not n.startswith(("losslib/", "losslib_cpu-")) or n.endswith((".h", ".c", ".cpp", ".pyx", ".pxd"))]; \
-	sys.exit(f"not for a wheel: {strays}" if strays else 0)' dist/*.whl
+# Times inside a wheel: those of the last commit, so that the same sources give the same bytes.
+wheel test-wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1577836800)
+
+wheel: $(VENV_TOOLS)/.installed  ## build the sdist, and the wheel from it, made fit for other systems, into dist/
+	rm -rf dist build/raw
+	$(VENV_TOOLS)/bin/python -P -m build --outdir build/raw .
+	mkdir dist && cp build/raw/*.tar.gz dist/
+	$(VENV_TOOLS)/bin/python -P tools/finish_wheel.py build/raw/*.whl dist
+
+test-wheel: $(VENV_TOOLS)/.installed  ## build the wheel in dist/ once more and compare; run it with NumPy alone in every Python
+	$(PYTHON) tools/try_wheel.py dist/*.whl
+	@rm -rf build/again && mkdir -p build/again && tar -xzf dist/*.tar.gz -C build/again --strip-components=1
+	cd build/again && $(abspath $(VENV_TOOLS))/bin/python -P -m build --wheel --outdir raw .
+	$(VENV_TOOLS)/bin/python -P tools/finish_wheel.py build/again/raw/*.whl build/again/dist > build/again/report.txt
+	@cmp dist/*.whl build/again/dist/*.whl && echo "built again from the sdist: the same bytes" && sha256sum dist/*.whl
 
 # ---- style ------------------------------------------------------------------------------------------------------
 

@@ -16,10 +16,15 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+import Cython
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+
+sys.path.insert(0, str(Path(__file__).parent / "tools"))  # a build front end runs this file from anywhere
+from bill_of_materials import bill_of_materials
 
 MSVC = sys.platform == "win32"
 MACHINE = platform.machine().lower()
@@ -156,8 +161,19 @@ class BuildInParallel(build_ext):
         super(BuildInParallel, command).build_extension(ext)
 
 
+class WheelWithBill(bdist_wheel):
+    """Puts a bill of materials into the wheel."""
+
+    def write_wheelfile(self, wheelfile_base, **options):
+        super().write_wheelfile(wheelfile_base, **options)
+        bill = Path(wheelfile_base) / "sboms" / "losslib-cpu.cdx.json"
+        bill.parent.mkdir(exist_ok=True)
+        version = self.distribution.get_version()
+        bill.write_text(bill_of_materials(version, Cython.__version__, numpy.__version__), encoding="utf-8")
+
+
 setup(
     ext_modules=extensions(),
-    cmdclass={"build_ext": BuildInParallel},
+    cmdclass={"build_ext": BuildInParallel, "bdist_wheel": WheelWithBill},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED_API else {},
 )

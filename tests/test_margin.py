@@ -580,7 +580,6 @@ def test_wrong_arguments_are_named() -> None:
 # ---- threads and instruction sets ----------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not kernel_threads.openmp(), reason="built without OpenMP")
 @each_dtype
 @each_case
 def test_any_number_of_threads_gives_the_same_bits(case: Case, dtype: Any) -> None:

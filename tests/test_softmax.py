@@ -1077,7 +1077,6 @@ def always_parallel() -> Iterator[None]:
         kernel_threads.set_width(width)
 
 
-@pytest.mark.skipif(not kernel_threads.openmp(), reason="built without OpenMP")
 @pytest.mark.parametrize("shape", [(20011, 10), (1501, 130), (7, 12, 3001), (3, 300, 401)], ids=str)
 @PER_LOSS
 def test_one_two_three_and_seven_threads_give_the_same_bits(

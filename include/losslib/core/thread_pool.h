@@ -57,8 +57,7 @@ inline void pause_processor() noexcept {
 }
 
 // Wait awake until `ready()` or until the time is over; say which. After short_spin the core is offered to others.
-template <class Ready>
-inline bool spin(Ready ready, Nanoseconds duration) noexcept {
+template <class Ready> inline bool spin(Ready ready, Nanoseconds duration) noexcept {
     if (ready()) return true;
     if (duration <= 0) return false;
     const Nanoseconds start = monotonic_time();
@@ -76,9 +75,8 @@ inline bool spin(Ready ready, Nanoseconds duration) noexcept {
 // A place for one thread to sleep in. The sleeper announces itself and then looks for work, the waker publishes work and
 // then looks for a sleeper, both sequentially consistent: no wake-up is lost.
 class Sleeper {
-   public:
-    template <class Ready>
-    void sleep(Ready ready) noexcept {
+public:
+    template <class Ready> void sleep(Ready ready) noexcept {
         std::unique_lock<std::mutex> lock(mutex_);
         asleep_.store(true);
         while (!ready()) condition_.wait(lock);
@@ -92,14 +90,14 @@ class Sleeper {
         return true;
     }
 
-   private:
+private:
     std::atomic<bool> asleep_{false};
     std::mutex mutex_;
     std::condition_variable condition_;
 };
 
 class ThreadPool {
-   public:
+public:
     int workers() const noexcept { return workers_; }
 
     // Have `count` workers, or as many as the system grants; return how many there are.
@@ -127,7 +125,7 @@ class ThreadPool {
         if (!spin(finished, linger < short_spin ? linger : short_spin)) caller_.sleep(finished);
     }
 
-   private:
+private:
     static constexpr int count_bits = 48;
 
     static std::uint64_t pack(int width, std::ptrdiff_t blocks) noexcept {

@@ -135,7 +135,10 @@ class Real(Parameter):
                 f"{self.name} must be a real number, got {value!r} of type {type(value).__name__}; "
                 f"expected {self.range_text}"
             )
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an int beyond the largest float
+            raise ParameterError(f"{self.name} must be {self.range_text}, got an integer beyond every float") from None
         if number in self.also:
             return number
         good = (

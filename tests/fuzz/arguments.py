@@ -1,0 +1,150 @@
+"""Arguments that a loss accepts, drawn from its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from losslib.registry import Array, Choice, Flag, Integer, LossInfo, Real
+
+FLOATS = tuple(map(np.dtype, (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)))
+
+Shape = tuple[int, ...]
+
+
+def parameters(info: LossInfo, rng: np.random.Generator) -> dict[str, Any]:
+    """Return values for some of the parameters; the arrays among them depend on the inputs and come later."""
+    values: dict[str, Any] = {}
+    for parameter in info.parameters:
+        if parameter.name in ("reduction", "check", "axis", "ignore_index", "blank") or rng.random() < 0.6:
+            continue
+        if isinstance(parameter, Real):
+            values[parameter.name] = real(parameter, rng)
+        elif isinstance(parameter, Flag):
+            values[parameter.name] = bool(rng.random() < 0.5)
+        elif isinstance(parameter, Choice):
+            values[parameter.name] = str(rng.choice(parameter.choices))
+    return values
+
+
+def real(parameter: Real, rng: np.random.Generator) -> Any:
+    """Return a number of the parameter's interval."""
+    lowest = max((bound for bound in (parameter.above, parameter.least) if bound is not None), default=-4.0)
+    highest = min((bound for bound in (parameter.below, parameter.most) if bound is not None), default=lowest + 5.0)
+    choices = [parameter.default, *parameter.examples, *parameter.also, lowest + (highest - lowest) * rng.random()]
+    return choices[rng.integers(len(choices))]
+
+
+def values_in(domain: str, shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Return float64 numbers of a domain of ``losslib.registry``."""
+    drawn = rng.standard_normal(shape) * 2
+    if domain in ("nonnegative", "positive"):
+        return np.asarray(abs(drawn) + 0.01)
+    if domain == "above_minus_one":
+        return np.asarray(abs(drawn) - 0.5)
+    if domain == "probability":
+        return rng.random(shape)
+    if domain == "sign":
+        return np.asarray(np.where(drawn < 0, -1.0, 1.0))
+    if domain == "binary":
+        return np.asarray(np.where(drawn < 0, 0.0, 1.0))
+    return np.asarray(drawn)
+
+
+def shape_of_elements(rng: np.random.Generator, least_axes: int = 0) -> Shape:
+    """Return a shape: mostly small, sometimes empty, of several blocks or of several tasks."""
+    kind = rng.random()
+    if kind < 0.08:
+        length = int(rng.choice([513, 1500, 4097, 40_000]))
+        return (length,) if least_axes < 2 else (length // 8, 8)
+    axes = int(rng.integers(least_axes, 4))
+    return tuple(int(rng.integers(0 if kind < 0.15 else 1, 8)) for _ in range(axes))
+
+
+def pointwise(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    shape = shape_of_elements(rng, 1 if info.averages_last_axis else 0)
+    complete = {item.name: item.default for item in info.parameters} | values
+    domains = info.input_domains(complete) if info.input_domains else tuple(item.domain for item in info.inputs)
+    arrays = [values_in(domain.name, shape, rng) for domain in domains]
+    for k, item in enumerate(info.inputs):
+        if item.broadcasts and shape and rng.random() < 0.5:
+            arrays[k] = arrays[k][..., :1] if rng.random() < 0.5 else arrays[k][..., 0] if shape[-1] else arrays[k]
+    return arrays
+
+
+def rows(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Scores with a class axis, and either classes or a distribution over them."""
+    large = rng.random() < 0.06
+    samples, classes = (int(rng.choice([300, 2500])), 17) if large else (int(rng.integers(0, 7)), rng.integers(1, 40))
+    inner = tuple(int(n) for n in rng.integers(1, 4, rng.integers(0, 3))) if info.geometry == "softmax" else ()
+    shape = (samples, int(classes), *inner)
+    scores = rng.standard_normal(shape) * 3
+    if info.name in ("nll_loss", "categorical_cross_entropy", "js_div"):
+        scores = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+        if info.name == "nll_loss":
+            scores = np.log(scores)
+    if "multilabel" in info.name:
+        return [scores, rng.integers(-1, classes, shape)]
+    soft = rng.random(shape)
+    soft = soft / soft.sum(1, keepdims=True)
+    if info.name in ("js_div", "distillation_loss", "categorical_hinge_loss") or rng.random() < 0.25:
+        return [scores, soft]
+    classes_of_samples = rng.integers(0, classes, (samples, *inner))
+    if "ignore_index" in info.parameter_names:
+        classes_of_samples = np.where(rng.random(classes_of_samples.shape) < 0.1, -100, classes_of_samples)
+    return [scores, classes_of_samples.astype(rng.choice([np.int64, np.int32, np.int16]))]
+
+
+def vectors(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    shape = (int(rng.choice([900, 3000])), 20) if rng.random() < 0.06 else tuple(map(int, rng.integers(1, 9, 2)))
+    if rng.random() < 0.1 and info.name != "contrastive_loss":
+        shape = shape[1:]
+    labels = [np.where(rng.random(shape[:-1]) < 0.5, 0.0 if info.name == "contrastive_loss" else -1.0, 1.0)]
+    count = len(info.inputs) - (info.input_names[-1] == "target" and len(info.inputs) == 3)
+    return [rng.standard_normal(shape) for _ in range(count)] + labels * (len(info.inputs) - count)
+
+
+def alignments(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Frames of scores, label sequences and their lengths: CTC (T, N, C) and the transducer (N, T, U + 1, C)."""
+    samples, frames, labels, classes = (int(n) for n in rng.integers((1, 1, 0, 2), (5, 12, 5, 9)))
+    ctc = "log_probs" in info.input_names
+    shape = (frames, samples, classes) if ctc else (samples, frames, labels + 1, classes)
+    scores = rng.standard_normal(shape) * 2
+    if ctc:
+        scores -= np.log(np.exp(scores).sum(-1, keepdims=True))
+    targets = rng.integers(1, classes, (samples, labels)) if ctc else rng.integers(0, classes - 1, (samples, labels))
+    return [scores, targets, rng.integers(1, frames + 1, samples), rng.integers(0, labels + 1, samples)]
+
+
+#: How the inputs of a geometry are drawn; a new geometry enters itself here.
+INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list[np.ndarray]]] = {
+    "pointwise": pointwise,
+    "softmax": rows,
+    "margin": rows,
+    "distance": vectors,
+    "lattice": alignments,
+    "transducer": alignments,
+}
+
+
+def inputs(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Return inputs of the loss in float64 and integers."""
+    return INPUTS[info.geometry](info, values, rng)
+
+
+def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return values for the parameters that are arrays: one weight a class, or one an element."""
+    drawn: dict[str, np.ndarray] = {}
+    for parameter in info.parameters:
+        if not isinstance(parameter, Array) or rng.random() < 0.5:
+            continue
+        first = arrays[0]
+        per_class = info.geometry != "pointwise" or parameter.name == "pos_weight"
+        shape: Shape = first.shape
+        if per_class and first.ndim:
+            shape = (first.shape[-1 if info.geometry == "pointwise" else 1 if first.ndim > 1 else 0],)
+        drawn[parameter.name] = rng.random(shape) + 0.1
+    return drawn

@@ -28,10 +28,10 @@
 
 namespace losslib {
 
-// c0 + x (c1 + x (c2 + ...))
-template <class T> LOSSLIB_INLINE T polynomial(T, T c) { return c; }
-template <class T, class... Rest> LOSSLIB_INLINE T polynomial(T x, T c, Rest... rest) {
-    return c + x * polynomial(x, rest...);
+// c0 + x (c1 + x (c2 + ...)); x is a number or a vector of them.
+template <class X, class T> LOSSLIB_INLINE X polynomial(X x, T c, T d) { return c + x * d; }
+template <class X, class T, class... Rest> LOSSLIB_INLINE X polynomial(X x, T c, T d, Rest... rest) {
+    return c + x * polynomial(x, d, rest...);
 }
 
 template <class T> struct FloatFormat;
@@ -52,13 +52,14 @@ template <> struct FloatFormat<float> {
     static constexpr float two_thirds_hi = 0x1.554p-1f;
     static constexpr float two_thirds_lo = 0x1.555556p-13f;
     static constexpr float subnormal_scale = 0x1p24f, subnormal_exponent = 24.0f;
-    static constexpr float exp_lowest = -104.0f;      // exp is below half the least subnormal
-    static constexpr float exp_highest = 89.0f;       // exp overflows
-    static constexpr float expm1_lowest = -18.0f;     // expm1 rounds to -1
-    static constexpr float power_exponent = 0x1p40f;  // every larger one gives 0, 1 or inf
+    static constexpr float exp_lowest = -104.0f;                // exp is below half the least subnormal
+    static constexpr float exp_highest = 89.0f;                 // exp overflows
+    static constexpr float exp_least_normal = -0x1.5d589ep+6f;  // -87.336: exp is just above the least normal number
+    static constexpr float expm1_lowest = -18.0f;               // expm1 rounds to -1
+    static constexpr float power_exponent = 0x1p40f;            // every larger one gives 0, 1 or inf
 
     // (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2
-    static LOSSLIB_INLINE float exp_tail(float r) {
+    template <class X> static LOSSLIB_INLINE X exp_tail(X r) {
         return polynomial(r, 0.49999997f, 0.16666543f, 0.0416672f, 0.0083665475f, 0.0013882499f);
     }
     // (2 atanh(s)/s - 2) / s^2 as a function of z = s^2 for s <= 0.172
@@ -85,10 +86,11 @@ template <> struct FloatFormat<double> {
     static constexpr double subnormal_scale = 0x1p54, subnormal_exponent = 54.0;
     static constexpr double exp_lowest = -746.0;
     static constexpr double exp_highest = 710.0;
+    static constexpr double exp_least_normal = -0x1.6232bdd7abcd2p+9;  // -708.396
     static constexpr double expm1_lowest = -38.0;
     static constexpr double power_exponent = 0x1p80;
 
-    static LOSSLIB_INLINE double exp_tail(double r) {
+    template <class X> static LOSSLIB_INLINE X exp_tail(X r) {
         return polynomial(r, 0.5000000000000006, 0.16666666666666588, 0.041666666666576466, 0.008333333333389715,
                           0.0013888888931668307, 0.00019841269718758555, 2.4801505141509796e-05, 2.75574076381441e-06,
                           2.762609324180896e-07, 2.505379221618923e-08);

@@ -1,0 +1,130 @@
+"""One call of the softmax geometry, as its drivers read it: arrays (outer, classes, inner), options, class indices."""
+
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from job cimport FLOAT32, FLOAT64
+
+cdef enum Kind:
+    CROSS_ENTROPY = 0
+    NLL = 1
+    CATEGORICAL = 2
+    FOCAL = 3
+    POLY = 4
+    GENERALIZED = 5
+    SYMMETRIC = 6
+    BI_TEMPERED = 7
+    SPARSEMAX = 8
+    JENSEN_SHANNON = 9
+    DISTILLATION = 10
+
+cdef struct View:
+    char* data
+    int type
+    Py_ssize_t outer       # strides in bytes
+    Py_ssize_t classes
+    Py_ssize_t inner
+
+cdef struct Rows:
+    int kind
+    double[8] numbers
+    Py_ssize_t outer, classes, inner, samples
+    View input
+    bint soft              # the target is a distribution, or logits of the second input
+    View target            # soft targets
+    const char* index      # class indices: data, size and sign of the type, strides
+    int index_size
+    bint index_signed
+    Py_ssize_t index_outer, index_inner
+    const double* class_weight     # by class, or NULL
+    const unsigned char* keep      # by sample, or NULL: 0 where nothing counts
+    bint ignoring          # nor does a sample whose index is `ignored`
+    int64_t ignored
+    const double* scale            # of derivatives by sample, or NULL
+    double scale_all
+    double smoothing, z_loss, softcap
+    double weight_total    # sum of the class weights; needed for label smoothing only
+    double* values         # by sample, or NULL
+    bint want_grad, want_hess, want_target
+    View grad
+    View hess
+    View target_grad
+    bint streaming         # the gradient is stored past the caches
+    bint double_precision
+    int threads
+    Py_ssize_t chunk       # samples that one thread takes at a time
+    int failed             # a buffer could not be allocated
+
+
+cdef inline char* address(const Rows* rows, const View* view, Py_ssize_t sample) noexcept nogil:
+    return view.data + (sample // rows.inner) * view.outer + (sample % rows.inner) * view.inner
+
+
+cdef inline bint is_native(const Rows* rows, const View* view) noexcept nogil:
+    """True if the numbers have the type that is computed in."""
+    return view.type == (FLOAT64 if rows.double_precision else FLOAT32)
+
+
+cdef inline bint is_direct(const Rows* rows, const View* view) noexcept nogil:
+    """True if, moreover, the classes of a sample are neighbours."""
+    return is_native(rows, view) and view.classes == (8 if rows.double_precision else 4)
+
+
+# ---- class indices ---------------------------------------------------------------------------------------------
+
+cdef inline const char* index_address(const Rows* rows, Py_ssize_t sample) noexcept nogil:
+    return rows.index + (sample // rows.inner) * rows.index_outer + (sample % rows.inner) * rows.index_inner
+
+
+cdef inline int64_t raw_index(const Rows* rows, const char* p) noexcept nogil:
+    """The index that stands here, read once into a local; an uint64 beyond int64 becomes a number that is no class."""
+    if rows.index_size == 8:
+        if not rows.index_signed and (<const uint64_t*>p)[0] > <uint64_t>9223372036854775807:
+            return -9223372036854775807
+        return (<const int64_t*>p)[0]
+    if rows.index_size == 4:
+        return (<const int32_t*>p)[0] if rows.index_signed else <int64_t>(<const uint32_t*>p)[0]
+    if rows.index_size == 2:
+        return (<const int16_t*>p)[0] if rows.index_signed else <int64_t>(<const uint16_t*>p)[0]
+    return (<const int8_t*>p)[0] if rows.index_signed else <int64_t>(<const uint8_t*>p)[0]
+
+
+cdef inline bint is_class(int64_t index, Py_ssize_t classes) noexcept nogil:
+    return <uint64_t>index < <uint64_t>classes
+
+
+cdef inline Py_ssize_t read_class(const Rows* rows, Py_ssize_t sample) noexcept nogil:
+    """The class of a sample. What is no class becomes 0: whatever stands in memory by now, no access leaves the row."""
+    cdef int64_t index = raw_index(rows, index_address(rows, sample))
+    return index if is_class(index, rows.classes) else 0
+
+
+cdef inline void read_raw(const Rows* rows, Py_ssize_t first, Py_ssize_t n, int64_t* index) noexcept nogil:
+    """The indices of samples that stand at a constant distance: with inner > 1 they share their outer position."""
+    cdef const char* p = index_address(rows, first)
+    cdef Py_ssize_t step = rows.index_inner if rows.inner > 1 else rows.index_outer, i
+    if rows.index_size == 8 and rows.index_signed and step == 8:
+        for i in range(n):
+            index[i] = (<const int64_t*>p)[i]
+    else:
+        for i in range(n):
+            index[i] = raw_index(rows, p + i * step)
+
+
+cdef inline bint counts(const Rows* rows, Py_ssize_t sample) noexcept nogil:
+    if rows.keep != NULL and not rows.keep[sample]:
+        return False
+    return not (rows.ignoring and raw_index(rows, index_address(rows, sample)) == rows.ignored)
+
+
+cdef inline double scale_of(const Rows* rows, Py_ssize_t sample) noexcept nogil:
+    return rows.scale[sample] if rows.scale != NULL else rows.scale_all
+
+
+cdef inline double sum_of_weights(const Rows* rows) noexcept nogil:
+    cdef double total = 0.0
+    cdef Py_ssize_t c
+    if rows.class_weight == NULL:
+        return <double>rows.classes
+    for c in range(rows.classes):
+        total += rows.class_weight[c]
+    return total

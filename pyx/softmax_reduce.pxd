@@ -1,0 +1,109 @@
+"""Reductions over the classes of a row: largest, exponentials and their sum, products."""
+
+from libc.math cimport INFINITY
+
+from blocks cimport real, sum_block
+
+cdef extern from "losslib/core/batch.h" namespace "losslib" nogil:
+    cppclass Batch[T]:
+        void fill(T number)
+        void load(const T* source)
+        void store(T* target)
+        void raise_to(const Batch[T]& other)
+        void add(const Batch[T]& other)
+        void subtract(const Batch[T]& other)
+        void multiply(const Batch[T]& other)
+        void become_exp()
+    void add_widened[T](Batch[double]& sum, const Batch[T]& terms)
+
+cdef extern from "losslib/softmax.h" namespace "losslib" nogil:
+    T product_or_zero[T](T coefficient, T factor)
+
+cdef enum:
+    BLOCK = 512    # numbers that are added in the type of the row before float64 takes over: 32 in each lane
+
+
+cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
+    """The largest of n > 0 numbers. A NaN may be passed over: it comes back as the exponential of itself."""
+    cdef Batch[real] even, odd, next
+    cdef real[16] lane
+    cdef Py_ssize_t i = 16
+    cdef int k
+    if n < 16:
+        lane[0] = x[0]
+        for k in range(1, <int>n):
+            lane[0] = x[k] if x[k] > lane[0] else lane[0]
+        return lane[0]
+    even.load(x)
+    odd.load(x + (n - 16))      # the rest, and some that are looked at twice
+    while i + 32 <= n:
+        next.load(x + i)
+        even.raise_to(next)
+        next.load(x + (i + 16))
+        odd.raise_to(next)
+        i += 32
+    if i + 16 <= n:
+        next.load(x + i)
+        even.raise_to(next)
+    even.raise_to(odd)
+    even.store(lane)
+    for k in range(8):
+        lane[k] = lane[k + 8] if lane[k + 8] > lane[k] else lane[k]
+    for k in range(4):
+        lane[k] = lane[k + 4] if lane[k + 4] > lane[k] else lane[k]
+    for k in range(1, 4):
+        lane[0] = lane[k] if lane[k] > lane[0] else lane[0]
+    return lane[0]
+
+
+cdef inline double row_exp(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:
+    """e = exp(x - m), return the sum. e may be x.
+
+    The lanes of a block are added in the type of the row: 32 terms of [0, 1] lose no more than the exponentials lack
+    already. Blocks are added in float64.
+    """
+    cdef Batch[real] top, terms, block
+    cdef Batch[double] total
+    cdef real[16] rest
+    cdef double[16] lane
+    cdef Py_ssize_t i = 0, stop
+    cdef int k, left = <int>(n % 16)
+    top.fill(m)
+    total.fill(0.0)
+    while i + 16 <= n:
+        stop = min(i + BLOCK, n - left)
+        block.fill(0)
+        while i < stop:
+            terms.load(x + i)
+            terms.subtract(top)
+            terms.become_exp()
+            terms.store(e + i)
+            block.add(terms)
+            i += 16
+        add_widened(total, block)
+    if left:
+        for k in range(16):
+            rest[k] = -INFINITY
+        for k in range(left):
+            rest[k] = x[i + k]
+        terms.load(rest)
+        terms.subtract(top)
+        terms.become_exp()
+        add_widened(total, terms)
+        terms.store(rest)
+        for k in range(left):
+            e[i + k] = rest[k]
+    total.store(lane)
+    return sum_block(<const double*>lane, 16)
+
+
+cdef inline double row_dot(const real* a, const real* b, real* product, Py_ssize_t n) noexcept nogil:
+    """Sum of a * b in float64; a zero in a makes its term zero, whatever b is. The products are left in a buffer.
+
+    The choice is not made inside the sum: GCC 12 turns a conditional term of 16 float64 lanes into masked additions
+    that lose terms with AVX-512.
+    """
+    cdef Py_ssize_t i
+    for i in range(n):
+        product[i] = product_or_zero(a[i], b[i])
+    return sum_block(<const real*>product, n)

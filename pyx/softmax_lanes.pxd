@@ -98,7 +98,7 @@ cdef inline void exponentials(real* tile, Py_ssize_t lanes, Py_ssize_t classes, 
     """m = largest of each lane, tile = exp(tile - m), s = its sum over the classes."""
     cdef Batch[real] top, terms, run
     cdef Batch[double] total
-    cdef Py_ssize_t g = 0, c
+    cdef Py_ssize_t g = 0, c, stop
     cdef real* column
     while g < width:
         column = tile + g
@@ -108,17 +108,18 @@ cdef inline void exponentials(real* tile, Py_ssize_t lanes, Py_ssize_t classes, 
             top.raise_to(terms)
         top.store(m + g)
         total.fill(0.0)
-        run.fill(0)
-        for c in range(classes):
-            terms.load(column + c * lanes)
-            terms.subtract(top)
-            terms.become_exp()
-            terms.store(column + c * lanes)
-            run.add(terms)
-            if c % RUN == RUN - 1:
-                add_widened(total, run)
-                run.fill(0)
-        add_widened(total, run)
+        c = 0
+        while c < classes:
+            stop = min(c + RUN, classes)
+            run.fill(0)
+            while c < stop:
+                terms.load(column + c * lanes)
+                terms.subtract(top)
+                terms.become_exp()
+                terms.store(column + c * lanes)
+                run.add(terms)
+                c += 1
+            add_widened(total, run)
         total.store(s + g)
         g += 16
 
@@ -128,22 +129,21 @@ cdef inline void weighted_sums(const real* tile, const double* weight, Py_ssize_
     """sum_c w_c x_c of each lane; a weight of zero leaves a class out, whatever its logit is."""
     cdef Batch[real] terms, run, factor
     cdef Batch[double] total
-    cdef Py_ssize_t g = 0, c
+    cdef Py_ssize_t g = 0, c, stop
     while g < width:
         total.fill(0.0)
-        run.fill(0)
-        for c in range(classes):
-            terms.load(tile + c * lanes + g)
-            if weight == NULL:
-                run.add(terms)
-            elif weight[c] != 0.0:
-                factor.fill(<real>weight[c])
-                terms.multiply(factor)
-                run.add(terms)
-            if c % RUN == RUN - 1:
-                add_widened(total, run)
-                run.fill(0)
-        add_widened(total, run)
+        c = 0
+        while c < classes:
+            stop = min(c + RUN, classes)
+            run.fill(0)
+            while c < stop:
+                if weight == NULL or weight[c] != 0.0:
+                    terms.load(tile + c * lanes + g)
+                    factor.fill(<real>weight[c] if weight != NULL else 1)
+                    terms.multiply(factor)
+                    run.add(terms)
+                c += 1
+            add_widened(total, run)
         total.store(weighted + g)
         g += 16
 

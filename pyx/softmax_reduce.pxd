@@ -14,7 +14,8 @@ cdef extern from "losslib/core/batch.h" namespace "losslib" nogil:
         void subtract(const Batch[T]& other)
         void multiply(const Batch[T]& other)
         void become_exp()
-    void add_widened[T](Batch[double]& sum, const Batch[T]& terms)
+    void add_widened(Batch[double]& sum, const Batch[float]& terms)
+    void add_widened(Batch[double]& sum, const Batch[double]& terms)
 
 cdef extern from "losslib/softmax.h" namespace "losslib" nogil:
     T product_or_zero[T](T coefficient, T factor)

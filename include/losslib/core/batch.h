@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "losslib/core/inline.h"
 #include "losslib/core/vecmath.h"
@@ -28,7 +29,6 @@ template <class T> struct RegisterOf {
     typedef T Numbers __attribute__((vector_size(register_bytes)));
     typedef Bits<T> Words __attribute__((vector_size(register_bytes)));
     typedef T Four __attribute__((vector_size(4 * sizeof(T))));
-    typedef T Wide __attribute__((vector_size(register_bytes / sizeof(double) * sizeof(T))));
 };
 #else
 template <class T> struct RegisterOf {
@@ -55,54 +55,82 @@ template <class T> LOSSLIB_INLINE void become_exp(Register<T>& x) {
     x = x < F::exp_least_normal ? Register<T>{} : result * scale;
 }
 
-template <class T> struct Batch {
-    static constexpr int width = sizeof(Register<T>) / sizeof(T), parts = 16 / width;
-    Register<T> part[parts];
+// One register and the rest of them: members with names of their own, which the compiler keeps in registers where it
+// leaves an array in memory.
+template <class T, int count = 16 * sizeof(T) / sizeof(Register<T>)> struct Batch {
+    static constexpr int width = sizeof(Register<T>) / sizeof(T);
+    Register<T> part;
+    Batch<T, count - 1> rest;
 
     LOSSLIB_INLINE void fill(T number) {
-        for (int k = 0; k < parts; ++k) part[k] = Register<T>{} + number;
+        part = Register<T>{} + number;
+        rest.fill(number);
     }
-    // Register by register: GCC copies a longer run of bytes through memory.
     LOSSLIB_INLINE void load(const T* source) {
-        for (int k = 0; k < parts; ++k) std::memcpy(&part[k], source + k * width, sizeof part[k]);
+        std::memcpy(&part, source, sizeof part);
+        rest.load(source + width);
     }
     LOSSLIB_INLINE void store(T* target) const {
-        for (int k = 0; k < parts; ++k) std::memcpy(target + k * width, &part[k], sizeof part[k]);
+        std::memcpy(target, &part, sizeof part);
+        rest.store(target + width);
     }
-
     // The larger of both in each lane; a NaN in the other is passed over.
     LOSSLIB_INLINE void raise_to(const Batch& other) {
-        for (int k = 0; k < parts; ++k) part[k] = other.part[k] > part[k] ? other.part[k] : part[k];
+        part = other.part > part ? other.part : part;
+        rest.raise_to(other.rest);
     }
     LOSSLIB_INLINE void add(const Batch& other) {
-        for (int k = 0; k < parts; ++k) part[k] = part[k] + other.part[k];
+        part = part + other.part;
+        rest.add(other.rest);
     }
     LOSSLIB_INLINE void subtract(const Batch& other) {
-        for (int k = 0; k < parts; ++k) part[k] = part[k] - other.part[k];
+        part = part - other.part;
+        rest.subtract(other.rest);
     }
     LOSSLIB_INLINE void multiply(const Batch& other) {
-        for (int k = 0; k < parts; ++k) part[k] = part[k] * other.part[k];
+        part = part * other.part;
+        rest.multiply(other.rest);
     }
     LOSSLIB_INLINE void become_exp() {
-        for (int k = 0; k < parts; ++k) losslib::become_exp<T>(part[k]);
+        losslib::become_exp<T>(part);
+        rest.become_exp();
     }
 };
 
+template <class T> struct Batch<T, 0> {
+    LOSSLIB_INLINE void fill(T) {}
+    LOSSLIB_INLINE void load(const T*) {}
+    LOSSLIB_INLINE void store(T*) const {}
+    LOSSLIB_INLINE void raise_to(const Batch&) {}
+    LOSSLIB_INLINE void add(const Batch&) {}
+    LOSSLIB_INLINE void subtract(const Batch&) {}
+    LOSSLIB_INLINE void multiply(const Batch&) {}
+    LOSSLIB_INLINE void become_exp() {}
+};
+
 // sum += terms, in float64
-template <class T> LOSSLIB_INLINE void add_widened(Batch<double>& sum, const Batch<T>& terms) {
-    constexpr int width = Batch<double>::width;
-    T lane[16];
-    terms.store(lane);
-    for (int k = 0; k < Batch<double>::parts; ++k) {
+LOSSLIB_INLINE void add_widened(Batch<double>& sum, const Batch<double>& terms) { sum.add(terms); }
+
 #if defined(__GNUC__) || defined(__clang__)
-        typename RegisterOf<T>::Wide wide;  // as many T as there are float64 in a register
-        std::memcpy(&wide, lane + k * width, sizeof wide);
-        sum.part[k] = sum.part[k] + __builtin_convertvector(wide, Register<double>);
-#else
-        sum.part[k] = sum.part[k] + static_cast<double>(lane[k]);
-#endif
-    }
+template <std::size_t... k> LOSSLIB_INLINE void add_halves(Register<double>& low, Register<double>& high,
+                                                           const Register<float>& terms, std::index_sequence<k...>) {
+    // Taken out of the register: a copy of half of it through memory would keep all of it there.
+    typedef float Half __attribute__((vector_size(register_bytes / 2)));
+    const Half first = __builtin_shufflevector(terms, terms, k...);
+    const Half second = __builtin_shufflevector(terms, terms, (k + sizeof...(k))...);
+    low = low + __builtin_convertvector(first, Register<double>);
+    high = high + __builtin_convertvector(second, Register<double>);
 }
+template <int count> LOSSLIB_INLINE void add_widened(Batch<double, 2 * count>& sum, const Batch<float, count>& terms) {
+    add_halves(sum.part, sum.rest.part, terms.part, std::make_index_sequence<register_bytes / 8>());
+    if constexpr (count > 1) add_widened(sum.rest.rest, terms.rest);
+}
+#else
+template <int count> LOSSLIB_INLINE void add_widened(Batch<double, count>& sum, const Batch<float, count>& terms) {
+    sum.part = sum.part + static_cast<double>(terms.part);
+    if constexpr (count > 1) add_widened(sum.rest, terms.rest);
+}
+#endif
 
 // target[c][r] = source[r][c] for four by four numbers; the steps are bytes from one row to the next.
 template <class T>

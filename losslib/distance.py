@@ -6,6 +6,7 @@ Each row gives one number; what the rows are compared by (a norm of the differen
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from losslib import _kernels, calls, checks
 from losslib.errors import ShapeError
 from losslib.operands import Operands
 from losslib.outputs import Output, prepare_derivatives, prepare_output
-from losslib.registry import LossInfo, closest
+from losslib.registry import BINARY, SIGN, LossInfo, closest
 from losslib.rows import read_samples, require_value_out
 
 __all__ = ["evaluate"]
@@ -23,6 +24,12 @@ _rows: Any = _kernels.load("distance")
 
 #: Estimated costs are those of AVX-512; the baseline has a quarter of its lanes and no fused multiply-add.
 _ISA_FACTOR = 3.0 if _kernels.ISA == "baseline" else 1.0
+
+#: Losses whose last input is one label for each row, behind the vectors.
+LABELLED = ("cosine_embedding_loss", "contrastive_loss")
+
+#: The labels of a domain.
+LABELS = {SIGN.name: (-1.0, 1.0), BINARY.name: (0.0, 1.0)}
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -40,8 +47,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
             )
     values = loss.parameters
     reduction: str = values["reduction"]
-    # Every kernel call takes the vectors first; labels, where a loss has them, come last.
-    labelled = info.name in ("cosine_embedding_loss", "contrastive_loss")
+    labelled = info.name in LABELLED
     vectors, dtype = read_vectors(info, raw[:2] if labelled else raw)
     axis = read_axis(info, values, vectors[0])
     moved = [array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1) for array in vectors]
@@ -184,4 +190,17 @@ def one_per_row(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(array, shape), np.float64).reshape(-1)
 
 
+def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:
+    """Return what answers plain calls of a loss object with these parameters, or None."""
+    if values["reduction"] not in ("mean", "sum") or values.get("axis", -1) != -1:
+        return None
+    labels: tuple[float, ...] | None = None
+    if info.name in LABELLED:
+        labels = LABELS[info.inputs[2].domain.name] if values["check"] else ()
+    kernel, numbers = info.resolve_kernel(values)
+    positions = tuple(info.input_names.index(name) for name in info.default_wrt)
+    return _rows.Quick(kernel, numbers, positions, labels, values["reduction"] == "mean", _ISA_FACTOR)
+
+
 calls.GEOMETRIES["distance"] = evaluate
+checks.QUICK["distance"] = quick

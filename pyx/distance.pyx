@@ -9,9 +9,13 @@ compiled once for each instruction set; ``losslib.distance`` prepares the arrays
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport fabs
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from blocks cimport real, sum_block
 from gate cimport ThreadGate
+from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
 
 from losslib._kernels import threads
 
@@ -64,11 +68,16 @@ cdef extern from "losslib/distance.h" namespace "losslib" nogil:
     cppclass Cosine:
         double value
         double cross
-        double own_x
-        double own_y
+        double ratio_x
+        double ratio_y
     Cosine cosine_of_squares(double dot, double square_x, double square_y, double added)
     Cosine cosine_of_clamped_norms(double dot, double square_x, double square_y, double eps)
+    cppclass FusedResidual:
+        void set_ratio(double ratio)
+        float at(float x, float y)
+    bint fused_available "losslib::FusedResidual::available"
     double factor_of(double largest)
+    bint is_ordinary(double number)
     bint out_of_range(double total)
 
 cdef extern from "losslib/core/lanes.h" namespace "losslib" nogil:
@@ -84,15 +93,17 @@ ctypedef fused Norm:
     ChebyshevNorm
     MinkowskiNorm
 
-ctypedef fused real:
-    float
-    double
-
 cdef enum:
     LANES = 16           # of SixteenSums
     BLOCK = 512          # elements of a row that are set aside when a gradient overwrites an input
     TASK = 16384         # elements of an input that a thread takes at a time
     SMALL = 4096         # elements up to which the GIL is kept
+
+cdef enum Mode:
+    VALUE = 0
+    GRAD = 1
+    VALUE_AND_GRAD = 2
+    VALUE_GRAD_AND_HESS = 3
 
 cdef struct Job:
     const char* input[3]             # each rows x columns, the columns contiguous
@@ -117,21 +128,29 @@ cdef struct Job:
 # ---- sums over a row ---------------------------------------------------------------------------------------------
 
 cdef inline double combine(double* lane) noexcept nogil:
-    cdef int k, width = LANES // 2
-    while width > 0:
-        for k in range(width):
-            lane[k] += lane[k + width]
-        width //= 2
-    return lane[0]
+    cdef int k
+    for k in range(8):      # constant lengths: unrolled, where a loop over widths takes longer than a short row
+        lane[k] += lane[k + 8]
+    for k in range(4):
+        lane[k] += lane[k + 4]
+    return (lane[0] + lane[2]) + (lane[1] + lane[3])
 
 
 cdef inline double combine_terms(Norm norm, double* lane) noexcept nogil:
-    cdef int k, width = LANES // 2
-    while width > 0:
-        for k in range(width):
-            lane[k] = norm.accumulate(lane[k], lane[k + width])
-        width //= 2
-    return lane[0]
+    cdef int k
+    for k in range(8):
+        lane[k] = norm.accumulate(lane[k], lane[k + 8])
+    for k in range(4):
+        lane[k] = norm.accumulate(lane[k], lane[k + 4])
+    return norm.accumulate(norm.accumulate(lane[0], lane[2]), norm.accumulate(lane[1], lane[3]))
+
+
+cdef inline double difference(Norm norm, const real* x, const real* y, double eps, Py_ssize_t i) noexcept nogil:
+    """Element i of x - y + eps; in the type of the rows where SixteenSums takes it so."""
+    if Norm is EuclideanNorm or Norm is SquaredEuclidean:
+        return <double>(x[i] - y[i] + <real>eps)
+    else:
+        return <double>x[i] - <double>y[i] + eps
 
 
 cdef double largest_element(const real* x, const real* y, double eps, Py_ssize_t n) noexcept nogil:
@@ -176,10 +195,10 @@ cdef inline double difference_total(Norm norm, const real* x, const real* y, dou
             lane[k] = 0.0
         while i + LANES <= n:
             for k in range(LANES):
-                lane[k] = norm.accumulate(lane[k], norm.term(<double>x[i + k] - <double>y[i + k] + eps))
+                lane[k] = norm.accumulate(lane[k], norm.term(difference(norm, x, y, eps, i + k)))
             i += LANES
     for k in range(<int>(n - i)):
-        lane[k] = norm.accumulate(lane[k], norm.term(<double>x[i + k] - <double>y[i + k] + eps))
+        lane[k] = norm.accumulate(lane[k], norm.term(difference(norm, x, y, eps, i + k)))
     return combine_terms(norm, lane)
 
 
@@ -204,13 +223,13 @@ cdef inline void two_difference_totals(Norm norm, const real* a, const real* p, 
             second[k] = 0.0
         while i + LANES <= n:
             for k in range(LANES):
-                first[k] = norm.accumulate(first[k], norm.term(<double>a[i + k] - <double>p[i + k] + eps))
+                first[k] = norm.accumulate(first[k], norm.term(difference(norm, a, p, eps, i + k)))
             for k in range(LANES):
-                second[k] = norm.accumulate(second[k], norm.term(<double>a[i + k] - <double>q[i + k] + eps))
+                second[k] = norm.accumulate(second[k], norm.term(difference(norm, a, q, eps, i + k)))
             i += LANES
     for k in range(<int>(n - i)):
-        first[k] = norm.accumulate(first[k], norm.term(<double>a[i + k] - <double>p[i + k] + eps))
-        second[k] = norm.accumulate(second[k], norm.term(<double>a[i + k] - <double>q[i + k] + eps))
+        first[k] = norm.accumulate(first[k], norm.term(difference(norm, a, p, eps, i + k)))
+        second[k] = norm.accumulate(second[k], norm.term(difference(norm, a, q, eps, i + k)))
     total[0] = combine_terms(norm, first)
     total[1] = combine_terms(norm, second)
 
@@ -253,32 +272,54 @@ cdef double scaled_product(const real* x, const real* y, double factor_x, double
 # ---- gradients over a row ----------------------------------------------------------------------------------------
 # One loop where every gradient is wanted, else one loop each. No output may be an input here: see `stage` below.
 
-cdef inline void pair_combination(const real* x, const real* y, real* grad_x, real* grad_y, double cross_x,
-                                  double own_x, double cross_y, double own_y, double factor_x, double factor_y,
-                                  Py_ssize_t n) noexcept nogil:
-    """grad_x = cross_x y + own_x x and grad_y = cross_y x + own_y y, the rows times their factors."""
+cdef inline bint is_ratio(double ratio) noexcept nogil:
+    return ratio == 0.0 or is_ordinary(ratio)
+
+
+cdef inline void narrow_residuals(const float* x, const float* y, float* grad_x, float* grad_y, double c,
+                                  double ratio_x, double ratio_y, Py_ssize_t n) noexcept nogil:
+    """grad_x = c (y - ratio_x x) and grad_y = c (x - ratio_y y) in float32."""
+    cdef FusedResidual from_x, from_y
+    cdef float factor = <float>c
     cdef Py_ssize_t i
-    cdef double a, b
+    from_x.set_ratio(ratio_x)
+    from_y.set_ratio(ratio_y)
+    if grad_x != NULL and grad_y != NULL:
+        for i in range(n):
+            grad_x[i] = factor * from_x.at(x[i], y[i])
+            grad_y[i] = factor * from_y.at(y[i], x[i])
+    elif grad_x != NULL:
+        for i in range(n):
+            grad_x[i] = factor * from_x.at(x[i], y[i])
+    elif grad_y != NULL:
+        for i in range(n):
+            grad_y[i] = factor * from_y.at(y[i], x[i])
+
+
+cdef inline void pair_residuals(const real* x, const real* y, real* grad_x, real* grad_y, double c, double ratio_x,
+                                double ratio_y, double factor_x, double factor_y, Py_ssize_t n) noexcept nogil:
+    """grad_x = c factor_x (y - ratio_x x) and grad_y = c factor_y (x - ratio_y y), the rows times their factors."""
+    cdef Py_ssize_t i
+    cdef double a, b, c_x = c * factor_x, c_y = c * factor_y
     if factor_x != 1.0 or factor_y != 1.0:
         for i in range(n):
             a = <double>x[i] * factor_x
             b = <double>y[i] * factor_y
             if grad_x != NULL:
-                grad_x[i] = <real>(cross_x * b + own_x * a)
+                grad_x[i] = <real>(c_x * (b - ratio_x * a))
             if grad_y != NULL:
-                grad_y[i] = <real>(cross_y * a + own_y * b)
-    elif grad_x != NULL and grad_y != NULL:
+                grad_y[i] = <real>(c_y * (a - ratio_y * b))
+        return
+    if real is float:
+        if fused_available and is_ordinary(c) and is_ratio(ratio_x) and is_ratio(ratio_y):
+            narrow_residuals(x, y, grad_x, grad_y, c, ratio_x, ratio_y, n)
+            return
+    if grad_x != NULL:
         for i in range(n):
-            a = <double>x[i]
-            b = <double>y[i]
-            grad_x[i] = <real>(cross_x * b + own_x * a)
-            grad_y[i] = <real>(cross_y * a + own_y * b)
-    elif grad_x != NULL:
+            grad_x[i] = <real>(c * (<double>y[i] - ratio_x * <double>x[i]))
+    if grad_y != NULL:
         for i in range(n):
-            grad_x[i] = <real>(cross_x * <double>y[i] + own_x * <double>x[i])
-    elif grad_y != NULL:
-        for i in range(n):
-            grad_y[i] = <real>(cross_y * <double>x[i] + own_y * <double>y[i])
+            grad_y[i] = <real>(c * (<double>x[i] - ratio_y * <double>y[i]))
 
 
 cdef inline void pair_difference(const real* x, const real* y, real* grad_x, real* grad_y, double c,
@@ -299,12 +340,40 @@ cdef inline void pair_difference(const real* x, const real* y, real* grad_x, rea
             grad_y[i] = <real>(c * (<double>y[i] - <double>x[i]))
 
 
+cdef inline void narrow_difference(const float* a, const float* p, const float* q, float* grad_a, float* grad_p,
+                                   float* grad_q, double c_positive, double c_negative, double eps,
+                                   Py_ssize_t n) noexcept nogil:
+    """The gradients of Euclidean d(a, p) - d(a, q) in float32."""
+    cdef float near = <float>c_positive, far = <float>c_negative, shift = <float>eps
+    cdef Py_ssize_t i
+    if grad_a != NULL and grad_p != NULL and grad_q != NULL:
+        for i in range(n):
+            grad_a[i] = near * (a[i] - p[i] + shift) - far * (a[i] - q[i] + shift)
+            grad_p[i] = -near * (a[i] - p[i] + shift)
+            grad_q[i] = far * (a[i] - q[i] + shift)
+        return
+    if grad_a != NULL:
+        for i in range(n):
+            grad_a[i] = near * (a[i] - p[i] + shift) - far * (a[i] - q[i] + shift)
+    if grad_p != NULL:
+        for i in range(n):
+            grad_p[i] = -near * (a[i] - p[i] + shift)
+    if grad_q != NULL:
+        for i in range(n):
+            grad_q[i] = far * (a[i] - q[i] + shift)
+
+
 cdef inline void triplet_difference(Norm to_positive, Norm to_negative, Norm swapped, const real* a, const real* p,
                                     const real* q, real* grad_a, real* grad_p, real* grad_q, double c_positive,
-                                    double c_negative, double c_swapped, double eps, Py_ssize_t n) noexcept nogil:
+                                    double c_negative, double c_swapped, double eps, bint narrow,
+                                    Py_ssize_t n) noexcept nogil:
     """The gradients of d(a, p) - d(a, q) - d(p, q), each distance times its coefficient."""
     cdef Py_ssize_t i
     cdef double u, v, w
+    if real is float:
+        if narrow:
+            narrow_difference(a, p, q, grad_a, grad_p, grad_q, c_positive, c_negative, eps, n)
+            return
     if grad_a != NULL and grad_p != NULL and grad_q != NULL:
         if c_swapped == 0.0:
             for i in range(n):
@@ -434,6 +503,7 @@ cdef void triplet(const Norm* kind, const real* tag, const Job* job, Py_ssize_t 
     cdef Norm to_positive, to_negative, swapped
     cdef double[2] total
     cdef double eps = job.eps, positive, negative, between = 0.0, share, c_positive, c_negative, c_swapped = 0.0
+    cdef bint narrow = False
     cdef Py_ssize_t n = job.columns, start = 0, size
     to_positive.set_degree(job.degree)
     to_negative.set_degree(job.degree)
@@ -455,9 +525,12 @@ cdef void triplet(const Norm* kind, const real* tag, const Job* job, Py_ssize_t 
     if share != 1.0:
         set_gradient_of_norm(&swapped, between, p, q, eps, n)
         c_swapped = scale_of(job, row) * (1.0 - share) * swapped.coefficient
+    elif Norm is EuclideanNorm or Norm is SquaredEuclidean:
+        narrow = (is_ordinary(positive) and is_ordinary(negative) and is_ordinary(c_positive)
+                  and is_ordinary(c_negative))
     if not job.stage:
         triplet_difference(to_positive, to_negative, swapped, a, p, q, grad_a, grad_p, grad_q, c_positive,
-                           c_negative, c_swapped, eps, n)
+                           c_negative, c_swapped, eps, narrow, n)
         return
     while start < n:
         size = min(<Py_ssize_t>BLOCK, n - start)
@@ -466,7 +539,7 @@ cdef void triplet(const Norm* kind, const real* tag, const Job* job, Py_ssize_t 
         memcpy(copy_q, q + start, size * sizeof(real))
         triplet_difference(to_positive, to_negative, swapped, <const real*>copy_a, <const real*>copy_p,
                            <const real*>copy_q, advance(grad_a, start), advance(grad_p, start),
-                           advance(grad_q, start), c_positive, c_negative, c_swapped, eps, size)
+                           advance(grad_q, start), c_positive, c_negative, c_swapped, eps, narrow, size)
         start += size
 
 
@@ -520,16 +593,16 @@ cdef void triplet_cosine(const real* tag, const Job* job, Py_ssize_t row) noexce
     k_a = scale * share
     k_p = scale * (1.0 - share)
     if share == 1.0:
-        between.cross = between.own_x = between.own_y = 0.0
-    c[0] = -scale * positive.own_x + k_a * negative.own_x
+        between.cross = 0.0
+    c[0] = scale * positive.cross * positive.ratio_x - k_a * negative.cross * negative.ratio_x
     c[1] = -scale * positive.cross
     c[2] = k_a * negative.cross
     c[3] = -scale * positive.cross
-    c[4] = -scale * positive.own_y + k_p * between.own_x
+    c[4] = scale * positive.cross * positive.ratio_y - k_p * between.cross * between.ratio_x
     c[5] = k_p * between.cross
     c[6] = k_a * negative.cross
     c[7] = k_p * between.cross
-    c[8] = k_a * negative.own_y + k_p * between.own_y
+    c[8] = -k_a * negative.cross * negative.ratio_y - k_p * between.cross * between.ratio_y
     for k in range(9):
         c[k] *= factor[k // 3]
     if not job.stage:
@@ -574,18 +647,17 @@ cdef inline void pair_cosine_gradients(const real* tag, const Job* job, Py_ssize
     cdef real* grad_x = grad_row(job, 0, row, <real>0)
     cdef real* grad_y = grad_row(job, 1, row, <real>0)
     cdef real[BLOCK] copy_x, copy_y
-    cdef double cross_x = slope * cosine.cross * factor[0], own_x = slope * cosine.own_x * factor[0]
-    cdef double cross_y = slope * cosine.cross * factor[1], own_y = slope * cosine.own_y * factor[1]
+    cdef double c = slope * cosine.cross
     cdef Py_ssize_t n = job.columns, start = 0, size
     if not job.stage:
-        pair_combination(x, y, grad_x, grad_y, cross_x, own_x, cross_y, own_y, factor[0], factor[1], n)
+        pair_residuals(x, y, grad_x, grad_y, c, cosine.ratio_x, cosine.ratio_y, factor[0], factor[1], n)
         return
     while start < n:
         size = min(<Py_ssize_t>BLOCK, n - start)
         memcpy(copy_x, x + start, size * sizeof(real))
         memcpy(copy_y, y + start, size * sizeof(real))
-        pair_combination(<const real*>copy_x, <const real*>copy_y, advance(grad_x, start), advance(grad_y, start),
-                         cross_x, own_x, cross_y, own_y, factor[0], factor[1], size)
+        pair_residuals(<const real*>copy_x, <const real*>copy_y, advance(grad_x, start), advance(grad_y, start), c,
+                       cosine.ratio_x, cosine.ratio_y, factor[0], factor[1], size)
         start += size
 
 
@@ -772,10 +844,7 @@ def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, 
     cdef KernelPair* kernel = &_kernels[<int>_index[name]]
     cdef cnp.ndarray first = inputs[0], array
     cdef bint wide = cnp.PyArray_TYPE(first) == cnp.NPY_DOUBLE
-    cdef int k, width = 1
-    cdef Py_ssize_t chunk, tasks, elements
-    cdef double cost
-    cdef SharedRows shared
+    cdef int k
     job.rows = cnp.PyArray_DIMS(first)[0]
     job.columns = cnp.PyArray_DIMS(first)[1]
     job.wanted = False
@@ -810,9 +879,18 @@ def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, 
     job.degree = degree
     job.eps = eps
     job.swap = swap
+    execute(&job, kernel, wide, isa_factor)
+
+
+cdef void execute(Job* job, const KernelPair* kernel, bint wide, double isa_factor) noexcept:
+    """Run the job; its size decides about threads and GIL."""
+    cdef int width = 1
+    cdef Py_ssize_t chunk, tasks, elements
+    cdef double cost
+    cdef SharedRows shared
     elements = job.rows * job.columns
     if elements <= SMALL:
-        run_rows(&job, kernel, wide, 0, job.rows)
+        run_rows(job, kernel, wide, 0, job.rows)
         return
     chunk = max(<Py_ssize_t>1, TASK // max(<Py_ssize_t>1, job.columns))
     tasks = (job.rows + chunk - 1) // chunk
@@ -821,11 +899,164 @@ def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, 
         if tasks > 1:
             width = _gate.begin(cost)
         if width > 1:
-            shared = SharedRows(&job, kernel, wide, chunk)
+            shared = SharedRows(job, kernel, wide, chunk)
             _gate.run(run_shared_chunk, &shared, tasks, width)
             _gate.end()
         else:
-            run_rows(&job, kernel, wide, 0, job.rows)
+            run_rows(job, kernel, wide, 0, job.rows)
+
+
+# ---- plain calls ---------------------------------------------------------------------------------------------------
+
+cdef class Quick:
+    """Answers the calls of one loss object on plain arrays without options.
+
+    It returns NotImplemented for every other call, and for labels outside their domain, which ``losslib.distance`` then
+    answers or complains about.
+
+    Parameters
+    ----------
+    kernel, numbers
+        The kernel, and its margin, degree, eps and swap.
+    positions : tuple of int
+        The inputs that are differentiated unless a call says otherwise.
+    labels : tuple or None
+        The two labels that are allowed, () where labels are not checked, or None for a loss without labels.
+    mean : bool
+        Whether the values are averaged; else they are added up.
+    """
+
+    cdef const KernelPair* kernel
+    cdef double margin, degree, eps, isa_factor
+    cdef bint swap, mean, labelled, check
+    cdef double[2] labels
+    cdef tuple positions
+
+    def __cinit__(self, str kernel, tuple numbers, tuple positions, labels, bint mean, double isa_factor):
+        self.kernel = &_kernels[<int>_index[kernel]]
+        self.margin, self.degree, self.eps, self.swap = numbers
+        self.positions = positions
+        self.labelled = labels is not None
+        self.check = bool(labels)
+        if self.check:
+            self.labels[0], self.labels[1] = labels
+        self.mean = mean
+        self.isa_factor = isa_factor
+
+    def __call__(self, int mode, tuple args, out):
+        cdef Job job
+        cdef object first = args[0], array
+        cdef Py_ssize_t count = len(args) - 1 if self.labelled else len(args)      # vectors
+        cdef tuple grads = ()
+        cdef double* numbers = NULL
+        cdef double total, divisor = 1.0
+        cdef Py_ssize_t k
+        cdef int type_number, ndim
+        if mode == VALUE_GRAD_AND_HESS or not cnp.PyArray_CheckExact(first):
+            return NotImplemented
+        type_number = cnp.PyArray_TYPE(<cnp.ndarray>first)
+        ndim = cnp.PyArray_NDIM(<cnp.ndarray>first)
+        if (type_number != cnp.NPY_FLOAT and type_number != cnp.NPY_DOUBLE) or ndim == 0:
+            return NotImplemented
+        job.columns = cnp.PyArray_DIM(<cnp.ndarray>first, ndim - 1)
+        if cnp.PyArray_SIZE(<cnp.ndarray>first) == 0:
+            return NotImplemented
+        job.rows = cnp.PyArray_SIZE(<cnp.ndarray>first) // job.columns
+        for k in range(3):
+            job.input[k] = NULL
+            job.grad[k] = NULL
+            job.input_stride[k] = job.grad_stride[k] = job.columns * cnp.PyArray_ITEMSIZE(<cnp.ndarray>first)
+        for k in range(count):
+            array = args[k]
+            if not is_plain(array, type_number) or not same_shape(first, array):
+                return NotImplemented
+            job.input[k] = <const char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+        if mode != VALUE:
+            grads = self.outputs(args, out, type_number)
+            if grads is None:
+                return NotImplemented
+            for k in range(len(grads)):
+                job.grad[<int>self.positions[k]] = <char*>cnp.PyArray_DATA(<cnp.ndarray>grads[k])
+        elif out is not None:
+            return NotImplemented
+
+        if self.mean:
+            divisor = <double>job.rows
+        job.wanted = mode != VALUE
+        job.stage = False
+        job.mask = NULL
+        job.scale = NULL
+        job.factor = 1.0 / divisor
+        job.margin = self.margin
+        job.degree = self.degree
+        job.eps = self.eps
+        job.swap = self.swap
+        numbers = <double*>malloc((2 if self.labelled else 1) * job.rows * sizeof(double))
+        if numbers == NULL:
+            raise MemoryError(f"no memory for the values of {job.rows} rows")
+        job.value = numbers
+        job.target = numbers + job.rows if self.labelled else NULL
+        if self.labelled and not self.read_labels(args[count], first, numbers + job.rows, job.rows):
+            free(numbers)
+            return NotImplemented
+        execute(&job, self.kernel, type_number == cnp.NPY_DOUBLE, self.isa_factor)
+        total = sum_block(<const double*>numbers, job.rows)
+        free(numbers)
+
+        array = None
+        if mode != VALUE:
+            array = grads if len(grads) > 1 else grads[0]
+        if mode == GRAD:
+            return array
+        return total / divisor if mode == VALUE else (total / divisor, array)
+
+    cdef tuple outputs(self, tuple args, object out, int type_number):
+        """Return the arrays for the gradients, or None if `out` is for others to judge."""
+        cdef object first = args[0], array
+        cdef Py_ssize_t k
+        if out is None:
+            return tuple([new_like(first, type_number) for k in range(len(self.positions))])
+        if len(self.positions) == 1:
+            out = (out,)
+        if not isinstance(out, tuple) or len(<tuple>out) != len(self.positions):
+            return None
+        for k in range(len(<tuple>out)):
+            array = (<tuple>out)[k]
+            if not is_plain(array, type_number) or not same_shape(first, array):
+                return None
+            if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array):
+                return None
+            if overlaps_any(array, args) or overlaps_any(array, (<tuple>out)[k + 1:]):
+                return None
+        return <tuple>out
+
+    cdef bint read_labels(self, object array, object first, double* labels, Py_ssize_t rows) noexcept:
+        """Copy the labels; return False if they have another form, or one lies outside the domain. NaN does not."""
+        cdef int type_number
+        cdef const char* data
+        cdef Py_ssize_t row
+        cdef bint bad = False
+        if not cnp.PyArray_CheckExact(array) or not is_row_shape(array, first):
+            return False
+        type_number = cnp.PyArray_TYPE(<cnp.ndarray>array)
+        if not is_plain(array, type_number):
+            return False
+        data = <const char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+        if type_number == cnp.NPY_FLOAT:
+            for row in range(rows):
+                labels[row] = (<const float*>data)[row]
+        elif type_number == cnp.NPY_DOUBLE:
+            for row in range(rows):
+                labels[row] = (<const double*>data)[row]
+        elif type_number == cnp.NPY_INT64:
+            for row in range(rows):
+                labels[row] = <double>(<const int64_t*>data)[row]
+        else:
+            return False
+        if self.check:
+            for row in range(rows):
+                bad |= (labels[row] != self.labels[0]) & (labels[row] != self.labels[1]) & (labels[row] == labels[row])
+        return not bad
 
 
 def kernels():

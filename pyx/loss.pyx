@@ -11,13 +11,12 @@ types, weights, masks, derivatives of other inputs …) is prepared in Python by
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp
-
 from gate cimport ThreadGate
 from job cimport (
     ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
     VALUE_PAIR, Geometry, Job, KernelSet, Operand, Partial,
 )
+from plain cimport is_plain, new_like, overlap, same_shape
 
 from losslib import _kernels
 from losslib._kernels import threads
@@ -113,27 +112,6 @@ cdef int run(Job* job, double* total) except -1:
 
 
 # ---- the fast path: exact ndarrays of one float type, C-contiguous, one shape ------------------------------------
-
-cdef inline bint is_plain(object array, int type_number) noexcept:
-    return (cnp.PyArray_CheckExact(array)
-            and cnp.PyArray_TYPE(<cnp.ndarray>array) == type_number
-            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
-
-
-cdef inline bint same_shape(object a, object b) noexcept:
-    cdef int n = cnp.PyArray_NDIM(<cnp.ndarray>a)
-    return n == cnp.PyArray_NDIM(<cnp.ndarray>b) and memcmp(
-        cnp.PyArray_DIMS(<cnp.ndarray>a), cnp.PyArray_DIMS(<cnp.ndarray>b), n * sizeof(cnp.npy_intp)) == 0
-
-
-cdef inline bint overlap(object a, object b) noexcept:
-    """True if two arrays share bytes, or if one is no array, which is for others to complain about."""
-    if not cnp.PyArray_CheckExact(a) or not cnp.PyArray_CheckExact(b):
-        return True
-    cdef char* p = <char*>cnp.PyArray_DATA(<cnp.ndarray>a)
-    cdef char* q = <char*>cnp.PyArray_DATA(<cnp.ndarray>b)
-    return p < q + cnp.PyArray_NBYTES(<cnp.ndarray>b) and q < p + cnp.PyArray_NBYTES(<cnp.ndarray>a)
-
 
 cdef inline void describe(Operand* operand, object array, int type) noexcept:
     operand.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
@@ -420,11 +398,6 @@ cdef inline bint is_output(Loss loss, object out, object first, int type_number,
                 return False
             job.stage = True
     return True
-
-
-cdef inline object new_like(object array, int type_number):
-    return cnp.PyArray_SimpleNew(
-        cnp.PyArray_NDIM(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>array), type_number)
 
 
 # ---- the general path: arrays prepared by losslib.calls ----------------------------------------------------------

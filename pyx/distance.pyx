@@ -280,14 +280,16 @@ cdef inline void narrow_residuals(const float* x, const float* y, float* grad_x,
                                   double ratio_x, double ratio_y, Py_ssize_t n) noexcept nogil:
     """grad_x = c (y - ratio_x x) and grad_y = c (x - ratio_y y) in float32."""
     cdef FusedResidual from_x, from_y
-    cdef float factor = <float>c
+    cdef float factor = <float>c, u, v
     cdef Py_ssize_t i
     from_x.set_ratio(ratio_x)
     from_y.set_ratio(ratio_y)
     if grad_x != NULL and grad_y != NULL:
         for i in range(n):
-            grad_x[i] = factor * from_x.at(x[i], y[i])
-            grad_y[i] = factor * from_y.at(y[i], x[i])
+            u = x[i]        # read before the first store: arrays often lie at the same place in their pages, and a
+            v = y[i]        # read behind a store to such a place waits for it
+            grad_x[i] = factor * from_x.at(u, v)
+            grad_y[i] = factor * from_y.at(v, u)
     elif grad_x != NULL:
         for i in range(n):
             grad_x[i] = factor * from_x.at(x[i], y[i])
@@ -344,13 +346,15 @@ cdef inline void narrow_difference(const float* a, const float* p, const float* 
                                    float* grad_q, double c_positive, double c_negative, double eps,
                                    Py_ssize_t n) noexcept nogil:
     """The gradients of Euclidean d(a, p) - d(a, q) in float32."""
-    cdef float near = <float>c_positive, far = <float>c_negative, shift = <float>eps
+    cdef float near = <float>c_positive, far = <float>c_negative, shift = <float>eps, u, v
     cdef Py_ssize_t i
     if grad_a != NULL and grad_p != NULL and grad_q != NULL:
         for i in range(n):
-            grad_a[i] = near * (a[i] - p[i] + shift) - far * (a[i] - q[i] + shift)
-            grad_p[i] = -near * (a[i] - p[i] + shift)
-            grad_q[i] = far * (a[i] - q[i] + shift)
+            u = a[i] - p[i] + shift     # before the first store, see above
+            v = a[i] - q[i] + shift
+            grad_a[i] = near * u - far * v
+            grad_p[i] = -near * u
+            grad_q[i] = far * v
         return
     if grad_a != NULL:
         for i in range(n):

@@ -28,8 +28,10 @@ from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.multitask import MultiTask, MultiTaskResult
 from losslib.parallelism import get_num_threads, set_num_threads, threads
 from losslib.registry import LossInfo
+from losslib.streaming import Accumulator
 
 __all__ = [
+    "Accumulator",
     "DTypeError",
     "DomainError",
     "Loss",

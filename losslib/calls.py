@@ -8,6 +8,7 @@ pass through ``execute``. Everything is checked before anything is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,22 @@ VALUE_ARGUMENTS = ("sample_weight", "where", "out")
 DERIVATIVE_ARGUMENTS = ("sample_weight", "where", "out", "grad_output", "wrt")
 HESSIAN_ARGUMENTS = ("sample_weight", "where", "out", "wrt")
 ARGUMENTS = (VALUE_ARGUMENTS, DERIVATIVE_ARGUMENTS, DERIVATIVE_ARGUMENTS, HESSIAN_ARGUMENTS)
+
+
+class TermByTerm(str):
+    """A reduction whose terms are wanted instead of their sum: it equals the word, and a call answers with `Terms`."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a call adds up: the sum of ``values`` over the sum of ``divisors`` is the reduced value."""
+
+    #: What each element or sample adds to the numerator, in float64, weighted and 0 where masked out.
+    values: np.ndarray
+    #: What it adds to the denominator, broadcasting to the values; None for a sum, which has none.
+    divisors: np.ndarray | None
 
 
 def split_inputs(
@@ -106,6 +123,23 @@ def denominator(info: LossInfo, reduction: str, operands: Operands) -> float:
     return 1.0
 
 
+def element_divisors(info: LossInfo, reduction: str, operands: Operands) -> np.ndarray | None:
+    """Return `denominator` term by term, where the numerator is that of the reduction "sum"."""
+    if reduction == "batchmean":  # one for each sample of the first axis, at its first element
+        divisors = np.zeros(operands.shape)
+        divisors[(slice(None), *(0,) * (len(operands.shape) - 1)) if operands.shape else ()] = 1.0
+        return divisors
+    if reduction not in ("mean", "weighted_mean"):
+        return None
+    weights = operands.weights if reduction == "weighted_mean" else []
+    if reduction == "mean" and info.mean_divisor == "weight" and operands.weight is not None:
+        weights = [operands.weight]
+    divisors = np.asarray(1.0 / operands.shape[-1] if info.averages_last_axis else 1.0)
+    for weight in weights:
+        divisors = divisors * weight.astype(np.float64)
+    return divisors if operands.mask is None else np.where(operands.mask, divisors, 0.0)
+
+
 def ratio(numerator: float, divisor: float) -> float:
     """Divide as IEEE 754 does: the mean over no element is NaN, not an exception."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -169,6 +203,8 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         if not operands.shape:
             raise ShapeError(f"{info.inputs[0].name} of {info.name} needs a class axis, got a number")
         value_shape = operands.shape[:-1]
+    if isinstance(reduction, TermByTerm):
+        return element_terms(loss, operands, reduction, kernel, numbers, domains, codes)
     upstream, upstream_scale = read_grad_output(
         options.pop("grad_output", None), reduction, value_shape, operands, info
     )
@@ -248,6 +284,36 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     elif mode != GRAD:
         value = ratio(total, divisor)
     return arrange(mode, value, [item.finish() for item in derivatives], single)
+
+
+def element_terms(
+    loss: Any,
+    operands: Operands,
+    reduction: str,
+    kernel: str,
+    numbers: tuple[float, ...],
+    domains: Sequence[Domain],
+    codes: tuple[int, ...],
+) -> Terms:
+    """Return what every element adds to numerator and denominator, instead of the sums."""
+    info: LossInfo = loss.info
+    values = np.empty(operands.shape, np.float64)
+    if values.size:
+        _, violations = execute(
+            kernel,
+            numbers,
+            double_precision=operands.double_precision,
+            inputs=operands.inputs,
+            domains=codes,
+            factors=operands.weights,
+            value_factors=len(operands.weights),
+            mask=operands.mask,
+            value=values,
+        )
+        raise_violations(loss, domains, operands, violations)
+        if info.averages_last_axis:
+            values /= operands.shape[-1]
+    return Terms(values, element_divisors(info, reduction, operands))
 
 
 def read_grad_output(

@@ -248,7 +248,7 @@ def empty_result(
     """Answer a call without samples: NaN for means, 0.0 for sums, empty arrays."""
     value: Any = values_out
     if values_out is None and mode != GRAD:
-        value = 0.0 if samples.reduction == "sum" else float("nan")
+        value = samples.reduce(np.zeros(samples.shape), np.dtype(np.float64))
     return arrange(mode, value, [item.result for item in derivatives], single)
 
 

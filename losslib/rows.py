@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from losslib import _kernels, checks
-from losslib.calls import ratio
+from losslib.calls import TermByTerm, Terms, ratio
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 
 __all__ = ["Samples", "read_classes", "read_samples"]
@@ -74,13 +74,17 @@ class Samples:
     mask: np.ndarray | None
     divisor: float
     scale: np.ndarray | float
+    #: What each sample adds to the divisor, where that is asked for term by term.
+    divisors: np.ndarray | None = None
 
     def reduce(self, values: np.ndarray, dtype: np.dtype[Any], out: np.ndarray | None = None) -> Any:
-        """Return the reduced value of float64 values a sample, or the values in this dtype."""
+        """Return the reduced value of float64 values a sample, the values in this dtype, or what would be added."""
         if self.weight is not None:
             values = values * self.weight
         if self.mask is not None:
             values = np.where(self.mask, values, 0.0)
+        if isinstance(self.reduction, TermByTerm):
+            return Terms(np.asarray(values, np.float64).reshape(self.shape), self.divisors)
         if self.reduction == "none":
             result = np.empty(self.shape, dtype) if out is None else out
             np.copyto(result, values.reshape(self.shape), casting="same_kind")
@@ -111,7 +115,8 @@ def read_samples(
     mean_divisor
         What ``mean`` divides by, where it is not the number of counted samples.
     kernel_weight
-        A weight of each sample that the kernel multiplies by itself; ``weighted_mean`` divides by it too.
+        A weight of each sample that the kernel multiplies by itself; ``weighted_mean`` divides by it too, and
+        ``mean`` where `mean_divisor` is its sum.
     """
     mask = options.pop("where", None)
     if mask is not None:
@@ -140,6 +145,15 @@ def read_samples(
         divisor = float(np.sum(total if kept is None else np.where(kept, total, 0.0), dtype=np.float64))
     else:
         divisor = 1.0
+    divisors: np.ndarray | None = None
+    if isinstance(reduction, TermByTerm) and reduction != "sum":
+        divisors = np.asarray(1.0)
+        if reduction == "weighted_mean" and weight is not None:
+            divisors = weight
+        if kernel_weight is not None:
+            divisors = divisors * kernel_weight
+        if kept is not None:
+            divisors = np.where(kept, divisors, 0.0)
     scale: np.ndarray | float = ratio(1.0, divisor)
     upstream = options.pop("grad_output", None)
     if upstream is not None:
@@ -159,7 +173,7 @@ def read_samples(
         scale = scale * weight
     if kept is not None:
         scale = np.where(kept, scale, 0.0)
-    return Samples(shape, reduction, weight, kept, divisor, scale)
+    return Samples(shape, reduction, weight, kept, divisor, scale, divisors)
 
 
 def require_value_out(out: Any, reduction: str) -> None:

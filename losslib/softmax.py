@@ -80,7 +80,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     in_mean = weight is not None and not soft and kind in ("cross_entropy", "nll")
     reduction = values["reduction"]
     kernel_weight = None
-    if reduction == "weighted_mean" and in_mean and weight is not None:
+    if (reduction == "weighted_mean" or isinstance(reduction, calls.TermByTerm)) and in_mean and weight is not None:
         classes = target if keep is None else np.where(keep.reshape(axis.samples) != 0, target, 0)
         kernel_weight = weight[classes]
     samples = rows.read_samples(
@@ -130,7 +130,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     value: Any = None
     if sample_values is not None:
         value = samples.reduce(sample_values.reshape(axis.samples), dtype, value_out)
-        if nothing:
+        if nothing and not isinstance(value, calls.Terms):
             value = 0.0
     finished = [item.finish() for item in derivatives.values()]
     return calls.arrange(mode, value, finished, single)

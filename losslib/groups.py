@@ -1,0 +1,65 @@
+"""Group keys of any kind, turned into row numbers.
+
+Arrow dictionaries and pandas categories bring their rows along; integers of a small range are counted; other arrays are
+sorted, and Python objects go through a dict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["read_keys"]
+
+
+def read_keys(by: Any) -> tuple[np.ndarray, list[Hashable]]:
+    """Return for each entry of `by` the position of its key, and the keys; a missing key is None."""
+    if hasattr(by, "dictionary") and hasattr(by, "indices"):  # an Arrow dictionary array
+        return with_missing(by.indices, by.dictionary.to_pylist(), getattr(by.indices, "null_count", 0))
+    if hasattr(by, "cat") and hasattr(by.cat, "categories"):  # a pandas Series of categories
+        by = by.cat
+    if hasattr(by, "categories") and hasattr(by, "codes"):
+        codes = np.asarray(by.codes, np.int64)
+        keys = by.categories.tolist()
+        return np.where(codes < 0, len(keys), codes), [*keys, None]
+    array = np.asarray(by)
+    if array.dtype.kind in "bui" and array.size:
+        least, most = int(array.min()), int(array.max())
+        if most - least <= 4 * array.size:
+            return counted(array, least, most)
+    if array.dtype.kind in "biufSUMm":
+        unique, codes = np.unique(array, return_inverse=True)
+        keys = list(unique) if array.dtype.kind in "Mm" else unique.tolist()
+        return codes.reshape(array.shape), [canonical(key) for key in keys]
+    rows: dict[Hashable, int] = {}
+    flat = array.astype(object).reshape(-1).tolist()
+    codes = np.fromiter((rows.setdefault(canonical(key), len(rows)) for key in flat), np.int64, len(flat))
+    return codes.reshape(array.shape), list(rows)
+
+
+def canonical(key: Any) -> Hashable:
+    """Return one and the same NaN for every NaN: unequal to itself, it would make a group of its own each time."""
+    return math.nan if isinstance(key, float) and math.isnan(key) else key
+
+
+def counted(array: np.ndarray, least: int, most: int) -> tuple[np.ndarray, list[Hashable]]:
+    """Return rows and keys of integers of a small range, in time proportional to their number."""
+    if array.dtype.kind == "b":
+        offsets = array.astype(np.int64) - least
+    else:
+        offsets = (array - array.dtype.type(least)).astype(np.int64)
+    present = np.zeros(most - least + 1, bool)
+    present[offsets] = True
+    position = np.cumsum(present) - 1
+    keys = (np.flatnonzero(present) + least).tolist()
+    return position[offsets], [bool(key) for key in keys] if array.dtype.kind == "b" else keys
+
+
+def with_missing(indices: Any, keys: list[Hashable], missing: int) -> tuple[np.ndarray, list[Hashable]]:
+    """Return the rows of an Arrow dictionary; where the index is null, that of the key None."""
+    if missing:
+        return np.asarray(indices.fill_null(len(keys)), np.int64), [*keys, None]
+    return np.asarray(indices, np.int64), keys

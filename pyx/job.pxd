@@ -10,6 +10,7 @@ cdef enum:
     MAX_FACTORS = 4      # weight, sample weight, upstream gradient, and one to spare
     BLOCK = 512          # elements that the L1 buffers of a block hold
     TASK = 16384         # elements that one thread takes at a time: a multiple of BLOCK
+    LANES = 16           # a multiple of every vector: kernels are called on whole vectors
 
     # What a kernel writes; the place of each derivative in a block's planes.
     VALUE_ONLY = 0

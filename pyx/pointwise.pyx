@@ -7,13 +7,14 @@ instruction set; ``loss.pyx`` reaches it through the capsule ``geometry``.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from libc.string cimport memcpy
 
 from blocks cimport (
     clear_masked, is_native, leaves_domain, load, load_mask, multiply, real, store, stream_fence, sum_block,
 )
 from gate cimport ThreadGate
 from job cimport (
-    ALL, BLOCK, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
+    ALL, BLOCK, GRAD_ONLY, LANES, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
     Geometry, Job, KernelDouble, KernelFloat, KernelSet,
 )
 
@@ -399,6 +400,16 @@ cdef inline void call_kernel(const Job* job, const real* a, const real* b, const
         job.kernels.float64[job.kernel](job.parameters, a, b, c, value, grad, hess, job.scale, n)
 
 
+cdef inline const real* padded(const real* values, real* buffer, Py_ssize_t n, Py_ssize_t width) noexcept nogil:
+    """Return the n values with the last one repeated up to `width`; they may stand in the buffer already."""
+    cdef Py_ssize_t i
+    if values != buffer:
+        memcpy(buffer, values, n * sizeof(real))
+    for i in range(n, width):
+        buffer[i] = buffer[n - 1]
+    return buffer
+
+
 cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     """TASK elements, a block at a time. Nothing here depends on which thread runs it or when."""
     cdef real[BLOCK] buffer_a, buffer_b, buffer_c, factor_buffer, product
@@ -413,7 +424,8 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     cdef real* derivative
     cdef real* place[2]
     cdef bint direct = not (job.factors or job.masked or job.stage or job.streaming or job.kernel == ALL)
-    cdef Py_ssize_t start = task * TASK, stop = min(start + TASK, job.size), n, i
+    cdef bint in_place
+    cdef Py_ssize_t start = task * TASK, stop = min(start + TASK, job.size), n, width, i
     cdef double total = 0.0
     cdef int violations = 0, k
     while start < stop:
@@ -435,15 +447,24 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
             start += n
             continue
 
+        # Whole vectors only: the compiler contracts the rest of a loop in other places, and the bits of an element
+        # must not depend on where in an array it stands.
+        width = (n + LANES - 1) // LANES * LANES
+        if width != n:
+            a = padded(a, <real*>buffer_a, n, width)
+            b = padded(b, <real*>buffer_b, n, width)
+            c = padded(c, <real*>buffer_c, n, width) if job.inputs == 3 else b
+
         # Write straight into the outputs where nothing has to be done to the numbers on the way.
+        in_place = direct and width == n
         value = planes
-        if direct and job.store_value and is_native(&job.value, tag):
+        if in_place and job.store_value and is_native(&job.value, tag):
             value = <real*>job.value.data + start
         for k in range(2):
             place[k] = <real*>planes + (k + 1) * BLOCK
-            if direct and k < job.derivatives and is_native(&job.derivative[k], tag):
+            if in_place and k < job.derivatives and is_native(&job.derivative[k], tag):
                 place[k] = <real*>job.derivative[k].data + start
-        call_kernel(job, a, b, c, value, place[0], place[1], n)
+        call_kernel(job, a, b, c, value, place[0], place[1], width)
 
         if job.factors > 0:
             for i in range(n):
@@ -459,10 +480,10 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
             clear_masked(value, mask, n)
         if job.reduce:
             total += sum_block(<const real*>value, n)
-        if job.store_value and not (direct and is_native(&job.value, tag)):
+        if job.store_value and not (in_place and is_native(&job.value, tag)):
             store(job, &job.value, start, n, <const real*>value)
         for k in range(job.derivatives):
-            if direct and is_native(&job.derivative[k], tag):
+            if in_place and is_native(&job.derivative[k], tag):
                 continue
             derivative = <real*>planes + job.plane[k] * BLOCK
             if job.factors > 0:

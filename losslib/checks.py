@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from losslib import columns
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.registry import Array, Domain, LossInfo, closest
 
@@ -56,6 +57,8 @@ def read_array(name: str, obj: Any) -> np.ndarray:
 def to_numpy(name: str, obj: Any) -> np.ndarray:
     if obj is None:
         raise TypeError(f"{name} must be an array, got None")
+    if type(obj) is not np.ndarray:
+        obj = columns.plain(name, obj)
     try:
         if not hasattr(obj, "__array__") and hasattr(obj, "__dlpack__"):
             return np.from_dlpack(obj)

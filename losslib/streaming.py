@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from losslib.calls import Terms
+from losslib.calls import Terms, ratio
 from losslib.combination import WeightedSum
 from losslib.errors import ParameterError, ShapeError
 from losslib.groups import canonical, read_keys
@@ -16,7 +16,7 @@ from losslib.registry import class_of
 from losslib.sums import ExactSums, quotient
 from losslib.terms import read_terms
 
-__all__ = ["Accumulator"]
+__all__ = ["Accumulator", "flatten", "grad_of_batch"]
 
 
 class Accumulator:
@@ -60,7 +60,7 @@ class Accumulator:
 
     def __init__(self, loss: Any) -> None:
         self._loss = class_of(loss)() if isinstance(loss, str) else loss
-        self._parts = [_Part(coefficient, part) for coefficient, part in _flatten(self._loss)]
+        self._parts = [_Part(coefficient, part) for coefficient, part in flatten(self._loss)]
         self._grouped: bool | None = None  # not known before the first update
         self._rows: dict[Hashable, int] = {}
 
@@ -150,6 +150,18 @@ class Accumulator:
             pass  # keys without an order: as they came
         return {key: self._value(self._rows[key]) for key in keys}
 
+    def divisors(self) -> list[float]:
+        """Return what the sums of the losses are divided by: of the loss, or of each loss of a weighted sum in turn.
+
+        Returns
+        -------
+        list of float
+            1.0 for a sum, the number of elements for a mean, and so on.
+        """
+        if self._grouped:
+            raise ParameterError("divisors are those of all data; this accumulator holds groups")
+        return [part.divisor(0) for part in self._parts]
+
     def reset(self) -> None:
         """Forget everything that was added, groups included."""
         self._parts = [_Part(part.coefficient, part.loss) for part in self._parts]
@@ -219,6 +231,9 @@ class _Part:
         if self.divisors is not None and other.divisors is not None:
             self.divisors.merge(other.divisors, rows)
 
+    def divisor(self, row: int) -> float:
+        return 1.0 if self.divisors is None else quotient(self.divisors.value(row), _ONE)
+
     def value(self, row: int) -> float:
         numerator = self.numerators.value(row)
         divisor = _ONE if self.divisors is None else self.divisors.value(row)
@@ -231,16 +246,28 @@ class _Part:
 _ONE = 2**1074
 
 
-def _flatten(loss: Any, coefficient: float = 1.0) -> list[tuple[float, Any]]:
+def flatten(loss: Any, coefficient: float = 1.0) -> list[tuple[float, Any]]:
     """Return the losses of a weighted sum, which may hold further sums, with their coefficients."""
     if isinstance(loss, WeightedSum):
-        return [part for factor, term in loss.terms for part in _flatten(term, coefficient * factor)]
+        return [part for factor, term in loss.terms for part in flatten(term, coefficient * factor)]
     if not hasattr(loss, "info") or not hasattr(loss, "parameters"):
         raise TypeError(
             f"loss must be a loss object such as losslib.HuberLoss(delta=2.0), or the name of a loss, "
             f"got {type(loss).__name__}"
         )
     return [(coefficient, loss)]
+
+
+def grad_of_batch(
+    loss: Any, divisors: list[float], inputs: Sequence[Any], options: Mapping[str, Any], wrt: str
+) -> np.ndarray:
+    """Return the gradient of the value over all data in one batch of them, given `Accumulator.divisors` of all data."""
+    parts = []
+    for (coefficient, part), divisor in zip(flatten(loss), divisors, strict=True):
+        summed = part if part.reduction == "none" else part.replace(reduction="sum")
+        scale = coefficient * ratio(1.0, divisor)
+        parts.append(np.asarray(summed.grad(*inputs, **options, wrt=wrt, grad_output=scale)))
+    return parts[0] if len(parts) == 1 else np.asarray(np.sum(parts, axis=0, dtype=parts[0].dtype))
 
 
 def _fit_groups(codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,0 +1,421 @@
+"""Losses of Dask arrays, chunk by chunk: values, per-element values and gradients of pointwise and row losses.
+
+Every chunk is read by one task, which computes with one thread. A mean is the sum of all numerators divided by the sum
+of all denominators, whatever the chunks are. Nothing is computed before ``compute``, with one exception: a gradient
+whose denominator depends on the data (a mask, weights, an ignored class) needs it first, and reads the data for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+
+from losslib import parallelism
+from losslib.errors import ParameterError, ShapeError
+from losslib.registry import LossInfo, class_of
+from losslib.streaming import Accumulator, flatten, grad_of_batch
+
+__all__ = ["accumulate", "grad", "value", "value_and_grad", "values"]
+
+#: Accumulators that one task merges.
+FAN_IN = 8
+
+
+def value(
+    loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None
+) -> Any:
+    """Return the reduced value of a loss, to be computed.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        A loss object with a reduction, or the name of a loss.
+    *inputs : dask or NumPy arrays
+        The inputs of the loss, in its order.
+    sample_weight : array, optional
+        One weight a sample or an element.
+    where : array of bool, optional
+        Elements or samples that count.
+    by : array, optional
+        The group of each sample or element; the value is a dict then.
+
+    Returns
+    -------
+    dask.delayed.Delayed
+        Computes to a float, or to a dict of floats by group.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from losslib.adapters import dask as losslib_dask
+    >>> prediction, target = da.arange(8.0, chunks=3), da.zeros(8, chunks=3)
+    >>> losslib_dask.value(losslib.MSELoss(), prediction, target).compute()
+    17.5
+    """
+    total = accumulate(loss, *inputs, sample_weight=sample_weight, where=where, by=by)
+    return dask.delayed(Accumulator.result)(total)
+
+
+def accumulate(
+    loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None
+) -> Any:
+    """Return the `losslib.Accumulator` of a loss over Dask arrays, to be computed.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        A loss object with a reduction, or the name of a loss.
+    *inputs : dask or NumPy arrays
+        The inputs of the loss, in its order.
+    sample_weight : array, optional
+        One weight a sample or an element.
+    where : array of bool, optional
+        Elements or samples that count.
+    by : array, optional
+        The group of each sample or element.
+
+    Returns
+    -------
+    dask.delayed.Delayed
+        Computes to an `Accumulator`, which can be merged with others.
+    """
+    call = _Call(_bind(loss), inputs, {"sample_weight": sample_weight, "where": where, "by": by})
+    Accumulator(call.loss)  # refuses a loss without a reduction now, not in a worker
+    chunks = call.blockwise(_accumulate_block, call.value_axes, np.dtype(object), call.options, loss=call.loss)
+    level = list(np.asarray(chunks.to_delayed(), object).reshape(-1))
+    merge = dask.delayed(_merge)
+    while len(level) > 1:
+        level = [merge(level[start : start + FAN_IN]) for start in range(0, len(level), FAN_IN)]
+    return level[0]
+
+
+def values(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None) -> da.Array:
+    """Return the value of every element or sample, as the loss gives it with ``reduction="none"``.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        A loss object or the name of a loss; its reduction does not matter.
+    *inputs : dask or NumPy arrays
+        The inputs of the loss, in its order.
+    sample_weight : array, optional
+        One weight a sample or an element.
+    where : array of bool, optional
+        Elements or samples that count.
+
+    Returns
+    -------
+    dask.array.Array
+        In the chunks of the first input.
+    """
+    call = _Call(_with_reduction(_bind(loss), "none"), inputs, {"sample_weight": sample_weight, "where": where})
+    return call.blockwise(_values_block, call.value_axes, call.dtype, call.options, loss=call.loss)
+
+
+def grad(
+    loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, wrt: str | None = None
+) -> da.Array:
+    """Return the gradient of the value with respect to one input.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        A loss object or the name of a loss.
+    *inputs : dask or NumPy arrays
+        The inputs of the loss, in its order.
+    sample_weight : array, optional
+        One weight a sample or an element.
+    where : array of bool, optional
+        Elements or samples that count.
+    wrt : str, optional
+        Name of the input; by default the first.
+
+    Returns
+    -------
+    dask.array.Array
+        Of the shape, dtype and chunks of that input. If the denominator depends on the data, they are read once now.
+    """
+    bound = _bind(loss)
+    call = _Call(bound, inputs, {"sample_weight": sample_weight, "where": where})
+    name = call.info.input_names[0] if wrt is None else wrt
+    if name not in call.info.input_names:
+        raise ParameterError(f"wrt={wrt!r} is no input of {call.info.name}: {', '.join(call.info.input_names)}")
+    position = call.info.input_names.index(name)
+    divisors = call.known_divisors()
+    if divisors is None:
+        divisors = accumulate(loss, *inputs, sample_weight=sample_weight, where=where).compute().divisors()
+    array, axes = call.arrays[position]
+    if axes is None:
+        raise ParameterError(f"wrt={name!r}: a number has no gradient in chunks; pass an array")
+    dtype = array.dtype if _is_float(array.dtype) else np.dtype(np.float64)
+    return call.blockwise(_grad_block, axes, dtype, call.options, loss=bound, divisors=divisors, wrt=name)
+
+
+def value_and_grad(
+    loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, wrt: str | None = None
+) -> tuple[Any, da.Array]:
+    """Return the value and the gradient with respect to one input; see `value` and `grad`.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        A loss object or the name of a loss.
+    *inputs : dask or NumPy arrays
+        The inputs of the loss, in its order.
+    sample_weight : array, optional
+        One weight a sample or an element.
+    where : array of bool, optional
+        Elements or samples that count.
+    wrt : str, optional
+        Name of the input; by default the first.
+
+    Returns
+    -------
+    dask.delayed.Delayed
+        The value.
+    dask.array.Array
+        The gradient.
+    """
+    options = {"sample_weight": sample_weight, "where": where}
+    return value(loss, *inputs, **options), grad(loss, *inputs, **options, wrt=wrt)
+
+
+# ---- which chunks meet -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Literal:
+    """A number in the place of an array: the same for every chunk."""
+
+    number: Any
+
+
+class _Call:
+    """The arrays of a call with the axes of the first input that each of them runs along."""
+
+    def __init__(self, loss: Any, inputs: Sequence[Any], options: dict[str, Any]) -> None:
+        self.loss = loss
+        self.info: LossInfo = flatten(loss)[0][1].info
+        names = self.info.input_names
+        if len(inputs) != len(names):
+            raise TypeError(f"{self.info.name} takes {len(names)} arrays ({', '.join(names)}), got {len(inputs)}")
+        first = _as_dask(inputs[0])
+        if first.ndim == 0:
+            raise ShapeError(f"{names[0]} is a number; expected an array in chunks")
+        row_axis = _row_axis(flatten(loss), first.ndim)
+        every = tuple(range(first.ndim))
+        self.value_axes = tuple(axis for axis in every if axis != row_axis)
+        whole = set() if row_axis is None else {row_axis}  # axes that must not be cut
+        whole |= _weighted_axes(flatten(loss), first.ndim)
+        self._whole = whole
+        self.arrays = [self._place(names[0], first, every)]
+        for item, obj in zip(self.info.inputs[1:], inputs[1:], strict=True):
+            array = _as_dask(obj)
+            if array.ndim == 0:
+                self.arrays.append((_Literal(obj), None))
+            elif array.ndim == first.ndim:
+                self.arrays.append(self._place(item.name, array, every))
+            elif array.ndim == len(self.value_axes):
+                self.arrays.append(self._place(item.name, array, self.value_axes))
+            elif item.broadcasts and array.ndim == first.ndim - 1:
+                self.arrays.append(self._place(item.name, array, every[:-1]))
+            else:
+                raise ShapeError(
+                    f"{item.name} has {array.ndim} axes and {names[0]} has {first.ndim}; {self.info.name} needs them "
+                    f"to agree as for arrays in memory"
+                )
+        self.options: list[tuple[str, Any, Any]] = []
+        for name, obj in options.items():
+            if obj is None:
+                continue
+            array = _as_dask(obj)
+            if name == "where":  # NumPy's rule: the last axes
+                axes = self.value_axes[len(self.value_axes) - array.ndim :]
+            elif array.ndim == 1:
+                axes = self.value_axes[:1]
+            else:
+                axes = self.value_axes
+            if array.ndim != len(axes):
+                raise ShapeError(f"{name} has {array.ndim} axes, expected at most {len(self.value_axes)}")
+            self.options.append((name, *self._place(name, array, axes)))
+
+    def _place(self, name: str, array: da.Array, axes: tuple[int, ...]) -> tuple[da.Array, tuple[int, ...]]:
+        whole = {position: -1 for position, axis in enumerate(axes) if axis in self._whole}
+        return (array.rechunk(whole) if whole else array), axes
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of unreduced values, as for arrays in memory."""
+        indices = self.info.geometry in ("softmax", "margin")
+        found = [
+            array.dtype if _is_float(array.dtype) else np.dtype(np.float64)
+            for array, axes in self.arrays
+            if axes is not None and len(axes) == self.arrays[0][0].ndim
+            if _is_float(array.dtype) or not indices
+        ]
+        return np.result_type(*found)
+
+    def blockwise(
+        self, function: Any, axes: tuple[int, ...], dtype: Any, options: list[tuple[str, Any, Any]], **keywords: Any
+    ) -> da.Array:
+        """Call a function on the chunks that belong together."""
+        pairs: list[Any] = []
+        for array, along in [*self.arrays, *((array, along) for _, array, along in options)]:
+            pairs += [array, along]
+        return da.blockwise(
+            function,
+            axes,
+            *pairs,
+            dtype=dtype,
+            meta=np.empty((0,) * len(axes), dtype),
+            concatenate=True,
+            names=tuple(name for name, _, _ in options),
+            inputs=len(self.arrays),
+            **keywords,
+        )
+
+    def known_divisors(self) -> list[float] | None:
+        """Return what the sum of each part is divided by, or None where only the data can tell."""
+        found = []
+        shape = self.arrays[0][0].shape
+        for _, part in flatten(self.loss):
+            size = float(np.prod([shape[axis] for axis in self.value_axes], dtype=np.float64))
+            masked = any(name == "where" for name, _, _ in self.options)
+            if part.reduction in ("none", "sum"):
+                found.append(1.0)
+            elif part.reduction == "batchmean" and shape[0] == shape[0]:  # not NaN: chunks of known length
+                found.append(float(shape[0]))
+            elif (
+                part.reduction == "mean"
+                and not masked
+                and size == size
+                and "ignore_index" not in part.parameters
+                and (part.parameters.get("weight") is None or part.info.mean_divisor == "count")
+            ):
+                found.append(size)
+            else:
+                return None
+        return found
+
+
+def _bind(loss: Any) -> Any:
+    return class_of(loss)() if isinstance(loss, str) else loss
+
+
+def _with_reduction(loss: Any, reduction: str) -> Any:
+    parts = [factor * part.replace(reduction=reduction) for factor, part in flatten(loss)]
+    return sum(parts[1:], parts[0]) if hasattr(loss, "terms") else loss.replace(reduction=reduction)
+
+
+def _as_dask(obj: Any) -> da.Array:
+    if hasattr(obj, "to_dask_array"):  # a column of a Dask frame
+        return obj.to_dask_array()
+    return da.asarray(obj)
+
+
+def _is_float(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind == "f" or dtype.name == "bfloat16"
+
+
+def _row_axis(parts: list[tuple[float, Any]], ndim: int) -> int | None:
+    """Return the axis of a row (classes, components), or None for losses of elements."""
+    found = set()
+    for _, part in parts:
+        info, axis = part.info, -1
+        if info.geometry == "pointwise":
+            found.add(ndim - 1 if info.averages_last_axis else None)
+            continue
+        if info.geometry not in ("softmax", "margin", "distance"):
+            raise ParameterError(f"{info.name} is neither a pointwise nor a row loss; its samples do not fit chunks")
+        if info.geometry == "softmax":
+            axis = 0 if ndim == 1 else part.parameters.get("axis", 1)
+        elif info.geometry == "distance":
+            axis = part.parameters.get("axis", -1)
+        if not -ndim <= axis < ndim:
+            raise ShapeError(f"axis={axis} is not an axis of {info.input_names[0]}, which has {ndim}")
+        found.add(axis % ndim)
+    if len(found) > 1:
+        raise ParameterError("the losses of the sum run along different axes")
+    return found.pop()
+
+
+def _weighted_axes(parts: list[tuple[float, Any]], ndim: int) -> set[int]:
+    """Return the axes of bound arrays of element weights: a chunk must see such an axis whole."""
+    axes: set[int] = set()
+    for _, part in parts:
+        for name in part.info.array_parameter_names if part.info.geometry == "pointwise" else ():
+            bound = part.parameters[name]
+            if bound is not None:
+                axes |= {ndim - 1 - k for k in range(bound.ndim) if bound.shape[bound.ndim - 1 - k] != 1}
+    return axes
+
+
+# ---- what a task does --------------------------------------------------------------------------------------------
+
+
+class _Serial:
+    """Switches losslib's own threads off while any task of this process runs: the scheduler fills the cores."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tasks = 0
+        self._width = 1
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._tasks == 0:
+                self._width = parallelism.get_num_threads()
+                parallelism.set_num_threads(1)
+            self._tasks += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tasks -= 1
+                if self._tasks == 0:
+                    parallelism.set_num_threads(self._width)
+
+
+_serial = _Serial()
+
+
+def _split(arrays: Sequence[Any], names: tuple[str, ...], inputs: int) -> tuple[list[Any], dict[str, Any]]:
+    plain = [array.number if isinstance(array, _Literal) else array for array in arrays]
+    return plain[:inputs], dict(zip(names, plain[inputs:], strict=True))
+
+
+def _accumulate_block(*arrays: Any, names: tuple[str, ...], inputs: int, loss: Any) -> Accumulator:
+    args, options = _split(arrays, names, inputs)
+    accumulator = Accumulator(loss)
+    with _serial():
+        accumulator.update(*args, **options)
+    return accumulator
+
+
+def _values_block(*arrays: Any, names: tuple[str, ...], inputs: int, loss: Any) -> np.ndarray:
+    args, options = _split(arrays, names, inputs)
+    with _serial():
+        return np.asarray(loss(*args, **options))
+
+
+def _grad_block(
+    *arrays: Any, names: tuple[str, ...], inputs: int, loss: Any, divisors: list[float], wrt: str
+) -> np.ndarray:
+    args, options = _split(arrays, names, inputs)
+    with _serial():
+        return grad_of_batch(loss, divisors, args, options, wrt)
+
+
+def _merge(parts: list[Accumulator]) -> Accumulator:
+    merged = Accumulator(parts[0].loss)
+    for part in parts:
+        merged.merge(part)
+    return merged

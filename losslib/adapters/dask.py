@@ -384,7 +384,7 @@ class _Serial:
                     parallelism.set_num_threads(self._width)
 
 
-_serial = _Serial()
+serial = _Serial()
 
 
 def _split(arrays: Sequence[Any], names: tuple[str, ...], inputs: int) -> tuple[list[Any], dict[str, Any]]:
@@ -395,14 +395,14 @@ def _split(arrays: Sequence[Any], names: tuple[str, ...], inputs: int) -> tuple[
 def _accumulate_block(*arrays: Any, names: tuple[str, ...], inputs: int, loss: Any) -> Accumulator:
     args, options = _split(arrays, names, inputs)
     accumulator = Accumulator(loss)
-    with _serial():
+    with serial():
         accumulator.update(*args, **options)
     return accumulator
 
 
 def _values_block(*arrays: Any, names: tuple[str, ...], inputs: int, loss: Any) -> np.ndarray:
     args, options = _split(arrays, names, inputs)
-    with _serial():
+    with serial():
         return np.asarray(loss(*args, **options))
 
 
@@ -410,7 +410,7 @@ def _grad_block(
     *arrays: Any, names: tuple[str, ...], inputs: int, loss: Any, divisors: list[float], wrt: str
 ) -> np.ndarray:
     args, options = _split(arrays, names, inputs)
-    with _serial():
+    with serial():
         return grad_of_batch(loss, divisors, args, options, wrt)
 
 

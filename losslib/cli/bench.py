@@ -1,0 +1,131 @@
+"""``losslib bench``: how fast losses are on this machine, by themselves; benchmarks/ compares with other packages."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from losslib import config
+from losslib.errors import ParameterError
+from losslib.parallelism import set_num_threads
+from losslib.registry import LossInfo, all_losses, class_of, info_of
+
+__all__ = ["add_arguments", "run"]
+
+EXAMPLES = """\
+examples:
+  losslib bench
+  losslib bench mse cross_entropy --elements 10000000 --dtype float64 --threads 1 --json"""
+
+#: Seconds spent on each figure.
+DURATION = 0.1
+
+#: Components of a row, for the losses of rows.
+COMPONENTS = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("losses", nargs="*", metavar="LOSS", help="names of losses; by default all")
+    parser.add_argument("--elements", type=int, default=1_000_000, metavar="N", help="numbers in an input")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of a call")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure and print nanoseconds per element of value, gradient, and both in one pass."""
+    if arguments.elements < 1:
+        raise ParameterError(f"--elements must be at least 1, got {arguments.elements}")
+    if arguments.threads:
+        set_num_threads(arguments.threads)
+    infos = [info_of(name) for name in arguments.losses] or list(all_losses())
+    facts = config.config()
+    rows = []
+    if not arguments.json:
+        print(f"losslib {facts['version']}, {facts['isa']}, {facts['threads']['num_threads']} threads, "
+              f"{arguments.elements} elements of {arguments.dtype}: ns per element")  # fmt: skip
+        print(f"{'':<36}{'value':>10}{'gradient':>10}{'both':>10}")
+    for info in infos:
+        inputs = draw_inputs(info, arguments.elements, np.dtype(arguments.dtype))
+        if inputs is None:
+            if arguments.losses:
+                raise ParameterError(f"{info.name} is not measured here: its inputs are no arrays of equal samples")
+            continue
+        loss = class_of(info.name)()
+        out = np.empty_like(inputs[0])
+        outs = out if len(info.default_wrt) == 1 else tuple(np.empty_like(inputs[0]) for _ in info.default_wrt)
+        figures = {
+            "value": measure(lambda loss=loss, inputs=inputs: loss(*inputs)),
+            "gradient": measure(lambda loss=loss, inputs=inputs, outs=outs: loss.grad(*inputs, out=outs)),
+            "both": measure(lambda loss=loss, inputs=inputs, outs=outs: loss.value_and_grad(*inputs, out=outs)),
+        }
+        each = {name: seconds * 1e9 / inputs[0].size for name, seconds in figures.items()}
+        rows.append({"loss": info.name, **each})
+        if not arguments.json:
+            print(f"{info.name:<36}" + "".join(f"{value:>10.3f}" for value in each.values()), flush=True)
+    if arguments.json:
+        print(json.dumps({"config": facts, "elements": arguments.elements, "dtype": arguments.dtype,
+                          "nanoseconds_per_element": rows}, indent=2))  # fmt: skip
+
+
+def measure(call: Callable[[], object]) -> float:
+    """Return the seconds of the fastest call."""
+    call()
+    best, spent = float("inf"), 0.0
+    while spent < DURATION:
+        start = time.perf_counter()
+        call()
+        seconds = time.perf_counter() - start
+        best, spent = min(best, seconds), spent + seconds
+    return best
+
+
+def draw_inputs(info: LossInfo, elements: int, dtype: np.dtype[Any]) -> list[np.ndarray] | None:
+    """Return random inputs from the domains of a loss, or None for a geometry of another kind."""
+    rng = np.random.default_rng(0)
+    domains = [item.domain.name for item in info.inputs]
+    if info.input_domains is not None:
+        domains = [domain.name for domain in info.input_domains(class_of(info.name)().parameters)]
+    if info.geometry == "pointwise":
+        shape: tuple[int, ...] = (elements,)
+        if info.averages_last_axis:
+            shape = (max(1, elements // COMPONENTS), COMPONENTS)
+        return [_draw(domain, rng, shape).astype(dtype) for domain in domains]
+    if info.geometry not in ("softmax", "margin", "distance"):
+        return None
+    rows = max(1, elements // COMPONENTS)
+    vectors = [_draw(domain, rng, (rows, COMPONENTS)).astype(dtype) for domain in domains]
+    candidates: list[list[np.ndarray]] = [vectors]
+    if info.geometry == "distance":
+        candidates.append([*vectors[:-1], np.where(rng.random(rows) < 0.5, -1.0, 1.0)])
+    else:
+        candidates.insert(0, [vectors[0], rng.integers(0, COMPONENTS, rows)])
+        lists = np.full((rows, COMPONENTS), -1)
+        lists[:, 0] = rng.integers(0, COMPONENTS, rows)
+        candidates.append([vectors[0], lists])
+    loss = class_of(info.name)()
+    for inputs in candidates:
+        try:
+            loss(*[array[:2] for array in inputs])
+        except (TypeError, ValueError):
+            continue
+        return inputs
+    return None
+
+
+def _draw(domain: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    if domain == "probability":
+        return np.asarray(rng.uniform(0.01, 0.99, shape))
+    if domain in ("nonnegative", "positive", "above_minus_one"):
+        return np.asarray(rng.uniform(0.1, 3.0, shape))
+    if domain == "sign":
+        return np.where(rng.random(shape) < 0.5, -1.0, 1.0)
+    if domain == "binary":
+        return np.where(rng.random(shape) < 0.5, 0.0, 1.0)
+    return rng.standard_normal(shape)

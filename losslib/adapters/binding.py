@@ -1,0 +1,112 @@
+"""The loss of an adapter: given as an object or by name, and brought to the reduction that the peer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from losslib import registry
+from losslib._kernels.loss import Loss
+from losslib.combination import WeightedSum
+from losslib.errors import ParameterError
+from losslib.registry import LossInfo
+
+__all__ = ["bind", "class_indices", "info_of", "takes_rows", "target_domain", "with_reduction"]
+
+
+def bind(loss: Any, parameters: Mapping[str, Any], reduction: str | None = None) -> Loss:
+    """Return the loss object that the user means.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        A loss object, or the name of a loss.
+    parameters : mapping
+        The parameters of a loss given by name.
+    reduction : str, optional
+        The reduction to give it; None leaves its own.
+
+    Raises
+    ------
+    TypeError
+        If `loss` is neither, or an object comes with parameters as well.
+    """
+    if isinstance(loss, str):
+        bound: Loss = registry.class_of(loss)(**parameters)
+    elif not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a losslib loss object or the name of one, got {loss!r}")
+    elif parameters:
+        name = next(iter(parameters))
+        raise TypeError(f"{name}={parameters[name]!r}: {loss!r} has its parameters; use loss.replace({name}=...)")
+    else:
+        bound = loss
+    return bound if reduction is None else with_reduction(bound, reduction)
+
+
+def with_reduction(loss: Loss, reduction: str) -> Loss:
+    """Return the same loss with another reduction; of a sum, each term."""
+    if isinstance(loss, WeightedSum):
+        return WeightedSum(tuple((factor, with_reduction(term, reduction)) for factor, term in loss.terms))
+    return loss.replace(reduction=reduction)
+
+
+def _terms(loss: Loss) -> list[Loss]:
+    return [term for _, part in loss.terms for term in _terms(part)] if isinstance(loss, WeightedSum) else [loss]
+
+
+def info_of(loss: Loss) -> LossInfo:
+    """Return the declaration of a loss; of a sum, that of its first term."""
+    return _terms(loss)[0].info
+
+
+def require_input_and_target(loss: Loss, owner: str) -> None:
+    """Raise unless the loss compares one prediction with one target."""
+    info = info_of(loss)
+    if info.input_names != ("input", "target"):
+        raise ParameterError(
+            f"{owner} needs a loss of (input, target); {info.name} takes ({', '.join(info.input_names)})"
+        )
+
+
+def takes_rows(loss: Loss) -> bool:
+    """True if the input of the loss is a row of scores for each sample and the target a class index."""
+    rows = {term.info.geometry in ("softmax", "margin") for term in _terms(loss)}
+    if len(rows) > 1:
+        raise ParameterError(f"{loss!r} adds losses of elements to losses of rows; their targets differ")
+    return rows.pop()
+
+
+def target_domain(loss: Loss) -> str:
+    """Return the name of the domain of the targets: "real", "binary", "sign", "probability", ..."""
+    term = _terms(loss)[0]
+    info: LossInfo = term.info
+    if info.input_domains is not None:
+        return info.input_domains(term.parameters)[1].name
+    return info.inputs[1].domain.name
+
+
+def input_domain(loss: Loss) -> str:
+    """Return the name of the domain of the predictions."""
+    term = _terms(loss)[0]
+    info: LossInfo = term.info
+    if info.input_domains is not None:
+        return info.input_domains(term.parameters)[0].name
+    return info.inputs[0].domain.name
+
+
+def has_log_link(loss: Loss) -> bool:
+    """True if the input of the loss is the logarithm of the prediction."""
+    return bool(_terms(loss)[0].parameters.get("log_input", False))
+
+
+def class_indices(target: np.ndarray) -> np.ndarray:
+    """Return class labels that came as floating-point numbers as the integers they are."""
+    if target.dtype.kind in "iu":
+        return target
+    indices = target.astype(np.int64)
+    if not np.array_equal(indices, target):
+        position = int(np.argmax(indices != target))
+        raise ParameterError(f"target[{position}] is {target[position]}; expected class indices 0, 1, 2, ...")
+    return indices

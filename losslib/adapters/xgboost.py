@@ -1,0 +1,175 @@
+"""Objectives and metrics for XGBoost, for ``xgboost.train`` and for its scikit-learn estimators.
+
+XGBoost calls an objective in two ways: ``objective(scores, dtrain)`` from ``train``, and ``objective(y_true, scores)``, with
+``sample_weight=`` if there are weights, from its estimators; it finds out by the name of the parameter. The objects made
+here answer both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from losslib.adapters import binding, boosting
+from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+
+__all__ = ["Metric", "Objective", "base_margin", "metric", "objective", "optimal_constant"]
+
+#: XGBoost's own softmax doubles the diagonal p(1 - p): then it bounds the whole Hessian diag(p) - ppᵀ.
+ROW_FACTOR = 2.0
+
+
+def _read(matrix: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return labels and weights of a ``DMatrix``."""
+    weight = matrix.get_weight()
+    return matrix.get_label(), weight if weight.size else None
+
+
+class Objective:
+    """A loss as an objective of XGBoost; made by `objective`.
+
+    Parameters
+    ----------
+    derivatives : Derivatives
+        What computes gradient and Hessian.
+    """
+
+    def __init__(self, derivatives: Derivatives) -> None:
+        self.derivatives = derivatives
+        self.__name__ = binding.info_of(derivatives.loss).name
+
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return (gradient, Hessian) for ``(scores, dtrain)`` or for ``(y_true, scores, sample_weight)``."""
+        if hasattr(second, "get_label"):
+            scores = first
+            target, sample_weight = _read(second)
+        else:
+            target, scores = np.asarray(first), second
+        factor = ROW_FACTOR if binding.takes_rows(self.derivatives.loss) else 1.0
+        return self.derivatives(scores, target, sample_weight, factor)
+
+    def __repr__(self) -> str:
+        return f"<XGBoost objective {self.derivatives.loss!r}>"
+
+
+class Metric:
+    """A loss as a metric of XGBoost, to be minimised; made by `metric`.
+
+    Parameters
+    ----------
+    score : Score
+        What computes the mean loss.
+    """
+
+    def __init__(self, score: Score) -> None:
+        self.score = score
+        self.__name__ = score.name  # under which the estimators list it
+
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
+        """Return (name, value) for ``(scores, dmatrix)``, or the value for ``(y_true, scores, sample_weight)``."""
+        if hasattr(second, "get_label"):
+            target, weight = _read(second)
+            return self.__name__, self.score(first, target, weight)
+        return self.score(np.asarray(second), np.asarray(first), sample_weight)
+
+    def __repr__(self) -> str:
+        return f"<XGBoost metric {self.score.loss!r}>"
+
+
+def objective(
+    loss: Any,
+    *,
+    hessian: str = "auto",
+    hessian_factor: float | None = None,
+    min_hessian: float = 1e-16,
+    **parameters: Any,
+) -> Objective:
+    """Return a loss as an objective of XGBoost.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        The loss, or its name. It takes raw scores: a loss with logits for classes, one with a log link for counts.
+    hessian : {"auto", "exact", "unit"}, default "auto"
+        ``"exact"`` is the second derivative. ``"unit"`` is 1 (times the weight), which makes leaves mean gradients: for
+        losses without curvature, such as quantiles. ``"auto"`` is the exact one where the loss has it and it is not 0 on
+        all samples, else the unit.
+    hessian_factor : float, optional
+        What multiplies the exact Hessian. None is XGBoost's convention: 2 for losses of rows, else 1.
+    min_hessian : float, default 1e-16
+        The least value of an element of the Hessian. Where a loss is not convex its second derivative is negative, and
+        XGBoost needs a positive sum; a larger floor makes the steps there shorter.
+    **parameters
+        The parameters of a loss given by name.
+
+    Returns
+    -------
+    Objective
+        For ``obj=`` of ``xgboost.train`` and for ``objective=`` of the estimators.
+
+    Raises
+    ------
+    ParameterError
+        If the loss does not take raw scores and one target, or an option has no such value.
+
+    Examples
+    --------
+    >>> import xgboost
+    >>> from losslib.adapters.xgboost import objective
+    >>> X, y = np.arange(40.0).reshape(20, 2), np.arange(20.0)
+    >>> model = xgboost.XGBRegressor(n_estimators=5, objective=objective("log_cosh"))
+    >>> model.fit(X, y).predict(X).shape
+    (20,)
+    """
+    return Objective(boosting.derivatives(loss, hessian, hessian_factor, min_hessian, parameters))
+
+
+def metric(loss: Any, **parameters: Any) -> Metric:
+    """Return a loss as a metric of XGBoost.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        The loss, or its name. With an objective of this module it gets raw scores; with an objective of XGBoost it gets what
+        that one predicts, such as probabilities.
+    **parameters
+        The parameters of a loss given by name.
+
+    Returns
+    -------
+    Metric
+        For ``custom_metric=`` of ``xgboost.train`` and for ``eval_metric=`` of the estimators: the mean loss, or the weighted
+        mean if there are weights.
+    """
+    return Metric(boosting.score(loss, parameters))
+
+
+def base_margin(
+    loss: Any, target: Any, *, sample_weight: Any = None, rows: int | None = None, **parameters: Any
+) -> np.ndarray:
+    """Return the best constant score for each sample, where boosting should start.
+
+    XGBoost finds it for its own objectives and starts at 0.5 for others. Predictions need the same margin: XGBoost does
+    not store it in the model.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        The loss, or its name.
+    target : array_like
+        The targets of the training data.
+    sample_weight : array_like, optional
+        One weight for each sample.
+    rows : int, optional
+        For how many samples; None is as many as there are targets.
+    **parameters
+        The parameters of a loss given by name.
+
+    Returns
+    -------
+    ndarray
+        Of shape ``(rows,)`` or ``(rows, outputs)``, for ``base_margin=``.
+    """
+    scores: np.ndarray = boosting.constant_scores(loss, target, sample_weight, rows, parameters)
+    return scores

@@ -1,0 +1,8 @@
+"""Losses as scikit-learn metrics and scorers, and linear models that minimise any loss."""
+
+from __future__ import annotations
+
+from losslib.adapters.sklearn_linear import LossClassifier, LossRegressor
+from losslib.adapters.sklearn_metrics import metric, scorer
+
+__all__ = ["LossClassifier", "LossRegressor", "metric", "scorer"]

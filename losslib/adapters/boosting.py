@@ -1,7 +1,8 @@
 """What boosters ask of a loss: gradient and Hessian at raw scores, a metric, and the best constant to start from.
 
-Boosters grow a tree on g and h, the first and second derivative of the *sum* of the losses with respect to each raw score,
-and give a leaf the value -Σg / (Σh + λ). Sample weights are part of g and h: no booster multiplies them itself.
+Boosters grow a tree on g and h, the first and second derivative of the *sum* of the losses with respect to each raw
+score, and give a leaf the value -Σg / (Σh + λ). Sample weights are part of g and h: no booster multiplies them
+itself.
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ from losslib.errors import ParameterError, ShapeError
 __all__ = ["Derivatives", "Score", "constant_scores", "derivatives", "optimal_constant"]
 
 HESSIANS = ("auto", "exact", "unit")
+
+
+def fit_target(loss: Loss, scores: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Bring labels to what the loss compares: class indices, or numbers of the shape of the scores."""
+    if binding.takes_rows(loss):
+        return binding.class_indices(target)
+    return target.reshape(scores.shape) if target.size == scores.size else target
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,7 @@ class Derivatives:
         self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, factor: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return (gradient, Hessian), both of the shape of the scores; `factor` is the convention of the booster."""
-        if binding.takes_rows(self.loss):
-            target = binding.class_indices(target)
-        elif target.shape != scores.shape and target.size == scores.size:
-            target = target.reshape(scores.shape)
+        target = fit_target(self.loss, scores, target)
         if self.hessian == "unit":
             return self._with_unit_hessian(scores, target, weight)
         if self.hessian == "auto" and not binding.info_of(self.loss).has_hessian:
@@ -106,10 +111,7 @@ class Score:
 
     def __call__(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> float:
         """Return the (weighted) mean loss of the scores."""
-        if binding.takes_rows(self.loss):
-            target = binding.class_indices(target)
-        elif target.shape != scores.shape and target.size == scores.size:
-            target = target.reshape(scores.shape)
+        target = fit_target(self.loss, scores, target)
         if weight is None:
             return float(self.loss(scores, target))
         return float(binding.with_reduction(self.loss, "weighted_mean")(scores, target, sample_weight=weight))
@@ -154,11 +156,9 @@ def optimal_constant(loss: Any, target: Any, sample_weight: Any = None, **parame
         A number for targets ``(n,)``, one for each output for targets ``(n, outputs)``, and one for each class, with
         mean 0, for losses of rows.
 
-    Notes
-    -----
-    The minimum is sought in float64: over the quantiles of the targets and a grid of scores up to ±32, then by
-    bisecting the derivative beside the best of them. Where the least loss lies at infinity, as the logit of a class that
-    has all targets, the result is the end of the grid.
+    Notes ----- The minimum is sought in float64: over the quantiles of the targets and a grid of scores up to ±32,
+    then by bisecting the derivative beside the best of them. Where the least loss lies at infinity, as the logit of
+    a class that has all targets, the result is the end of the grid.
 
     Examples
     --------
@@ -209,8 +209,7 @@ def _optimal_number(loss: Loss, target: np.ndarray, weight: np.ndarray) -> float
 def _optimal_row(loss: Loss, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
     from scipy.optimize import minimize
 
-    totals = np.bincount(target, weights=weight)
-    totals /= totals.sum()
+    totals = np.bincount(target, weights=weight) / weight.sum()
     classes = np.arange(len(totals))
 
     def mean(row: np.ndarray) -> tuple[float, np.ndarray]:
@@ -220,8 +219,8 @@ def _optimal_row(loss: Loss, target: np.ndarray, weight: np.ndarray) -> np.ndarr
         return value, grad.sum(axis=0)
 
     start = np.log(np.maximum(totals, 1e-10))
-    row: np.ndarray = minimize(mean, start - start.mean(), jac=True, method="BFGS", options={"gtol": 1e-10}).x
-    return row - row.mean()
+    row = minimize(mean, start - start.mean(), jac=True, method="BFGS", options={"gtol": 1e-10}).x
+    return np.asarray(row - row.mean())
 
 
 def constant_scores(loss: Any, target: Any, sample_weight: Any, rows: int | None, parameters: dict[str, Any]) -> Any:

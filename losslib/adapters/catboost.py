@@ -15,7 +15,6 @@ import numpy as np
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding, boosting
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
-from losslib.errors import ParameterError
 
 __all__ = ["baseline", "metric", "objective", "optimal_constant"]
 
@@ -108,9 +107,9 @@ def objective(
     loss : Loss or str
         The loss, or its name. It takes raw scores: a loss with logits for classes, one with a log link for counts.
     hessian : {"auto", "exact", "unit"}, default "auto"
-        ``"exact"`` is the second derivative. ``"unit"`` is 1 (times the weight), which makes leaves mean gradients: for
-        losses without curvature, such as quantiles. ``"auto"`` is the exact one where the loss has it and it is not 0 on
-        all samples, else the unit. Losses of rows have the full matrix, from differences of the gradient.
+        ``"exact"`` is the second derivative. ``"unit"`` is 1 (times the weight), which makes leaves mean gradients:
+        for losses without curvature, such as quantiles. ``"auto"`` is the exact one where the loss has it and it is
+        not 0 on all samples, else the unit. Losses of rows have the full matrix, from differences of the gradient.
     hessian_factor : float, optional
         What multiplies the exact Hessian; None is 1.
     min_hessian : float, default 1e-16
@@ -137,8 +136,13 @@ def objective(
     >>> from losslib.adapters.catboost import metric, objective
     >>> X, y = np.arange(40.0).reshape(20, 2), np.arange(20.0)
     >>> model = catboost.CatBoostRegressor(
-    ...     iterations=5, loss_function=objective("log_cosh"), eval_metric=metric("log_cosh"), verbose=False,
-    ...     allow_writing_files=False, thread_count=1)
+    ...     iterations=5,
+    ...     loss_function=objective("log_cosh"),
+    ...     eval_metric=metric("log_cosh"),
+    ...     verbose=False,
+    ...     allow_writing_files=False,
+    ...     thread_count=1,
+    ... )
     >>> model.fit(X, y).predict(X).shape
     (20,)
     """
@@ -226,8 +230,8 @@ def baseline(
 ) -> np.ndarray:
     """Return the best constant score for each sample, where boosting should start.
 
-    CatBoost finds it for some of its own objectives (``boost_from_average``) and starts at 0 for others. Predictions need it
-    added: CatBoost does not store it in the model.
+    CatBoost finds it for some of its own objectives (``boost_from_average``) and starts at 0 for others.
+    Predictions need it added: CatBoost does not store it in the model.
 
     Parameters
     ----------

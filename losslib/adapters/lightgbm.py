@@ -1,7 +1,7 @@
 """Objectives and metrics for LightGBM, for ``lightgbm.train`` and for its scikit-learn estimators.
 
-LightGBM calls an objective in two ways: ``objective(scores, dataset)`` from ``train``, and ``objective(y_true, scores, weight)``
-from its estimators, which count the parameters. The objects made here answer both.
+LightGBM calls an objective in two ways: ``objective(scores, dataset)`` from ``train``, and ``objective(y_true,
+scores, weight)`` from its estimators, which count the parameters. The objects made here answer both.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def objective(
     loss : Loss or str
         The loss, or its name. It takes raw scores: a loss with logits for classes, one with a log link for counts.
     hessian : {"auto", "exact", "unit"}, default "auto"
-        ``"exact"`` is the second derivative. ``"unit"`` is 1 (times the weight), which makes leaves mean gradients: for
-        losses without curvature, such as quantiles. ``"auto"`` is the exact one where the loss has it and it is not 0 on
-        all samples, else the unit.
+        ``"exact"`` is the second derivative. ``"unit"`` is 1 (times the weight), which makes leaves mean gradients:
+        for losses without curvature, such as quantiles. ``"auto"`` is the exact one where the loss has it and it is
+        not 0 on all samples, else the unit.
     hessian_factor : float, optional
         What multiplies the exact Hessian. None is LightGBM's convention: K / (K - 1) for losses of rows of K classes,
         else 1.
@@ -124,16 +124,16 @@ def metric(loss: Any, **parameters: Any) -> Metric:
     Parameters
     ----------
     loss : Loss or str
-        The loss, or its name. With an objective of this module it gets raw scores; with an objective of LightGBM it gets
-        what that one predicts, such as probabilities.
+        The loss, or its name. With an objective of this module it gets raw scores; with an objective of LightGBM it
+        gets what that one predicts, such as probabilities.
     **parameters
         The parameters of a loss given by name.
 
     Returns
     -------
     Metric
-        For ``feval=`` of ``lightgbm.train`` and for ``eval_metric=`` of the estimators: the mean loss, or the weighted mean if
-        there are weights.
+        For ``feval=`` of ``lightgbm.train`` and for ``eval_metric=`` of the estimators: the mean loss, or the
+        weighted mean if there are weights.
     """
     return Metric(boosting.score(loss, parameters))
 

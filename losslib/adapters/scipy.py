@@ -63,10 +63,10 @@ class Objective:
         _, prediction, jacobian, hess = self._at(parameters)
         if callable(jacobian):
             raise ParameterError("hessp needs the Jacobian of the model as a matrix; it returned a function")
-        table = vector if self._is_linear is False or prediction.ndim == 1 else vector.reshape(-1, prediction.shape[1])
+        table = vector.reshape(-1, prediction.shape[1]) if self._is_linear and prediction.ndim == 2 else vector
         direction = np.asarray(jacobian @ table).reshape(prediction.shape)
         product = hess * direction if hess is not None else self._moved_gradient(prediction, direction)
-        return self._pull_back(jacobian, product) + self._l2 * vector
+        return np.asarray(self._pull_back(jacobian, product) + self._l2 * vector)
 
     def _at(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray, Any, np.ndarray | None]:
         """Return what the products at these parameters share; the last point is kept."""

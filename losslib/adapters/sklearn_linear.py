@@ -152,7 +152,14 @@ class _LossModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         return loss
 
     def _minimise(
-        self, loss: Loss, X: Any, target: np.ndarray, weight: np.ndarray, *, outputs: int = 1, alpha: float | None = None
+        self,
+        loss: Loss,
+        X: Any,
+        target: np.ndarray,
+        weight: np.ndarray,
+        *,
+        outputs: int = 1,
+        alpha: float | None = None,
     ) -> None:
         """Set ``coef_`` of shape (outputs, features), ``intercept_`` and ``n_iter_``."""
         design, l2 = self._design(X, self.alpha if alpha is None else alpha)
@@ -447,7 +454,7 @@ class LossClassifier(ClassifierMixin, _LossModel):  # type: ignore[misc]  # scik
         labels: np.ndarray = self.classes_[indices]
         return labels
 
-    @available_if(_gives_probabilities)
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, for losses of logits.
 

@@ -60,8 +60,8 @@ def encode(loss: Loss, target: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return indices
     if len(labels) != 2:
         raise ParameterError(
-            f"{binding.info_of(loss).name} compares one number with one target, got {len(labels)} labels; expected 2, or "
-            f"a loss of rows such as cross_entropy"
+            f"{binding.info_of(loss).name} compares one number with one target, got {len(labels)} labels; expected 2, "
+            f"or a loss of rows such as cross_entropy"
         )
     return binary_targets(loss, indices)
 

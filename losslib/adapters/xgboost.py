@@ -1,8 +1,8 @@
 """Objectives and metrics for XGBoost, for ``xgboost.train`` and for its scikit-learn estimators.
 
-XGBoost calls an objective in two ways: ``objective(scores, dtrain)`` from ``train``, and ``objective(y_true, scores)``, with
-``sample_weight=`` if there are weights, from its estimators; it finds out by the name of the parameter. The objects made
-here answer both.
+XGBoost calls an objective in two ways: ``objective(scores, dtrain)`` from ``train``, and ``objective(y_true,
+scores)``, with ``sample_weight=`` if there are weights, from its estimators; it finds out by the name of the
+parameter. The objects made here answer both.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def objective(
     loss : Loss or str
         The loss, or its name. It takes raw scores: a loss with logits for classes, one with a log link for counts.
     hessian : {"auto", "exact", "unit"}, default "auto"
-        ``"exact"`` is the second derivative. ``"unit"`` is 1 (times the weight), which makes leaves mean gradients: for
-        losses without curvature, such as quantiles. ``"auto"`` is the exact one where the loss has it and it is not 0 on
-        all samples, else the unit.
+        ``"exact"`` is the second derivative. ``"unit"`` is 1 (times the weight), which makes leaves mean gradients:
+        for losses without curvature, such as quantiles. ``"auto"`` is the exact one where the loss has it and it is
+        not 0 on all samples, else the unit.
     hessian_factor : float, optional
         What multiplies the exact Hessian. None is XGBoost's convention: 2 for losses of rows, else 1.
     min_hessian : float, default 1e-16
@@ -131,16 +131,16 @@ def metric(loss: Any, **parameters: Any) -> Metric:
     Parameters
     ----------
     loss : Loss or str
-        The loss, or its name. With an objective of this module it gets raw scores; with an objective of XGBoost it gets what
-        that one predicts, such as probabilities.
+        The loss, or its name. With an objective of this module it gets raw scores; with an objective of XGBoost it
+        gets what that one predicts, such as probabilities.
     **parameters
         The parameters of a loss given by name.
 
     Returns
     -------
     Metric
-        For ``custom_metric=`` of ``xgboost.train`` and for ``eval_metric=`` of the estimators: the mean loss, or the weighted
-        mean if there are weights.
+        For ``custom_metric=`` of ``xgboost.train`` and for ``eval_metric=`` of the estimators: the mean loss, or
+        the weighted mean if there are weights.
     """
     return Metric(boosting.score(loss, parameters))
 

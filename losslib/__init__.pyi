@@ -4,6 +4,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from losslib import adapters as adapters
 from losslib._kernels.loss import Loss as Loss
 from losslib._version import __version__ as __version__
 from losslib.combination import WeightedSum as WeightedSum

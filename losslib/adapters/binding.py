@@ -13,7 +13,18 @@ from losslib.combination import WeightedSum
 from losslib.errors import ParameterError
 from losslib.registry import LossInfo
 
-__all__ = ["bind", "class_indices", "info_of", "takes_rows", "target_domain", "with_reduction"]
+__all__ = [
+    "bind",
+    "class_indices",
+    "has_curvature",
+    "has_log_link",
+    "info_of",
+    "input_domain",
+    "require_input_and_target",
+    "takes_rows",
+    "target_domain",
+    "with_reduction",
+]
 
 
 def bind(loss: Any, parameters: Mapping[str, Any], reduction: str | None = None) -> Loss:
@@ -99,6 +110,17 @@ def input_domain(loss: Loss) -> str:
 def has_log_link(loss: Loss) -> bool:
     """True if the input of the loss is the logarithm of the prediction."""
     return bool(_terms(loss)[0].parameters.get("log_input", False))
+
+
+def has_curvature(loss: Loss) -> bool:
+    """True if the second derivative of a loss of elements is not 0 everywhere; looked up at scores of all sizes."""
+    if not info_of(loss).has_hessian:
+        return False
+    sizes = np.logspace(-3.0, 6.0, 37)
+    scores = np.concatenate([[1.0], sizes] if input_domain(loss) != "real" else [[1.0], sizes, -sizes])
+    scores = scores[:, np.newaxis]  # some losses average rows
+    _, _, hess = with_reduction(loss, "sum").value_grad_hess(scores, np.ones_like(scores))  # 1 is in every domain
+    return bool(hess.any())
 
 
 def class_indices(target: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ derivatives (``calc_ders_multi``), which costs a Python call for each sample and
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import catboost
@@ -152,7 +153,12 @@ def objective(
     derivatives = boosting.derivatives(loss, hessian, hessian_factor, min_hessian, parameters)
     if rows:
         return RowObjective(derivatives)
-    return MultiTargetObjective(derivatives) if multi_target else RangeObjective(derivatives)
+    if not multi_target:
+        return RangeObjective(derivatives)
+    if hessian == "auto":  # one sample does not tell whether the loss has curvature
+        kind = "exact" if binding.has_curvature(derivatives.loss) else "unit"
+        derivatives = dataclasses.replace(derivatives, hessian=kind)
+    return MultiTargetObjective(derivatives)
 
 
 class Metric:

@@ -110,10 +110,10 @@ def objective(
     --------
     >>> import lightgbm
     >>> from losslib.adapters.lightgbm import objective
-    >>> X, y = np.arange(80.0).reshape(40, 2), np.arange(40.0)
+    >>> X, y = np.arange(200.0).reshape(100, 2), np.arange(100.0)
     >>> model = lightgbm.LGBMRegressor(n_estimators=5, objective=objective("log_cosh"), verbose=-1)
     >>> model.fit(X, y).predict(X).shape
-    (40,)
+    (100,)
     """
     return Objective(boosting.derivatives(loss, hessian, hessian_factor, min_hessian, parameters))
 

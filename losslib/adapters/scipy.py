@@ -28,7 +28,7 @@ class Objective:
         self.loss = loss
         self.target = np.asarray(target)
         self._model = model
-        self._is_linear = not callable(model)
+        self._is_linear = hasattr(model, "shape")  # a LinearOperator can be called too
         self._sample_weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         self._l2 = np.asarray(l2, dtype=np.float64)
         self._seen: tuple[np.ndarray, np.ndarray, Any, np.ndarray | None] | None = None
@@ -61,7 +61,7 @@ class Objective:
         For a model that is not linear this is the Gauss-Newton product JᵀHJv: it leaves out the curvature of the model.
         """
         _, prediction, jacobian, hess = self._at(parameters)
-        if callable(jacobian):
+        if not hasattr(jacobian, "shape"):
             raise ParameterError("hessp needs the Jacobian of the model as a matrix; it returned a function")
         table = vector.reshape(-1, prediction.shape[1]) if self._is_linear and prediction.ndim == 2 else vector
         direction = np.asarray(jacobian @ table).reshape(prediction.shape)
@@ -89,7 +89,7 @@ class Objective:
         return np.asarray((ahead - behind) / (2.0 * step))
 
     def _pull_back(self, jacobian: Any, slope: np.ndarray) -> np.ndarray:
-        if callable(jacobian):
+        if not hasattr(jacobian, "shape"):
             return np.asarray(jacobian(slope), dtype=np.float64)
         table = slope if self._is_linear else slope.reshape(-1)
         return np.asarray(jacobian.T @ table, dtype=np.float64).reshape(-1)

@@ -55,7 +55,7 @@ def encode(loss: Loss, target: np.ndarray, labels: np.ndarray) -> np.ndarray:
     unknown = labels[indices] != target
     if unknown.any():
         position = int(np.argmax(unknown))
-        raise DomainError(f"y_true[{position}] is {target[position]!r}, not one of labels={labels.tolist()!r}")
+        raise DomainError(f"y_true[{position}] is {target.tolist()[position]!r}, not one of labels={labels.tolist()!r}")
     if binding.takes_rows(loss):
         return indices
     if len(labels) != 2:
@@ -98,7 +98,7 @@ def metric(loss: Any, *, labels: Any = None, **parameters: Any) -> Metric:
     0.45
     >>> accept = metric("binary_cross_entropy", labels=["no", "yes"])
     >>> round(accept(["yes", "no"], [0.8, 0.4]), 6)
-    0.366984
+    0.366985
     """
     bound = binding.bind(loss, parameters, "mean")
     binding.require_input_and_target(bound, "a metric")

@@ -1,0 +1,536 @@
+"""The transducer geometry: the sum over all alignments of a label sequence with the frames of an input (RNN-T).
+
+The joint network's output is (N, T, U + 1, C): a row of C classes for each node (t, u) of a sample's lattice. No array
+of log-probabilities of that size is made. For a group of samples three passes follow each other:
+
+``read_frame``   a row at a time: its log-sum-exp, and the log-probabilities of the two steps that leave the node.
+``run_lattice``  alpha and beta of a sample in float64 and log space, an anti-diagonal at a time. These two need nothing
+                 of each other and run in two threads.
+``write_frame``  a row at a time again: exp of the logits once more, which costs less than to store and reload it.
+
+A diagonal d = t + u of the lattice depends on its neighbour only and is one vector. It is indexed by k, the shorter
+axis of the lattice, and stands in memory as [d][k] with -inf around it, so that the ends need no case of their own:
+the step that leaves k alone is `stay`, the one to k + 1 is `step`; with the labels as the shorter axis these are
+blank and emit.
+
+A group is as many samples as fill the caches, at least one lattice for each pair of threads. Every row and every
+lattice is computed by one thread from start to end: neither groups nor threads change a bit.
+"""
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
+from libc.math cimport INFINITY
+from libc.math cimport exp as c_exp
+from libc.math cimport log as c_log
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from blocks cimport item_size, narrow_run, real, stream, stream_fence, sum_block, widen_run
+from gate cimport ThreadGate
+from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+
+from losslib._kernels import threads
+
+cnp._import_array()
+
+cdef extern from "losslib/transducer.h" namespace "losslib" nogil:
+    T exp_nonpositive[T](T x)
+    T log_add[T](T a, T b)
+    double path_share(double to, double step, double source, double log_likelihood)
+
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+
+cdef enum:
+    BLOCK = 512            # exponentials at a time, in the L1 cache
+    CHUNK = 32768          # logits that one thread takes at a time, in whole frames
+    GROUP = 8388608        # bytes of logits of a group: half of the last-level cache that two cores can count on
+    STREAMING = 16777216   # bytes of an output from which it is stored past the caches
+    VECTOR = 8             # doubles to which a diagonal is rounded up
+
+cdef struct View:
+    char* data
+    int type
+    Py_ssize_t[4] strides    # in bytes: sample, frame, label, class
+
+# One sample of a group and its part of the workspace.
+cdef struct Lattice:
+    Py_ssize_t sample
+    Py_ssize_t frames, columns   # T and U + 1 of this sample; no frames: no lattice
+    bint by_frame          # the shorter axis, k, is the frame
+    Py_ssize_t diagonals, stride
+    double* stay           # [d][k], data from offset 1 of a diagonal on
+    double* step
+    double* alpha
+    double* beta
+    double* denominator    # [t][u]: log-sum-exp of the row
+    double last            # log-probability of the blank that ends every path
+    double log_likelihood
+
+cdef struct Transducer:
+    Py_ssize_t samples, frames, columns, classes     # N, T, U + 1, C
+    View logits
+    View grad
+    bint want_grad, want_value
+    const int64_t* targets         # (N, U)
+    const int64_t* frame_counts    # (N,); 0 for a sample that is masked out
+    const int64_t* target_counts
+    Py_ssize_t blank
+    bint fused                     # the input is logits, and log-softmax is part of the loss
+    double clamp, fastemit
+    const double* scale            # of the gradient by sample
+    double* values
+    bint double_precision, streaming
+    int threads
+    Py_ssize_t chunk, chunks       # frames that one thread takes at a time; chunks of a sample
+    Lattice* lattices              # of the group
+    int failed                     # a buffer could not be allocated
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------
+
+cdef inline char* address(const View* view, Py_ssize_t sample, Py_ssize_t t, Py_ssize_t u) noexcept nogil:
+    return view.data + sample * view.strides[0] + t * view.strides[1] + u * view.strides[2]
+
+
+cdef inline bint is_direct(const View* view, real tag) noexcept nogil:
+    """True if the classes of a row are neighbours in the type that is computed in."""
+    return view.strides[3] == sizeof(real) and view.type == (FLOAT32 if sizeof(real) == 4 else FLOAT64)
+
+
+cdef inline double element(const View* view, const char* row, Py_ssize_t c) noexcept nogil:
+    """One logit of a row."""
+    cdef double value = 0.0
+    widen_run(row + c * view.strides[3], 0, view.type, &value, 1)
+    return value
+
+
+cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
+    cdef real[16] lane
+    cdef Py_ssize_t i = 0
+    cdef int k
+    for k in range(16):
+        lane[k] = -INFINITY
+    while i + 16 <= n:
+        for k in range(16):
+            lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
+        i += 16
+    for k in range(<int>(n - i)):
+        lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
+    for k in range(8):
+        lane[k] = lane[k + 8] if lane[k + 8] > lane[k] else lane[k]
+    for k in range(1, 8):
+        lane[0] = lane[k] if lane[k] > lane[0] else lane[0]
+    return lane[0]
+
+
+cdef inline double log_sum_exp(const real* x, Py_ssize_t n) noexcept nogil:
+    """log(sum(exp(x))), the sum in float64; NaN for a row of -inf, which is no distribution."""
+    cdef real[BLOCK] e
+    cdef real m = row_max(x, n)
+    cdef Py_ssize_t start = 0, length, i
+    cdef double total = 0.0
+    while start < n:
+        length = min(<Py_ssize_t>BLOCK, n - start)
+        for i in range(length):
+            e[i] = exp_nonpositive(x[start + i] - m)
+        total += sum_block(<real*>e, length)
+        start += length
+    return <double>m + c_log(total)
+
+
+# ---- the lattice of a sample -----------------------------------------------------------------------------------
+
+cdef inline Py_ssize_t node(const Lattice* lattice, Py_ssize_t t, Py_ssize_t u) noexcept nogil:
+    """Where a node stands in the arrays of diagonals."""
+    return (t + u) * lattice.stride + 1 + (t if lattice.by_frame else u)
+
+
+cdef inline void set_steps(const Lattice* lattice, Py_ssize_t t, Py_ssize_t u, double blank,
+                           double emit) noexcept nogil:
+    cdef Py_ssize_t place = node(lattice, t, u)
+    lattice.stay[place] = emit if lattice.by_frame else blank
+    lattice.step[place] = blank if lattice.by_frame else emit
+
+
+cdef inline Py_ssize_t doubles_needed(Py_ssize_t frames, Py_ssize_t columns, bint want_grad) noexcept nogil:
+    """The workspace of a sample: four arrays of diagonals with one more row's edge, and the denominators."""
+    cdef Py_ssize_t shorter = min(frames, columns)
+    cdef Py_ssize_t stride = (shorter + VECTOR - 1) // VECTOR * VECTOR + 1
+    if frames == 0:
+        return 0
+    return (4 if want_grad else 3) * ((frames + columns - 1) * stride + 1) + (frames * columns if want_grad else 0)
+
+
+cdef void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, double* workspace) noexcept nogil:
+    """Place the arrays of a sample in the workspace and surround the lattice with steps that cannot be taken."""
+    cdef Py_ssize_t shorter, size, i
+    lattice.sample = sample
+    lattice.frames = job.frame_counts[sample]
+    lattice.columns = job.target_counts[sample] + 1
+    lattice.log_likelihood = 0.0 if lattice.columns == 1 else -INFINITY
+    if lattice.frames == 0:
+        return
+    lattice.by_frame = lattice.frames < lattice.columns
+    shorter = min(lattice.frames, lattice.columns)
+    lattice.stride = (shorter + VECTOR - 1) // VECTOR * VECTOR + 1
+    lattice.diagonals = lattice.frames + lattice.columns - 1
+    size = lattice.diagonals * lattice.stride + 1
+    lattice.stay = workspace
+    lattice.step = workspace + size
+    lattice.alpha = workspace + 2 * size
+    lattice.beta = workspace + 3 * size
+    lattice.denominator = workspace + 4 * size
+    for i in range(2 * size):
+        workspace[i] = -INFINITY
+
+
+cdef void run_alpha(Lattice* lattice) noexcept nogil:
+    """alpha by diagonals from the start; the log-likelihood is that of the last node and its blank."""
+    cdef Py_ssize_t d, k, stride = lattice.stride
+    cdef const double* stay
+    cdef const double* step
+    cdef const double* before
+    cdef double* here = lattice.alpha
+    for k in range(stride + 1):
+        here[k] = -INFINITY
+    here[1] = 0.0
+    for d in range(1, lattice.diagonals):
+        before = here
+        stay = lattice.stay + (d - 1) * stride
+        step = lattice.step + (d - 1) * stride
+        here = lattice.alpha + d * stride
+        for k in range(1, stride):
+            here[k] = log_add(before[k] + stay[k], before[k - 1] + step[k - 1])
+        here[stride] = -INFINITY        # the edge of the next diagonal
+    lattice.log_likelihood = lattice.alpha[node(lattice, lattice.frames - 1, lattice.columns - 1)] + lattice.last
+
+
+cdef void run_beta(Lattice* lattice) noexcept nogil:
+    """beta by diagonals from the end."""
+    cdef Py_ssize_t d = lattice.diagonals - 1, k, stride = lattice.stride
+    cdef const double* stay
+    cdef const double* step
+    cdef const double* after
+    cdef double* here = lattice.beta + d * stride
+    for k in range(stride + 1):
+        here[k] = -INFINITY
+    lattice.beta[node(lattice, lattice.frames - 1, lattice.columns - 1)] = lattice.last
+    while d > 0:
+        d -= 1
+        after = here
+        stay = lattice.stay + d * stride
+        step = lattice.step + d * stride
+        here = lattice.beta + d * stride
+        for k in range(1, stride):
+            here[k] = log_add(after[k] + stay[k], after[k + 1] + step[k])
+        here[0] = -INFINITY             # the edge of the diagonal before
+
+
+# ---- the three passes ------------------------------------------------------------------------------------------
+
+cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t t, real* buffer) noexcept nogil:
+    """Denominators and steps of the nodes of a frame."""
+    cdef Py_ssize_t u
+    cdef bint direct = is_direct(&job.logits, <real>0)
+    cdef const int64_t* labels = job.targets + lattice.sample * (job.columns - 1)
+    cdef const char* row
+    cdef const real* x
+    cdef double denominator = 0.0, blank, emit
+    for u in range(lattice.columns):
+        row = address(&job.logits, lattice.sample, t, u)
+        if job.fused:
+            x = <const real*>row
+            if not direct:
+                widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
+                x = buffer
+            denominator = log_sum_exp(x, job.classes)
+        blank = element(&job.logits, row, job.blank) - denominator
+        emit = -INFINITY
+        if u < lattice.columns - 1:
+            emit = element(&job.logits, row, labels[u]) - denominator
+        if t == lattice.frames - 1:         # a blank here would leave labels unwritten, but for the last one
+            if u == lattice.columns - 1:
+                lattice.last = blank
+            blank = -INFINITY
+        set_steps(lattice, t, u, blank, emit)
+        if job.want_grad:
+            lattice.denominator[t * lattice.columns + u] = denominator
+
+
+# The share of all paths that takes each step of a node, FastEmit's factor included.
+cdef struct Shares:
+    double blank
+    double emit
+
+
+cdef inline Shares shares_of(const Transducer* job, const Lattice* lattice, Py_ssize_t t, Py_ssize_t u) noexcept nogil:
+    cdef Py_ssize_t place = node(lattice, t, u)
+    cdef double to = lattice.alpha[place], likelihood = lattice.log_likelihood
+    cdef Shares shares
+    shares.blank = 0.0
+    shares.emit = 0.0
+    if t < lattice.frames - 1:
+        shares.blank = path_share(to, lattice.step[place] if lattice.by_frame else lattice.stay[place],
+                                  lattice.beta[node(lattice, t + 1, u)], likelihood)
+    elif u == lattice.columns - 1:
+        shares.blank = path_share(to, lattice.last, 0.0, likelihood)
+    if u < lattice.columns - 1:
+        shares.emit = path_share(to, lattice.stay[place] if lattice.by_frame else lattice.step[place],
+                                 lattice.beta[node(lattice, t, u + 1)], likelihood) * (1.0 + job.fastemit)
+    return shares
+
+
+cdef inline double clamped(const Transducer* job, double slope) noexcept nogil:
+    """Limit a derivative by `clamp`, which is off unless it is positive; NaN passes."""
+    if job.clamp > 0.0:
+        if slope > job.clamp:
+            return job.clamp
+        if slope < -job.clamp:
+            return -job.clamp
+    return slope
+
+
+cdef inline void softmax_part(const real* x, real* g, Py_ssize_t n, real m, real factor) noexcept nogil:
+    """g = exp(x - m) * factor; g may be x."""
+    cdef Py_ssize_t c
+    if g == x:              # one pointer, or the compiler would take the scalar loop for overlapping ones
+        for c in range(n):
+            g[c] = exp_nonpositive(g[c] - m) * factor
+    else:
+        for c in range(n):
+            g[c] = exp_nonpositive(x[c] - m) * factor
+
+
+cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssize_t t, Py_ssize_t u,
+                           real* buffer) noexcept nogil:
+    """The gradient of a row: p_c (blank + emit) minus the share of each of the two classes."""
+    cdef const char* row = address(&job.logits, lattice.sample, t, u)
+    cdef char* target = address(&job.grad, lattice.sample, t, u)
+    cdef Py_ssize_t c, label = -1
+    cdef double scale = job.scale[lattice.sample], both, denominator, p, slope, emit_slope = 0.0
+    cdef const real* x = <const real*>row
+    cdef real* g = <real*>target
+    cdef real m, factor, most
+    cdef Shares shares = shares_of(job, lattice, t, u)
+    cdef bint direct = is_direct(&job.grad, <real>0)
+    if u < lattice.columns - 1:
+        label = job.targets[lattice.sample * (job.columns - 1) + u]
+    if job.streaming or not direct:
+        g = buffer
+
+    both = 0.0
+    denominator = lattice.denominator[t * lattice.columns + u]
+    if job.fused:
+        both = shares.blank + shares.emit
+    # Both classes in float64, from the logits that are about to be overwritten.
+    p = 0.0 if both == 0.0 else c_exp(element(&job.logits, row, job.blank) - denominator)
+    slope = both * p - shares.blank
+    if label == job.blank:              # with check=False only
+        slope -= shares.emit
+    elif label >= 0:
+        p = 0.0 if both == 0.0 else c_exp(element(&job.logits, row, label) - denominator)
+        emit_slope = both * p - shares.emit
+
+    # The reference of the exponentials is the denominator rounded to the type of the row: not below any logit.
+    m = <real>denominator
+    factor = 0
+    if job.fused:
+        factor = <real>(both * c_exp(<double>m - denominator) * (1.0 if job.clamp > 0.0 else scale))
+    if factor == 0:
+        memset(g, 0, job.classes * sizeof(real))
+    elif is_direct(&job.logits, <real>0):
+        softmax_part(x, g, job.classes, m, factor)
+    else:
+        widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
+        softmax_part(buffer, g, job.classes, m, factor)
+    if job.clamp > 0.0:
+        most = <real>job.clamp
+        for c in range(job.classes):
+            g[c] = (most if g[c] > most else g[c]) * <real>scale
+    if label >= 0 and label != job.blank:
+        g[label] = <real>(clamped(job, emit_slope) * scale)
+    g[job.blank] = <real>(clamped(job, slope) * scale)
+
+    if job.streaming and direct:
+        stream(target, <const char*>g, job.classes * sizeof(real))
+    elif not direct:
+        narrow_run(g, target, job.grad.strides[3], job.grad.type, job.classes)
+
+
+cdef inline void write_frame(const Transducer* job, const Lattice* lattice, Py_ssize_t t, real* buffer) noexcept nogil:
+    """The gradient of a frame, exactly zero past the lengths."""
+    cdef Py_ssize_t u, c
+    cdef Py_ssize_t inside = lattice.columns if t < lattice.frames else 0
+    cdef char* row
+    for u in range(inside):
+        write_row(job, lattice, t, u, buffer)
+    for u in range(inside, job.columns):
+        row = address(&job.grad, lattice.sample, t, u)
+        if job.grad.strides[3] == item_size(job.grad.type):
+            memset(row, 0, job.classes * item_size(job.grad.type))
+        else:
+            for c in range(job.classes):
+                memset(row + c * job.grad.strides[3], 0, item_size(job.grad.type))
+
+
+# ---- tasks and threads -----------------------------------------------------------------------------------------
+
+cdef enum Pass:
+    READ = 0
+    LATTICE = 1
+    WRITE = 2
+
+
+cdef void frames_task(Transducer* job, int stage, Py_ssize_t task, real tag) noexcept nogil:
+    """The frames of one chunk of one sample."""
+    cdef Lattice* lattice = &job.lattices[task // job.chunks]
+    cdef Py_ssize_t t = task % job.chunks * job.chunk
+    cdef Py_ssize_t stop = min(t + job.chunk, lattice.frames if stage == READ else job.frames)
+    cdef real* buffer
+    if t >= stop:
+        return
+    buffer = <real*>malloc(job.classes * sizeof(real))
+    if buffer == NULL:
+        job.failed = 1
+        return
+    while t < stop:
+        if stage == READ:
+            read_frame(job, lattice, t, buffer)
+        else:
+            write_frame(job, lattice, t, buffer)
+        t += 1
+    if stage == WRITE and job.streaming:
+        stream_fence()
+    free(buffer)
+
+
+cdef void run_task(Transducer* job, int stage, Py_ssize_t task) noexcept nogil:
+    cdef Lattice* lattice
+    if stage == LATTICE:
+        lattice = &job.lattices[task // 2]
+        if lattice.frames == 0:
+            return
+        if task % 2 == 0:
+            run_alpha(lattice)
+        elif job.want_grad:
+            run_beta(lattice)
+    elif job.double_precision:
+        frames_task(job, stage, task, <double>0)
+    else:
+        frames_task(job, stage, task, <float>0)
+
+
+cdef void run_parallel(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in prange(tasks, schedule="dynamic", chunksize=1, num_threads=job.threads):
+        run_task(job, stage, task)
+
+
+cdef void run_pass(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
+    cdef Py_ssize_t task
+    if job.threads > 1 and tasks > 1:
+        run_parallel(job, stage, tasks)
+    else:
+        for task in range(tasks):
+            run_task(job, stage, task)
+
+
+cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, Py_ssize_t doubles) noexcept nogil:
+    """All passes over the samples first … first + count."""
+    cdef Py_ssize_t k, used = 0
+    cdef double* workspace = <double*>malloc((doubles + 1) * sizeof(double))
+    if workspace == NULL:
+        job.failed = 1
+        return
+    for k in range(count):
+        lay_out(job, &job.lattices[k], first + k, workspace + used)
+        used += doubles_needed(job.lattices[k].frames, job.lattices[k].columns, job.want_grad)
+    run_pass(job, READ, count * job.chunks)
+    if not job.failed:
+        run_pass(job, LATTICE, 2 * count)
+        if job.want_value:
+            for k in range(count):
+                job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
+        if job.want_grad:
+            run_pass(job, WRITE, count * job.chunks)
+    free(workspace)
+
+
+cdef void run_groups(Transducer* job) noexcept nogil:
+    cdef Py_ssize_t first = 0, count, doubles, most
+    cdef Py_ssize_t bytes = job.frames * job.columns * job.classes * item_size(job.logits.type)
+    most = max(<Py_ssize_t>(GROUP // max(bytes, <Py_ssize_t>1)), <Py_ssize_t>((job.threads + 1) // 2))
+    most = min(most, job.samples)
+    job.lattices = <Lattice*>malloc(most * sizeof(Lattice))
+    if job.lattices == NULL:
+        job.failed = 1
+        return
+    while first < job.samples and not job.failed:
+        count = 0
+        doubles = 0
+        while count < most and first + count < job.samples:
+            doubles += doubles_needed(job.frame_counts[first + count], job.target_counts[first + count] + 1,
+                                      job.want_grad)
+            count += 1
+        run_group(job, first, count, doubles)
+        first += count
+    free(job.lattices)
+
+
+# ---- called from losslib.transducer ----------------------------------------------------------------------------
+
+cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64}
+
+
+cdef int place(View* view, object array) except -1:
+    cdef int axis
+    view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+    view.type = _types[array.dtype.name]
+    for axis in range(4):
+        view.strides[axis] = array.strides[axis]
+    return 0
+
+
+def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint fused, double clamp, double fastemit,
+        scale, values, grad):
+    """Compute one call; everything was checked by ``losslib.transducer``.
+
+    ``targets`` (N, U) and the lengths are contiguous int64, ``scale`` and ``values`` (None without a value) contiguous
+    float64; ``grad`` (None without a gradient) has the shape and type of ``logits`` and may be the same memory.
+    """
+    cdef Transducer job
+    cdef double cost
+    job.samples, job.frames, job.columns, job.classes = logits.shape
+    place(&job.logits, logits)
+    job.want_grad = grad is not None
+    if job.want_grad:
+        place(&job.grad, grad)
+    job.want_value = values is not None
+    job.values = <double*>cnp.PyArray_DATA(<cnp.ndarray>values) if job.want_value else NULL
+    job.targets = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>targets)
+    job.frame_counts = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>frame_counts)
+    job.target_counts = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>target_counts)
+    job.scale = <const double*>cnp.PyArray_DATA(<cnp.ndarray>scale)
+    job.blank = blank
+    job.fused = fused
+    job.clamp = clamp
+    job.fastemit = fastemit
+    job.double_precision = job.logits.type == FLOAT64
+    job.streaming = (job.want_grad and job.grad.data != job.logits.data
+                     and job.samples * job.frames * job.columns * job.classes * item_size(job.grad.type) >= STREAMING)
+    job.chunk = max(<Py_ssize_t>1, CHUNK // (job.columns * job.classes))
+    job.chunks = (job.frames + job.chunk - 1) // job.chunk
+    job.threads = 1
+    job.failed = 0
+    # Nanoseconds: an exponential of each logit for each pass, and two sums of a node.
+    cost = <double>job.samples * job.frames * job.columns
+    cost *= 20.0 + job.classes * (2.0 if job.want_grad else 1.0) * (1.5 if job.double_precision else 0.75)
+    with nogil:
+        job.threads = _gate.begin(cost)
+        run_groups(&job)
+        if job.threads > 1:
+            _gate.end()
+    if job.failed:
+        raise MemoryError(f"no memory for the lattices of {job.frames} frames and {job.columns - 1} labels")

@@ -39,9 +39,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         counted = rows.read_samples((samples,), values["reduction"], options)
     frame_counts = read_lengths("logit_lengths", raw[2], samples, frames, "frames", counted.mask)
     target_counts = read_lengths("target_lengths", raw[3], samples, columns - 1, "labels", counted.mask)
-    targets = read_targets(
-        raw[1], (samples, columns - 1), target_counts, classes, blank if values["check"] else None, logits.shape
-    )
+    targets = read_targets(raw[1], logits.shape, target_counts, blank)
 
     out = options.pop("out", None)
     single = True
@@ -123,38 +121,37 @@ def read_lengths(name: str, obj: Any, samples: int, most: int, what: str, mask: 
     return lengths if mask is None else np.where(mask, lengths, 0)
 
 
-def read_targets(
-    obj: Any, shape: tuple[int, int], counts: np.ndarray, classes: int, blank: int | None, logits_shape: tuple[int, ...]
-) -> np.ndarray:
+def read_targets(obj: Any, logits_shape: tuple[int, ...], counts: np.ndarray, blank: int) -> np.ndarray:
     """Read the labels as an int64 copy whose padding is class 0; labels are classes other than the blank.
 
-    The range is a matter of memory safety: it is checked with ``check=False`` too. Padding may hold anything.
+    No check can be switched off: the kernel reads memory by these numbers. Padding may hold anything.
     """
+    samples, _, columns, classes = logits_shape
+    shape = (samples, columns - 1)
     array = checks.to_numpy("targets", obj)
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(
             f"targets has dtype {array.dtype}; class indices must be integers: use targets.astype(numpy.int64)"
         )
-    if array.shape != shape and not (array.size == 0 and shape[0] * shape[1] == 0):
+    if array.shape != shape and not (array.size == 0 and samples * (columns - 1) == 0):
         raise ShapeError(
             f"targets has shape {array.shape}, expected {shape}: for each sample the U labels that logits of shape "
             f"{logits_shape}, (N, T, U + 1, C), has room for"
         )
     array = array.reshape(shape)
-    inside = np.arange(shape[1]) < counts[:, np.newaxis]
+    inside = np.arange(columns - 1) < counts[:, np.newaxis]
     outside = inside & ((array < 0) | (array >= classes))
     if outside.any():
         place, label = first_label(outside, array)
         raise DomainError(f"targets{place} is {label}, outside the classes: expected 0 to {classes - 1}")
     labels: np.ndarray = np.where(inside, array, 0).astype(np.int64)
-    if blank is not None:
-        blanks = inside & (labels == blank)
-        if blanks.any():
-            place, label = first_label(blanks, labels)
-            raise DomainError(
-                f"targets{place} is {label}, the blank; a label must be another class: remove blanks from targets, or "
-                f"pass the class that is the blank as blank="
-            )
+    blanks = inside & (labels == blank)
+    if blanks.any():
+        place, label = first_label(blanks, labels)
+        raise DomainError(
+            f"targets{place} is {label}, the blank; a label must be another class: remove blanks from targets, or "
+            f"pass the class that is the blank as blank="
+        )
     return labels
 
 

@@ -1,11 +1,11 @@
 """The transducer geometry: the sum over all alignments of a label sequence with the frames of an input (RNN-T).
 
 The joint network's output is (N, T, U + 1, C): a row of C classes for each node (t, u) of a sample's lattice. No array
-of log-probabilities of that size is made. For a group of samples three passes follow each other:
+of log-probabilities of that size is made. For a group of samples these passes follow each other:
 
 ``read_frame``   a row at a time: its log-sum-exp, and the log-probabilities of the two steps that leave the node.
-``run_lattice``  alpha and beta of a sample in float64 and log space, an anti-diagonal at a time. These two need nothing
-                 of each other and run in two threads.
+``run_alpha``, ``run_beta``  in float64 and log space, an anti-diagonal at a time. These two need nothing of each
+                 other and run in two threads; ``run_slopes`` then turns steps into derivatives.
 ``write_frame``  a row at a time again: exp of the logits once more, which costs less than to store and reload it.
 
 A diagonal d = t + u of the lattice depends on its neighbour only and is one vector. It is indexed by k, the shorter
@@ -38,6 +38,7 @@ cnp._import_array()
 cdef extern from "losslib/transducer.h" namespace "losslib" nogil:
     T exp_nonpositive[T](T x)
     T log_add[T](T a, T b)
+    T exp[T](T x)
     double path_share(double to, double step, double source, double log_likelihood)
 
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
@@ -60,12 +61,11 @@ cdef struct Lattice:
     Py_ssize_t frames, columns   # T and U + 1 of this sample; no frames: no lattice
     bint by_frame          # the shorter axis, k, is the frame
     Py_ssize_t diagonals, stride
-    double* stay           # [d][k], data from offset 1 of a diagonal on
+    double* stay           # [d][k], data from offset 1 of a diagonal on; log-probabilities, then derivatives
     double* step
-    double* alpha
+    double* alpha          # later the share of all paths that leave the node
     double* beta
     double* denominator    # [t][u]: log-sum-exp of the row
-    double last            # log-probability of the blank that ends every path
     double log_likelihood
 
 cdef struct Transducer:
@@ -99,9 +99,11 @@ cdef inline bint is_direct(const View* view, real tag) noexcept nogil:
     return view.strides[3] == sizeof(real) and view.type == (FLOAT32 if sizeof(real) == 4 else FLOAT64)
 
 
-cdef inline double element(const View* view, const char* row, Py_ssize_t c) noexcept nogil:
+cdef inline double element(const View* view, const char* row, Py_ssize_t c, real tag) noexcept nogil:
     """One logit of a row."""
     cdef double value = 0.0
+    if is_direct(view, tag):
+        return <double>(<const real*>row)[c]
     widen_run(row + c * view.strides[3], 0, view.type, &value, 1)
     return value
 
@@ -147,11 +149,16 @@ cdef inline Py_ssize_t node(const Lattice* lattice, Py_ssize_t t, Py_ssize_t u) 
     return (t + u) * lattice.stride + 1 + (t if lattice.by_frame else u)
 
 
-cdef inline void set_steps(const Lattice* lattice, Py_ssize_t t, Py_ssize_t u, double blank,
-                           double emit) noexcept nogil:
-    cdef Py_ssize_t place = node(lattice, t, u)
-    lattice.stay[place] = emit if lattice.by_frame else blank
-    lattice.step[place] = blank if lattice.by_frame else emit
+cdef inline double* blanks(const Lattice* lattice) noexcept nogil:
+    return lattice.step if lattice.by_frame else lattice.stay
+
+
+cdef inline double* emissions(const Lattice* lattice) noexcept nogil:
+    return lattice.stay if lattice.by_frame else lattice.step
+
+
+cdef inline Py_ssize_t last_node(const Lattice* lattice) noexcept nogil:
+    return node(lattice, lattice.frames - 1, lattice.columns - 1)
 
 
 cdef inline Py_ssize_t doubles_needed(Py_ssize_t frames, Py_ssize_t columns, bint want_grad) noexcept nogil:
@@ -204,7 +211,7 @@ cdef void run_alpha(Lattice* lattice) noexcept nogil:
         for k in range(1, stride):
             here[k] = log_add(before[k] + stay[k], before[k - 1] + step[k - 1])
         here[stride] = -INFINITY        # the edge of the next diagonal
-    lattice.log_likelihood = lattice.alpha[node(lattice, lattice.frames - 1, lattice.columns - 1)] + lattice.last
+    lattice.log_likelihood = lattice.alpha[last_node(lattice)] + blanks(lattice)[last_node(lattice)]
 
 
 cdef void run_beta(Lattice* lattice) noexcept nogil:
@@ -216,7 +223,7 @@ cdef void run_beta(Lattice* lattice) noexcept nogil:
     cdef double* here = lattice.beta + d * stride
     for k in range(stride + 1):
         here[k] = -INFINITY
-    lattice.beta[node(lattice, lattice.frames - 1, lattice.columns - 1)] = lattice.last
+    lattice.beta[last_node(lattice)] = blanks(lattice)[last_node(lattice)]
     while d > 0:
         d -= 1
         after = here
@@ -228,58 +235,69 @@ cdef void run_beta(Lattice* lattice) noexcept nogil:
         here[0] = -INFINITY             # the edge of the diagonal before
 
 
-# ---- the three passes ------------------------------------------------------------------------------------------
+cdef inline void slope_of(double* alpha, double* blank, double* emit, double after_blank, double after_emit,
+                          double likelihood, double emphasis, bint fused) noexcept nogil:
+    """At one node: alpha becomes the share of all paths that leave it, blank and emit the derivatives by their logits.
+
+    With p the probability of a class and s its share, the derivative is p * (s_blank + s_emit) - s; without the
+    softmax -s alone. FastEmit's emphasis is a factor of s_emit.
+    """
+    cdef double share_blank = path_share(alpha[0], blank[0], after_blank, likelihood)
+    cdef double share_emit = path_share(alpha[0], emit[0], after_emit, likelihood) * emphasis
+    cdef double both = share_blank + share_emit if fused else 0.0
+    alpha[0] = both
+    blank[0] = both * exp(blank[0]) - share_blank if fused else -share_blank
+    emit[0] = both * exp(emit[0]) - share_emit if fused else -share_emit
+
+
+cdef void run_slopes(const Transducer* job, Lattice* lattice) noexcept nogil:
+    """Derivatives by the logits of the two steps, in the place of their log-probabilities."""
+    cdef Py_ssize_t d, k, stride = lattice.stride, last = last_node(lattice)
+    cdef double* blank
+    cdef double* emit
+    cdef double* alpha
+    cdef const double* after
+    cdef Py_ssize_t blank_moves = 1 if lattice.by_frame else 0
+    cdef double likelihood = lattice.log_likelihood, emphasis = 1.0 + job.fastemit
+    cdef bint fused = job.fused
+    for d in range(lattice.diagonals - 1):
+        blank = blanks(lattice) + d * stride
+        emit = emissions(lattice) + d * stride
+        alpha = lattice.alpha + d * stride
+        after = lattice.beta + (d + 1) * stride
+        for k in range(1, stride):
+            slope_of(alpha + k, blank + k, emit + k, after[k + blank_moves], after[k + 1 - blank_moves], likelihood,
+                     emphasis, fused)
+    slope_of(lattice.alpha + last, blanks(lattice) + last, emissions(lattice) + last, 0.0, -INFINITY, likelihood,
+             emphasis, fused)
+
+
+# ---- passes over rows ------------------------------------------------------------------------------------------
 
 cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t t, real* buffer) noexcept nogil:
     """Denominators and steps of the nodes of a frame."""
-    cdef Py_ssize_t u
+    cdef Py_ssize_t u, place
     cdef bint direct = is_direct(&job.logits, <real>0)
     cdef const int64_t* labels = job.targets + lattice.sample * (job.columns - 1)
     cdef const char* row
     cdef const real* x
-    cdef double denominator = 0.0, blank, emit
+    cdef double denominator = 0.0
     for u in range(lattice.columns):
         row = address(&job.logits, lattice.sample, t, u)
+        place = node(lattice, t, u)
         if job.fused:
             x = <const real*>row
             if not direct:
                 widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
                 x = buffer
             denominator = log_sum_exp(x, job.classes)
-        blank = element(&job.logits, row, job.blank) - denominator
-        emit = -INFINITY
+            if job.want_grad:
+                lattice.denominator[t * lattice.columns + u] = denominator
+        # A blank that leaves the last frame ends the path: only the last node may take it.
+        if t < lattice.frames - 1 or u == lattice.columns - 1:
+            blanks(lattice)[place] = element(&job.logits, row, job.blank, <real>0) - denominator
         if u < lattice.columns - 1:
-            emit = element(&job.logits, row, labels[u]) - denominator
-        if t == lattice.frames - 1:         # a blank here would leave labels unwritten, but for the last one
-            if u == lattice.columns - 1:
-                lattice.last = blank
-            blank = -INFINITY
-        set_steps(lattice, t, u, blank, emit)
-        if job.want_grad:
-            lattice.denominator[t * lattice.columns + u] = denominator
-
-
-# The share of all paths that takes each step of a node, FastEmit's factor included.
-cdef struct Shares:
-    double blank
-    double emit
-
-
-cdef inline Shares shares_of(const Transducer* job, const Lattice* lattice, Py_ssize_t t, Py_ssize_t u) noexcept nogil:
-    cdef Py_ssize_t place = node(lattice, t, u)
-    cdef double to = lattice.alpha[place], likelihood = lattice.log_likelihood
-    cdef Shares shares
-    shares.blank = 0.0
-    shares.emit = 0.0
-    if t < lattice.frames - 1:
-        shares.blank = path_share(to, lattice.step[place] if lattice.by_frame else lattice.stay[place],
-                                  lattice.beta[node(lattice, t + 1, u)], likelihood)
-    elif u == lattice.columns - 1:
-        shares.blank = path_share(to, lattice.last, 0.0, likelihood)
-    if u < lattice.columns - 1:
-        shares.emit = path_share(to, lattice.stay[place] if lattice.by_frame else lattice.step[place],
-                                 lattice.beta[node(lattice, t, u + 1)], likelihood) * (1.0 + job.fastemit)
-    return shares
+            emissions(lattice)[place] = element(&job.logits, row, labels[u], <real>0) - denominator
 
 
 cdef inline double clamped(const Transducer* job, double slope) noexcept nogil:
@@ -305,53 +323,40 @@ cdef inline void softmax_part(const real* x, real* g, Py_ssize_t n, real m, real
 
 cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssize_t t, Py_ssize_t u,
                            real* buffer) noexcept nogil:
-    """The gradient of a row: p_c (blank + emit) minus the share of each of the two classes."""
+    """The gradient of a row: p_c times the share of the paths that leave the node, but for the two classes of a step.
+    """
     cdef const char* row = address(&job.logits, lattice.sample, t, u)
     cdef char* target = address(&job.grad, lattice.sample, t, u)
-    cdef Py_ssize_t c, label = -1
-    cdef double scale = job.scale[lattice.sample], both, denominator, p, slope, emit_slope = 0.0
+    cdef Py_ssize_t c, place = node(lattice, t, u)
+    cdef double scale = job.scale[lattice.sample], denominator
     cdef const real* x = <const real*>row
     cdef real* g = <real*>target
-    cdef real m, factor, most
-    cdef Shares shares = shares_of(job, lattice, t, u)
+    cdef real m, factor = 0, most
     cdef bint direct = is_direct(&job.grad, <real>0)
-    if u < lattice.columns - 1:
-        label = job.targets[lattice.sample * (job.columns - 1) + u]
     if job.streaming or not direct:
         g = buffer
 
-    both = 0.0
-    denominator = lattice.denominator[t * lattice.columns + u]
     if job.fused:
-        both = shares.blank + shares.emit
-    # Both classes in float64, from the logits that are about to be overwritten.
-    p = 0.0 if both == 0.0 else c_exp(element(&job.logits, row, job.blank) - denominator)
-    slope = both * p - shares.blank
-    if label == job.blank:              # with check=False only
-        slope -= shares.emit
-    elif label >= 0:
-        p = 0.0 if both == 0.0 else c_exp(element(&job.logits, row, label) - denominator)
-        emit_slope = both * p - shares.emit
-
-    # The reference of the exponentials is the denominator rounded to the type of the row: not below any logit.
-    m = <real>denominator
-    factor = 0
-    if job.fused:
-        factor = <real>(both * c_exp(<double>m - denominator) * (1.0 if job.clamp > 0.0 else scale))
+        # The reference of the exponentials is the denominator rounded to the type of the row: not below any logit.
+        denominator = lattice.denominator[t * lattice.columns + u]
+        m = <real>denominator
+        factor = <real>(lattice.alpha[place] * c_exp(<double>m - denominator) * (1.0 if job.clamp > 0.0 else scale))
     if factor == 0:
         memset(g, 0, job.classes * sizeof(real))
-    elif is_direct(&job.logits, <real>0):
-        softmax_part(x, g, job.classes, m, factor)
     else:
-        widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
-        softmax_part(buffer, g, job.classes, m, factor)
+        if not is_direct(&job.logits, <real>0):
+            widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
+            x = buffer
+        softmax_part(x, g, job.classes, m, factor)
     if job.clamp > 0.0:
         most = <real>job.clamp
         for c in range(job.classes):
             g[c] = (most if g[c] > most else g[c]) * <real>scale
-    if label >= 0 and label != job.blank:
-        g[label] = <real>(clamped(job, emit_slope) * scale)
-    g[job.blank] = <real>(clamped(job, slope) * scale)
+    if u < lattice.columns - 1:
+        c = job.targets[lattice.sample * (job.columns - 1) + u]
+        g[c] = <real>(clamped(job, emissions(lattice)[place]) * scale)
+    if t < lattice.frames - 1 or u == lattice.columns - 1:
+        g[job.blank] = <real>(clamped(job, blanks(lattice)[place]) * scale)
 
     if job.streaming and direct:
         stream(target, <const char*>g, job.classes * sizeof(real))
@@ -379,8 +384,9 @@ cdef inline void write_frame(const Transducer* job, const Lattice* lattice, Py_s
 
 cdef enum Pass:
     READ = 0
-    LATTICE = 1
-    WRITE = 2
+    RECURSIONS = 1         # alpha and beta are tasks of their own
+    SLOPES = 2
+    WRITE = 3
 
 
 cdef void frames_task(Transducer* job, int stage, Py_ssize_t task, real tag) noexcept nogil:
@@ -408,14 +414,15 @@ cdef void frames_task(Transducer* job, int stage, Py_ssize_t task, real tag) noe
 
 cdef void run_task(Transducer* job, int stage, Py_ssize_t task) noexcept nogil:
     cdef Lattice* lattice
-    if stage == LATTICE:
+    if stage == RECURSIONS:
         lattice = &job.lattices[task // 2]
-        if lattice.frames == 0:
-            return
-        if task % 2 == 0:
+        if lattice.frames > 0 and task % 2 == 0:
             run_alpha(lattice)
-        elif job.want_grad:
+        elif lattice.frames > 0 and job.want_grad:
             run_beta(lattice)
+    elif stage == SLOPES:
+        if job.lattices[task].frames > 0:
+            run_slopes(job, &job.lattices[task])
     elif job.double_precision:
         frames_task(job, stage, task, <double>0)
     else:
@@ -449,11 +456,12 @@ cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, Py_ssiz
         used += doubles_needed(job.lattices[k].frames, job.lattices[k].columns, job.want_grad)
     run_pass(job, READ, count * job.chunks)
     if not job.failed:
-        run_pass(job, LATTICE, 2 * count)
+        run_pass(job, RECURSIONS, 2 * count)
         if job.want_value:
             for k in range(count):
                 job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
         if job.want_grad:
+            run_pass(job, SLOPES, count)
             run_pass(job, WRITE, count * job.chunks)
     free(workspace)
 

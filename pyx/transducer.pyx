@@ -27,7 +27,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from blocks cimport item_size, narrow_run, real, stream, stream_fence, sum_block, widen_run
+from blocks cimport item_size, narrow_run, real, sum_block, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 
@@ -47,7 +47,6 @@ cdef enum:
     BLOCK = 512            # exponentials at a time, in the L1 cache
     CHUNK = 32768          # logits that one thread takes at a time, in whole frames
     GROUP = 8388608        # bytes of logits of a group: half of the last-level cache that two cores can count on
-    STREAMING = 16777216   # bytes of an output from which it is stored past the caches
     VECTOR = 8             # doubles to which a diagonal is rounded up
 
 cdef struct View:
@@ -81,7 +80,7 @@ cdef struct Transducer:
     double clamp, fastemit
     const double* scale            # of the gradient by sample
     double* values
-    bint double_precision, streaming
+    bint double_precision
     int threads
     Py_ssize_t chunk, chunks       # frames that one thread takes at a time; chunks of a sample
     Lattice* lattices              # of the group
@@ -333,7 +332,7 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
     cdef real* g = <real*>target
     cdef real m, factor = 0, most
     cdef bint direct = is_direct(&job.grad, <real>0)
-    if job.streaming or not direct:
+    if not direct:
         g = buffer
 
     if job.fused:
@@ -358,9 +357,7 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
     if t < lattice.frames - 1 or u == lattice.columns - 1:
         g[job.blank] = <real>(clamped(job, blanks(lattice)[place]) * scale)
 
-    if job.streaming and direct:
-        stream(target, <const char*>g, job.classes * sizeof(real))
-    elif not direct:
+    if not direct:
         narrow_run(g, target, job.grad.strides[3], job.grad.type, job.classes)
 
 
@@ -407,8 +404,6 @@ cdef void frames_task(Transducer* job, int stage, Py_ssize_t task, real tag) noe
         else:
             write_frame(job, lattice, t, buffer)
         t += 1
-    if stage == WRITE and job.streaming:
-        stream_fence()
     free(buffer)
 
 
@@ -526,8 +521,6 @@ def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint 
     job.clamp = clamp
     job.fastemit = fastemit
     job.double_precision = job.logits.type == FLOAT64
-    job.streaming = (job.want_grad and job.grad.data != job.logits.data
-                     and job.samples * job.frames * job.columns * job.classes * item_size(job.grad.type) >= STREAMING)
     job.chunk = max(<Py_ssize_t>1, CHUNK // (job.columns * job.classes))
     job.chunks = (job.frames + job.chunk - 1) // job.chunk
     job.threads = 1

@@ -79,7 +79,7 @@ rnnt_loss, RNNTLoss = declare(
         "An RNN transducer reads frames and writes labels. At each step its joint network gives a distribution over "
         "the labels and a blank: a label is written and the frame stays, a blank moves to the next frame. A path of T "
         "blanks and U labels, ending with the blank that leaves the last frame, writes the target; the loss is minus "
-        "the logarithm of the summed probabilities of all such paths. Frames and labels therefore need no alignment.\n\n"
+        "the logarithm of the summed probabilities of all such paths. Frames and labels need no alignment.\n\n"
         "Unlike CTC, the distribution depends on the labels already written, several labels may belong to one frame, "
         "and a target may be longer than its input. The price is an input of N T (U + 1) C numbers. No second array "
         'of that size is made beside the gradient. ``"mean"`` divides by the number of samples, not by their lengths.'
@@ -116,8 +116,8 @@ rnnt_loss, RNNTLoss = declare(
         "The blank is the last class by default, as in torchaudio; in Paddle, NeMo's kernels and warp-transducer it "
         "is often 0.",
         "The third axis has one entry more than the target: row u is the distribution after u labels.",
-        "``fused_log_softmax=False`` on raw logits is no likelihood at all, and nothing complains. The opposite mistake, "
-        "a log-softmax before the fused one, only costs time.",
+        "``fused_log_softmax=False`` on raw logits is no likelihood at all, and nothing complains. The opposite "
+        "mistake, a log-softmax before the fused one, only costs time.",
         "The mean is over samples: long targets weigh more. Divide by the lengths with "
         '``reduction="none"`` if that is not wanted.',
         "Packages report other values with FastEmit: NeMo multiplies the value by ``1 + fastemit_lambda``. Paddle has "

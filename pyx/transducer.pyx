@@ -3,7 +3,8 @@
 The joint network's output is (N, T, U + 1, C): a row of C classes for each node (t, u) of a sample's lattice. No array
 of log-probabilities of that size is made. For a group of samples these passes follow each other:
 
-``read_frame``   a row at a time: its log-sum-exp, and the log-probabilities of the two steps that leave the node.
+``read_frame``   a row at a time: the sum of its exponentials, and the log-probabilities of the two steps that leave
+                 the node.
 ``run_alpha``, ``run_beta``  in float64 and log space, an anti-diagonal at a time. These two need nothing of each
                  other and run in two threads; ``run_slopes`` then turns steps into derivatives.
 ``write_frame``  a row at a time again: exp of the logits once more, which costs less than to store and reload it.
@@ -19,9 +20,7 @@ lattice is computed by one thread from start to end: neither groups nor threads 
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange
 from libc.math cimport INFINITY
-from libc.math cimport exp as c_exp
 from libc.math cimport log as c_log
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -64,7 +63,7 @@ cdef struct Lattice:
     double* step
     double* alpha          # later the share of all paths that leave the node
     double* beta
-    double* denominator    # [t][u]: log-sum-exp of the row
+    double* softmax        # [t][u]: the largest logit of the row, and 1 / sum(exp(logit - largest))
     double log_likelihood
 
 cdef struct Transducer:
@@ -84,6 +83,7 @@ cdef struct Transducer:
     int threads
     Py_ssize_t chunk, chunks       # frames that one thread takes at a time; chunks of a sample
     Lattice* lattices              # of the group
+    int stage                      # the pass that runs
     int failed                     # a buffer could not be allocated
 
 
@@ -126,10 +126,9 @@ cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
     return lane[0]
 
 
-cdef inline double log_sum_exp(const real* x, Py_ssize_t n) noexcept nogil:
-    """log(sum(exp(x))), the sum in float64; NaN for a row of -inf, which is no distribution."""
+cdef inline double sum_exp(const real* x, real m, Py_ssize_t n) noexcept nogil:
+    """sum(exp(x - m)) in float64, m the largest; NaN for a row of -inf, which is no distribution."""
     cdef real[BLOCK] e
-    cdef real m = row_max(x, n)
     cdef Py_ssize_t start = 0, length, i
     cdef double total = 0.0
     while start < n:
@@ -138,7 +137,7 @@ cdef inline double log_sum_exp(const real* x, Py_ssize_t n) noexcept nogil:
             e[i] = exp_nonpositive(x[start + i] - m)
         total += sum_block(<real*>e, length)
         start += length
-    return <double>m + c_log(total)
+    return total
 
 
 # ---- the lattice of a sample -----------------------------------------------------------------------------------
@@ -161,12 +160,12 @@ cdef inline Py_ssize_t last_node(const Lattice* lattice) noexcept nogil:
 
 
 cdef inline Py_ssize_t doubles_needed(Py_ssize_t frames, Py_ssize_t columns, bint want_grad) noexcept nogil:
-    """The workspace of a sample: four arrays of diagonals with one more row's edge, and the denominators."""
+    """The workspace of a sample: arrays of diagonals with one more row's edge, and two numbers of each softmax."""
     cdef Py_ssize_t shorter = min(frames, columns)
     cdef Py_ssize_t stride = (shorter + VECTOR - 1) // VECTOR * VECTOR + 1
     if frames == 0:
         return 0
-    return (4 if want_grad else 3) * ((frames + columns - 1) * stride + 1) + (frames * columns if want_grad else 0)
+    return (4 if want_grad else 3) * ((frames + columns - 1) * stride + 1) + (2 * frames * columns if want_grad else 0)
 
 
 cdef void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, double* workspace) noexcept nogil:
@@ -187,7 +186,7 @@ cdef void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, do
     lattice.step = workspace + size
     lattice.alpha = workspace + 2 * size
     lattice.beta = workspace + 3 * size
-    lattice.denominator = workspace + 4 * size
+    lattice.softmax = workspace + 4 * size
     for i in range(2 * size):
         workspace[i] = -INFINITY
 
@@ -274,13 +273,17 @@ cdef void run_slopes(const Transducer* job, Lattice* lattice) noexcept nogil:
 # ---- passes over rows ------------------------------------------------------------------------------------------
 
 cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t t, real* buffer) noexcept nogil:
-    """Denominators and steps of the nodes of a frame."""
+    """Softmax and steps of the nodes of a frame.
+
+    A log-probability is (x - largest) - log(sum): exact where all logits of a row share a large number.
+    """
     cdef Py_ssize_t u, place
     cdef bint direct = is_direct(&job.logits, <real>0)
     cdef const int64_t* labels = job.targets + lattice.sample * (job.columns - 1)
     cdef const char* row
     cdef const real* x
-    cdef double denominator = 0.0
+    cdef real largest
+    cdef double m = 0.0, log_sum = 0.0, total
     for u in range(lattice.columns):
         row = address(&job.logits, lattice.sample, t, u)
         place = node(lattice, t, u)
@@ -289,14 +292,18 @@ cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t 
             if not direct:
                 widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
                 x = buffer
-            denominator = log_sum_exp(x, job.classes)
+            largest = row_max(x, job.classes)
+            total = sum_exp(x, largest, job.classes)
+            m = <double>largest
+            log_sum = c_log(total)
             if job.want_grad:
-                lattice.denominator[t * lattice.columns + u] = denominator
+                lattice.softmax[2 * (t * lattice.columns + u)] = m
+                lattice.softmax[2 * (t * lattice.columns + u) + 1] = 1.0 / total
         # A blank that leaves the last frame ends the path: only the last node may take it.
         if t < lattice.frames - 1 or u == lattice.columns - 1:
-            blanks(lattice)[place] = element(&job.logits, row, job.blank, <real>0) - denominator
+            blanks(lattice)[place] = (element(&job.logits, row, job.blank, <real>0) - m) - log_sum
         if u < lattice.columns - 1:
-            emissions(lattice)[place] = element(&job.logits, row, labels[u], <real>0) - denominator
+            emissions(lattice)[place] = (element(&job.logits, row, labels[u], <real>0) - m) - log_sum
 
 
 cdef inline double clamped(const Transducer* job, double slope) noexcept nogil:
@@ -327,19 +334,18 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
     cdef const char* row = address(&job.logits, lattice.sample, t, u)
     cdef char* target = address(&job.grad, lattice.sample, t, u)
     cdef Py_ssize_t c, place = node(lattice, t, u)
-    cdef double scale = job.scale[lattice.sample], denominator
+    cdef double scale = job.scale[lattice.sample]
     cdef const real* x = <const real*>row
     cdef real* g = <real*>target
-    cdef real m, factor = 0, most
+    cdef real m = 0, factor = 0, most
     cdef bint direct = is_direct(&job.grad, <real>0)
     if not direct:
         g = buffer
 
     if job.fused:
-        # The reference of the exponentials is the denominator rounded to the type of the row: not below any logit.
-        denominator = lattice.denominator[t * lattice.columns + u]
-        m = <real>denominator
-        factor = <real>(lattice.alpha[place] * c_exp(<double>m - denominator) * (1.0 if job.clamp > 0.0 else scale))
+        m = <real>lattice.softmax[2 * (t * lattice.columns + u)]
+        factor = <real>(lattice.alpha[place] * lattice.softmax[2 * (t * lattice.columns + u) + 1]
+                        * (1.0 if job.clamp > 0.0 else scale))
     if factor == 0:
         memset(g, 0, job.classes * sizeof(real))
     else:
@@ -424,16 +430,16 @@ cdef void run_task(Transducer* job, int stage, Py_ssize_t task) noexcept nogil:
         frames_task(job, stage, task, <float>0)
 
 
-cdef void run_parallel(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
-    cdef Py_ssize_t task
-    for task in prange(tasks, schedule="dynamic", chunksize=1, num_threads=job.threads):
-        run_task(job, stage, task)
+cdef void run_shared_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Transducer* job = <Transducer*>context
+    run_task(job, job.stage, task)
 
 
 cdef void run_pass(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
     cdef Py_ssize_t task
+    job.stage = stage
     if job.threads > 1 and tasks > 1:
-        run_parallel(job, stage, tasks)
+        _gate.run(run_shared_task, job, tasks, job.threads)
     else:
         for task in range(tasks):
             run_task(job, stage, task)

@@ -190,8 +190,21 @@ def row_inputs(info: LossInfo) -> list[np.ndarray]:
     return arrays
 
 
+def transducer_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw inputs of a transducer: samples of up to three frames and two labels, the last class as blank."""
+    rng = generator(info.name, "lattices")
+    return [
+        rng.standard_normal((ROWS, 3, 3, CLASSES)),
+        rng.integers(0, CLASSES - 1, (ROWS, 2)),
+        rng.integers(1, 4, ROWS),
+        rng.integers(0, 3, ROWS),
+    ]
+
+
 def sample_inputs(info: LossInfo, parameters: Mapping[str, Any] | None = None) -> list[np.ndarray]:
     """Draw six samples of a loss of any geometry, inside its domains."""
+    if info.geometry == "transducer":
+        return transducer_inputs(info)
     if info.geometry != "pointwise":
         return row_inputs(info)
     return [array.reshape(ROWS, 2) for array in points(info, parameters or {}, 2 * ROWS).values()]

@@ -7,7 +7,8 @@ of log-probabilities of that size is made. For a group of samples these passes f
                  the node.
 ``run_alpha``, ``run_beta``  in float64 and log space, an anti-diagonal at a time. These two need nothing of each
                  other and run in two threads; ``run_slopes`` then turns steps into derivatives.
-``write_frame``  a row at a time again: exp of the logits once more, which costs less than to store and reload it.
+``write_frame``  the gradient, a row at a time again. The exponentials of the first pass were left where it will stand;
+                 where that is not possible (half precision, classes that are not neighbours) they are taken again.
 
 A diagonal d = t + u of the lattice depends on its neighbour only and is one vector. It is indexed by k, the shorter
 axis of the lattice, and stands in memory as [d][k] with -inf around it, so that the ends need no case of their own:
@@ -98,6 +99,11 @@ cdef inline bint is_direct(const View* view, real tag) noexcept nogil:
     return view.strides[3] == sizeof(real) and view.type == (FLOAT32 if sizeof(real) == 4 else FLOAT64)
 
 
+cdef inline bint keeps_terms(const Transducer* job, real tag) noexcept nogil:
+    """True if the exponentials of the first pass stay where the gradient will stand."""
+    return job.want_grad and is_direct(&job.grad, tag)
+
+
 cdef inline double element(const View* view, const char* row, Py_ssize_t c, real tag) noexcept nogil:
     """One logit of a row."""
     cdef double value = 0.0
@@ -126,16 +132,29 @@ cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
     return lane[0]
 
 
-cdef inline double sum_exp(const real* x, real m, Py_ssize_t n) noexcept nogil:
-    """sum(exp(x - m)) in float64, m the largest; NaN for a row of -inf, which is no distribution."""
+cdef inline double exp_block(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:
+    """e = exp(x - m); return the sum in float64. e may be x."""
+    cdef Py_ssize_t i
+    if e == x:              # one pointer, or the compiler would take the scalar loop for overlapping ones
+        for i in range(n):
+            e[i] = exp_nonpositive(e[i] - m)
+    else:
+        for i in range(n):
+            e[i] = exp_nonpositive(x[i] - m)
+    return sum_block(e, n)
+
+
+cdef inline double sum_exp(const real* x, real m, real* kept, Py_ssize_t n) noexcept nogil:
+    """sum(exp(x - m)) in float64, m the largest; the terms are kept where that is not NULL.
+
+    NaN for a row of -inf, which is no distribution.
+    """
     cdef real[BLOCK] e
-    cdef Py_ssize_t start = 0, length, i
+    cdef Py_ssize_t start = 0, length
     cdef double total = 0.0
     while start < n:
         length = min(<Py_ssize_t>BLOCK, n - start)
-        for i in range(length):
-            e[i] = exp_nonpositive(x[start + i] - m)
-        total += sum_block(<real*>e, length)
+        total += exp_block(x + start, m, <real*>e if kept == NULL else kept + start, length)
         start += length
     return total
 
@@ -278,32 +297,37 @@ cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t 
     A log-probability is (x - largest) - log(sum): exact where all logits of a row share a large number.
     """
     cdef Py_ssize_t u, place
-    cdef bint direct = is_direct(&job.logits, <real>0)
     cdef const int64_t* labels = job.targets + lattice.sample * (job.columns - 1)
     cdef const char* row
     cdef const real* x
+    cdef real* kept = NULL
     cdef real largest
-    cdef double m = 0.0, log_sum = 0.0, total
+    cdef double blank, emit, m = 0.0, log_sum = 0.0, total
     for u in range(lattice.columns):
         row = address(&job.logits, lattice.sample, t, u)
-        place = node(lattice, t, u)
+        blank = element(&job.logits, row, job.blank, <real>0)
+        emit = -INFINITY
+        if u < lattice.columns - 1:
+            emit = element(&job.logits, row, labels[u], <real>0)
         if job.fused:
             x = <const real*>row
-            if not direct:
+            if not is_direct(&job.logits, <real>0):
                 widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
                 x = buffer
+            if keeps_terms(job, <real>0):   # from here on the row may be gone
+                kept = <real*>address(&job.grad, lattice.sample, t, u)
             largest = row_max(x, job.classes)
-            total = sum_exp(x, largest, job.classes)
+            total = sum_exp(x, largest, kept, job.classes)
             m = <double>largest
             log_sum = c_log(total)
             if job.want_grad:
                 lattice.softmax[2 * (t * lattice.columns + u)] = m
                 lattice.softmax[2 * (t * lattice.columns + u) + 1] = 1.0 / total
+        place = node(lattice, t, u)
         # A blank that leaves the last frame ends the path: only the last node may take it.
         if t < lattice.frames - 1 or u == lattice.columns - 1:
-            blanks(lattice)[place] = (element(&job.logits, row, job.blank, <real>0) - m) - log_sum
-        if u < lattice.columns - 1:
-            emissions(lattice)[place] = (element(&job.logits, row, labels[u], <real>0) - m) - log_sum
+            blanks(lattice)[place] = (blank - m) - log_sum
+        emissions(lattice)[place] = (emit - m) - log_sum
 
 
 cdef inline double clamped(const Transducer* job, double slope) noexcept nogil:
@@ -316,17 +340,6 @@ cdef inline double clamped(const Transducer* job, double slope) noexcept nogil:
     return slope
 
 
-cdef inline void softmax_part(const real* x, real* g, Py_ssize_t n, real m, real factor) noexcept nogil:
-    """g = exp(x - m) * factor; g may be x."""
-    cdef Py_ssize_t c
-    if g == x:              # one pointer, or the compiler would take the scalar loop for overlapping ones
-        for c in range(n):
-            g[c] = exp_nonpositive(g[c] - m) * factor
-    else:
-        for c in range(n):
-            g[c] = exp_nonpositive(x[c] - m) * factor
-
-
 cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssize_t t, Py_ssize_t u,
                            real* buffer) noexcept nogil:
     """The gradient of a row: p_c times the share of the paths that leave the node, but for the two classes of a step.
@@ -335,10 +348,9 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
     cdef char* target = address(&job.grad, lattice.sample, t, u)
     cdef Py_ssize_t c, place = node(lattice, t, u)
     cdef double scale = job.scale[lattice.sample]
-    cdef const real* x = <const real*>row
     cdef real* g = <real*>target
     cdef real m = 0, factor = 0, most
-    cdef bint direct = is_direct(&job.grad, <real>0)
+    cdef bint direct = is_direct(&job.grad, <real>0)    # then the terms of the softmax stand there already
     if not direct:
         g = buffer
 
@@ -349,10 +361,12 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
     if factor == 0:
         memset(g, 0, job.classes * sizeof(real))
     else:
-        if not is_direct(&job.logits, <real>0):
-            widen_run(row, job.logits.strides[3], job.logits.type, buffer, job.classes)
-            x = buffer
-        softmax_part(x, g, job.classes, m, factor)
+        if not direct:
+            widen_run(row, job.logits.strides[3], job.logits.type, g, job.classes)
+            for c in range(job.classes):
+                g[c] = exp_nonpositive(g[c] - m)
+        for c in range(job.classes):
+            g[c] = g[c] * factor
     if job.clamp > 0.0:
         most = <real>job.clamp
         for c in range(job.classes):

@@ -279,6 +279,8 @@ class LossInfo:
     #: the abbreviation `d = x - t` and the parameters; functions: exp, log, log1p, expm1, sqrt, abs, sign, max, min,
     #: cosh, tanh, sigmoid, softplus, where(condition, a, b), loggamma, pi. See docs and tests/formulas.py.
     formula: str = ""
+    #: For a loss whose formula is no expression: hand-written LaTeX of what is printed, e.g. {"value": ...}.
+    latex: Mapping[str, str] = field(default_factory=dict)
     #: Names in the formula that differ from the input names, e.g. {"x": "input"}.
     symbols: Mapping[str, str] = field(default_factory=dict)
     #: Paragraphs after the summary: what it does and when it is the right one.

@@ -13,6 +13,31 @@ from losslib.registry import Equivalent, Flag, Input, Integer, Real, Reference
 
 __all__ = ["RNNTLoss", "rnnt_loss"]
 
+#: P(k | t, u) is the probability of class k in the row of frame t and u labels; the blank is written as ∅.
+LATEX = {
+    "value": (
+        r"L = -\log \sum_{\pi} \prod_{i=1}^{T+U} P(\pi_i \mid t_i, u_i), \qquad "
+        r"P(k \mid t, u) = \frac{e^{x_{tuk}}}{\sum_c e^{x_{tuc}}}"
+    ),
+    "recursion": (
+        r"\begin{aligned}"
+        r"\alpha(t, u) &= \alpha(t-1, u)\,P(\varnothing \mid t-1, u) + \alpha(t, u-1)\,P(y_u \mid t, u-1)\\"
+        r"\beta(t, u) &= \beta(t+1, u)\,P(\varnothing \mid t, u) + \beta(t, u+1)\,P(y_{u+1} \mid t, u)\\"
+        r"\alpha(0, 0) &= 1, \qquad \beta(T, U) = 1, \qquad e^{-L} = \beta(0, 0)"
+        r"\end{aligned}"
+    ),
+    "posterior": (
+        r"\begin{aligned}"
+        r"s_\varnothing(t, u) &= \alpha(t, u)\,P(\varnothing \mid t, u)\,\beta(t+1, u)\,e^{L}\\"
+        r"s_y(t, u) &= (1 + \lambda)\,\alpha(t, u)\,P(y_{u+1} \mid t, u)\,\beta(t, u+1)\,e^{L}"
+        r"\end{aligned}"
+    ),
+    "gradient": (
+        r"\frac{\partial L}{\partial x_{tuk}} = P(k \mid t, u)\,\bigl(s_\varnothing(t, u) + s_y(t, u)\bigr)"
+        r" - [\,k = \varnothing\,]\;s_\varnothing(t, u) - [\,k = y_{u+1}\,]\;s_y(t, u)"
+    ),
+}
+
 rnnt_loss, RNNTLoss = declare(
     "transducer",
     "rnnt_loss",
@@ -67,7 +92,8 @@ rnnt_loss, RNNTLoss = declare(
     differentiable=("logits",),
     default_wrt=("logits",),
     has_hessian=False,
-    formula="-log(sum_path(prod_i(softmax(x[t_i, u_i])[path_i])))",
+    formula="-log(sum_paths(prod_i(softmax(x[t_i, u_i])[path_i])))",
+    latex=LATEX,
     symbols={"x": "logits", "y": "targets"},
     kernel="transducer",
     function_order=("blank", "clamp", "reduction", "fused_log_softmax"),

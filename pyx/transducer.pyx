@@ -84,8 +84,8 @@ cdef struct Transducer:
     int threads
     Py_ssize_t chunk, chunks       # frames that one thread takes at a time; chunks of a sample
     Lattice* lattices              # of the group
+    char* buffers                  # for each thread: a row
     int stage                      # the pass that runs
-    int failed                     # a buffer could not be allocated
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------
@@ -178,18 +178,22 @@ cdef inline Py_ssize_t last_node(const Lattice* lattice) noexcept nogil:
     return node(lattice, lattice.frames - 1, lattice.columns - 1)
 
 
+cdef inline Py_ssize_t stride_of(Py_ssize_t frames, Py_ssize_t columns) noexcept nogil:
+    """The length of a diagonal in whole vectors, and one for the edge."""
+    return (min(frames, columns) + VECTOR - 1) // VECTOR * VECTOR + 1
+
+
 cdef inline Py_ssize_t doubles_needed(Py_ssize_t frames, Py_ssize_t columns, bint want_grad) noexcept nogil:
     """The workspace of a sample: arrays of diagonals with one more row's edge, and two numbers of each softmax."""
-    cdef Py_ssize_t shorter = min(frames, columns)
-    cdef Py_ssize_t stride = (shorter + VECTOR - 1) // VECTOR * VECTOR + 1
+    cdef Py_ssize_t diagonals = (frames + columns - 1) * stride_of(frames, columns) + 1
     if frames == 0:
         return 0
-    return (4 if want_grad else 3) * ((frames + columns - 1) * stride + 1) + (2 * frames * columns if want_grad else 0)
+    return 4 * diagonals + 2 * frames * columns if want_grad else 3 * diagonals
 
 
-cdef void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, double* workspace) noexcept nogil:
+cdef inline void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, double* workspace) noexcept nogil:
     """Place the arrays of a sample in the workspace and surround the lattice with steps that cannot be taken."""
-    cdef Py_ssize_t shorter, size, i
+    cdef Py_ssize_t size, i
     lattice.sample = sample
     lattice.frames = job.frame_counts[sample]
     lattice.columns = job.target_counts[sample] + 1
@@ -197,8 +201,7 @@ cdef void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, do
     if lattice.frames == 0:
         return
     lattice.by_frame = lattice.frames < lattice.columns
-    shorter = min(lattice.frames, lattice.columns)
-    lattice.stride = (shorter + VECTOR - 1) // VECTOR * VECTOR + 1
+    lattice.stride = stride_of(lattice.frames, lattice.columns)
     lattice.diagonals = lattice.frames + lattice.columns - 1
     size = lattice.diagonals * lattice.stride + 1
     lattice.stay = workspace
@@ -406,100 +409,93 @@ cdef enum Pass:
     WRITE = 3
 
 
-cdef void frames_task(Transducer* job, int stage, Py_ssize_t task, real tag) noexcept nogil:
+cdef void frames_task(Transducer* job, Py_ssize_t task, int slot, real tag) noexcept nogil:
     """The frames of one chunk of one sample."""
     cdef Lattice* lattice = &job.lattices[task // job.chunks]
     cdef Py_ssize_t t = task % job.chunks * job.chunk
-    cdef Py_ssize_t stop = min(t + job.chunk, lattice.frames if stage == READ else job.frames)
-    cdef real* buffer
-    if t >= stop:
-        return
-    buffer = <real*>malloc(job.classes * sizeof(real))
-    if buffer == NULL:
-        job.failed = 1
-        return
+    cdef Py_ssize_t stop = min(t + job.chunk, lattice.frames if job.stage == READ else job.frames)
+    cdef real* buffer = <real*>(job.buffers + slot * job.classes * sizeof(double))
     while t < stop:
-        if stage == READ:
+        if job.stage == READ:
             read_frame(job, lattice, t, buffer)
         else:
             write_frame(job, lattice, t, buffer)
         t += 1
-    free(buffer)
 
 
-cdef void run_task(Transducer* job, int stage, Py_ssize_t task) noexcept nogil:
+cdef void run_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Transducer* job = <Transducer*>context
     cdef Lattice* lattice
-    if stage == RECURSIONS:
+    if job.stage == RECURSIONS:
         lattice = &job.lattices[task // 2]
         if lattice.frames > 0 and task % 2 == 0:
             run_alpha(lattice)
         elif lattice.frames > 0 and job.want_grad:
             run_beta(lattice)
-    elif stage == SLOPES:
+    elif job.stage == SLOPES:
         if job.lattices[task].frames > 0:
             run_slopes(job, &job.lattices[task])
     elif job.double_precision:
-        frames_task(job, stage, task, <double>0)
+        frames_task(job, task, slot, <double>0)
     else:
-        frames_task(job, stage, task, <float>0)
-
-
-cdef void run_shared_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Transducer* job = <Transducer*>context
-    run_task(job, job.stage, task)
+        frames_task(job, task, slot, <float>0)
 
 
 cdef void run_pass(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
     cdef Py_ssize_t task
     job.stage = stage
     if job.threads > 1 and tasks > 1:
-        _gate.run(run_shared_task, job, tasks, job.threads)
+        _gate.run(run_task, job, tasks, job.threads)
     else:
         for task in range(tasks):
-            run_task(job, stage, task)
+            run_task(job, task, 0)
 
 
-cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, Py_ssize_t doubles) noexcept nogil:
+cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double* workspace) noexcept nogil:
     """All passes over the samples first … first + count."""
-    cdef Py_ssize_t k, used = 0
-    cdef double* workspace = <double*>malloc((doubles + 1) * sizeof(double))
-    if workspace == NULL:
-        job.failed = 1
-        return
+    cdef Py_ssize_t k
     for k in range(count):
-        lay_out(job, &job.lattices[k], first + k, workspace + used)
-        used += doubles_needed(job.lattices[k].frames, job.lattices[k].columns, job.want_grad)
+        lay_out(job, &job.lattices[k], first + k, workspace)
+        workspace += doubles_needed(job.lattices[k].frames, job.lattices[k].columns, job.want_grad)
     run_pass(job, READ, count * job.chunks)
-    if not job.failed:
-        run_pass(job, RECURSIONS, 2 * count)
-        if job.want_value:
-            for k in range(count):
-                job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
-        if job.want_grad:
-            run_pass(job, SLOPES, count)
-            run_pass(job, WRITE, count * job.chunks)
-    free(workspace)
+    run_pass(job, RECURSIONS, 2 * count)
+    if job.want_value:
+        for k in range(count):
+            job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
+    if job.want_grad:
+        run_pass(job, SLOPES, count)
+        run_pass(job, WRITE, count * job.chunks)
 
 
-cdef void run_groups(Transducer* job) noexcept nogil:
-    cdef Py_ssize_t first = 0, count, doubles, most
-    cdef Py_ssize_t bytes = job.frames * job.columns * job.classes * item_size(job.logits.type)
-    most = max(<Py_ssize_t>(GROUP // max(bytes, <Py_ssize_t>1)), <Py_ssize_t>((job.threads + 1) // 2))
-    most = min(most, job.samples)
-    job.lattices = <Lattice*>malloc(most * sizeof(Lattice))
-    if job.lattices == NULL:
-        job.failed = 1
-        return
-    while first < job.samples and not job.failed:
-        count = 0
-        doubles = 0
-        while count < most and first + count < job.samples:
-            doubles += doubles_needed(job.frame_counts[first + count], job.target_counts[first + count] + 1,
-                                      job.want_grad)
-            count += 1
-        run_group(job, first, count, doubles)
+cdef inline Py_ssize_t group_size(const Transducer* job) noexcept nogil:
+    """Samples of a group: their logits, or their lattices where these are larger, fill the caches."""
+    cdef Py_ssize_t logits = job.frames * job.columns * job.classes * item_size(job.logits.type)
+    cdef Py_ssize_t lattice = sizeof(Lattice) + sizeof(double) * doubles_needed(job.frames, job.columns, job.want_grad)
+    cdef Py_ssize_t fitting = GROUP // max(logits, lattice)
+    return min(max(fitting, <Py_ssize_t>((job.threads + 1) // 2)), job.samples)
+
+
+cdef bint run_groups(Transducer* job) noexcept nogil:
+    """Compute everything; False if there is no memory, and then nothing was written."""
+    cdef Py_ssize_t count = group_size(job), first = 0, sample, doubles = 0, most = 0
+    cdef double* workspace
+    cdef bint good
+    for sample in range(job.samples):
+        if sample % count == 0:
+            doubles = 0
+        doubles += doubles_needed(job.frame_counts[sample], job.target_counts[sample] + 1, job.want_grad)
+        most = max(most, doubles)
+    workspace = <double*>malloc((most + 1) * sizeof(double))
+    job.lattices = <Lattice*>malloc(count * sizeof(Lattice))
+    job.buffers = <char*>malloc(job.threads * job.classes * sizeof(double))
+    good = workspace != NULL and job.lattices != NULL and job.buffers != NULL
+    while good and first < job.samples:
+        run_group(job, first, min(count, job.samples - first), workspace)
         first += count
+    free(job.buffers)
     free(job.lattices)
+    free(workspace)
+    return good
 
 
 # ---- called from losslib.transducer ----------------------------------------------------------------------------
@@ -525,6 +521,7 @@ def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint 
     """
     cdef Transducer job
     cdef double cost
+    cdef bint good
     job.samples, job.frames, job.columns, job.classes = logits.shape
     place(&job.logits, logits)
     job.want_grad = grad is not None
@@ -544,14 +541,15 @@ def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint 
     job.chunk = max(<Py_ssize_t>1, CHUNK // (job.columns * job.classes))
     job.chunks = (job.frames + job.chunk - 1) // job.chunk
     job.threads = 1
-    job.failed = 0
-    # Nanoseconds: an exponential of each logit for each pass, and two sums of a node.
-    cost = <double>job.samples * job.frames * job.columns
-    cost *= 20.0 + job.classes * (2.0 if job.want_grad else 1.0) * (1.5 if job.double_precision else 0.75)
+    # Nanoseconds: a node of the lattice, and an exponential of each logit with what goes with it.
+    cost = (25.0 if job.want_grad else 10.0)
+    if fused:
+        cost += 45.0 + job.classes * (0.75 if job.want_grad else 0.5) * (2.0 if job.double_precision else 1.0)
+    cost *= <double>job.samples * job.frames * job.columns
     with nogil:
         job.threads = _gate.begin(cost)
-        run_groups(&job)
+        good = run_groups(&job)
         if job.threads > 1:
             _gate.end()
-    if job.failed:
+    if not good:
         raise MemoryError(f"no memory for the lattices of {job.frames} frames and {job.columns - 1} labels")

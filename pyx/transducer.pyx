@@ -114,22 +114,31 @@ cdef inline double element(const View* view, const char* row, Py_ssize_t c, real
 
 
 cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
-    cdef real[16] lane
+    """The largest of a row, in 32 lanes; NaN is passed over and comes back as its exponential."""
+    cdef real[32] lane
     cdef Py_ssize_t i = 0
     cdef int k
-    for k in range(16):
+    for k in range(32):
         lane[k] = -INFINITY
-    while i + 16 <= n:
+    while i + 32 <= n:
+        for k in range(32):
+            lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
+        i += 32
+    if i + 16 <= n:
         for k in range(16):
             lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
         i += 16
     for k in range(<int>(n - i)):
         lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
+    for k in range(16):
+        lane[k] = lane[k + 16] if lane[k + 16] > lane[k] else lane[k]
     for k in range(8):
         lane[k] = lane[k + 8] if lane[k + 8] > lane[k] else lane[k]
-    for k in range(1, 8):
-        lane[0] = lane[k] if lane[k] > lane[0] else lane[0]
-    return lane[0]
+    for k in range(4):
+        lane[k] = lane[k + 4] if lane[k + 4] > lane[k] else lane[k]
+    lane[0] = lane[2] if lane[2] > lane[0] else lane[0]
+    lane[1] = lane[3] if lane[3] > lane[1] else lane[1]
+    return lane[1] if lane[1] > lane[0] else lane[0]
 
 
 cdef inline double exp_block(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:

@@ -39,7 +39,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         counted = rows.read_samples((samples,), values["reduction"], options)
     frame_counts = read_lengths("logit_lengths", raw[2], samples, frames, "frames", counted.mask)
     target_counts = read_lengths("target_lengths", raw[3], samples, columns - 1, "labels", counted.mask)
-    targets = read_targets(raw[1], logits.shape, target_counts, blank)
+    targets = read_targets(raw[1], logits.shape, target_counts, blank if values["check"] else None)
 
     out = options.pop("out", None)
     single = True
@@ -121,10 +121,10 @@ def read_lengths(name: str, obj: Any, samples: int, most: int, what: str, mask: 
     return lengths if mask is None else np.where(mask, lengths, 0)
 
 
-def read_targets(obj: Any, logits_shape: tuple[int, ...], counts: np.ndarray, blank: int) -> np.ndarray:
-    """Read the labels as an int64 copy whose padding is class 0; labels are classes other than the blank.
+def read_targets(obj: Any, logits_shape: tuple[int, ...], counts: np.ndarray, blank: int | None) -> np.ndarray:
+    """Read the labels as an int64 copy whose padding is class 0; none may be the blank, unless that is None.
 
-    No check can be switched off: the kernel reads memory by these numbers. Padding may hold anything.
+    The range is a matter of memory safety and always checked. Padding may hold anything.
     """
     samples, _, columns, classes = logits_shape
     shape = (samples, columns - 1)
@@ -145,13 +145,14 @@ def read_targets(obj: Any, logits_shape: tuple[int, ...], counts: np.ndarray, bl
         place, label = first_label(outside, array)
         raise DomainError(f"targets{place} is {label}, outside the classes: expected 0 to {classes - 1}")
     labels: np.ndarray = np.where(inside, array, 0).astype(np.int64)
-    blanks = inside & (labels == blank)
-    if blanks.any():
-        place, label = first_label(blanks, labels)
-        raise DomainError(
-            f"targets{place} is {label}, the blank; a label must be another class: remove blanks from targets, or "
-            f"pass the class that is the blank as blank="
-        )
+    if blank is not None:
+        blanks = inside & (labels == blank)
+        if blanks.any():
+            place, label = first_label(blanks, labels)
+            raise DomainError(
+                f"targets{place} is {label}, the blank, which no target contains: leave it out, or give the class "
+                f"that is the blank as blank=; check=False computes the formula regardless"
+            )
     return labels
 
 

@@ -358,8 +358,8 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
     """
     cdef const char* row = address(&job.logits, lattice.sample, t, u)
     cdef char* target = address(&job.grad, lattice.sample, t, u)
-    cdef Py_ssize_t c, place = node(lattice, t, u)
-    cdef double scale = job.scale[lattice.sample]
+    cdef Py_ssize_t c, label = -1, place = node(lattice, t, u)
+    cdef double scale = job.scale[lattice.sample], slope, both = 0.0
     cdef real* g = <real*>target
     cdef real m = 0, factor = 0, most
     cdef bint direct = is_direct(&job.grad, <real>0)    # then the terms of the softmax stand there already
@@ -377,6 +377,7 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
             widen_run(row, job.logits.strides[3], job.logits.type, g, job.classes)
             for c in range(job.classes):
                 g[c] = exp_nonpositive(g[c] - m)
+        both = (lattice.alpha[place] * lattice.softmax[2 * (t * lattice.columns + u) + 1]) * <double>g[job.blank]
         for c in range(job.classes):
             g[c] = g[c] * factor
     if job.clamp > 0.0:
@@ -384,10 +385,13 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
         for c in range(job.classes):
             g[c] = (most if g[c] > most else g[c]) * <real>scale
     if u < lattice.columns - 1:
-        c = job.targets[lattice.sample * (job.columns - 1) + u]
-        g[c] = <real>(clamped(job, emissions(lattice)[place]) * scale)
+        label = job.targets[lattice.sample * (job.columns - 1) + u]
+        g[label] = <real>(clamped(job, emissions(lattice)[place]) * scale)
     if t < lattice.frames - 1 or u == lattice.columns - 1:
-        g[job.blank] = <real>(clamped(job, blanks(lattice)[place]) * scale)
+        slope = blanks(lattice)[place]
+        if label == job.blank:      # with check=False: two steps of one class, whose softmax part counts once
+            slope += emissions(lattice)[place] - both
+        g[job.blank] = <real>(clamped(job, slope) * scale)
 
     if not direct:
         narrow_run(g, target, job.grad.strides[3], job.grad.type, job.classes)

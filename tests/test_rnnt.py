@@ -555,8 +555,13 @@ ERRORS: list[tuple[Batch, type[Exception], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "kind", "message"), ERRORS, ids=[message[:30] for _, _, message in ERRORS])
-@pytest.mark.parametrize("check", [True, False])
+#: A blank among the labels is a value outside the domain and no danger: it is let through with check=False.
+CHECKED = [(*case, check) for case in ERRORS for check in (True, False) if check or "the blank" not in case[2]]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "message", "check"), CHECKED, ids=[f"{case[2][:30]}-{case[3]}" for case in CHECKED]
+)
 def test_bad_input_is_a_named_error_and_no_input_is_lost(
     data: Batch, kind: type[Exception], message: str, check: bool
 ) -> None:
@@ -568,6 +573,21 @@ def test_bad_input_is_a_named_error_and_no_input_is_lost(
         with pytest.raises(kind, match=message):
             rnnt_loss.grad(*data, check=check, out=data.logits)
         np.testing.assert_array_equal(data.logits, before)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_unchecked_the_blank_may_stand_in_a_target(fused: bool) -> None:
+    """The formula regardless: two different steps of one class."""
+    data = draw(32, 1, 4, 2, 3)
+    target = np.array([[2, 0]])
+    log_probs = log_softmax(data.logits[0])
+    expected, slope = enumerated(log_probs, target[0], 2)
+    x = data.logits if fused else log_probs[np.newaxis]
+    value, gradient = rnnt_loss.value_and_grad(x, target, [4], [2], check=False, fused_log_softmax=fused)
+    assert value == pytest.approx(expected, rel=1e-13)
+    np.testing.assert_allclose(
+        gradient[0], through_softmax(slope, log_probs) if fused else slope, rtol=1e-12, atol=1e-14
+    )
 
 
 def test_parameters_outside_their_range_are_named() -> None:

@@ -58,7 +58,8 @@ else:
 LINK = [] if MSVC else ["-pthread"]
 if "LOSSLIB_SANITIZE" in os.environ:
     sanitizer = f"-fsanitize={os.environ['LOSSLIB_SANITIZE']}"
-    FLAGS += [sanitizer, "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined"]
+    # -O1: whole stack traces, and minutes less of compiling.
+    FLAGS += [sanitizer, "-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined"]
     LINK += [sanitizer]
 
 BASELINE_MODULES = ("cpu", "threads", "loss")  # compiled once, with the flags of the baseline

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from losslib.registry import Array, Choice, Flag, Integer, LossInfo, Real
+from losslib.registry import Array, Choice, Flag, LossInfo, Real
 
 FLOATS = tuple(map(np.dtype, (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)))
 

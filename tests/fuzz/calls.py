@@ -1,7 +1,7 @@
 """One call of a loss with arguments good and bad, and what may come of it.
 
-A call either answers or raises ``ValueError`` or ``TypeError``. It writes into ``out`` alone, and if it refuses, not even
-there (unless an input left its domain, which is seen on the way). The layout of the arguments changes no answer.
+A call either answers or raises ``ValueError`` or ``TypeError``. It writes into ``out`` alone, and if it refuses, not
+even there (unless an input left its domain, which is seen on the way). The layout of the arguments changes no answer.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def draw(seed: int, mode: str, bound: bool, layouts: list[str], mischief: list[s
         given = array.astype(kind) if array.dtype.kind == "f" else array
         if "specials" in mischief and rng.random() < 0.7:
             given = hostile.with_specials(given, rng)
-        if k == 0 and "shape" in mischief or "shape" in mischief and rng.random() < 0.3:
+        if "shape" in mischief and (k == 0 or rng.random() < 0.3):
             given, plain = hostile.other_shape(given, rng), False
         if "type" in mischief and rng.random() < 0.5:
             given, plain = hostile.other_type(given, rng), False

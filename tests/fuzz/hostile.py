@@ -36,8 +36,8 @@ DTYPES = (
 PARAMETERS: tuple[Any, ...] = (
     *THINGS, 0, 1, -1, 2, 0.0, 1e-300, 1e300, -1e-12, 1.0 + 1e-12, 0.5, 2**63, [0.5], "mean", "sum", "none",
     "batchmean", "weighted_mean", "MEAN", "mean\0", "\udcff", np.zeros(3), np.zeros((0, 2)), np.array("mean"),
-    np.array(0.5), np.float32(0.25), np.int64(-(2**63)), ("input",), ("input", "target"), ("input", "input"), "input", "target",
-    "weight",
+    np.array(0.5), np.float32(0.25), np.int64(-(2**63)), ("input",), ("input", "target"), ("input", "input"),
+    "input", "target", "weight",
 )  # fmt: skip
 
 

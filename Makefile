@@ -24,7 +24,7 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env build demo test test-peers wheel test-wheel tools lint format docs docs-serve bench clean distclean
+.PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-peers wheel test-wheel tools lint format docs docs-serve bench clean distclean
 
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -94,6 +94,53 @@ endef
 test: $(VENV)/.created $(wheel_built)  ## run the tests on the installed package
 	$(call install,$(VENV),test)
 	$(call pytest,$(VENV),$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers)
+
+CALLS ?= 20000
+
+fuzz: $(VENV)/.created $(wheel_built)  ## call every loss with arguments good and bad, CALLS=20000 times
+	$(call install,$(VENV),test)
+	LOSSLIB_FUZZ_CALLS=$(CALLS) $(call pytest,$(VENV),$(CURDIR)/tests/fuzz -s)
+
+# $(call variant,name,settings): build the checkout once more, with these settings, into build/name/site. The sources
+# are copied, because setuptools would take objects of the ordinary build for this one's.
+define variant
+	@rm -rf build/$(1) && mkdir -p build/$(1)/source
+	@cp -r setup.py pyproject.toml README.md LICENSE include pyx losslib build/$(1)/source
+	@find build/$(1)/source -name '*.so' -delete
+	$(2) $(VENV)/bin/python -m pip install --quiet --no-deps --target build/$(1)/site build/$(1)/source
+endef
+
+# $(call pytest_variant,name,settings,arguments): run tests on such a build.
+define pytest_variant
+	@mkdir -p build/pytest
+	cd build/pytest && export PYTHONPATH=$(CURDIR)/build/$(1)/site $(2) && \
+	$(abspath $(VENV))/bin/python -P -c 'import losslib; print(losslib.__file__); losslib.show_config()' && \
+	$(abspath $(VENV))/bin/python -P -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) $(3) $(ARGS)
+endef
+
+# One instruction set that every x86-64 processor of the last ten years runs, or the only one there is.
+SANITIZED_ISA ?= $(if $(filter x86_64,$(shell uname -m)),v3,baseline)
+
+# Python itself is not instrumented: its leaks are none of ours, and the C++ library must be there before it.
+preload = LD_PRELOAD="$$(g++ -print-file-name=$(1)) $$(g++ -print-file-name=libstdc++.so.6)"
+
+test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory under AddressSanitizer and UBSan
+	$(call install,$(VENV),test)
+	$(call variant,asan,LOSSLIB_SANITIZE=address$(comma)undefined LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
+	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=3000 \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1,\
+	$(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
+	$(addprefix $(CURDIR)/tests/,test_arrays.py test_margin.py test_softmax.py test_distance.py test_multitask.py))
+
+test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer
+	@mkdir -p build/tsan
+	g++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -Iinclude tests/thread_stress.cpp -o build/tsan/stress -pthread
+	build/tsan/stress 5000
+
+test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build without OpenMP
+	$(call install,$(VENV),test)
+	$(call variant,no-openmp,LOSSLIB_OPENMP=0 LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
+	$(call pytest_variant,no-openmp,,$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers)
 
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)

@@ -128,7 +128,7 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	$(call install,$(VENV),test)
 	$(call variant,asan,LOSSLIB_SANITIZE=address$(comma)undefined LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
 	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=3000 \
-	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1,\
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
 	$(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
 	$(addprefix $(CURDIR)/tests/,test_arrays.py test_margin.py test_softmax.py test_distance.py test_multitask.py))
 

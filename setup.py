@@ -59,7 +59,7 @@ LINK = [] if MSVC else ["-pthread"]
 if "LOSSLIB_SANITIZE" in os.environ:
     sanitizer = f"-fsanitize={os.environ['LOSSLIB_SANITIZE']}"
     # -O1: whole stack traces, and minutes less of compiling.
-    FLAGS += [sanitizer, "-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined"]
+    FLAGS += [sanitizer, "-O1", "-g", "-fno-omit-frame-pointer"]
     LINK += [sanitizer]
 
 BASELINE_MODULES = ("cpu", "threads", "loss")  # compiled once, with the flags of the baseline

@@ -147,7 +147,9 @@ def read_target(info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: Cl
             raise ShapeError(
                 f"target has shape {array.shape}, expected {axis.samples}: one class for each sample{hint}"
             )
-        return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))), False
+        if not array.dtype.isnative or not array.flags.aligned:
+            array = array.astype(array.dtype.newbyteorder("="))
+        return array, False
     if kind == "nll":
         raise DTypeError(
             f"target has dtype {array.dtype}; class indices must be integers: use target.astype(numpy.int64)"

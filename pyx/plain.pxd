@@ -15,7 +15,9 @@ cdef inline bint is_plain(object array, int type_number) noexcept:
 
 cdef inline bint same_shape(object a, object b) noexcept:
     cdef int n = cnp.PyArray_NDIM(<cnp.ndarray>a)
-    return n == cnp.PyArray_NDIM(<cnp.ndarray>b) and memcmp(
+    if n != cnp.PyArray_NDIM(<cnp.ndarray>b):
+        return False
+    return n == 0 or memcmp(      # a 0-d array has no list of lengths
         cnp.PyArray_DIMS(<cnp.ndarray>a), cnp.PyArray_DIMS(<cnp.ndarray>b), n * sizeof(cnp.npy_intp)) == 0
 
 

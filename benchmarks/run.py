@@ -2,6 +2,7 @@
 
     make bench                                    everything; about half an hour
     make bench ARGS="--rows"                      the losses of rows alone: classes, margins, vectors
+    make bench ARGS="--rows --shapes 1024x1000"   those of one shape
     make bench ARGS="--quick"                     a few losses, short turns
     make bench ARGS="--losses mse_loss huber_loss --sizes 32 1e7"
 
@@ -43,6 +44,7 @@ def arguments() -> argparse.Namespace:
         metavar="N",
         help="of pointwise losses; default: 32 1e4 1e6 1e7",
     )
+    add("--shapes", nargs="+", type=_shape, metavar="NxC", help="of losses of rows; default: all in rows.py")
     add("--threads", type=int, default=2, help="threads of each contestant; default: 2")
     add("--json", type=Path, metavar="PATH", help="where to write all numbers")
     add("--picture", type=Path, default=OUTPUT / "pointwise.png", metavar="PATH", help="where to draw")
@@ -54,6 +56,13 @@ def _size(text: str) -> int:
     if n < 8 or n % 8:
         raise argparse.ArgumentTypeError(f"sizes are multiples of 8, got {text}")
     return n
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(length) for length in text.replace("×", "x").split("x"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a shape is written like 1024x1000, got {text}") from error
 
 
 def limit_threads(threads: int) -> None:
@@ -240,7 +249,7 @@ def print_rows(options: argparse.Namespace, absent: dict[str, str]) -> list[Any]
     import rows
     from timing import FULL, QUICK
 
-    chosen = rows.cases(options.losses, options.quick)
+    chosen = rows.cases(options.losses, options.quick, options.shapes)
     if not chosen:
         return []
     progress = Progress(len(chosen))

@@ -49,7 +49,7 @@ KINDS = {
 
 cdef enum:
     CHUNK = 32768          # elements that one thread takes at a time, in whole samples
-    STREAMING = 16777216   # bytes of an output from which it is stored past the caches
+    STREAMING = 8388608    # bytes of an output from which it is stored past the caches
     PLAIN_CLASSES = 64     # rows of more classes are long enough to be vectorised one by one
 
 
@@ -67,7 +67,7 @@ cdef inline void deliver(const Rows* rows, const View* view, Py_ssize_t sample, 
         narrow_run(buffer, target, view.classes, view.type, rows.classes)
 
 
-cdef inline void direct_row(Rows* rows, Py_ssize_t sample, real* buffer) noexcept nogil:
+cdef inline void direct_row(Rows* rows, Py_ssize_t sample, real* buffer, real* top) noexcept nogil:
     """A row whose classes are neighbours, against a class: the gradient arises where it will stand, without a copy."""
     cdef const real* x = <const real*>address(rows, &rows.input, sample)
     cdef real* e = buffer
@@ -77,7 +77,7 @@ cdef inline void direct_row(Rows* rows, Py_ssize_t sample, real* buffer) noexcep
         streamed = address(rows, &rows.grad, sample)
     elif rows.want_grad:
         e = <real*>address(rows, &rows.grad, sample)
-    value = row_by_class(rows, sample, x, e, <real*>NULL, streamed)
+    value = row_by_class(rows, sample, x, e, <real*>NULL, top, streamed)
     if rows.values != NULL:
         rows.values[sample] = value
 
@@ -120,7 +120,7 @@ cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, r
             if rows.soft or one_hot:
                 value = row_by_distribution(rows, sample, x, t, e, q, h)
             else:
-                value = row_by_class(rows, sample, x, e, h, NULL)
+                value = row_by_class(rows, sample, x, e, h, q, NULL)
             if rows.softcap > 0.0:
                 uncap_row(x, e, h if rows.want_hess else <real*>NULL, <real>rows.softcap, n)
     if rows.values != NULL:
@@ -149,7 +149,7 @@ cdef void rows_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nogil:
         return
     while sample < stop:
         if direct and counts(rows, sample):
-            direct_row(rows, sample, buffer)
+            direct_row(rows, sample, buffer, buffer + (n + 16))
         else:
             buffered_row(rows, sample, buffer, buffer + (n + 16), buffer + 2 * (n + 16), buffer + 3 * (n + 16),
                          buffer + 4 * (n + 16))

@@ -16,6 +16,9 @@ from softmax_reduce cimport Batch, add_widened
 cdef extern from "losslib/core/batch.h" namespace "losslib" nogil:
     void transpose_four[T](const T* source, Py_ssize_t source_step, T* target, Py_ssize_t target_step)
 
+cdef extern from "losslib/core/stream.h" namespace "losslib" nogil:
+    void prefetch(const char* source)
+
 cdef extern from "losslib/softmax.h" namespace "losslib" nogil:
     T log[T](T x)
 
@@ -94,8 +97,12 @@ cdef inline void store_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py
 # ---- arithmetic on a tile --------------------------------------------------------------------------------------
 
 cdef inline void exponentials(real* tile, Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, real* m,
-                              double* s) noexcept nogil:
-    """m = largest of each lane, tile = exp(tile - m), s = its sum over the classes."""
+                              double* s, const char* ahead, Py_ssize_t down) noexcept nogil:
+    """m = largest of each lane, tile = exp(tile - m), s = its sum over the classes.
+
+    Meanwhile the cache lines of the next tile are asked for: those of one class come from `ahead`, the next ones from
+    `down` bytes on.
+    """
     cdef Batch[real] top, terms, run
     cdef Batch[double] total
     cdef Py_ssize_t g = 0, c, stop
@@ -115,6 +122,7 @@ cdef inline void exponentials(real* tile, Py_ssize_t lanes, Py_ssize_t classes, 
             while c < stop:
                 terms.load(column + c * lanes)
                 terms.subtract(top)
+                prefetch(ahead + c * down + g * sizeof(real))
                 terms.become_exp()
                 terms.store(column + c * lanes)
                 run.add(terms)
@@ -200,7 +208,8 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
         lp[j] = <double>tile[place[j]]
     if rows.smoothing > 0.0:
         weighted_sums(<const real*>tile, rows.class_weight, lanes, classes, width, weighted)
-    exponentials(tile, lanes, classes, width, m, s)
+    exponentials(tile, lanes, classes, width, m, s,
+                 address(rows, &rows.input, first) + n * step_of(rows, &rows.input), rows.input.classes)
     for j in range(width):
         lse[j] = <double>m[j] + log(s[j])
         lp[j] = lp[j] - lse[j]

@@ -17,6 +17,9 @@ cdef extern from "losslib/core/batch.h" namespace "losslib" nogil:
     void add_widened(Batch[double]& sum, const Batch[float]& terms)
     void add_widened(Batch[double]& sum, const Batch[double]& terms)
 
+cdef extern from "losslib/core/stream.h" namespace "losslib" nogil:
+    void prefetch(const char* source)
+
 cdef extern from "losslib/softmax.h" namespace "losslib" nogil:
     T product_or_zero[T](T coefficient, T factor)
 
@@ -57,36 +60,50 @@ cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
     return lane[0]
 
 
-cdef inline double row_exp(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:
-    """e = exp(x - m), return the sum. e may be x.
+cdef struct Exponentials:
+    double sum
+    double exponents    # sum of x
+
+
+cdef inline Exponentials row_exp(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:
+    """e = exp(x - m), return the sums. e may be x. What lies one length ahead is asked for meanwhile.
 
     The lanes of a block are added in the type of the row: 32 terms of [0, 1] lose no more than the exponentials lack
-    already. Blocks are added in float64.
+    already. Blocks are added in float64. The sum of x costs nothing: the units that add are idle most of the time.
     """
-    cdef Batch[real] top, terms, block
-    cdef Batch[double] total
+    cdef Batch[real] top, terms, block, plain
+    cdef Batch[double] total, exponents
+    cdef Exponentials sums
     cdef real[16] rest
     cdef double[16] lane
     cdef Py_ssize_t i = 0, stop
     cdef int k, left = <int>(n % 16)
     top.fill(m)
     total.fill(0.0)
+    exponents.fill(0.0)
     while i + 16 <= n:
         stop = min(i + BLOCK, n - left)
         block.fill(0)
+        plain.fill(0)
         while i < stop:
+            prefetch(<const char*>(x + (i + n)))
             terms.load(x + i)
+            plain.add(terms)
             terms.subtract(top)
             terms.become_exp()
             terms.store(e + i)
             block.add(terms)
             i += 16
         add_widened(total, block)
+        add_widened(exponents, plain)
+    exponents.store(lane)
+    sums.exponents = sum_block(<const double*>lane, 16)
     if left:
         for k in range(16):
             rest[k] = -INFINITY
         for k in range(left):
             rest[k] = x[i + k]
+            sums.exponents += <double>x[i + k]
         terms.load(rest)
         terms.subtract(top)
         terms.become_exp()
@@ -95,7 +112,8 @@ cdef inline double row_exp(const real* x, real m, real* e, Py_ssize_t n) noexcep
         for k in range(left):
             e[i + k] = rest[k]
     total.store(lane)
-    return sum_block(<const double*>lane, 16)
+    sums.sum = sum_block(<const double*>lane, 16)
+    return sums
 
 
 cdef inline double row_dot(const real* a, const real* b, real* product, Py_ssize_t n) noexcept nogil:

@@ -67,7 +67,7 @@ cdef inline double row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, r
     else:
         memcpy(q, t, n * sizeof(real))
     m = row_max(x, n)
-    s = row_exp(x, m, e, n)
+    s = row_exp(x, m, e, n).sum
     lse = <double>m + c_log(s)
     factor = <real>(1.0 / s)
     if rows.kind == CROSS_ENTROPY:
@@ -268,8 +268,8 @@ cdef inline double row_divergence(Rows* rows, Py_ssize_t sample, real* x, real* 
         beta = 0.0
     mx = row_max(x, n)
     mt = row_max(t, n)
-    sx = row_exp(x, mx, e, n)
-    st = row_exp(t, mt, q, n)
+    sx = row_exp(x, mx, e, n).sum
+    st = row_exp(t, mt, q, n).sum
     lx = <double>mx + c_log(sx)
     lt = <double>mt + c_log(st)
     for c in range(n):

@@ -44,6 +44,15 @@ LOSSLIB_INLINE void stream_fence() {
 #endif
 }
 
+// Ask for the cache line at an address that is read soon; any address will do.
+LOSSLIB_INLINE void prefetch(const char* source) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(source);
+#else
+    (void)source;
+#endif
+}
+
 // The bytes from this address to the next multiple of a vector.
 LOSSLIB_INLINE int bytes_to_alignment(const char* target) {
     return static_cast<int>((stream_bytes - reinterpret_cast<std::uintptr_t>(target) % stream_bytes) % stream_bytes);

@@ -10,9 +10,10 @@ WHEEL  ?=
 PORT   ?= 8000
 
 # The peers are heavy and pin versions of what they need, the tools need no build: each has its own environment.
-VENV       ?= .venv
-VENV_PEERS ?= .venv-peers
-VENV_TOOLS ?= .venv-tools
+VENV          ?= .venv
+VENV_PEERS    ?= .venv-peers
+VENV_ADAPTERS ?= .venv-adapters
+VENV_TOOLS    ?= .venv-tools
 
 # The version that tests/peers compares with and benchmarks/ measures against.
 TORCH := torch==2.13.0
@@ -24,7 +25,8 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-peers wheel test-wheel tools lint format docs docs-serve bench clean distclean
+.PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-peers test-adapters wheel test-wheel tools \
+	lint format docs docs-serve bench clean distclean
 
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -93,7 +95,7 @@ endef
 
 test: $(VENV)/.created $(wheel_built)  ## run the tests on the installed package
 	$(call install,$(VENV),test)
-	$(call pytest,$(VENV),$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers)
+	$(call pytest,$(VENV),$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers --ignore=$(CURDIR)/tests/adapters)
 
 CALLS ?= 20000
 
@@ -147,9 +149,13 @@ test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and oth
 	$(call install,$(VENV_PEERS),test$(comma)peers)
 	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/peers)
 
+test-adapters: $(VENV_ADAPTERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
+	$(call install,$(VENV_ADAPTERS),test-adapters)
+	$(call pytest,$(VENV_ADAPTERS),-W default $(CURDIR)/tests/adapters)
+
 # First, so that nothing else chooses another version.
-$(VENV_PEERS)/.torch: | $(VENV_PEERS)/.created
-	$(VENV_PEERS)/bin/python -m pip install "$(TORCH)"
+$(VENV_PEERS)/.torch $(VENV_ADAPTERS)/.torch: %/.torch: | %/.created
+	$*/bin/python -m pip install "$(TORCH)"
 	@touch $@
 
 bench: $(VENV_PEERS)/.torch $(wheel_built)  ## measure against PyTorch, JAX and scikit-learn (installs them)
@@ -201,12 +207,13 @@ format: $(VENV_TOOLS)/.installed  ## rewrite the sources in the project's style
 
 # ---- documentation ----------------------------------------------------------------------------------------------
 
-docs: $(VENV)/.created $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
-	$(call install,$(VENV),docs)
-	$(VENV)/bin/python -P -m sphinx -W -n --keep-going -b html $(ARGS) docs docs/_build/html
+# The examples of the pages run with the packages that they are about.
+docs: $(VENV_ADAPTERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
+	$(call install,$(VENV_ADAPTERS),docs$(comma)test-adapters)
+	$(VENV_ADAPTERS)/bin/python -P -m sphinx -W -n --keep-going -b html $(ARGS) docs docs/_build/html
 
 docs-serve: docs  ## build the site and show it at localhost
-	$(VENV)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)
+	$(VENV_ADAPTERS)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)
 
 # ---- cleaning ---------------------------------------------------------------------------------------------------
 
@@ -218,4 +225,4 @@ clean:  ## delete everything that was built; environments stay
 	find pyx losslib \( -name '*.c' -o -name '*.cpp' \) -delete
 
 distclean: clean  ## delete the environments too
-	rm -rf $(VENV) $(VENV_PEERS) $(VENV_TOOLS)
+	rm -rf $(VENV) $(VENV_PEERS) $(VENV_ADAPTERS) $(VENV_TOOLS)

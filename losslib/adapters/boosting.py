@@ -16,7 +16,16 @@ from losslib._kernels.loss import Loss
 from losslib.adapters import binding
 from losslib.errors import ParameterError, ShapeError
 
-__all__ = ["Derivatives", "Score", "constant_scores", "derivatives", "optimal_constant"]
+__all__ = [
+    "Derivatives",
+    "Score",
+    "constant_scores",
+    "derivatives",
+    "leaf_values",
+    "optimal_constant",
+    "quantile_level",
+    "score",
+]
 
 HESSIANS = ("auto", "exact", "unit")
 
@@ -127,6 +136,35 @@ def score(loss: Any, parameters: dict[str, Any]) -> Score:
     bound = binding.bind(loss, parameters, "mean")
     binding.require_input_and_target(bound, "a booster's metric")
     return Score(bound)
+
+
+# ---- leaves of losses without curvature ------------------------------------------------------------------------
+
+
+def quantile_level(loss: Any, parameters: dict[str, Any]) -> float:
+    """Return the quantile that minimises a loss in each leaf: that of `quantile_loss`, the median for `l1_loss`."""
+    bound = binding.bind(loss, parameters)
+    name = binding.info_of(bound).name
+    if name == "quantile_loss":
+        return float(bound.parameters["quantile"])
+    if name == "l1_loss":
+        return 0.5
+    raise ParameterError(f"leaf_quantiles is for quantile_loss and l1_loss, whose leaves are quantiles; got {bound!r}")
+
+
+def leaf_values(
+    residuals: np.ndarray, leaves: np.ndarray, weight: np.ndarray | None, level: float, method: str
+) -> dict[int, float]:
+    """Return the quantile of the residuals in each leaf; `method` is NumPy's rule between two residuals."""
+    values = {}
+    for leaf in np.unique(leaves):
+        inside = leaves == leaf
+        if weight is None:
+            value = np.quantile(residuals[inside], level, method=method)  # type: ignore[call-overload]
+        else:
+            value = np.quantile(residuals[inside], level, method="inverted_cdf", weights=weight[inside])
+        values[int(leaf)] = float(value)
+    return values
 
 
 # ---- the constant to start from --------------------------------------------------------------------------------

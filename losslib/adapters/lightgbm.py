@@ -12,8 +12,9 @@ import numpy as np
 
 from losslib.adapters import binding, boosting
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.errors import ParameterError
 
-__all__ = ["Metric", "Objective", "init_score", "metric", "objective", "optimal_constant"]
+__all__ = ["Metric", "Objective", "init_score", "leaf_quantiles", "metric", "objective", "optimal_constant"]
 
 
 class Objective:
@@ -136,6 +137,81 @@ def metric(loss: Any, **parameters: Any) -> Metric:
         weighted mean if there are weights.
     """
     return Metric(boosting.score(loss, parameters))
+
+
+class LeafQuantiles:
+    """An objective whose leaves are quantiles of the residuals; made by `leaf_quantiles`.
+
+    LightGBM keeps the scores of the training data and does not notice when a leaf is set to another value, so the
+    scores are kept here.
+    """
+
+    def __init__(self, level: float, derivatives: Derivatives, X: Any) -> None:
+        self._level = level
+        self._derivatives = derivatives
+        self._X = X
+        self._scores: np.ndarray | None = None
+        self._target = np.empty(0)
+        self._weight: np.ndarray | None = None
+
+    def __call__(self, scores: np.ndarray, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return (gradient, Hessian) at the scores with the leaves as they were set."""
+        if self._scores is None:
+            self._scores = np.array(scores)
+            self._target, self._weight = dataset.get_label(), dataset.get_weight()
+        return self._derivatives(self._scores, self._target, self._weight)
+
+    def __deepcopy__(self, memo: Any) -> LeafQuantiles:
+        return self  # lightgbm.train copies its parameters; objective and callback share the scores
+
+    def renew(self, env: Any) -> None:
+        """Set the leaves of the last tree: the callback."""
+        if env.evaluation_result_list:
+            raise ParameterError(
+                "leaf_quantiles sets leaves that LightGBM's evaluation of valid_sets does not see; train without them "
+                "and evaluate booster.predict"
+            )
+        if self._scores is None or self._scores.ndim != 1:
+            raise ParameterError("leaf_quantiles must be the objective as well as the callback, for one output")
+        booster, last = env.model, env.model.current_iteration() - 1
+        part = {"start_iteration": last, "num_iteration": 1}
+        leaves = np.asarray(booster.predict(self._X, pred_leaf=True, **part), dtype=np.int64).ravel()
+        rate = booster.dump_model(**part)["tree_info"][0]["shrinkage"]
+        values = boosting.leaf_values(self._target - self._scores, leaves, self._weight, self._level, method="linear")
+        for leaf, value in values.items():
+            booster.set_leaf_output(last, leaf, rate * value)
+            self._scores[leaves == leaf] += rate * value
+
+
+def leaf_quantiles(loss: Any, X: Any, **parameters: Any) -> LeafQuantiles:
+    """Return an objective whose leaves are quantiles of residuals, as those of LightGBM's own quantile objective.
+
+    A loss without curvature tells a tree where to split, but not how far a leaf should move: the best value is the
+    quantile of the residuals in it. With weights it is the weighted quantile without interpolation, which LightGBM's own
+    has.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        `quantile_loss`, or `l1_loss` for medians.
+    X : array_like
+        The features of the training data; all samples count in a leaf, those left out by bagging too.
+    **parameters
+        The parameters of a loss given by name.
+
+    Returns
+    -------
+    LeafQuantiles
+        For ``params["objective"]`` of ``lightgbm.train``, and its method ``renew`` for ``callbacks=``. It serves
+        one training.
+
+    Raises
+    ------
+    ParameterError
+        If the loss is another one; in training, if there are ``valid_sets``, whose scores LightGBM would not update.
+    """
+    derivatives = boosting.derivatives(loss, "unit", None, 1e-16, parameters)
+    return LeafQuantiles(boosting.quantile_level(loss, parameters), derivatives, X)
 
 
 def init_score(

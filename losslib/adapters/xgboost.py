@@ -7,14 +7,17 @@ parameter. The objects made here answer both.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
+import xgboost
 
 from losslib.adapters import binding, boosting
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.errors import ParameterError
 
-__all__ = ["Metric", "Objective", "base_margin", "metric", "objective", "optimal_constant"]
+__all__ = ["Metric", "Objective", "base_margin", "leaf_quantiles", "metric", "objective", "optimal_constant"]
 
 #: XGBoost's own softmax doubles the diagonal p(1 - p): then it bounds the whole Hessian diag(p) - ppᵀ.
 ROW_FACTOR = 2.0
@@ -143,6 +146,70 @@ def metric(loss: Any, **parameters: Any) -> Metric:
         the weighted mean if there are weights.
     """
     return Metric(boosting.score(loss, parameters))
+
+
+class LeafQuantiles(xgboost.callback.TrainingCallback):  # type: ignore[misc]  # not installed where types are checked
+    """Sets the leaves of each new tree to quantiles of the residuals; made by `leaf_quantiles`."""
+
+    def __init__(self, level: float, matrix: Any) -> None:
+        super().__init__()
+        self._level = level
+        self._matrix = matrix
+        self._scores = np.empty(0)
+
+    def before_training(self, model: Any) -> Any:
+        """Note the scores from which training starts."""
+        self._scores = model.predict(self._matrix, output_margin=True)
+        return model
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Replace the leaves of the last tree, in the model that XGBoost writes as JSON."""
+        rounds = model.num_boosted_rounds()
+        leaves = np.asarray(model[rounds - 1 : rounds].predict(self._matrix, pred_leaf=True), dtype=np.int64)
+        if leaves.size != len(self._scores) or self._scores.ndim != 1:
+            raise ParameterError("leaf_quantiles needs one tree a round and one output")
+        leaves = leaves.ravel()
+        target, weight = _read(self._matrix)
+        values = boosting.leaf_values(target - self._scores, leaves, weight, self._level, method="weibull")
+        configuration = model.save_config()
+        rate = float(json.loads(configuration)["learner"]["gradient_booster"]["tree_train_param"]["eta"])
+        document = json.loads(model.save_raw("json"))
+        tree = document["learner"]["gradient_booster"]["model"]["trees"][-1]
+        for leaf, value in values.items():
+            tree["split_conditions"][leaf] = tree["base_weights"][leaf] = rate * value
+            self._scores[leaves == leaf] += np.float32(rate * value)
+        model.load_model(bytearray(json.dumps(document).encode()))
+        model.load_config(configuration)  # the parameters of training are no part of a model
+        return False
+
+
+def leaf_quantiles(loss: Any, dtrain: Any, **parameters: Any) -> LeafQuantiles:
+    """Return a callback that sets leaves to quantiles of residuals, as XGBoost does for its own quantile objective.
+
+    A loss without curvature tells a tree where to split, but not how far a leaf should move: the best value is the
+    quantile of the residuals in it. Metrics of a round are computed before its leaves are set.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        `quantile_loss`, or `l1_loss` for medians.
+    dtrain : DMatrix
+        The training data.
+    **parameters
+        The parameters of a loss given by name.
+
+    Returns
+    -------
+    LeafQuantiles
+        For ``callbacks=`` of ``xgboost.train``, beside `objective` of the same loss. It writes and reads the model
+        in each round, whose cost grows with the number of trees.
+
+    Raises
+    ------
+    ParameterError
+        If the loss is another one.
+    """
+    return LeafQuantiles(boosting.quantile_level(loss, parameters), dtrain)
 
 
 def base_margin(

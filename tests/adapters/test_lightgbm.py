@@ -12,7 +12,7 @@ import pytest
 
 import losslib
 from adapters.training_data import Data
-from losslib.adapters.lightgbm import init_score, metric, objective
+from losslib.adapters.lightgbm import init_score, leaf_quantiles, metric, objective
 
 TREES = {"num_leaves": 8, "learning_rate": 0.2, "num_threads": 1, "verbose": -1, "deterministic": True}
 
@@ -67,6 +67,39 @@ def test_the_estimators_take_the_same_objective_with_weights(data: Data) -> None
     ours = lightgbm.LGBMClassifier(**options, objective=objective("cross_entropy"))
     ours.fit(data.X, data.label, sample_weight=data.weight)
     np.testing.assert_allclose(ours.predict(data.X, raw_score=True), own.predict(data.X, raw_score=True), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("built_in", "loss"),
+    [
+        ({"objective": "quantile", "alpha": 0.8}, losslib.QuantileLoss(quantile=float(np.float32(0.8)))),
+        ({"objective": "quantile", "alpha": 0.1}, losslib.QuantileLoss(quantile=0.1)),
+        ({"objective": "regression_l1"}, losslib.L1Loss()),
+    ],
+)
+def test_with_leaf_quantiles_scores_are_those_of_the_built_in_objective(
+    data: Data, built_in: dict[str, Any], loss: losslib.Loss
+) -> None:
+    # LightGBM holds its alpha in float32, and between splits of equal gain the last bit decides.
+    own = lightgbm.train(
+        {**TREES, **built_in, "boost_from_average": False}, lightgbm.Dataset(data.X, data.real), 50
+    ).predict(data.X)
+    renewed = leaf_quantiles(loss, data.X)
+    matrix = lightgbm.Dataset(data.X, data.real)
+    ours = lightgbm.train({**TREES, "objective": renewed}, matrix, 50, callbacks=[renewed.renew])
+    assert np.ptp(own) > 1.0
+    np.testing.assert_allclose(ours.predict(data.X), own, atol=1e-4)
+
+
+def test_leaf_quantiles_refuse_an_evaluation_that_would_be_wrong(data: Data) -> None:
+    renewed = leaf_quantiles("quantile", data.X)
+    matrix = lightgbm.Dataset(data.X, data.real)
+    with pytest.raises(losslib.ParameterError, match="train without them"):
+        lightgbm.train(
+            {**TREES, "objective": renewed, "metric": "l1"}, matrix, 5, valid_sets=[matrix], callbacks=[renewed.renew]
+        )
+    with pytest.raises(losslib.ParameterError, match="quantile_loss and l1_loss"):
+        leaf_quantiles("huber", data.X)
 
 
 @pytest.mark.parametrize(

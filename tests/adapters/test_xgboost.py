@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 import losslib
 from adapters.training_data import Data
-from losslib.adapters.xgboost import base_margin, metric, objective
+from losslib.adapters.xgboost import base_margin, leaf_quantiles, metric, objective
 
 TREES = {"max_depth": 3, "nthread": 1, "eta": 0.2}
 
@@ -73,6 +73,31 @@ def test_the_estimators_take_the_same_objective_with_weights(data: Data) -> None
     np.testing.assert_allclose(
         ours.fit(data.X, data.label, sample_weight=data.weight).predict_proba(data.X), expected, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("built_in", "loss"),
+    [
+        ({"objective": "reg:quantileerror", "quantile_alpha": 0.8}, losslib.QuantileLoss(quantile=0.8)),
+        ({"objective": "reg:quantileerror", "quantile_alpha": 0.1}, losslib.QuantileLoss(quantile=0.1)),
+        ({"objective": "reg:absoluteerror"}, losslib.L1Loss()),
+    ],
+)
+def test_with_leaf_quantiles_scores_are_those_of_the_built_in_objective(
+    data: Data, built_in: dict[str, Any], loss: losslib.Loss, weighted: bool
+) -> None:
+    matrix = xgboost.DMatrix(data.X, data.real, weight=data.weight if weighted else None)
+    options = {**TREES, "base_score": 0.5}
+    own = xgboost.train({**options, **built_in}, matrix, 50).predict(matrix)
+    ours = xgboost.train(options, matrix, 50, obj=objective(loss), callbacks=[leaf_quantiles(loss, matrix)])
+    assert np.ptp(own) > 1.0
+    np.testing.assert_allclose(ours.predict(matrix, output_margin=True), own, atol=1e-4)
+
+
+def test_leaf_quantiles_are_refused_for_other_losses() -> None:
+    with pytest.raises(losslib.ParameterError, match="quantile_loss and l1_loss"):
+        leaf_quantiles("huber", None)
 
 
 @pytest.mark.parametrize(

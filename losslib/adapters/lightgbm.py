@@ -187,8 +187,8 @@ def leaf_quantiles(loss: Any, X: Any, **parameters: Any) -> LeafQuantiles:
     """Return an objective whose leaves are quantiles of residuals, as those of LightGBM's own quantile objective.
 
     A loss without curvature tells a tree where to split, but not how far a leaf should move: the best value is the
-    quantile of the residuals in it. With weights it is the weighted quantile without interpolation, which LightGBM's own
-    has.
+    quantile of the residuals in it. With weights it is the weighted quantile without the interpolation that LightGBM's
+    own objective has.
 
     Parameters
     ----------

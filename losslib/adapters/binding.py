@@ -124,8 +124,8 @@ def has_curvature(loss: Loss) -> bool:
 
 
 def class_indices(target: np.ndarray) -> np.ndarray:
-    """Return class labels that came as floating-point numbers as the integers they are."""
-    if target.dtype.kind in "iu":
+    """Return class labels that came as floating-point numbers as the integers they are; distributions as they are."""
+    if target.dtype.kind in "iu" or target.ndim != 1:
         return target
     indices = target.astype(np.int64)
     if not np.array_equal(indices, target):

@@ -196,7 +196,7 @@ class _LossModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         scores: np.ndarray = X @ self.coef_.T + self.intercept_
-        return scores.ravel() if scores.shape[1] == 1 else scores
+        return scores.ravel() if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -281,12 +281,6 @@ class LossRegressor(RegressorMixin, _LossModel):  # type: ignore[misc]  # scikit
         self._minimise(loss, X, y.astype(np.float64), weight)
         self.coef_, self.intercept_ = self.coef_[0], float(self.intercept_[0])
         return self
-
-    def _scores(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        scores: np.ndarray = X @ self.coef_ + self.intercept_
-        return scores
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict targets.

@@ -225,6 +225,11 @@ def test_metrics_are_scikit_learns_where_it_has_them(tumours: Any) -> None:
     assert measure(names, p, sample_weight=w) == pytest.approx(log_loss(names, p, sample_weight=w), rel=1e-9)
 
 
+def test_distributions_are_targets_too() -> None:
+    scores, wanted = np.array([[0.0, 1.0], [2.0, 0.5]]), np.array([[0.3, 0.7], [0.9, 0.1]])
+    assert metric("cross_entropy")(wanted, scores) == losslib.cross_entropy(scores, wanted)
+
+
 def test_labels_become_what_the_loss_wants() -> None:
     scores = np.array([2.0, -1.0, 0.5])
     names = ["yes", "no", "no"]

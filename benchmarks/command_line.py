@@ -100,10 +100,12 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.file or Path(folder) / "predictions.parquet"
-        if not path.exists():
-            write_file(path, arguments.gigabytes)
         if arguments.write_only:
+            write_file(path, arguments.gigabytes)
             return
+        if not path.exists():  # in a process of its own: the peak memory of a child begins with that of its parent
+            command = [sys.executable, __file__, "--write-only", "--file", str(path)]
+            subprocess.run([*command, "--gigabytes", str(arguments.gigabytes)], check=True)
         print(f"{path.stat().st_size / 1e9:.2f} GB")
         answers = []
         for name in arguments.only or CONTESTANTS:

@@ -21,6 +21,7 @@ from losslib.multitask import MultiTaskResult as MultiTaskResult
 from losslib.parallelism import get_num_threads as get_num_threads
 from losslib.parallelism import set_num_threads as set_num_threads
 from losslib.parallelism import threads as threads
+from losslib.streaming import Accumulator as Accumulator
 
 def get(name: str, **parameters: Any) -> Loss: ...
 def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[LossInfo, ...]: ...

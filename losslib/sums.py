@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from losslib import _kernels
+from losslib.calls import ratio
 
 __all__ = ["ExactSums", "quotient"]
 
@@ -81,8 +82,9 @@ def quotient(numerator: float | int, divisor: float | int) -> float:
             return numerator / divisor  # of integers: correctly rounded
         except OverflowError:
             return math.inf if (numerator < 0) == (divisor < 0) else -math.inf
-    if not divisor:
-        return math.nan if not numerator or math.isnan(numerator) else math.copysign(math.inf, numerator)
-    return (numerator if isinstance(numerator, float) else 0.0) / (
-        divisor if isinstance(divisor, float) else math.copysign(1.0, divisor)
-    )
+    # What is left are infinities, NaN and zero, for which the size of a finite number does not matter.
+    return ratio(_signed_unit(numerator), _signed_unit(divisor))
+
+
+def _signed_unit(number: float | int) -> float:
+    return number if isinstance(number, float) else float((number > 0) - (number < 0))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from losslib import config
+from losslib.config import config
 from losslib.errors import ParameterError
 from losslib.parallelism import set_num_threads
 from losslib.registry import LossInfo, all_losses, class_of, info_of
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         set_num_threads(arguments.threads)
     infos = [info_of(name) for name in arguments.losses] or list(all_losses())
-    facts = config.config()
+    facts = config()
     rows = []
     if not arguments.json:
         print(f"losslib {facts['version']}, {facts['isa']}, {facts['threads']['num_threads']} threads, "

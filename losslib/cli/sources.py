@@ -58,7 +58,12 @@ def open_source(path: str, sources: Sequence[Source]) -> Reader:
     }  # fmt: skip
     if kind not in readers:
         raise ValueError(f"{path}: a file called {kind or 'without ending'} is not read; known are {', '.join(readers)}")
-    return readers[kind](path, sources)
+    try:
+        return readers[kind](path, sources)
+    except (ValueError, OSError) as error:
+        if path in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from None
 
 
 def aligned(readers: Sequence[Reader], rows: int, start: int = 0, stop: int | None = None) -> Iterator[Batch]:

@@ -1,7 +1,7 @@
 """``losslib compute`` on a big Parquet file: time and peak memory, against polars and pandas with NumPy doing the same.
 
 Each contestant is a process of its own that reads the file, computes the mean quantile loss and prints it; the answers
-must agree. ``python benchmarks/command_line.py`` writes a file of 2 GB into a temporary folder and deletes it at the end.
+must agree. ``python benchmarks/command_line.py`` writes a file of 2 GB into a temporary folder and deletes it.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ pass through ``execute``. Everything is checked before anything is written.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,9 +127,10 @@ def denominator(info: LossInfo, reduction: str, operands: Operands) -> float:
 def element_divisors(info: LossInfo, reduction: str, operands: Operands) -> np.ndarray | None:
     """Return `denominator` term by term, where the numerator is that of the reduction "sum"."""
     if reduction == "batchmean":  # one for each sample of the first axis, at its first element
-        divisors = np.zeros(operands.shape)
-        divisors[(slice(None), *(0,) * (len(operands.shape) - 1)) if operands.shape else ()] = 1.0
-        return divisors
+        samples = operands.shape[0] if operands.shape else 1
+        divisors = np.zeros((samples, math.prod(operands.shape[1:])))
+        divisors[:, :1] = 1.0
+        return divisors.reshape(operands.shape)
     if reduction not in ("mean", "weighted_mean"):
         return None
     weights = operands.weights if reduction == "weighted_mean" else []

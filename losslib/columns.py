@@ -18,7 +18,7 @@ __all__ = ["plain"]
 
 
 def plain(name: str, obj: Any) -> Any:
-    """Return an object that ``numpy.asarray`` reads with nothing lost on the way; for most that is the object itself."""
+    """Return what ``numpy.asarray`` reads with nothing lost on the way; for most that is the object itself."""
     if isinstance(obj, np.ndarray | np.generic | int | float | list | tuple):
         return obj
     for column, data in columns_of(obj):

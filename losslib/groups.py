@@ -54,12 +54,13 @@ def counted(array: np.ndarray, least: int, most: int) -> tuple[np.ndarray, list[
     present = np.zeros(most - least + 1, bool)
     present[offsets] = True
     position = np.cumsum(present) - 1
-    keys = (np.flatnonzero(present) + least).tolist()
-    return position[offsets], [bool(key) for key in keys] if array.dtype.kind == "b" else keys
+    found = (np.flatnonzero(present) + least).tolist()
+    kind = bool if array.dtype.kind == "b" else int
+    return position[offsets], [kind(key) for key in found]
 
 
 def with_missing(indices: Any, keys: list[Hashable], missing: int) -> tuple[np.ndarray, list[Hashable]]:
     """Return the rows of an Arrow dictionary; where the index is null, that of the key None."""
     if missing:
-        return np.asarray(indices.fill_null(len(keys)), np.int64), [*keys, None]
-    return np.asarray(indices, np.int64), keys
+        indices, keys = indices.fill_null(len(keys)), [*keys, None]
+    return np.from_dlpack(indices).astype(np.int64), keys  # the way of pyarrow that does not import pandas

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -143,11 +144,9 @@ class Accumulator:
         """
         if not self._grouped:
             return self._value(0)
-        keys = list(self._rows)
-        try:
-            keys.sort()  # type: ignore[call-overload]
-        except TypeError:
-            pass  # keys without an order: as they came
+        keys: list[Any] = list(self._rows)
+        with suppress(TypeError):  # keys without an order stay as they came
+            keys.sort()
         return {key: self._value(self._rows[key]) for key in keys}
 
     def divisors(self) -> list[float]:

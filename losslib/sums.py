@@ -72,7 +72,9 @@ class ExactSums:
             return math.inf if plus else -math.inf
         digits = entries[0, : _exact.digits - 1].astype("<u4").tobytes()
         top = int(entries[0, _exact.digits - 1])
-        return int.from_bytes(digits, "little") + (top << 32 * (_exact.digits - 1))
+        low: int = int.from_bytes(digits, "little")
+        shift: int = 32 * (_exact.digits - 1)
+        return low + (top << shift)
 
 
 def quotient(numerator: float | int, divisor: float | int) -> float:

@@ -28,7 +28,9 @@ def read_terms(loss: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> T
     """
     for name in kwargs:
         if name in ("out", "weight"):
-            raise TypeError(f"{name!r} has no place here: terms are new arrays, and a weight is bound to the loss object")
+            raise TypeError(
+                f"{name!r} has no place here: terms are new arrays, and a weight is bound to the loss object"
+            )
     parameters = loss.parameters
     parameters = {**parameters, "reduction": TermByTerm(parameters["reduction"])}
     terms: Terms = GEOMETRIES[loss.info.geometry](_TermByTermLoss(loss.info, parameters), VALUE, args, dict(kwargs))

@@ -158,12 +158,13 @@ def add(sums, numbers, groups=None):
 
 def carry(sums):
     """Pass carries on: afterwards every digit but the last lies in [0, 2³²)."""
-    cdef int64_t* row = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>sums)
+    cdef int64_t* first = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>sums)
+    cdef int64_t* row
     cdef Py_ssize_t i, rows = cnp.PyArray_SIZE(<cnp.ndarray>sums) // WIDTH
     cdef int k
     with nogil:
         for i in range(rows):
+            row = first + i * WIDTH
             for k in range(DIGITS - 1):
                 row[k + 1] += row[k] >> 32    # an arithmetic shift: rounds towards minus infinity
                 row[k] = <int64_t><uint32_t>row[k]
-            row += WIDTH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import multiprocessing
 import pickle
@@ -31,7 +32,7 @@ def exact_total(numbers: np.ndarray) -> Fraction:
 def batches(n: int, parts: int, rng: np.random.Generator) -> Iterator[slice]:
     """Cut n rows at random places; some batches may be empty."""
     cuts = [0, *sorted(rng.integers(0, n + 1, parts - 1).tolist()), n]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in itertools.pairwise(cuts):
         yield slice(start, stop)
 
 

@@ -1,4 +1,4 @@
-"""``losslib compute``, ``bench`` and ``completion`` on NumPy's files: values, groups, gradients, messages, exit codes."""
+"""``losslib compute``, ``bench`` and ``completion`` on NumPy's files: values, groups, gradients, messages, codes."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def test_archives_are_read_by_member_and_mixed_with_other_files(data: Any, capsy
 
 
 def test_weights_masks_reductions_and_further_inputs(data: Any, capsys: Any) -> None:
-    found = values(capsys, "gaussian_nll_loss", "--input", "p.npy", "--target", "y.npy", "--read", "var=v.npy", "--weight",
-                   "w.npy", "--where", "keep.npy", "--reduction", "weighted_mean", "--batch-rows", "700")  # fmt: skip
+    found = values(capsys, "gaussian_nll_loss", "--input", "p.npy", "--target", "y.npy", "--read", "var=v.npy",
+                   "--weight", "w.npy", "--where", "keep.npy", "--reduction", "weighted_mean",
+                   "--batch-rows", "700")  # fmt: skip
     expected = losslib.gaussian_nll_loss(
         data["p"], data["y"], data["v"], sample_weight=data["w"], where=data["keep"], reduction="weighted_mean"
     )
@@ -94,7 +95,10 @@ def test_groups_as_a_table_and_as_json(data: Any, capsys: Any) -> None:
     for line in lines[1:]:
         key, *found = line.split()
         mine = data["region"] == key
-        expected = [losslib.mse_loss(data["p"][mine], data["y"][mine]), losslib.l1_loss(data["p"][mine], data["y"][mine])]
+        expected = [
+            losslib.mse_loss(data["p"][mine], data["y"][mine]),
+            losslib.l1_loss(data["p"][mine], data["y"][mine]),
+        ]
         assert [float(text) for text in found] == pytest.approx(expected, rel=1e-13)
     assert len(lines) == 3
     assert main([*arguments, "--json"]) == 0
@@ -179,7 +183,15 @@ def test_a_mistake_ends_with_code_1_and_one_line_that_says_what_to_do(
 
 @pytest.mark.parametrize(
     "arguments",
-    ["", "mse --nonsense", "mse --set delta", "mse --set =2", "mse --batch-rows 0", "mse --batch-rows many", "mse --read p.npy"],
+    [
+        "",
+        "mse --nonsense",
+        "mse --set delta",
+        "mse --set =2",
+        "mse --batch-rows 0",
+        "mse --batch-rows many",
+        "mse --read p.npy",
+    ],
 )
 def test_a_wrong_command_line_ends_with_code_2(arguments: str, capsys: Any) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -28,9 +28,7 @@ __all__ = ["accumulate", "grad", "value", "value_and_grad", "values"]
 FAN_IN = 8
 
 
-def value(
-    loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None
-) -> Any:
+def value(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None) -> Any:
     """Return the reduced value of a loss, to be computed.
 
     Parameters
@@ -63,9 +61,7 @@ def value(
     return dask.delayed(Accumulator.result)(total)
 
 
-def accumulate(
-    loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None
-) -> Any:
+def accumulate(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None) -> Any:
     """Return the `losslib.Accumulator` of a loss over Dask arrays, to be computed.
 
     Parameters
@@ -119,9 +115,7 @@ def values(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None
     return call.blockwise(_values_block, call.value_axes, call.dtype, call.options, loss=call.loss)
 
 
-def grad(
-    loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, wrt: str | None = None
-) -> da.Array:
+def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, wrt: str | None = None) -> da.Array:
     """Return the gradient of the value with respect to one input.
 
     Parameters
@@ -215,17 +209,17 @@ class _Call:
         whole = set() if row_axis is None else {row_axis}  # axes that must not be cut
         whole |= _weighted_axes(flatten(loss), first.ndim)
         self._whole = whole
-        self.arrays = [self._place(names[0], first, every)]
+        self.arrays: list[tuple[Any, tuple[int, ...] | None]] = [self._place(first, every)]
         for item, obj in zip(self.info.inputs[1:], inputs[1:], strict=True):
             array = _as_dask(obj)
             if array.ndim == 0:
                 self.arrays.append((_Literal(obj), None))
             elif array.ndim == first.ndim:
-                self.arrays.append(self._place(item.name, array, every))
+                self.arrays.append(self._place(array, every))
             elif array.ndim == len(self.value_axes):
-                self.arrays.append(self._place(item.name, array, self.value_axes))
+                self.arrays.append(self._place(array, self.value_axes))
             elif item.broadcasts and array.ndim == first.ndim - 1:
-                self.arrays.append(self._place(item.name, array, every[:-1]))
+                self.arrays.append(self._place(array, every[:-1]))
             else:
                 raise ShapeError(
                     f"{item.name} has {array.ndim} axes and {names[0]} has {first.ndim}; {self.info.name} needs them "
@@ -244,9 +238,9 @@ class _Call:
                 axes = self.value_axes
             if array.ndim != len(axes):
                 raise ShapeError(f"{name} has {array.ndim} axes, expected at most {len(self.value_axes)}")
-            self.options.append((name, *self._place(name, array, axes)))
+            self.options.append((name, *self._place(array, axes)))
 
-    def _place(self, name: str, array: da.Array, axes: tuple[int, ...]) -> tuple[da.Array, tuple[int, ...]]:
+    def _place(self, array: da.Array, axes: tuple[int, ...]) -> tuple[da.Array, tuple[int, ...]]:
         whole = {position: -1 for position, axis in enumerate(axes) if axis in self._whole}
         return (array.rechunk(whole) if whole else array), axes
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,9 @@ def run(arguments: argparse.Namespace) -> None:
         out = np.empty_like(inputs[0])
         outs = out if len(info.default_wrt) == 1 else tuple(np.empty_like(inputs[0]) for _ in info.default_wrt)
         figures = {
-            "value": measure(lambda loss=loss, inputs=inputs: loss(*inputs)),
-            "gradient": measure(lambda loss=loss, inputs=inputs, outs=outs: loss.grad(*inputs, out=outs)),
-            "both": measure(lambda loss=loss, inputs=inputs, outs=outs: loss.value_and_grad(*inputs, out=outs)),
+            "value": measure(partial(loss, *inputs)),
+            "gradient": measure(partial(loss.grad, *inputs, out=outs)),
+            "both": measure(partial(loss.value_and_grad, *inputs, out=outs)),
         }
         each = {name: seconds * 1e9 / inputs[0].size for name, seconds in figures.items()}
         rows.append({"loss": info.name, **each})

@@ -1,4 +1,4 @@
-"""``losslib completion``: scripts for shells, written from the parser and the registry, so that Tab starts no Python."""
+"""``losslib completion``: scripts for shells, written from the parser and the registry, so Tab starts no Python."""
 
 from __future__ import annotations
 

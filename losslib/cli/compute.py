@@ -34,10 +34,13 @@ An array is FILE or FILE:COLUMN; :COLUMN is one of the file of the first array. 
 as logit_*) make a row of classes or components. Files: .npy, .npz (FILE:name), .parquet, .arrow, .csv."""
 
 #: Rows of a batch for one column; more columns, fewer rows.
-BATCH = 2**18
+BATCH = 2**17
 
 #: Rows of a task on a cluster.
 PIECE = 2**21
+
+#: Seconds to wait for a cluster to answer.
+PATIENCE = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -176,10 +179,9 @@ def require_gradient(arguments: argparse.Namespace, losses: Sequence[Any]) -> No
         raise ParameterError("--grad is the gradient of one value: give a single loss, and no --by")
     if not arguments.grad.endswith(".npy"):
         raise ParameterError(f"--grad {arguments.grad}: the gradient is written in NumPy's format; name a .npy file")
-    if arguments.wrt is not None and arguments.wrt not in losses[0].info.differentiable:
-        raise ParameterError(
-            f"--wrt {arguments.wrt}: {losses[0].info.name} has derivatives for {', '.join(losses[0].info.differentiable)}"
-        )
+    info = losses[0].info
+    if arguments.wrt is not None and arguments.wrt not in info.differentiable:
+        raise ParameterError(f"--wrt {arguments.wrt}: {info.name} has derivatives for {', '.join(info.differentiable)}")
 
 
 # ---- one pass ----------------------------------------------------------------------------------------------------
@@ -292,9 +294,13 @@ def compute_on_cluster(job: Job, address: str, show: bool) -> list[Accumulator]:
     assert job.rows is not None  # seekable files know their length
     starts = range(0, job.rows, PIECE)
     totals = [Accumulator(loss) for loss in job.losses]
-    with Client(address, timeout=10) as client, progress(job.rows, "computing", show) as advance:
+    with Client(address, timeout=PATIENCE) as client, progress(job.rows, "computing", show) as advance:
         pieces = client.map(
-            accumulate_piece, [job] * len(starts), starts, [min(start + PIECE, job.rows) for start in starts], pure=False
+            accumulate_piece,
+            [job] * len(starts),
+            starts,
+            [min(start + PIECE, job.rows) for start in starts],
+            pure=False,
         )
         for _, (rows, parts) in as_completed(pieces, with_results=True):
             for total, part in zip(totals, parts, strict=True):
@@ -341,9 +347,9 @@ def report(losses: Sequence[Any], totals: Sequence[Accumulator], as_json: bool) 
         return
     if isinstance(results[0], dict):
         table = [["", *(loss.info.name for loss in losses)]]
-        table += [[str(key), *(f"{result[key]:.17g}" for result in results)] for key in results[0]]
+        table += [[str(key), *(f"{result[key]!r}" for result in results)] for key in results[0]]
     else:
-        table = [[loss.info.name, f"{result:.17g}"] for loss, result in zip(losses, results, strict=True)]
+        table = [[loss.info.name, repr(result)] for loss, result in zip(losses, results, strict=True)]
     widths = [max(len(row[k]) for row in table) for k in range(len(table[0]))]
     for row in table:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

@@ -18,8 +18,9 @@ import pytest
 from distributed import LocalCluster
 
 import losslib
-from adapters.clusters import cluster  # noqa: F401
 from losslib.cli import main
+
+pytest_plugins = ("adapters.clusters",)
 
 N = 30_011
 FILES = ("d.parquet", "d.arrow", "d.csv")
@@ -128,7 +129,10 @@ def test_embeddings_in_lists_of_fixed_length(tmp_path: Path, monkeypatch: pytest
         ("mse --input d.parquet:p90 --target :y --dask tcp://127.0.0.1:1", "127.0.0.1:1"),
     ],
 )
-def test_mistakes_are_told_in_one_line(table: Any, capsys: Any, arguments: str, words: str) -> None:
+def test_mistakes_are_told_in_one_line(
+    table: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch, arguments: str, words: str
+) -> None:
+    monkeypatch.setattr("losslib.cli.compute.PATIENCE", 0.5)
     parquet.write_table(pa.table({"p": [1.0, None], "y": [0.0, 0.0]}), "nulls.parquet")
     Path("broken.parquet").write_bytes(b"PAR1 no more")
     assert main(["compute", *arguments.split()]) == 1

@@ -6,15 +6,16 @@ from typing import Any
 
 import dask
 import dask.array as da
-import dask.dataframe  # noqa: F401  (to_dask_array of a column)
+import dask.dataframe
 import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
 import losslib
-from adapters.clusters import cluster, cluster_of_small_memory  # noqa: F401
 from losslib.adapters import dask as losslib_dask
+
+pytest_plugins = ("adapters.clusters",)
 
 N = 1000
 
@@ -23,6 +24,13 @@ N = 1000
 def client(cluster: LocalCluster) -> Any:
     with Client(cluster) as connected:
         yield connected
+
+
+@pytest.fixture
+def no_cluster() -> Any:
+    """Compute in this process, task after task: the graph is what such a test is about."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
 
 
 def draw(seed: int, *shape: int) -> np.ndarray:
@@ -47,7 +55,19 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("chunks", [(130, 6), (300, 4), (1000, 6)])
-def test_pairs_of_arrays_equal_the_answer_in_memory(case: str, chunks: tuple[int, int], client: Client) -> None:
+@pytest.mark.usefixtures("no_cluster")
+def test_pairs_of_arrays_equal_the_answer_in_memory(case: str, chunks: tuple[int, int]) -> None:
+    compare(case, chunks)
+
+
+@pytest.mark.parametrize("case", ["weighted mean", "mask", "rows of components"])
+def test_two_processes_give_the_answer_in_memory(case: str, client: Client) -> None:
+    assert len(client.scheduler_info()["workers"]) == 2
+    compare(case, (300, 4))
+
+
+def compare(case: str, chunks: tuple[int, int]) -> None:
+    """Assert that value, gradient and per-element values are those of the arrays in memory."""
     loss, options = CASES[case]
     x, t = draw(0, N, 6).astype(np.float32), draw(1, N, 6).astype(np.float32)
     lazy = (da.from_array(x, chunks=chunks), da.from_array(t, chunks=(200, 6)))
@@ -67,7 +87,8 @@ def test_pairs_of_arrays_equal_the_answer_in_memory(case: str, chunks: tuple[int
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
 @pytest.mark.parametrize("axis", [1, 0])
-def test_classes_weights_and_ignored_samples(reduction: str, axis: int, client: Client) -> None:
+@pytest.mark.usefixtures("no_cluster")
+def test_classes_weights_and_ignored_samples(reduction: str, axis: int) -> None:
     scores, classes = draw(2, N, 10), np.random.default_rng(3).integers(0, 10, N)
     classes[::7] = -100
     weights, kept = np.random.default_rng(4).random(N), np.random.default_rng(5).random(N) < 0.7
@@ -86,7 +107,8 @@ def test_classes_weights_and_ignored_samples(reduction: str, axis: int, client: 
     assert losslib_dask.values(loss, *arrays).shape == (N,)
 
 
-def test_margins_three_inputs_numbers_and_class_lists(client: Client) -> None:
+@pytest.mark.usefixtures("no_cluster")
+def test_margins_three_inputs_numbers_and_class_lists() -> None:
     scores, classes = draw(2, N, 5), np.random.default_rng(3).integers(0, 5, N)
     lazy = da.from_array(scores, chunks=(150, 5))
     assert losslib_dask.value("multi_margin_loss", lazy, classes).compute() == pytest.approx(
@@ -107,7 +129,8 @@ def test_margins_three_inputs_numbers_and_class_lists(client: Client) -> None:
     np.testing.assert_allclose(found, losslib.triplet_margin_loss.grad(*triplet, wrt="negative"), rtol=1e-12)
 
 
-def test_groups_and_columns_of_frames(client: Client) -> None:
+@pytest.mark.usefixtures("no_cluster")
+def test_groups_and_columns_of_frames() -> None:
     frame = pd.DataFrame({"p": draw(0, N), "y": draw(1, N), "day": np.arange(N) % 7})
     lazy = dask.dataframe.from_pandas(frame, npartitions=5)
     found = losslib_dask.value("mse", lazy["p"], lazy["y"], by=lazy["day"]).compute()
@@ -118,7 +141,8 @@ def test_groups_and_columns_of_frames(client: Client) -> None:
     np.testing.assert_allclose(gradient, losslib.mse_loss.grad(frame["p"], frame["y"]), rtol=1e-13)
 
 
-def test_chunks_do_not_change_the_value(client: Client) -> None:
+@pytest.mark.usefixtures("no_cluster")
+def test_chunks_do_not_change_the_value() -> None:
     x = draw(0, N) * 10.0 ** np.random.default_rng(1).uniform(-5, 5, N)
     found = {
         losslib_dask.value("mse", da.from_array(x, chunks=size), da.zeros(N, chunks=size)).compute()
@@ -129,7 +153,9 @@ def test_chunks_do_not_change_the_value(client: Client) -> None:
 
 def test_accumulators_of_arrays_merge_with_others(client: Client) -> None:
     x, t = draw(0, N), draw(1, N)
-    total = losslib_dask.accumulate("mse", da.from_array(x[:600], chunks=100), da.from_array(t[:600], chunks=100)).compute()
+    total = losslib_dask.accumulate(
+        "mse", da.from_array(x[:600], chunks=100), da.from_array(t[:600], chunks=100)
+    ).compute()
     total.update(x[600:], t[600:])
     assert total.result() == pytest.approx(losslib.mse_loss(x, t), rel=1e-14)
 

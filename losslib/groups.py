@@ -18,13 +18,16 @@ __all__ = ["read_keys"]
 def read_keys(by: Any) -> tuple[np.ndarray, list[Hashable]]:
     """Return for each entry of `by` the position of its key, and the keys; a missing key is None."""
     if hasattr(by, "dictionary") and hasattr(by, "indices"):  # an Arrow dictionary array
-        return with_missing(by.indices, by.dictionary.to_pylist(), getattr(by.indices, "null_count", 0))
+        indices, keys = by.indices, [*by.dictionary.to_pylist(), None]
+        if indices.null_count:
+            indices = indices.fill_null(len(keys) - 1)
+        return used(np.from_dlpack(indices).astype(np.int64), keys)  # asarray imports pandas for this, if it is there
     if hasattr(by, "cat") and hasattr(by.cat, "categories"):  # a pandas Series of categories
         by = by.cat
     if hasattr(by, "categories") and hasattr(by, "codes"):
         codes = np.asarray(by.codes, np.int64)
-        keys = by.categories.tolist()
-        return np.where(codes < 0, len(keys), codes), [*keys, None]
+        keys = [*by.categories.tolist(), None]
+        return used(np.where(codes < 0, len(keys) - 1, codes), keys)
     array = np.asarray(by)
     if array.dtype.kind in "bui" and array.size:
         least, most = int(array.min()), int(array.max())
@@ -59,8 +62,7 @@ def counted(array: np.ndarray, least: int, most: int) -> tuple[np.ndarray, list[
     return position[offsets], [kind(key) for key in found]
 
 
-def with_missing(indices: Any, keys: list[Hashable], missing: int) -> tuple[np.ndarray, list[Hashable]]:
-    """Return the rows of an Arrow dictionary; where the index is null, that of the key None."""
-    if missing:
-        indices, keys = indices.fill_null(len(keys)), [*keys, None]
-    return np.from_dlpack(indices).astype(np.int64), keys  # the way of pyarrow that does not import pandas
+def used(codes: np.ndarray, keys: list[Hashable]) -> tuple[np.ndarray, list[Hashable]]:
+    """Leave out the keys that no entry has: a category without samples is no group."""
+    present = np.bincount(codes, minlength=len(keys)) > 0
+    return (np.cumsum(present) - 1)[codes], [key for key, there in zip(keys, present, strict=True) if there]

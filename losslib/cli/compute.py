@@ -194,9 +194,11 @@ class Job:
     losses: list[Any]
     sources: dict[str, Source]
     batch_rows: int | None
+    #: Known once the files are open, if one of them says it.
+    rows: int | None = None
 
     def open(self) -> list[Reader]:
-        """Open the files, and note the number of rows if one of them says it."""
+        """Open the files."""
         by_path: dict[str, list[Source]] = {}
         for source in self.sources.values():
             by_path.setdefault(source.path, []).append(source)

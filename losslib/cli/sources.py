@@ -369,7 +369,7 @@ class CsvFile(_Table):
         )
 
     def _columns_of_numbers(self) -> list[str]:
-        roles = [role for role in self._columns if role in ("input", "weight")]
+        roles = [role for role in self._columns if role not in ("by", "where") and not role.startswith("target")]
         return [name for role in roles for name in self._columns[role][0]]
 
     def batches(self, rows: int, start: int, stop: int | None) -> Iterator[Batch]:

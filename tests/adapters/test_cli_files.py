@@ -155,6 +155,30 @@ def test_a_cluster_gives_the_same_value(
     assert json.loads(capsys.readouterr().out) == here
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_terminal_sees_a_progress_bar_and_a_pipe_does_not(table: Any) -> None:
+    import pty
+    import termios
+
+    command = [sys.executable, "-m", "losslib", "compute", "mse", "--input", "d.parquet:p90", "--target", ":y"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    for more, seen in ([], True), (["--no-progress"], False):
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        done = subprocess.run([*command, *more], stdout=subprocess.PIPE, stderr=theirs, timeout=60, env=environment)
+        os.close(theirs)
+        try:
+            shown = os.read(ours, 10_000)
+        except OSError:  # nothing was written, and the other end is closed
+            shown = b""
+        os.close(ours)
+        assert done.returncode == 0
+        assert (b"rows" in shown) == seen
+    piped = subprocess.run(command, capture_output=True, timeout=60, env=environment)
+    assert piped.stderr == b""
+    assert piped.stdout == done.stdout
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak memory from /proc")
 def test_memory_stays_bounded(tmp_path: Path) -> None:
     """A file of 300 MB in a single row group costs less than 200 MB, libraries included."""

@@ -114,3 +114,14 @@ def test_groups_come_from_categories_dictionaries_and_columns() -> None:
         total = losslib.Accumulator("mse")
         total.update(x, t, by=by)
         assert total.result() == expected
+
+
+def test_categories_without_samples_are_no_groups() -> None:
+    categories = ["a", "b", "never"]
+    for by in (
+        pd.Series(["a", "b"], dtype=pd.CategoricalDtype(categories)),
+        pa.DictionaryArray.from_arrays(pa.array([0, 1]), categories),
+    ):
+        total = losslib.Accumulator("mse")
+        total.update([1.0, 2.0], [0.0, 0.0], by=by)
+        assert total.result() == {"a": 1.0, "b": 4.0}

@@ -104,7 +104,7 @@ def draw_inputs(info: LossInfo, elements: int, dtype: np.dtype[Any]) -> list[np.
     vectors = [_draw(domain, rng, (rows, COMPONENTS)).astype(dtype) for domain in domains]
     candidates: list[list[np.ndarray]] = [vectors]
     if info.geometry == "distance":
-        candidates.append([*vectors[:-1], np.where(rng.random(rows) < 0.5, -1.0, 1.0)])
+        candidates.append([*vectors[:-1], _draw(domains[-1], rng, (rows,))])  # one label a pair
     else:
         candidates.insert(0, [vectors[0], rng.integers(0, COMPONENTS, rows)])
         lists = np.full((rows, COMPONENTS), -1)

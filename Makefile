@@ -107,7 +107,7 @@ fuzz: $(VENV)/.created $(wheel_built)  ## call every loss with arguments good an
 # are copied, because setuptools would take objects of the ordinary build for this one's.
 define variant
 	@rm -rf build/$(1) && mkdir -p build/$(1)/source
-	@cp -r setup.py pyproject.toml README.md LICENSE include pyx losslib build/$(1)/source
+	@cp -r setup.py pyproject.toml README.md LICENSE include pyx losslib tools build/$(1)/source
 	@find build/$(1)/source -name '*.so' -delete
 	$(2) $(VENV)/bin/python -m pip install --quiet --no-deps --target build/$(1)/site build/$(1)/source
 endef
@@ -142,7 +142,7 @@ test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer
 test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build without OpenMP
 	$(call install,$(VENV),test)
 	$(call variant,no-openmp,LOSSLIB_OPENMP=0 LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
-	$(call pytest_variant,no-openmp,,$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers)
+	$(call pytest_variant,no-openmp,,$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers --ignore=$(CURDIR)/tests/adapters)
 
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)
@@ -150,7 +150,7 @@ test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and oth
 	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/peers)
 
 test-adapters: $(VENV_ADAPTERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
-	$(call install,$(VENV_ADAPTERS),test-adapters)
+	$(call install,$(VENV_ADAPTERS),test-adapters$(comma)test-files)
 	$(call pytest,$(VENV_ADAPTERS),-W default $(CURDIR)/tests/adapters)
 
 # First, so that nothing else chooses another version.
@@ -209,7 +209,7 @@ format: $(VENV_TOOLS)/.installed  ## rewrite the sources in the project's style
 
 # The examples of the pages run with the packages that they are about.
 docs: $(VENV_ADAPTERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
-	$(call install,$(VENV_ADAPTERS),docs$(comma)test-adapters)
+	$(call install,$(VENV_ADAPTERS),docs$(comma)test-adapters$(comma)test-files)
 	$(VENV_ADAPTERS)/bin/python -P -m sphinx -W -n --keep-going -b html $(ARGS) docs docs/_build/html
 
 docs-serve: docs  ## build the site and show it at localhost

@@ -10,7 +10,7 @@ cdef enum:
     MAX_FACTORS = 4      # weight, sample weight, upstream gradient, and one to spare
     BLOCK = 512          # elements that the L1 buffers of a block hold
     TASK = 16384         # elements that one thread takes at a time: a multiple of BLOCK
-    LANES = 16           # a multiple of every vector: kernels are called on whole vectors
+    LANES = 16           # a multiple of every vector
 
     # What a kernel writes; the place of each derivative in a block's planes.
     VALUE_ONLY = 0
@@ -82,6 +82,7 @@ cdef struct Job:
     int plane[6]         # which plane of ALL each derivative comes from
     Operand derivative[6]
     bint streaming       # the outputs are too large for the caches: store past them
+    bint whole_vectors   # the bits of an element must not depend on its place: call kernels on whole vectors
     bint stage           # an output is the memory of an input: compute into a buffer first
 
     Partial* partials    # one for each task

@@ -309,6 +309,7 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
         return NotImplemented
 
     job.stage = False
+    job.whole_vectors = False
     if out is not None:
         if two:
             if not (isinstance(out, tuple) and len(<tuple>out) == 2):
@@ -449,7 +450,8 @@ cdef int place(Operand* operand, object array, list strides, Py_ssize_t size) ex
 
 def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 0, 0), bint check_only=False,
             list factors=None, int value_factors=0, mask=None, value=None, bint reduce=False, bint want_value=True,
-            list derivatives=None, tuple planes=(), double scale=1.0, bint stage=False):
+            list derivatives=None, tuple planes=(), double scale=1.0, bint stage=False,
+            bint whole_vectors=False):
     """Run one job over arrays of one shape; the arrays were checked by ``losslib.calls``.
 
     Returns
@@ -498,6 +500,7 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
     job.reduce = reduce
     job.scale = scale
     job.stage = stage
+    job.whole_vectors = whole_vectors
     if planes == ():
         job.kernel = VALUE_ONLY
     elif planes == (1,):

@@ -430,7 +430,7 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     cdef int violations = 0, k
     while start < stop:
         n = min(<Py_ssize_t>BLOCK, stop - start)
-        if n > LANES:
+        if job.whole_vectors and n > LANES:
             n -= n % LANES    # what is left over is a block of its own
         a = load(job, &job.input[0], start, n, <real*>buffer_a)
         b = load(job, &job.input[1], start, n, <real*>buffer_b)
@@ -449,9 +449,9 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
             start += n
             continue
 
-        # Whole vectors only: the compiler contracts the rest of a loop in other places, and the bits of an element
-        # must not depend on where in an array it stands.
-        width = max(n, <Py_ssize_t>LANES)
+        # The compiler contracts the rest of a loop behind its whole vectors in other places: the bits of an element
+        # depend on where in an array it stands, unless a caller wants it otherwise.
+        width = max(n, <Py_ssize_t>LANES) if job.whole_vectors else n
         if width != n:
             a = padded(a, <real*>buffer_a, n, width)
             b = padded(b, <real*>buffer_b, n, width)

@@ -379,9 +379,7 @@ distillation_loss, DistillationLoss = declare(
         AXIS,
     ),
     kernel="distillation",
-    formula=(
-        "temperature**2*sum_c(softmax(t/temperature)_c*(log_softmax(t/temperature)_c - log_softmax(x/temperature)_c))"
-    ),
+    formula="temperature**2*sum_c(q_c*log(q_c/p_c))",
     symbols=SYMBOLS,
     has_hessian=False,
     description=(

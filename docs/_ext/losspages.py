@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import figures
+import rowformulas
 import rowlosses
 import rowpages
 import sympy
@@ -72,8 +73,10 @@ class PageFacts:
     """Everything that was executed for one page."""
 
     info: LossInfo
-    #: For pointwise losses, whose formula is compared with the kernel; the others have their gradients compared.
+    #: The comparison of the formula with the kernel: one of elements or one of rows.
     formula: verify.FormulaCheck | None
+    rows: rowformulas.RowCheck | None
+    #: For row losses, differences of the kernel's values against its gradients, with every parameter.
     gradients: rowlosses.GradientCheck | None
     reductions: list[verify.ReductionRow]
     outside: list[str]
@@ -105,6 +108,7 @@ def examine(info: LossInfo) -> PageFacts:
         return PageFacts(
             info=info,
             formula=None,
+            rows=rowformulas.check_formula(info),
             gradients=rowlosses.check_gradients(info),
             reductions=rowlosses.check_reductions(info),
             outside=rowlosses.messages_outside(info),
@@ -114,6 +118,7 @@ def examine(info: LossInfo) -> PageFacts:
     return PageFacts(
         info=info,
         formula=verify.check_formula(info),
+        rows=None,
         gradients=None,
         reductions=verify.check_reductions(info),
         outside=[verify.message_outside(info, k, {}) for k in range(len(info.inputs))],
@@ -442,19 +447,15 @@ def references(info: LossInfo) -> str:
 def foot(facts: PageFacts) -> str:
     config = losslib.config()
     checked = [result for result in facts.equivalents if result.version]
-    if facts.formula is not None:
-        compared = (
-            f"{facts.formula.numbers} numbers of value, gradient and Hessian against the formula "
-            f"({facts.formula.settings} parameter settings, largest relative deviation {facts.formula.largest:.1e})"
-        )
-        denominators = 4 * len(facts.reductions)
-    else:
-        assert facts.gradients is not None
-        compared = (
-            f"{facts.gradients.numbers} numbers of the gradient against differences of the value "
-            f"({facts.gradients.settings} parameter settings, largest deviation {facts.gradients.largest:.1e})"
-        )
-        denominators = sum(len(row.divisors) for row in facts.reductions)
+    check = facts.formula or facts.rows
+    assert check is not None
+    compared = (
+        f"{check.numbers} numbers of value and derivatives against the formula ({check.settings} parameter settings, "
+        f"largest relative deviation {check.largest:.1e})"
+    )
+    if facts.gradients is not None:
+        compared += f", {facts.gradients.numbers} entries of the gradient against differences of the value"
+    denominators = sum(len(row.divisors) for row in facts.reductions)
     text = (
         f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: {compared}, "
         f"{denominators} denominators, {facts.examples} lines of examples, {len(checked)} calls of other packages."
@@ -607,10 +608,11 @@ def generate(app: Sphinx) -> None:
 
 def count(summary: Summary, facts: PageFacts) -> None:
     summary.losses += 1
-    if facts.formula is not None:
-        summary.settings += facts.formula.settings
-        summary.numbers += facts.formula.numbers
-        summary.largest = max(summary.largest, (facts.formula.largest, facts.info.name))
+    check = facts.formula or facts.rows
+    if check is not None:
+        summary.settings += check.settings
+        summary.numbers += check.numbers
+        summary.largest = max(summary.largest, (check.largest, facts.info.name))
     if facts.gradients is not None:
         summary.gradient_settings += facts.gradients.settings
         summary.gradients += facts.gradients.numbers

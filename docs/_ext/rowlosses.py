@@ -1,8 +1,8 @@
-"""What a page of a row loss states, executed: gradients, denominators, domains, equivalents.
+"""What a page of a row loss states beside its formula, executed: gradients, denominators, domains, equivalents.
 
-Row losses give one number for a row of classes, a pair or a triplet of vectors. Their ``formula`` is a text for readers
-and no expression over elements, so nothing is derived from it: here the gradient of the kernel is compared with
-differences of its own values, and the values with the packages that are installed.
+Row losses give one number for a row of classes, a pair or a triplet of vectors. Their formula is executed by
+``rowformulas`` for the parameters that it names; here the gradient of the kernel is compared with differences of its
+own values for every parameter, and the values with the packages that are installed.
 """
 
 from __future__ import annotations

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 import rowfigures
+import rowformulas
+import rowgradients
 import rowlosses
-from rst import escape, heading, indent, link, table
+from rowlatex import abbreviations, latex, letter
+from rst import escape, heading, indent, link, math, table
 from verify import ReductionRow
 
 from losslib.registry import REAL, LossInfo
@@ -56,57 +63,103 @@ def _shape_and_values(info: LossInfo, place: int) -> tuple[str, str]:
 
 
 def formula_section(info: LossInfo) -> str:
-    """Return the formula as it is declared: it speaks of whole rows, which is more than the build can derive from."""
-    known = {letter: name for letter, name in info.symbols.items() if letter != name}
-    here = [] if rowlosses.target_kind(info) == "logits" else [f"{k} is ``{name}``" for k, name in known.items()]
-    here += [meaning for used, meaning in _letters(info) if any(word in info.formula for word in used)]
-    text = info.formula.replace(", d(u, v) = ", "\nd(u, v) = ")  # the definition on a line of its own
-    hessian = (
-        "``value_grad_hess`` adds the diagonal of the Hessian."
-        if info.has_hessian
-        else "There is no Hessian: ``value_grad_hess`` is not offered."
-    )
-    return "\n".join(
-        [
-            heading("Formula"),
-            "The value of one row:\n",
-            f".. code-block:: text\n   :class: loss-formula\n\n{indent(text)}\n",
-            f"Here {', '.join(here)}.\n",
-            "This formula is written for readers. Values and gradients are compared with independent references by the "
-            "project's tests, not by the build of this page; the build compares each gradient with differences of the "
-            f"values. {hessian}\n",
+    """Print value, gradient and Hessian of one row from the texts that were compared with the kernel."""
+    value, distance = rowformulas.split(info)
+    parts = [heading("Formula"), "The value of one row:\n", math(rf"L = {latex(info, value)}")]
+    if distance:
+        parts.append("with the distance\n")
+        parts.append(math(rf"d(u, v) = {latex(info, distance)}"))
+    elif "d(" in value:
+        parts.append("with the distance that ``distance`` names:\n")
+        parts += [
+            f'``"{word}"``\n\n' + math(rf"d(u, v) = {latex(info, text)}")
+            for word, text in rowformulas.DISTANCES.items()
         ]
-    )
-
-
-def _letters(info: LossInfo) -> list[tuple[tuple[str, ...], str]]:
-    """Return what the letters of the formulas mean, each with the words by which a formula is seen to use it."""
-    if info.geometry == "distance":
-        letters = [
-            (("cos(",), "cos(u, v) is the cosine of the angle between two vectors"),
-            (("norm(",), "norm(u) is the Euclidean norm"),
-        ]
-        if "distance" in info.parameter_names:
-            letters.append((("d(",), "d(u, v) is the distance that is named"))
-        else:
-            letters.append((("sum_j",), "j runs over the components"))
-        return letters
-    letters = [(("_c",), "c runs over the C classes")]
-    if rowlosses.target_kind(info) == "logits":
-        letters += [
-            (("x", "p_c"), "x are the logits of the student and t those of the teacher"),
-            (("p_c",), "p is softmax(x) and q is softmax(t)"),
-        ]
-    elif info.name in rowfigures.OWN_PROBABILITIES:
-        letters.append((("p_c", "tau"), "and the other letters are those of the text above"))
+    parts.append(f"Here {', '.join(_letters(info))}.\n")
+    shown = abbreviations(info)
+    if shown:
+        parts.append(math(r" \qquad ".join(f"{left} = {right}" for left, right in shown)))
+    parts.append(_derivatives(info, "Gradient", rowgradients.GRADIENTS, 1))
+    if info.has_hessian:
+        parts.append(_derivatives(info, "Diagonal of the Hessian", rowgradients.HESSIANS, 2))
     else:
-        letters.append((("p_c", "p_t"), "p is softmax(x)"))
-    letters.append((("lse(",), "lse(x) is the logarithm of the sum of the exponentials"))
-    if rowlosses.takes_probabilities(info):
-        letters.append(
-            (("t_c",), "and an index as target stands for the row t that is 1 at this class and 0 elsewhere")
+        parts.append("There is no Hessian: ``value_grad_hess`` is not offered.\n")
+    return "\n".join(parts)
+
+
+def _derivatives(info: LossInfo, title: str, table: Mapping[str, Any], order: int) -> str:
+    """Print the derivatives; where there is no text, say what the kernel was compared with instead."""
+    power = "" if order == 1 else "^2"
+    blocks = []
+    letters = {name: letter for letter, name in info.symbols.items()}
+    for name in info.default_wrt:
+        text = rowformulas.printed_text(info, table, name)
+        if text:
+            entry = letters.get(name, name)
+            blocks.append(
+                math(rf"\frac{{\partial{power} L}}{{\partial {letter(entry)}_k{power}}} = {latex(info, text)}")
+            )
+    if not blocks:
+        return (
+            f"{title}: it follows from the formula by the chain rule, with a case for each choice of the parameters. "
+            "The build differentiates the formula above and compares the kernel with the result.\n"
         )
-    return letters
+    return f"{title}, the entry ``k``:\n\n" + "\n".join(blocks)
+
+
+def _letters(info: LossInfo) -> list[str]:
+    """Return what the letters of the formula and of its gradient mean."""
+    text = " ".join([info.formula, *_texts(info)])
+    words = []
+    for symbol, name in info.symbols.items():
+        if name in info.input_names or re.search(rf"\b{symbol}(_|\b)", text):
+            words.append(f":math:`{letter(symbol)}` is ``{name}``")
+    for name in info.parameter_names:
+        if name not in info.symbols.values() and re.search(rf"\b{name}\b", text):
+            words.append(f":math:`{letter(name)}` is ``{name}``")
+    return words + [meaning for pattern, meaning in _meanings(info) if re.search(pattern, text)]
+
+
+def _texts(info: LossInfo) -> list[str]:
+    """Return the texts of all printed derivatives of a loss."""
+    found: list[str] = []
+    for table in (rowgradients.GRADIENTS, rowgradients.HESSIANS):
+        texts = table.get(info.name, "")
+        found += [texts] if isinstance(texts, str) else list(texts.values())
+    return found
+
+
+def _meanings(info: LossInfo) -> list[tuple[str, str]]:
+    """Return patterns and what the letters that match them mean."""
+    if info.geometry == "distance":
+        return [
+            (r"cos\(", r":math:`\cos(u, v)` the cosine of the angle between two vectors"),
+            (r"norm\(", r":math:`\lVert u \rVert` the Euclidean norm"),
+            (r"sum_j", ":math:`j` runs over the components"),
+        ]
+    index = [(r"_c\b", ":math:`c` runs over the :math:`C` classes")]
+    one_hot = ":math:`t_c` is the target's row: 1 at its class and 0 elsewhere, or the probabilities that were given"
+    if rowlosses.target_kind(info) == "logits":
+        heat = "/T" if "temperature" in info.parameter_names else ""
+        return [
+            *index,
+            (r"\bp_", rf":math:`p = \operatorname{{softmax}}(x{heat})`"),
+            (r"\bq_", rf":math:`q = \operatorname{{softmax}}(t{heat})`"),
+        ]
+    probabilities = {
+        "sparsemax_loss": (r"\btau\b", r":math:`\tau` is the threshold with :math:`\sum_c \max(x_c - \tau, 0) = 1`"),
+        "bi_tempered_logistic_loss": (r"\bp_", ":math:`p` is the tempered softmax of the text above"),
+    }
+    return [
+        *index,
+        probabilities.get(info.name, (r"\bp_", r":math:`p = \operatorname{softmax}(x)`")),
+        (
+            r"\bt_[ck]|y_c",
+            one_hot if "soft labels" in info.tags else ":math:`t_c` is 1 at the target's class and 0 elsewhere",
+        ),
+        (r"lse\(", r":math:`\operatorname{lse}(x) = \log \sum_c e^{x_c}`"),
+        (r"c == |k ==|where", r":math:`\mathbf{1}[\cdot]` is 1 where the condition holds and 0 elsewhere"),
+    ]
 
 
 def reductions(info: LossInfo, measured: list[ReductionRow]) -> str:

@@ -58,6 +58,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "losslib"
 html_static_path = ["_static"]
 html_css_files = ["losslib.css"]
+html_js_files = [("slider.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

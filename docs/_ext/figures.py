@@ -6,6 +6,8 @@ Colours come from the stylesheet (``losslib.css``), so one picture is right in l
 from __future__ import annotations
 
 import html
+import itertools
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 from verify import domains_of, own_parameters
 
+import losslib
 from formulas import Formula
 from losslib import registry
 from losslib.registry import LossInfo, Real
@@ -39,26 +42,38 @@ class Curve:
 
 
 @dataclass
+class Slider:
+    """The same curves for many values of one parameter, in the order of the values."""
+
+    name: str
+    labels: list[str]
+    start: int
+    curves: list[list[Curve]]
+
+
+@dataclass
 class Figure:
     """The abscissa and the curves over it."""
 
     axis: str
     x: np.ndarray
     curves: list[Curve]
+    slider: Slider | None = None
 
     def html(self, name: str) -> str:
-        """Return both panels and their legend."""
+        """Return both panels, their legend and the slider."""
         entries = "".join(
             f'<li><svg viewBox="0 0 28 8" width="28" height="8" aria-hidden="true"><path class="curve c{c.colour}'
             f'{" dashed" if c.dashed else ""}" d="M0 4H28"/></svg>{html.escape(c.label)}</li>'
             for c in self.curves
         )
         legend = f'<ul class="loss-legend">{entries}</ul>' if len(self.curves) > 1 else ""
-        panels = [
-            _panel(self, [c.value for c in self.curves], "value", f"{name}: value over {self.axis}"),
-            _panel(self, [c.gradient for c in self.curves], "gradient", f"{name}: gradient over {self.axis}"),
-        ]
-        return f'<figure class="loss-figure"><div class="panels">{"".join(panels)}</div>{legend}</figure>'
+        value = Panel(self, [c.value for c in self.curves])
+        gradient = Panel(self, [c.gradient for c in self.curves])
+        panels = value.svg("value", f"{name}: value over {self.axis}")
+        panels += gradient.svg("gradient", f"{name}: gradient over {self.axis}")
+        slider = "" if self.slider is None else _slider(self.slider, self.x, value, gradient)
+        return f'<figure class="loss-figure"><div class="panels">{panels}</div>{legend}{slider}</figure>'
 
     def rows(self, count: int = 9) -> list[list[str]]:
         """Return some of the plotted numbers: the abscissa, then value and gradient of each curve."""
@@ -88,7 +103,8 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
         reach = max([4.0, *(1.4 * abs(s[main.name]) for s in settings if main and math.isfinite(s[main.name]))])
         reach = min(reach, 12.0) if main is not None and main.name not in ("q", "df") else 4.0
         x = np.linspace(-reach, reach, SAMPLES)
-        return _figure(info, "input − target", x, [(s, (0.0,), label_of(s, main), False) for s in settings])
+        lines = [(s, (0.0,), label_of(s, main), False) for s in settings]
+        return _figure(info, "input − target", x, lines, main, [((0.0,), False)])
 
     x = _abscissa(domains[0].name, info)
     target = domains[-1].name
@@ -107,11 +123,12 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
             for t in (1.0, low)
         ]
         axis = info.inputs[0].name + "".join(f" ({item.name} = 0)" for item in others[:-1])
-        return _figure(info, axis, x, lines)
+        return _figure(info, axis, x, lines, main, [((*before, t), t == low) for t in (1.0, low)])
     targets = (0.0, 1.0, 3.0) if target == "nonnegative" else (0.5, 1.0, 3.0)
     if "distributions" in info.tags:
         targets = (0.2, 0.5, 1.0)
-    return _figure(info, "input", x, [({}, (t,), f"target = {t:g}", False) for t in targets])
+    lines = [({}, (t,), f"target = {t:g}", False) for t in targets]
+    return _figure(info, "input", x, lines, main, [((1.0,), False)])
 
 
 def _few(main: Real) -> list[float]:
@@ -142,70 +159,152 @@ def label_of(setting: dict[str, Any], main: Real | None = None) -> str:
     return ", ".join(words).replace("-inf", "−∞").replace("-", "−")
 
 
-def _figure(info: LossInfo, axis: str, x: np.ndarray, lines: Sequence[Line]) -> Figure:
+def _figure(
+    info: LossInfo,
+    axis: str,
+    x: np.ndarray,
+    lines: Sequence[Line],
+    main: Real | None = None,
+    moving: Sequence[tuple[tuple[float, ...], bool]] = (),
+) -> Figure:
+    """Compute the curves; ``moving`` holds the other inputs of those that the slider for ``main`` moves."""
     curves = []
     colours: dict[str, int] = {}
     paired = any(dashed for *_, dashed in lines) and len(lines) > 2
     for parameters, rest, label, dashed in lines:
-        loss = registry.class_of(info.name)(**parameters, reduction="none")
-        inputs = [x, *(np.full_like(x, value) for value in rest)]
-        if info.averages_last_axis:
-            inputs = [array[:, np.newaxis] for array in inputs]
         key = label_of(parameters) if paired else label  # both targets of one parameter value share a colour
         colour = colours.setdefault(key, len(colours))
-        gradient = loss.grad(*inputs, wrt=info.input_names[0])
-        curves.append(Curve(label, loss(*inputs).ravel(), gradient.ravel(), dashed, colour))
-    return Figure(axis, x, curves)
+        curves.append(_curve(info, parameters, x, rest, label, dashed, colour))
+    slider = None
+    values = slider_values(main) if main is not None else []
+    if main is not None and values:
+        slider = Slider(
+            main.name,
+            [label_of({main.name: value}, main) for value in values],
+            values.index(main.default) if main.default in values else 0,
+            [[_curve(info, {main.name: v}, x, rest, "", dashed) for rest, dashed in moving] for v in values],
+        )
+    return Figure(axis, x, curves, slider)
+
+
+def _curve(
+    info: LossInfo,
+    parameters: dict[str, Any],
+    x: np.ndarray,
+    rest: tuple[float, ...],
+    label: str,
+    dashed: bool,
+    colour: int = 0,
+) -> Curve:
+    loss = registry.class_of(info.name)(**parameters, reduction="none")
+    inputs = [x, *(np.full_like(x, value) for value in rest)]
+    if info.averages_last_axis:
+        inputs = [array[:, np.newaxis] for array in inputs]
+    gradient = loss.grad(*inputs, wrt=info.input_names[0])
+    return Curve(label, loss(*inputs).ravel(), gradient.ravel(), dashed, colour)
+
+
+# ---- the slider ------------------------------------------------------------------------------------------------
+
+#: Positions of a slider, and the samples of each of its curves: all of them travel with the page.
+POSITIONS = 13
+SPARSE = slice(0, None, 3)
+
+
+def slider_values(item: Real) -> list[float]:
+    """Return values of a parameter between its examples and its default, which are among them."""
+    known = sorted(v for v in {item.default, *item.examples} if v is not None and math.isfinite(v))
+    if len(known) < 2:
+        return []
+    low, high = known[0], known[-1]
+    space = np.geomspace if low > 0 and high / low > 4 else np.linspace
+    between = [float(f"{value:.2g}") for value in space(low, high, POSITIONS - len(known) + 2)]
+    values = sorted({*known, *between})
+    nearest = min((b - a for a, b in itertools.pairwise(known)), default=1.0)
+    values = [v for v in values if v in known or all(abs(v - k) > 0.02 * nearest for k in known)]
+    return [value for value in values if _allowed(item, value)]
+
+
+def _allowed(item: Real, value: float) -> bool:
+    try:
+        item.check(value)
+    except losslib.ParameterError:
+        return False
+    return True
+
+
+def _slider(slider: Slider, x: np.ndarray, value: Panel, gradient: Panel) -> str:
+    """Return the control, hidden until the script shows it, and its curves."""
+    paths = {
+        "labels": slider.labels,
+        "value": [[value.path(x[SPARSE], c.value[SPARSE]) for c in curves] for curves in slider.curves],
+        "gradient": [[gradient.path(x[SPARSE], c.gradient[SPARSE]) for c in curves] for curves in slider.curves],
+    }
+    name = html.escape(slider.name)
+    return (
+        f'<div class="loss-slider" hidden><label>{name} <input type="range" min="0" max="{len(slider.labels) - 1}" '
+        f'step="1" value="{slider.start}"></label> <output></output>'
+        f'<script type="application/json">{json.dumps(paths, separators=(",", ":"))}</script></div>'
+    )
 
 
 # ---- SVG -------------------------------------------------------------------------------------------------------
 
 
-def _panel(figure: Figure, lines: list[np.ndarray], title: str, described: str) -> str:
-    finite = np.concatenate([line[np.isfinite(line)] for line in lines])
-    low, high = (float(v) for v in np.percentile(finite, (2, 98)))
-    if np.ptp(finite) < 3 * (high - low):  # only what shoots up at the edge is cut off, not the peak of a curve
-        low, high = float(finite.min()), float(finite.max())
-    low, high = min(low, 0.0), max(high, 0.0)
-    margin = 0.08 * (high - low) or 1.0
-    low, high = low - margin, high + margin
-    left, right = float(figure.x[0]), float(figure.x[-1])
+class Panel:
+    """One pair of axes: the range that its curves need, and where a point of it lies in the picture."""
 
-    def across(x: float) -> float:
-        return LEFT + (x - left) / (right - left) * (WIDTH - LEFT - RIGHT)
+    def __init__(self, figure: Figure, lines: list[np.ndarray]) -> None:
+        self.figure = figure
+        self.lines = lines
+        finite = np.concatenate([line[np.isfinite(line)] for line in lines])
+        low, high = (float(v) for v in np.percentile(finite, (2, 98)))
+        if np.ptp(finite) < 3 * (high - low):  # only what shoots up at the edge is cut off, not the peak of a curve
+            low, high = float(finite.min()), float(finite.max())
+        low, high = min(low, 0.0), max(high, 0.0)
+        margin = 0.08 * (high - low) or 1.0
+        self.low, self.high = low - margin, high + margin
+        self.left, self.right = float(figure.x[0]), float(figure.x[-1])
 
-    def down(y: float) -> float:
-        return TOP + (high - y) / (high - low) * (HEIGHT - TOP - BOTTOM)
+    def across(self, x: float) -> float:
+        return LEFT + (x - self.left) / (self.right - self.left) * (WIDTH - LEFT - RIGHT)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(described)}">']
-    for x in _ticks(left, right):
-        parts.append(f'<path class="grid" d="M{across(x):.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
-        parts.append(f'<text x="{across(x):.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{_number(x)}</text>')
-    for y in _ticks(low, high):
-        parts.append(f'<path class="grid" d="M{LEFT} {down(y):.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text x="{LEFT - 5}" y="{down(y) + 3.5:.1f}" text-anchor="end">{_number(y)}</text>')
-    parts.append(f'<path class="zero" d="M{LEFT} {down(0.0):.1f}H{WIDTH - RIGHT}"/>')
-    for curve, line in zip(figure.curves, lines, strict=True):
-        style = f"curve c{curve.colour}" + (" dashed" if curve.dashed else "")
-        parts.append(f'<path class="{style}" d="{_path(figure.x, line, low, high, across, down)}"/>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    axis = html.escape(figure.axis)
-    parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">{axis}</text>')
-    parts.append(f'<text class="title" x="{LEFT + 4}" y="{TOP - 3}">{title}</text></svg>')
-    return "".join(parts)
+    def down(self, y: float) -> float:
+        return TOP + (self.high - y) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
 
+    def svg(self, title: str, described: str) -> str:
+        parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(described)}">']
+        for x in _ticks(self.left, self.right):
+            place = f"{self.across(x):.1f}"
+            parts.append(f'<path class="grid" d="M{place} {TOP}V{HEIGHT - BOTTOM}"/>')
+            parts.append(f'<text x="{place}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{_number(x)}</text>')
+        for y in _ticks(self.low, self.high):
+            parts.append(f'<path class="grid" d="M{LEFT} {self.down(y):.1f}H{WIDTH - RIGHT}"/>')
+            parts.append(f'<text x="{LEFT - 5}" y="{self.down(y) + 3.5:.1f}" text-anchor="end">{_number(y)}</text>')
+        parts.append(f'<path class="zero" d="M{LEFT} {self.down(0.0):.1f}H{WIDTH - RIGHT}"/>')
+        for curve, line in zip(self.figure.curves, self.lines, strict=True):
+            style = f"curve c{curve.colour}" + (" dashed" if curve.dashed else "")
+            parts.append(f'<path class="{style}" d="{self.path(self.figure.x, line)}"/>')
+        if self.figure.slider is not None:  # drawn by the script
+            for curve in self.figure.slider.curves[0]:
+                parts.append(f'<path class="curve moving{" dashed" if curve.dashed else ""}"/>')
+        middle = (LEFT + WIDTH - RIGHT) / 2
+        axis = html.escape(self.figure.axis)
+        parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">{axis}</text>')
+        parts.append(f'<text class="title" x="{LEFT + 4}" y="{TOP - 3}">{title}</text></svg>')
+        return "".join(parts)
 
-def _path(x: np.ndarray, y: np.ndarray, low: float, high: float, across: Any, down: Any) -> str:
-    """Return a path with a gap where the line jumps or leaves the panel."""
-    steps, drawing, previous = [], False, math.nan
-    smooth = np.median(np.abs(np.diff(y[np.isfinite(y)])))
-    for a, b in zip(x, y, strict=True):
-        inside = math.isfinite(b) and low <= b <= high
-        jump = abs(b - previous) > max(0.08 * (high - low), 30 * smooth)
-        if inside:
-            steps.append(f"{'L' if drawing and not jump else 'M'}{across(a):.1f} {down(b):.1f}")
-        drawing, previous = inside, b
-    return "".join(steps)
+    def path(self, x: np.ndarray, y: np.ndarray) -> str:
+        """Return a path with a gap where the line jumps or leaves the panel."""
+        steps, drawing, previous = [], False, math.nan
+        smooth = np.median(np.abs(np.diff(y[np.isfinite(y)])))
+        for a, b in zip(x, y, strict=True):
+            inside = math.isfinite(b) and self.low <= b <= self.high
+            jump = abs(b - previous) > max(0.08 * (self.high - self.low), 30 * smooth)
+            if inside:
+                steps.append(f"{'L' if drawing and not jump else 'M'}{self.across(a):.1f} {self.down(b):.1f}")
+            drawing, previous = inside, b
+        return "".join(steps)
 
 
 def _ticks(low: float, high: float) -> list[float]:

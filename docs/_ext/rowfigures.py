@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from figures import MOST_CURVES, SAMPLES, Curve, Figure, label_of
+from figures import MOST_CURVES, SAMPLES, Curve, Figure, Slider, label_of, slider_values
 from rowlosses import FURTHER_SETTINGS, target_kind
 from verify import own_parameters
 
@@ -38,14 +38,35 @@ class Line:
 
 def figure_of(info: LossInfo) -> tuple[Figure, str]:
     """Compute the curves with the kernel; return them and what the picture shows in words."""
-    curves = []
     lines = lines_of(info)
-    for k, (parameters, line, label) in enumerate(lines):
-        loss = registry.class_of(info.name)(**parameters, reduction="none")
-        gradient = np.sum(loss.grad(*line.inputs, wrt=line.moved) * line.direction, axis=1)
-        curves.append(Curve(label, loss(*line.inputs), gradient, colour=k))
+    curves = [_curve(info, parameters, line, label, k) for k, (parameters, line, label) in enumerate(lines)]
     first = lines[0][1]
-    return Figure(first.axis, first.x, curves), first.gradient
+    return Figure(first.axis, first.x, curves, _slider(info, lines)), first.gradient
+
+
+def _curve(info: LossInfo, parameters: dict[str, Any], line: Line, label: str, colour: int = 0) -> Curve:
+    loss = registry.class_of(info.name)(**parameters, reduction="none")
+    gradient = np.sum(loss.grad(*line.inputs, wrt=line.moved) * line.direction, axis=1)
+    return Curve(label, loss(*line.inputs), gradient, colour=colour)
+
+
+def _slider(info: LossInfo, lines: list[tuple[dict[str, Any], Line, str]]) -> Slider | None:
+    """Let the parameter that the curves differ in move along the last curve's line."""
+    parameters, line, _ = lines[-1]
+    drawn = [name for name in parameters if isinstance(info.parameter(name), Real)]
+    if not drawn or info.name in FURTHER_SETTINGS:
+        return None
+    main = info.parameter(drawn[0])
+    assert isinstance(main, Real)
+    values = slider_values(main)
+    if not values:
+        return None
+    return Slider(
+        main.name,
+        [label_of({main.name: value}, main) for value in values],
+        values.index(main.default) if main.default in values else 0,
+        [[_curve(info, {main.name: value}, line, "")] for value in values],
+    )
 
 
 def lines_of(info: LossInfo) -> list[tuple[dict[str, Any], Line, str]]:

@@ -1,9 +1,9 @@
 """Formulas of row losses, executed: value, gradient and Hessian of a whole row against the compiled kernel.
 
-The language is that of ``LossInfo.formula`` with indices: ``x_c`` is the entry of the row ``x`` at the index ``c`` that an
-enclosing ``sum_c`` or ``max_c`` runs over, ``x_t`` the entry at the target. It is evaluated with Taylor numbers, which
-differentiate what is written; so one text decides value, gradient and Hessian. The gradient that the page prints is a
-second text (``rowgradients``), and that is compared too.
+The language is that of ``LossInfo.formula`` with indices: ``x_c`` is the entry of the row ``x`` at the index ``c`` that
+an enclosing ``sum_c`` or ``max_c`` runs over, ``x_t`` the entry at the target. It is evaluated with Taylor numbers,
+which differentiate what is written; so one text decides value, gradient and Hessian. The gradient that the page prints
+is a second text (``rowgradients``), and that is compared too.
 """
 
 from __future__ import annotations

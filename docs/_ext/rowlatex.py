@@ -11,8 +11,8 @@ from losslib.registry import LossInfo
 
 _NAMES = TEX | {
     "x1": "u", "x2": "v", "anchor": "a", "positive": "a^{+}", "negative": "a^{-}", "C": "C", "inf": r"\infty",
-    "z_loss": r"\zeta", "temperature": "T", "t1": r"\tau_1", "t2": r"\tau_2", "w": "w", "weight": "w", "u": "u", "v": "v",
-    "h": "h", "m": "m", "tau": r"\tau", "p": "p", "targets": "t",
+    "z_loss": r"\zeta", "temperature": "T", "t1": r"\tau_1", "t2": r"\tau_2", "w": "w", "weight": "w",
+    "u": "u", "v": "v", "h": "h", "m": "m", "tau": r"\tau", "p": "p", "targets": "t",
 }  # fmt: skip
 _COMPARISONS = {ast.Eq: "=", ast.Gt: ">", ast.Lt: "<", ast.GtE: r"\ge", ast.In: r"\in"}
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)

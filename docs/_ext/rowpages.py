@@ -123,8 +123,8 @@ def _letters(info: LossInfo) -> list[str]:
 def _texts(info: LossInfo) -> list[str]:
     """Return the texts of all printed derivatives of a loss."""
     found: list[str] = []
-    for table in (rowgradients.GRADIENTS, rowgradients.HESSIANS):
-        texts = table.get(info.name, "")
+    for printed in (rowgradients.GRADIENTS, rowgradients.HESSIANS):
+        texts = printed.get(info.name, "")
         found += [texts] if isinstance(texts, str) else list(texts.values())
     return found
 
@@ -138,7 +138,9 @@ def _meanings(info: LossInfo) -> list[tuple[str, str]]:
             (r"sum_j", ":math:`j` runs over the components"),
         ]
     index = [(r"_c\b", ":math:`c` runs over the :math:`C` classes")]
-    one_hot = ":math:`t_c` is the target's row: 1 at its class and 0 elsewhere, or the probabilities that were given"
+    one_hot = ":math:`t_c` is 1 at the target's class and 0 elsewhere"
+    if "soft labels" in info.tags:
+        one_hot += ", or the probability that the target gives the class"
     if rowlosses.target_kind(info) == "logits":
         heat = "/T" if "temperature" in info.parameter_names else ""
         return [

@@ -10,14 +10,16 @@ from typing import Any
 
 import mpmath
 
+_ZERO = mpmath.mpf(0)
+
 
 @dataclass(frozen=True, eq=False)
 class Taylor:
     """Value, first and second derivative; comparisons look at the value."""
 
     value: Any
-    first: Any = mpmath.mpf(0)
-    second: Any = mpmath.mpf(0)
+    first: Any = _ZERO
+    second: Any = _ZERO
 
     def apply(self, value: Any, slope: Any, curvature: Any) -> Taylor:
         """Return f(self) from f, f' and f'' at the value."""

@@ -33,9 +33,6 @@ default_role = "literal"  # docstrings write names in single backticks
 add_function_parentheses = False
 toc_object_entries = False
 
-# Declarations that are still being written; empty means every field of every loss is required.
-losspages_pending = ["entries"]
-
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 autodoc_typehints = "none"

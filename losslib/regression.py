@@ -58,6 +58,7 @@ BOTH = ("input", "target")
 ORDER_KERAS = "The target comes first: (y_true, y_pred)."
 ORDER_TENSORFLOW = "The target comes first: (labels, predictions)."
 ORDER_SKLEARN = "The target comes first: (y_true, y_pred)."
+WRITTEN_OUT = "No function of its own; written out."
 ELEMENTWISE = "Gives one value per element; the caller reduces."
 
 #: The same quantity in two losses, hence one text.
@@ -372,6 +373,10 @@ mean_bias_error, MeanBiasError = pointwise(
         ("quantile_loss", "penalises one direction more than the other and has a minimum"),
     ),
     references=(WILLMOTT_MATSUURA_2005,),
+    equivalents=(
+        Equivalent("torch", "mean", "torch.mean(x - t)", note=WRITTEN_OUT),
+        Equivalent("jax", "mean", "jax.numpy.mean(x - t)", note=WRITTEN_OUT),
+    ),
     examples="""\
 >>> losslib.mean_bias_error(np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0]))
 0.0
@@ -1525,6 +1530,15 @@ wing_loss, WingLoss = pointwise(
             " facial landmark localisation with convolutional neural networks. IEEE/CVF Conference on"
             " Computer Vision and Pattern Recognition, 2235-2245.",
             doi="10.1109/CVPR.2018.00238",
+        ),
+    ),
+    equivalents=(
+        Equivalent(
+            "torch",
+            "where",
+            "torch.where((x - t).abs() < 5.0, 5.0 * torch.log1p((x - t).abs() / 0.5), "
+            "(x - t).abs() - (5.0 - 5.0 * np.log(11.0))).mean()",
+            note=WRITTEN_OUT,
         ),
     ),
     examples="""\

@@ -11,7 +11,7 @@ from typing import Any
 
 from losslib.declare import pointwise
 from losslib.registry import Equivalent, Real, Reference
-from losslib.regression import BOTH, CHARBONNIER_1997, INPUT, SYMBOLS, TARGET
+from losslib.regression import BOTH, CHARBONNIER_1997, ELEMENTWISE, INPUT, SYMBOLS, TARGET, WRITTEN_OUT
 
 __all__ = [
     "BarronLoss",
@@ -242,6 +242,15 @@ welsch_loss, WelschLoss = pointwise(
         ("barron_loss", "this loss at ``alpha=-inf``"),
     ),
     references=(HOLLAND_WELSCH_1977, BARRON_2019),
+    equivalents=(
+        Equivalent("torch", "expm1", "-torch.expm1(-0.5 * (x - t) ** 2).mean()", note=WRITTEN_OUT),
+        Equivalent(
+            "kornia",
+            "welsch_loss",
+            "kornia.losses.welsch_loss(x, t, reduction='mean')",
+            note="At ``scale=1``, its only setting.",
+        ),
+    ),
     examples="""\
 >>> round(losslib.welsch_loss(np.array([2.0]), np.array([0.0]), scale=2.0), 6)
 0.393469
@@ -305,6 +314,15 @@ geman_mcclure_loss, GemanMcClureLoss = pointwise(
         ),
         BLACK_ANANDAN_1996,
         BARRON_2019,
+    ),
+    equivalents=(
+        Equivalent("torch", "div", "(2 * (x - t) ** 2 / ((x - t) ** 2 + 4)).mean()", note=WRITTEN_OUT),
+        Equivalent(
+            "kornia",
+            "geman_mcclure_loss",
+            "kornia.losses.geman_mcclure_loss(x, t, reduction='mean')",
+            note="At ``scale=1``, its only setting.",
+        ),
     ),
     examples="""\
 >>> losslib.geman_mcclure_loss(np.array([4.0, 1.0]), np.array([0.0, 1.0]), scale=2.0, reduction="none")
@@ -381,6 +399,21 @@ tukey_biweight_loss, TukeyBiweightLoss = pointwise(
             doi="10.1080/00401706.1974.10489171",
         ),
         HOLLAND_WELSCH_1977,
+    ),
+    equivalents=(
+        Equivalent(
+            "statsmodels",
+            "robust.norms.TukeyBiweight",
+            "statsmodels.robust.norms.TukeyBiweight(c=4.685).rho(x - t)",
+            {"reduction": "none"},
+            ELEMENTWISE,
+        ),
+        Equivalent(
+            "torch",
+            "clamp",
+            "(4.685**2 / 6 * (1 - (1 - ((x - t) / 4.685) ** 2).clamp(min=0) ** 3)).mean()",
+            note=WRITTEN_OUT,
+        ),
     ),
     examples="""\
 >>> losslib.tukey_biweight_loss(np.array([1.0, 9.0]), np.array([0.0, 0.0]), c=2.0, reduction="none").round(6)
@@ -474,6 +507,22 @@ barron_loss, BarronLoss = pointwise(
         ("half_squared_error", "``alpha=2`` with ``scale=1``"),
     ),
     references=(BARRON_2019,),
+    equivalents=(
+        Equivalent(
+            "robust_loss_pytorch",
+            "lossfun",
+            "robust_loss_pytorch.lossfun(x - t, torch.tensor(1.0), torch.tensor(1.0))",
+            {"reduction": "none"},
+            ELEMENTWISE,
+        ),
+        Equivalent(
+            "torch",
+            "pow",
+            "(3.0 * ((1 + (x - t) ** 2 / 3.0) ** -0.5 - 1) / -1.0).mean()",
+            {"alpha": -1.0},
+            WRITTEN_OUT,
+        ),
+    ),
     examples="""\
 >>> x, t = np.array([4.0, 1.0]), np.array([0.0, 1.0])
 >>> losslib.barron_loss(x, t, alpha=-2.0, scale=2.0, reduction="none").round(12)

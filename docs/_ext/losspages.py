@@ -9,122 +9,38 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import figures
-import rowformulas
-import rowlosses
+import accuracy
+import elementpages
+import links
+import lossindexes
 import rowpages
-import sympy
 import verify
-from rst import bullets, escape, heading, indent, link, math, slug, table
+from losschecks import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
+from lossindexes import FAMILIES
+from rst import bullets, escape, heading, link, slug, table
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 import losslib
-from formulas import LONGEST_LATEX, Formula, FormulaError, formula_flags
+from formulas import FormulaError
 from losslib import calls, declare, registry
 from losslib.registry import Array, LossInfo, Real
 
 logger = logging.getLogger(__name__)
-
-REQUIRED = ("summary", "description", "formula", "use_when", "avoid_when", "examples", "see_also", "entries", "tags")
-
-#: Title and opening of each family's index.
-FAMILIES = {
-    "regression": (
-        "Regression",
-        "Losses between a prediction and a real target. Most depend on the difference alone; they differ in how much a "
-        "large error counts.",
-    ),
-    "likelihood": (
-        "Likelihoods and divergences",
-        "Negative log-likelihoods of counts, positive amounts and real values, and divergences between distributions.",
-    ),
-    "binary": (
-        "Binary and multi-label",
-        "Losses for yes/no questions, one for each element, on probabilities, logits or margins.",
-    ),
-    "multiclass": (
-        "Multi-class",
-        "Losses of whole rows of classes: cross entropy and its relatives on logits or probabilities, "
-        "divergences between two predicted distributions, and margins between scores.",
-    ),
-    "embedding": (
-        "Embeddings",
-        "Losses of pairs and triplets of vectors, by distance or by angle.",
-    ),
-}
 
 #: Package -> how the table of equivalents writes it.
 PACKAGES = {
     "torch": "PyTorch", "torchvision": "torchvision", "torchmetrics": "TorchMetrics", "keras": "Keras",
     "tensorflow": "TensorFlow", "optax": "optax", "jax": "JAX", "sklearn": "scikit-learn", "scipy": "SciPy",
     "paddle": "Paddle", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
+    "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
+    "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning",
 }  # fmt: skip
-
-
-@dataclass
-class PageFacts:
-    """Everything that was executed for one page."""
-
-    info: LossInfo
-    #: The comparison of the formula with the kernel: one of elements or one of rows.
-    formula: verify.FormulaCheck | None
-    rows: rowformulas.RowCheck | None
-    #: For row losses, differences of the kernel's values against its gradients, with every parameter.
-    gradients: rowlosses.GradientCheck | None
-    reductions: list[verify.ReductionRow]
-    outside: list[str]
-    examples: int
-    equivalents: list[verify.EquivalentResult]
-
-
-@dataclass
-class Summary:
-    """The numbers printed at the end of the build."""
-
-    losses: int = 0
-    settings: int = 0
-    numbers: int = 0
-    largest: tuple[float, str] = (0.0, "")
-    gradient_settings: int = 0
-    gradients: int = 0
-    largest_gradient: tuple[float, str] = (0.0, "")
-    examples: int = 0
-    equivalents: Counter[str] = field(default_factory=Counter)
-    unchecked: Counter[str] = field(default_factory=Counter)
-    pending: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-def examine(info: LossInfo) -> PageFacts:
-    """Execute every statement of a page."""
-    if info.geometry != "pointwise":
-        return PageFacts(
-            info=info,
-            formula=None,
-            rows=rowformulas.check_formula(info),
-            gradients=rowlosses.check_gradients(info),
-            reductions=rowlosses.check_reductions(info),
-            outside=rowlosses.messages_outside(info),
-            examples=verify.run_doctest(info.examples, info.name),
-            equivalents=[rowlosses.run_equivalent(info, item) for item in info.equivalents],
-        )
-    return PageFacts(
-        info=info,
-        formula=verify.check_formula(info),
-        rows=None,
-        gradients=None,
-        reductions=verify.check_reductions(info),
-        outside=[verify.message_outside(info, k, {}) for k in range(len(info.inputs))],
-        examples=verify.run_doctest(info.examples, info.name),
-        equivalents=[verify.run_equivalent(info, item) for item in info.equivalents],
-    )
 
 
 # ---- the parts of a page, in the reader's order ----------------------------------------------------------------
@@ -196,183 +112,6 @@ def _derivatives(info: LossInfo) -> list[str]:
     return ["grad", "value_and_grad", "value_grad_hess"] if info.has_hessian else ["grad", "value_and_grad"]
 
 
-def inputs_table(facts: PageFacts) -> str:
-    info = facts.info
-    domains = verify.domains_of(info, {})
-    rows = []
-    for k, (item, domain) in enumerate(zip(info.inputs, domains, strict=True)):
-        if k == 0:
-            shape = "any"
-        elif item.broadcasts:
-            shape = f"as ``{info.inputs[0].name}``; without its last axis; with axes of length 1; or a number"
-        else:
-            shape = f"as ``{info.inputs[0].name}``, or a number"
-        outside = f"``DomainError``: {escape(facts.outside[k])}" if facts.outside[k] else "no value is outside"
-        rows.append([f"``{item.name}``", f"{link(item.meaning, info.name)}", shape, domain.meaning, outside])
-    text = heading("Inputs") + "\n"
-    text += table(["input", "meaning", "shape", "values", "outside"], rows, css="loss-inputs") + "\n"
-    others = []
-    for flag in formula_flags(info):
-        changed = verify.domains_of(info, {flag.name: not flag.default})
-        others += [
-            f"With ``{flag.name}={not flag.default}``, ``{item.name}`` holds {new.meaning}."
-            for item, old, new in zip(info.inputs, domains, changed, strict=True)
-            if new.name != old.name
-        ]
-    for item in verify.own_parameters(info):
-        if isinstance(item, Real):
-            for value in (*item.examples, *item.also):
-                changed = verify.domains_of(info, {item.name: value})
-                others += [
-                    f"With ``{item.name}={value:g}``, ``{entry.name}`` holds {new.meaning}."
-                    for entry, old, new in zip(info.inputs, domains, changed, strict=True)
-                    if new.name != old.name
-                ]
-    if others:
-        text += " ".join(dict.fromkeys(others)) + "\n\n"
-    text += (
-        "Types: float32 and float64 are computed as they are, float16 and bfloat16 in float32; integers, booleans and "
-        "lists become float64. NaN is legal in every input and reaches value and gradient.\n"
-    )
-    return text
-
-
-def formula_section(info: LossInfo, formulas: list[Formula]) -> str:
-    first, *others = formulas
-    value = math(rf"L = {first.latex(first.value)}")
-    parts = [heading("Formula"), "The value of one element:\n", value, symbols(first), derivatives(first)]
-    default = _default_texts(first)
-    shown = [formula for formula in others if _changed_flags(info, formula) == 1]
-    if shown:
-        parts.append(f"That is {_setting_text(first)}, the default.\n")
-    for formula in shown:
-        body = math(rf"L = {formula.latex(formula.value)}")
-        if _default_texts(formula) == default:
-            body += "\nGradient and Hessian stay as they are.\n"
-        else:
-            body += "\n" + derivatives(formula)
-        parts.append(f".. rubric:: With {_setting_text(formula, only_changed=True)}\n")
-        parts.append(body)
-    return "\n".join(parts)
-
-
-def _changed_flags(info: LossInfo, formula: Formula) -> int:
-    return sum(value != info.parameter(name).default for name, value in formula.flags.items())
-
-
-def _setting_text(formula: Formula, only_changed: bool = False) -> str:
-    flags = formula.flags.items()
-    if only_changed:
-        flags = [(name, value) for name, value in flags if value != formula.info.parameter(name).default]
-    return ", ".join(f"``{name}={value}``" for name, value in flags)
-
-
-def _default_texts(formula: Formula) -> list[str]:
-    info = formula.info
-    texts = [formula.latex(formula.derivative(name)) for name in info.default_wrt]
-    if info.has_hessian:
-        texts += [formula.latex(formula.derivative(name, name)) for name in info.default_wrt]
-    return texts
-
-
-def symbols(formula: Formula) -> str:
-    info = formula.info
-    words, cases = [], []
-    for symbol in formula.symbols:
-        tex = formula.tex_of(symbol)
-        if symbol in formula.abbreviations and formula.abbreviations[symbol].has(sympy.Piecewise):
-            cases.append(math(f"{tex} = {formula.latex(formula.abbreviations[symbol])}"))
-        elif symbol in formula.abbreviations:
-            words.append(f":math:`{tex} = {formula.latex(formula.abbreviations[symbol])}`")
-        else:
-            source = info.symbols.get(symbol.name, symbol.name)
-            default = ""
-            if source in info.parameter_names and isinstance(info.parameter(source), Array):
-                default = " (1 when it is None)"
-            words.append(f":math:`{tex}` is ``{source}``{default}")
-    text = "Here " + ", ".join(words)
-    latex = formula.latex(formula.value)
-    if r"\sigma" in latex or "softplus" in latex:
-        text += r", :math:`\sigma(z) = 1/(1 + e^{-z})` and :math:`\operatorname{softplus}(z) = \log(1 + e^z)`"
-    if cases:
-        text += ", and\n\n" + "\n".join(cases)
-        return text
-    return text + ".\n"
-
-
-def derivatives(formula: Formula) -> str:
-    info = formula.info
-    letters = {value: formula.tex_of(next(s for s in formula.symbols if s.name == key)) for key, value in
-               formula.inputs.items()}  # fmt: skip
-    parts = []
-    for order, names, title in (
-        (1, info.differentiable, "Gradient"),
-        (2, info.default_wrt if info.has_hessian else (), "Diagonal of the Hessian"),
-    ):
-        if not names:
-            parts.append("There is no Hessian: ``value_grad_hess`` is not offered.\n")
-            continue
-        parts.append(f"{title}:\n")
-        for name in names:
-            tex = formula.latex(formula.derivative(*[name] * order))
-            power = "" if order == 1 else "^2"
-            left = rf"\frac{{\partial{power} L}}{{\partial {letters[name]}{power}}}"
-            if len(tex) > LONGEST_LATEX:
-                parts.append(
-                    f"For ``{name}`` it is too long to help a reader; it is taken from the formula and compared with "
-                    "the kernel like the others.\n"
-                )
-            else:
-                parts.append(math(f"{left} = {tex}"))
-    if formula.guards():
-        parts.append(
-            "Derivatives hold while the floors inside :math:`\\max` are inactive; the notes say what happens beyond.\n"
-        )
-    return "\n".join(parts)
-
-
-def reductions(facts: PageFacts) -> str:
-    info = facts.info
-    situations = {
-        "plain": "no weights",
-        "weight": "``weight``",
-        "sample_weight": "``sample_weight``",
-        "where": "``where``",
-    }
-    rows = [
-        [f'``"{row.mode}"``', *(f"÷ {row.divisors[key]:g}" for key in situations), str(row.empty), str(row.masked)]
-        for row in facts.reductions
-    ]
-    text = heading("Reductions") + "\n"
-    axis = " The mean over the last axis is taken first." if info.averages_last_axis else ""
-    text += (
-        "What the sum is divided by, measured on a 2 × 2 batch with the weights ``[[1, 2], [3, 4]]``, the sample "
-        "weights ``[1, 3]`` and a mask that leaves out one element; and the value of a batch without elements, and of "
-        f"one that is masked altogether.{axis}\n\n"
-    )
-    text += table(["reduction", *situations.values(), "empty batch", "all masked"], rows, css="loss-reductions") + "\n"
-    each = "one value for each row" if info.averages_last_axis else "one value for each element"
-    text += f'``"none"`` gives {each}, 0 where the mask is False.\n'
-    if info.mean_divisor == "weight":
-        text += '\nAs in PyTorch, ``"mean"`` divides by the sum of ``weight`` when it is given.\n'
-    return text
-
-
-def figure(info: LossInfo, formula: Formula) -> str:
-    drawn = figures.figure_of(info, formula)
-    header = [drawn.axis, *(f"{curve.label or 'value; gradient'}" for curve in drawn.curves)]
-    with_numbers = table(header, drawn.rows())
-    return "\n".join(
-        [
-            heading("Picture"),
-            ".. raw:: html\n",
-            indent(drawn.html(info.name)) + "\n",
-            ".. dropdown:: Numbers of the picture (value; gradient)\n",
-            indent(with_numbers) + "\n",
-        ]
-    )
-
-
 def parameters(info: LossInfo) -> str:
     rows = []
     for item in info.parameters:
@@ -398,8 +137,6 @@ def advice(title: str, items: tuple[str, ...], info: LossInfo) -> str:
 
 def equivalents(facts: PageFacts) -> str:
     info = facts.info
-    if not facts.equivalents:
-        return ""
     rows = []
     for result in facts.equivalents:
         item = result.equivalent
@@ -433,12 +170,11 @@ def _letters(info: LossInfo) -> str:
 
 
 def references(info: LossInfo) -> str:
-    if not info.references:
-        return ""
     items = []
     for item in info.references:
-        address = f"https://doi.org/{item.doi}" if item.doi else item.url
-        label = f"doi:{item.doi}" if item.doi else item.url
+        doi = item.doi or item.url.replace("https://arxiv.org/abs/", "10.48550/arXiv.") * ("arxiv.org" in item.url)
+        address = f"https://doi.org/{doi}" if doi else item.url
+        label = f"doi:{doi}" if doi else item.url
         text = escape(item.text)
         items.append(f"{text} `{label} <{address}>`__" if address else text)
     return heading("References") + "\n" + bullets(items)
@@ -446,112 +182,73 @@ def references(info: LossInfo) -> str:
 
 def foot(facts: PageFacts) -> str:
     config = losslib.config()
-    checked = [result for result in facts.equivalents if result.version]
-    check = facts.formula or facts.rows
-    assert check is not None
+    executed = sum(bool(result.version) for result in facts.equivalents)
+    check = facts.formula
     compared = (
-        f"{check.numbers} numbers of value and derivatives against the formula ({check.settings} parameter settings, "
-        f"largest relative deviation {check.largest:.1e})"
+        f"{check.numbers.total()} numbers of value and derivatives against the formula ({check.settings} parameter "
+        f"settings, largest relative deviation {check.largest:.1e})"
     )
-    if facts.gradients is not None:
-        compared += f", {facts.gradients.numbers} entries of the gradient against differences of the value"
+    if facts.differences is not None:
+        compared += f", {facts.differences.numbers} entries of the gradient against differences of the value"
     denominators = sum(len(row.divisors) for row in facts.reductions)
     text = (
         f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: {compared}, "
-        f"{denominators} denominators, {facts.examples} lines of examples, {len(checked)} calls of other packages."
+        f"{denominators} denominators, {facts.examples} lines of examples, {executed} calls of other packages."
     )
     return f".. rst-class:: loss-foot\n\n{text}\n"
+
+
+def sections_of_elements(facts: PageFacts) -> list[str]:
+    formulas = facts.formula.formulas
+    return [
+        elementpages.inputs_table(facts.info, facts.outside),
+        elementpages.formula_section(facts.info, formulas),
+        elementpages.reductions(facts.info, facts.reductions),
+        elementpages.figure(facts.info, formulas[0]),
+    ]
+
+
+def sections_of_rows(facts: PageFacts) -> list[str]:
+    return [
+        rowpages.inputs_table(facts.info, facts.outside),
+        rowpages.formula_section(facts.info),
+        rowpages.reductions(facts.info, facts.reductions),
+        rowpages.figure(facts.info),
+    ]
+
+
+#: Geometry -> the sections from the inputs to the picture.
+SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
+    "pointwise": sections_of_elements,
+    "softmax": sections_of_rows,
+    "margin": sections_of_rows,
+    "distance": sections_of_rows,
+}
 
 
 def page(facts: PageFacts) -> str:
     """Return the page of a loss."""
     info = facts.info
     see_also = [f":py:func:`~losslib.{registry.lookup(name)}`: {link(text, info.name)}" for name, text in info.see_also]
-    if facts.formula is not None:
-        particular = [
-            inputs_table(facts),
-            formula_section(info, facts.formula.formulas),
-            reductions(facts),
-            figure(info, facts.formula.formulas[0]),
-        ]
-    else:
-        particular = [
-            rowpages.inputs_table(info, facts.outside),
-            rowpages.formula_section(info),
-            rowpages.reductions(info, facts.reductions),
-            rowpages.figure(info),
-        ]
     sections = [
         opening(info),
         signature(info),
-        *particular,
+        *SECTIONS[info.geometry](facts),
         heading("Examples") + "\n>>> import numpy as np\n>>> import losslib\n\n" + examples(info),
         parameters(info),
-        heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n" if info.notes else "",
+        heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n",
         advice("Use it when", info.use_when, info),
         advice("Avoid it when", info.avoid_when, info),
-        advice("Pitfalls", info.pitfalls, info) if info.pitfalls else "",
+        advice("Pitfalls", info.pitfalls, info),
         equivalents(facts),
         heading("See also") + "\n" + bullets(see_also),
         references(info),
         foot(facts),
     ]
-    return "\n".join(section for section in sections if section)
-
-
-# ---- indexes ---------------------------------------------------------------------------------------------------
-
-
-def overview(infos: list[LossInfo]) -> str:
-    rows = [[f":py:func:`~losslib.{i.name}`", link(i.summary), ", ".join(i.tags)] for i in infos]
-    return table(["loss", "meaning", "tags"], rows, widths="28 52 20", css="loss-overview")
-
-
-def family_page(family: str, infos: list[LossInfo]) -> str:
-    title, text = FAMILIES.get(family, (family.capitalize(), ""))
-    listed = "\n".join(f"   {info.name}" for info in infos)
-    return (
-        f".. _family-{family}:\n\n{heading(title, '=')}\n{text}\n\n{overview(infos)}\n"
-        f".. toctree::\n   :hidden:\n\n{listed}\n"
-    )
-
-
-def tags_page(infos: list[LossInfo]) -> str:
-    tags = sorted({tag for info in infos for tag in info.tags})
-    parts = [":orphan:\n", heading("Losses by tag", "=")]
-    for tag in tags:
-        listed = [f":py:func:`~losslib.{info.name}`" for info in infos if tag in info.tags]
-        parts.append(f".. _{slug(tag)}:\n\n{heading(tag)}\n" + ", ".join(listed) + "\n")
-    return "\n".join(parts)
-
-
-def names_page(infos: list[LossInfo]) -> str:
-    """Return the table of every name that ``losslib.get`` understands."""
-    rows = sorted(
-        ([f"``{alias}``", f":py:func:`~losslib.{info.name}`"] for info in infos for alias in info.aliases),
-        key=lambda row: row[0].lower(),
-    )
-    return (
-        heading("Other names", "=")
-        + "\nEvery function and class name, these aliases, and the function name without ``_loss``, are understood by "
-        + ":py:func:`losslib.get` and the command line.\n\n"
-        + table(["name", "loss"], rows)
-    )
+    return "\n".join(sections)
 
 
 # ---- the build -------------------------------------------------------------------------------------------------
-
-
-def missing_fields(info: LossInfo, pending: list[str]) -> tuple[list[str], list[str]]:
-    """Return the complaints about empty fields, and the empty fields that are still being filled."""
-    empty = [name for name in REQUIRED if not getattr(info, name)]
-    wrong = [f"{info.name}: the field {name!r} of its declaration is empty" for name in empty if name not in pending]
-    for name, _ in info.see_also:
-        try:
-            registry.lookup(name)
-        except losslib.ParameterError:
-            wrong.append(f"{info.name}: see_also names {name!r}, which is no loss")
-    return wrong, [f"{info.name}.{name}" for name in empty if name in pending]
 
 
 def generate(app: Sphinx) -> None:
@@ -562,15 +259,15 @@ def generate(app: Sphinx) -> None:
     summary = Summary()
     problems: list[str] = []
     files: dict[str, str] = {}
+    examined: list[PageFacts] = []
     infos = list(registry.all_losses())
     for info in infos:
-        wrong, pending = missing_fields(info, app.config.losspages_pending)
-        problems += wrong
-        summary.pending += pending
-        if wrong:
+        missing = list(complaints_about_fields(info))
+        if missing:
+            problems += missing
             continue
         try:
-            facts = examine(info)
+            facts = EXAMINERS[info.geometry](info)
             files[info.name] = page(facts)
         except (verify.Disagreement, FormulaError) as error:
             problems.append(str(error))
@@ -579,50 +276,23 @@ def generate(app: Sphinx) -> None:
             problems.append(f"{info.name}: {type(error).__name__}: {error}")
             logger.debug("traceback", exc_info=True)
             continue
-        count(summary, facts)
-    for path in sorted(Path(app.srcdir).rglob("*.rst")):
-        if folder not in path.parents and "_build" not in path.parts:
-            try:
-                summary.examples += verify.run_doctest(path.read_text(), path.name, str(path))
-            except verify.Disagreement as error:
-                problems.append(str(error))
-    losses = {name for info in infos for name in (info.name, info.class_name)}
-    for name in ("", *losslib.__all__):
-        documented = getattr(losslib, name) if name else losslib
-        text = inspect.getdoc(documented) or ""
-        if name not in losses and ">>>" in text:
-            try:
-                summary.examples += verify.run_doctest(text, f"losslib.{name}".rstrip("."))
-            except verify.Disagreement as error:
-                problems.append(str(error))
+        summary.count(facts)
+        examined.append(facts)
+    for text, name, filename in documented_texts(Path(app.srcdir)):
+        try:
+            summary.examples += verify.run_doctest(text, name, filename)
+        except verify.Disagreement as error:
+            problems.append(str(error))
     if problems:
         raise ExtensionError("\n\n".join(["the pages disagree with the package:", *problems]))
     for family in dict.fromkeys(info.family for info in infos):
-        files[family] = family_page(family, [info for info in infos if info.family == family])
-    files["tags"] = tags_page(infos)
-    files["names"] = names_page(infos)
+        files[family] = lossindexes.family_page(family, [info for info in infos if info.family == family])
+    files["tags"] = lossindexes.tags_page(infos)
+    files["names"] = lossindexes.names_page(infos)
+    files["accuracy"] = accuracy.page(examined, summary)
     write(folder, files)
     summary.seconds = time.perf_counter() - start
     app.losspages_summary = summary  # type: ignore[attr-defined]
-
-
-def count(summary: Summary, facts: PageFacts) -> None:
-    summary.losses += 1
-    check = facts.formula or facts.rows
-    if check is not None:
-        summary.settings += check.settings
-        summary.numbers += check.numbers
-        summary.largest = max(summary.largest, (check.largest, facts.info.name))
-    if facts.gradients is not None:
-        summary.gradient_settings += facts.gradients.settings
-        summary.gradients += facts.gradients.numbers
-        summary.largest_gradient = max(summary.largest_gradient, (facts.gradients.largest, facts.info.name))
-    summary.examples += facts.examples
-    for result in facts.equivalents:
-        if result.version:
-            summary.equivalents[f"{result.equivalent.package} {result.version}"] += 1
-        elif result.equivalent.call:
-            summary.unchecked[result.equivalent.package] += 1
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -637,32 +307,23 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def report(app: Sphinx, exception: Exception | None) -> None:
-    """Print what was checked."""
+    """Check the links of the finished site and print what the build has checked."""
     summary: Summary | None = getattr(app, "losspages_summary", None)
     if exception is not None or summary is None:
         return
-    executed = ", ".join(f"{name}: {n}" for name, n in sorted(summary.equivalents.items())) or "none"
-    absent = ", ".join(f"{name}: {n}" for name, n in sorted(summary.unchecked.items())) or "none"
-    rows: list[tuple[str, Any]] = [
-        ("losses", summary.losses),
-        ("formulas checked", f"{summary.settings} settings, {summary.numbers} numbers"),
-        ("largest deviation", f"{summary.largest[0]:.1e} ({summary.largest[1]})"),
-        ("gradients of row losses", f"{summary.gradient_settings} settings, {summary.gradients} numbers"),
-        ("largest deviation", f"{summary.largest_gradient[0]:.1e} ({summary.largest_gradient[1]})"),
-        ("examples run", f"{summary.examples} lines"),
-        ("equivalents executed", executed),
-        ("equivalents not checked", absent),
-        ("time of the checks", f"{summary.seconds:.1f} s"),
-    ]
-    if summary.pending:
-        rows.append(("fields still empty", ", ".join(summary.pending)))
+    rows = [*summary.rows(), ("time of the checks", f"{summary.seconds:.1f} s")]
+    if app.builder.name == "html":
+        found = links.check(Path(app.outdir))
+        if found.problems:
+            raise ExtensionError("\n".join(["links that lead nowhere:", *found.problems]))
+        rows.insert(-1, ("links checked", f"{found.links} on {found.pages} pages"))
     logger.info("\nChecked against losslib %s (%s):", losslib.__version__, losslib.config()["isa"])
     for name, text in rows:
-        logger.info("  %-24s %s", name, text)
+        logger.info("  %-26s %s", name, text)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.add_config_value("losspages_pending", [], "env")
     app.connect("builder-inited", generate)
-    app.connect("build-finished", report)
+    # After the extensions that write files of their own, so that links to those are known.
+    app.connect("build-finished", report, priority=900)
     return {"version": losslib.__version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import mpmath
@@ -20,7 +19,7 @@ import rowlosses
 import taylor
 from rowgradients import DEFINITIONS, GRADIENTS, HESSIANS
 from taylor import Taylor
-from verify import Disagreement
+from verify import Disagreement, FormulaCheck
 
 from formulas import DIGITS, FormulaError
 from losslib import registry
@@ -37,15 +36,6 @@ DISTANCES = {
     "cosine": "1 - cos(u, v)",
 }
 _CLASS_WEIGHT = (1.5, 0.5, 2.0, 3.0)
-
-
-@dataclass
-class RowCheck:
-    """What the comparison of a formula with the kernel has covered."""
-
-    settings: int = 0
-    numbers: int = 0
-    largest: float = 0.0
 
 
 def split(info: LossInfo) -> tuple[str, str]:
@@ -246,9 +236,9 @@ def settings(info: LossInfo) -> Iterator[dict[str, Any]]:
         yield {weight: np.array(_CLASS_WEIGHT)}
 
 
-def check_formula(info: LossInfo) -> RowCheck:
+def check_formula(info: LossInfo) -> FormulaCheck:
     """Compare value, gradient and Hessian of the kernel with the formula, for every setting and row."""
-    result = RowCheck()
+    result = FormulaCheck()
     with mpmath.workdps(DIGITS):
         for parameters in settings(info):
             arrays = rowlosses.batch(info, 5, 4)
@@ -260,7 +250,7 @@ def check_formula(info: LossInfo) -> RowCheck:
     return result
 
 
-def compare(info: LossInfo, parameters: Mapping[str, Any], arrays: list[np.ndarray], result: RowCheck) -> None:
+def compare(info: LossInfo, parameters: Mapping[str, Any], arrays: list[np.ndarray], result: FormulaCheck) -> None:
     """Compare one batch, number by number."""
     loss = registry.class_of(info.name)(**parameters, reduction="none")
     values = loss(*arrays)
@@ -293,13 +283,10 @@ def printed_text(info: LossInfo, table: Mapping[str, Any], name: str) -> str:
     return texts if isinstance(texts, str) else texts.get(name, "")
 
 
-def _one(info: LossInfo, what: str, kernel: float, expected: Any, where: str, result: RowCheck) -> None:
-    wanted = float(expected)
-    deviation = abs(float(kernel) - wanted) / max(1.0, abs(wanted))
-    result.numbers += 1
+def _one(info: LossInfo, what: str, kernel: float, expected: Any, where: str, result: FormulaCheck) -> None:
+    deviation = result.add(what.removeprefix("printed "), kernel, expected)
     if not deviation <= TOLERANCE:
         raise Disagreement(
             f"{info.name}: the {what} differs between formula and kernel at {where}: "
-            f"the kernel gives {float(kernel):.17g}, the formula {wanted:.17g}"
+            f"the kernel gives {float(kernel):.17g}, the formula {float(expected):.17g}"
         )
-    result.largest = max(result.largest, deviation)

@@ -21,6 +21,9 @@ from losslib.registry import PROBABILITY, REAL, Choice, Equivalent, Flag, LossIn
 
 Arrays = list[np.ndarray]
 
+#: The geometries that this module knows.
+GEOMETRIES = ("softmax", "margin", "distance")
+
 #: Losses whose target is a second row of logits, and the one whose target is a list of classes that ends at -1.
 TWO_ROWS = ("js_div", "distillation_loss")
 LISTS = ("multilabel_margin_loss",)

@@ -13,6 +13,7 @@ import itertools
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,9 @@ from losslib.registry import Array, Domain, Equivalent, LossInfo, Real
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
 TOLERANCE = 2e-13
+
+#: Below this size an error is measured in the unit of this number: elsewhere a zero crossing would count without end.
+SMALLEST_UNIT = 2.0**-10
 
 #: Values inside each domain, none at a kink of any loss: parameters are round numbers, these are not.
 GRID: dict[str, tuple[float, ...]] = {
@@ -88,10 +92,22 @@ class FormulaCheck:
     """What the comparison of a formula with the kernel has covered."""
 
     settings: int = 0
-    points: int = 0
-    numbers: int = 0
+    #: Numbers compared, by what they are: "value", "gradient" or "Hessian".
+    numbers: Counter[str] = field(default_factory=Counter)
+    #: Largest difference relative to max(1, |expected|), and by what they are the largest in units of the last place.
     largest: float = 0.0
+    ulps: dict[str, float] = field(default_factory=dict)
     formulas: list[Formula] = field(default_factory=list)
+
+    def add(self, what: str, kernel: float, expected: Any) -> float:
+        """Count a comparison and return the deviation."""
+        wanted = float(expected)
+        error = abs(float(mpmath.mpf(float(kernel)) - expected))
+        deviation = error / max(1.0, abs(wanted))
+        self.numbers[what] += 1
+        self.largest = max(self.largest, deviation)
+        self.ulps[what] = max(self.ulps.get(what, 0.0), error / float(np.spacing(max(abs(wanted), SMALLEST_UNIT))))
+        return deviation
 
 
 def grid_points(info: LossInfo, parameters: Mapping[str, Any]) -> list[np.ndarray]:
@@ -145,7 +161,6 @@ def _check_setting(info: LossInfo, plan: _Plan, parameters: Mapping[str, Any], r
     for k in range(len(inputs[0])):
         point = {**numbers, **{name: array[k] for name, array in zip(plan.formula.inputs, inputs, strict=True)}}
         compare(info, "value", kernel["value"][k], plan.value(point), point, parameters, result)
-        result.points += 1
         if any(guard(point) <= 0 for guard in plan.guards) or any(abs(kink(point)) < 1e-9 for kink in plan.kinks):
             continue
         for name in info.differentiable:
@@ -187,16 +202,13 @@ def compare(
     result: FormulaCheck,
 ) -> None:
     """Compare one number of the kernel with the formula's."""
-    wanted = float(expected)
-    deviation = abs(float(mpmath.mpf(float(kernel)) - expected)) / max(1.0, abs(wanted))
-    result.numbers += 1
+    deviation = result.add(what.partition(" ")[0], kernel, expected)
     if not deviation <= TOLERANCE:
         where = ", ".join(f"{name}={float(value)!r}" for name, value in point.items())
         raise Disagreement(
             f"{info.name}: the {what} differs between formula and kernel at {where} (parameters {dict(parameters)}): "
-            f"the kernel gives {float(kernel):.17g}, the formula {wanted:.17g}"
+            f"the kernel gives {float(kernel):.17g}, the formula {float(expected):.17g}"
         )
-    result.largest = max(result.largest, deviation)
 
 
 # ---- inputs outside their domain -------------------------------------------------------------------------------
@@ -336,7 +348,7 @@ def run_doctest(text: str, name: str, filename: str | None = None) -> int:
 
 #: What a distribution is called where it differs from the name it is imported by.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
-_SINGLE_PRECISION = ("jax", "optax", "keras", "tensorflow", "paddle", "torchmetrics")
+_SINGLE_PRECISION = ("jax", "optax", "keras", "tensorflow", "paddle", "torchmetrics", "kornia")
 
 
 @dataclass
@@ -413,7 +425,7 @@ def _modules(call: str) -> dict[str, Any]:
 
 
 def _as_package_array(package: str, array: np.ndarray) -> Any:
-    if package in ("torch", "torchvision", "torchmetrics"):
+    if package in ("torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch"):
         return importlib.import_module("torch").tensor(array)
     if package == "paddle":
         return importlib.import_module("paddle").to_tensor(array)

@@ -1,0 +1,70 @@
+"""The pages that list losses: by family, by tag, by name."""
+
+from __future__ import annotations
+
+from rst import heading, link, slug, table
+
+from losslib.registry import LossInfo
+
+#: Title and opening of each family's index.
+FAMILIES = {
+    "regression": (
+        "Regression",
+        "Losses between a prediction and a real target. Most depend on the difference alone; they differ in how much a "
+        "large error counts.",
+    ),
+    "likelihood": (
+        "Likelihoods and divergences",
+        "Negative log-likelihoods of counts, positive amounts and real values, and divergences between distributions.",
+    ),
+    "binary": (
+        "Binary and multi-label",
+        "Losses for yes/no questions, one for each element, on probabilities, logits or margins.",
+    ),
+    "multiclass": (
+        "Multi-class",
+        "Losses of whole rows of classes: cross entropy and its relatives on logits or probabilities, "
+        "divergences between two predicted distributions, and margins between scores.",
+    ),
+    "embedding": (
+        "Embeddings",
+        "Losses of pairs and triplets of vectors, by distance or by angle.",
+    ),
+}
+
+
+def overview(infos: list[LossInfo]) -> str:
+    rows = [[f":py:func:`~losslib.{i.name}`", link(i.summary), ", ".join(i.tags)] for i in infos]
+    return table(["loss", "meaning", "tags"], rows, widths="28 52 20", css="loss-overview")
+
+
+def family_page(family: str, infos: list[LossInfo]) -> str:
+    title, text = FAMILIES.get(family, (family.capitalize(), ""))
+    listed = "\n".join(f"   {info.name}" for info in infos)
+    return (
+        f".. _family-{family}:\n\n{heading(title, '=')}\n{text}\n\n{overview(infos)}\n"
+        f".. toctree::\n   :hidden:\n\n{listed}\n"
+    )
+
+
+def tags_page(infos: list[LossInfo]) -> str:
+    tags = sorted({tag for info in infos for tag in info.tags})
+    parts = [":orphan:\n", heading("Losses by tag", "=")]
+    for tag in tags:
+        listed = [f":py:func:`~losslib.{info.name}`" for info in infos if tag in info.tags]
+        parts.append(f".. _{slug(tag)}:\n\n{heading(tag)}\n" + ", ".join(listed) + "\n")
+    return "\n".join(parts)
+
+
+def names_page(infos: list[LossInfo]) -> str:
+    """Return the table of every name that ``losslib.get`` understands."""
+    rows = sorted(
+        ([f"``{alias}``", f":py:func:`~losslib.{info.name}`"] for info in infos for alias in info.aliases),
+        key=lambda row: row[0].lower(),
+    )
+    return (
+        heading("Other names", "=")
+        + "\nEvery function and class name, these aliases, and the function name without ``_loss``, are understood by "
+        + ":py:func:`losslib.get` and the command line.\n\n"
+        + table(["name", "loss"], rows)
+    )

@@ -9,11 +9,10 @@ ARGS   ?=
 WHEEL  ?=
 PORT   ?= 8000
 
-# The peers are heavy and pin versions of what they need, the tools need no build: each has its own environment.
-VENV          ?= .venv
-VENV_PEERS    ?= .venv-peers
-VENV_ADAPTERS ?= .venv-adapters
-VENV_TOOLS    ?= .venv-tools
+# Other packages are heavy and pin versions of what they need, the tools need no build: each has its own environment.
+VENV       ?= .venv
+VENV_PEERS ?= .venv-peers
+VENV_TOOLS ?= .venv-tools
 
 # The version that tests/peers compares with and benchmarks/ measures against.
 TORCH := torch==2.13.0
@@ -26,7 +25,7 @@ comma := ,
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-peers test-adapters wheel test-wheel tools \
-	lint format docs docs-serve bench clean distclean
+	lint format docs docs-serve docs-test bench clean distclean
 
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -93,9 +92,12 @@ define pytest
 	cd build/pytest && $(abspath $(1))/bin/python -P -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) $(2) $(ARGS)
 endef
 
+# Tests that need other packages have targets of their own.
+HEAVY := $(addprefix --ignore=$(CURDIR)/tests/,peers adapters docs)
+
 test: $(VENV)/.created $(wheel_built)  ## run the tests on the installed package
 	$(call install,$(VENV),test)
-	$(call pytest,$(VENV),$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers --ignore=$(CURDIR)/tests/adapters)
+	$(call pytest,$(VENV),$(CURDIR)/tests $(HEAVY))
 
 CALLS ?= 20000
 
@@ -142,20 +144,20 @@ test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer
 test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build without OpenMP
 	$(call install,$(VENV),test)
 	$(call variant,no-openmp,LOSSLIB_OPENMP=0 LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
-	$(call pytest_variant,no-openmp,,$(CURDIR)/tests --ignore=$(CURDIR)/tests/peers --ignore=$(CURDIR)/tests/adapters)
+	$(call pytest_variant,no-openmp,,$(CURDIR)/tests $(HEAVY))
 
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)
 	$(call install,$(VENV_PEERS),test$(comma)peers)
 	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/peers)
 
-test-adapters: $(VENV_ADAPTERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
-	$(call install,$(VENV_ADAPTERS),test-adapters$(comma)test-files)
-	$(call pytest,$(VENV_ADAPTERS),-W default $(CURDIR)/tests/adapters)
+test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
+	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files)
+	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/adapters)
 
 # First, so that nothing else chooses another version.
-$(VENV_PEERS)/.torch $(VENV_ADAPTERS)/.torch: %/.torch: | %/.created
-	$*/bin/python -m pip install "$(TORCH)"
+$(VENV_PEERS)/.torch: | $(VENV_PEERS)/.created
+	$(VENV_PEERS)/bin/python -m pip install "$(TORCH)"
 	@touch $@
 
 bench: $(VENV_PEERS)/.torch $(wheel_built)  ## measure against PyTorch, JAX and scikit-learn (installs them)
@@ -207,22 +209,39 @@ format: $(VENV_TOOLS)/.installed  ## rewrite the sources in the project's style
 
 # ---- documentation ----------------------------------------------------------------------------------------------
 
-# The examples of the pages run with the packages that they are about.
-docs: $(VENV_ADAPTERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
-	$(call install,$(VENV_ADAPTERS),docs$(comma)test-adapters$(comma)test-files)
-	$(VENV_ADAPTERS)/bin/python -P -m sphinx -W -n --keep-going -b html $(ARGS) docs docs/_build/html
+# The pages execute the calls of other packages, so they are built where those are installed.
+DOCS_PYTHON := KERAS_BACKEND=torch $(VENV_PEERS)/bin/python -P
+
+docs: $(VENV_PEERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
+	$(call install,$(VENV_PEERS),peers$(comma)test-adapters$(comma)test-files$(comma)docs)
+	$(DOCS_PYTHON) -m sphinx -W -n --keep-going -b html $(ARGS) docs docs/_build/html
 
 docs-serve: docs  ## build the site and show it at localhost
-	$(VENV_ADAPTERS)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)
+	$(VENV_PEERS)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)
+
+# Outside build/, which a new build deletes. npm comes with the Node.js that renders the formulas.
+AXE := $(VENV_PEERS)/axe/node_modules/axe-core/axe.min.js
+
+$(AXE):
+	$(VENV_PEERS)/bin/npm install --silent --no-audit --no-fund --prefix $(VENV_PEERS)/axe axe-core@4
+
+docs-test: export LOSSLIB_SITE := $(CURDIR)/docs/_build/html
+docs-test: export LOSSLIB_AXE := $(abspath $(AXE))
+docs-test: export KERAS_BACKEND := torch
+docs-test: $(VENV_PEERS)/.torch $(wheel_built)  ## test the built site in Chromium, and that a wrong page fails its build
+	@test -e docs/_build/html/index.html || $(MAKE) docs ARGS=
+	$(call install,$(VENV_PEERS),peers$(comma)test-adapters$(comma)test-files$(comma)docs$(comma)docs-test)
+	$(MAKE) $(AXE)
+	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/docs)
 
 # ---- cleaning ---------------------------------------------------------------------------------------------------
 
 clean:  ## delete everything that was built; environments stay
-	rm -rf build dist *.egg-info docs/_build docs/generated examples/output benchmarks/output
+	rm -rf build dist *.egg-info docs/_build docs/generated docs/gallery examples/output benchmarks/output
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find include pyx losslib tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	find losslib \( -name '*.so' -o -name '*.pyd' \) -delete
 	find pyx losslib \( -name '*.c' -o -name '*.cpp' \) -delete
 
 distclean: clean  ## delete the environments too
-	rm -rf $(VENV) $(VENV_PEERS) $(VENV_ADAPTERS) $(VENV_TOOLS)
+	rm -rf $(VENV) $(VENV_PEERS) $(VENV_TOOLS)

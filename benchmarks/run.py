@@ -154,6 +154,7 @@ def setting(threads: int, absent: dict[str, str]) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             versions[name] = losslib.__version__ if name == "losslib-cpu" else "absent"
     return {
+        "date": time.strftime("%Y-%m-%d"),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": threads,

@@ -25,9 +25,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
     "sphinxcontrib.katex",
+    "sphinx_llm.txt",  # last: its second build reads what the others have written
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "gallery/*.ipynb", "gallery/*.py", "sg_execution_times.rst"]
 nitpicky = True
 default_role = "literal"  # docstrings write names in single backticks
 add_function_parentheses = False
@@ -40,6 +42,28 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 myst_heading_anchors = 2
+
+# Stories: scripts that are executed here; those that have run and did not change are not run again.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/gallery",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_\w+\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
+    "remove_config_comments": True,
+    "only_warn_on_example_error": False,
+    "abort_on_example_error": True,
+    "reset_modules": ("matplotlib",),
+}
+
+# Every page as Markdown beside its HTML, and llms.txt as their index.
+llms_txt_description = "Loss functions with gradients and Hessians for NumPy arrays, compiled for the CPU."
+llms_txt_suffix_mode = "replace"
+llms_txt_nested_enabled = False
 
 # Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script
 # for them, and style and fonts lie in _static.
@@ -55,7 +79,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "losslib"
 html_static_path = ["_static"]
 html_css_files = ["losslib.css"]
-html_js_files = [("slider.js", {"defer": "defer"})]
+html_js_files = [("slider.js", {"defer": "defer"}), ("catalogue.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
@@ -69,4 +93,4 @@ html_theme_options = {
     "footer_end": [],
     "show_toc_level": 1,
 }
-html_sidebars = {"index": [], "install": [], "conventions": [], "reference": []}
+html_sidebars = {"index": [], "choose": [], "reference": []}

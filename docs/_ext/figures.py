@@ -273,7 +273,19 @@ class Panel:
         return TOP + (self.high - y) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
 
     def svg(self, title: str, described: str) -> str:
-        parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(described)}">']
+        """Draw the axes with the curves, and an empty path for each that the script moves."""
+        parts = []
+        for curve, line in zip(self.figure.curves, self.lines, strict=True):
+            style = f"curve c{curve.colour}" + (" dashed" if curve.dashed else "")
+            parts.append(f'<path class="{style}" d="{self.path(self.figure.x, line)}"/>')
+        if self.figure.slider is not None:
+            for curve in self.figure.slider.curves[0]:
+                parts.append(f'<path class="curve moving{" dashed" if curve.dashed else ""}"/>')
+        return self.drawn(title, "".join(parts), f'role="img" aria-label="{html.escape(described)}"')
+
+    def drawn(self, title: str, content: str, attributes: str = "") -> str:
+        """Draw the axes around what lies inside them."""
+        parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" {attributes}>']
         for x in _ticks(self.left, self.right):
             place = f"{self.across(x):.1f}"
             parts.append(f'<path class="grid" d="M{place} {TOP}V{HEIGHT - BOTTOM}"/>')
@@ -281,13 +293,7 @@ class Panel:
         for y in _ticks(self.low, self.high):
             parts.append(f'<path class="grid" d="M{LEFT} {self.down(y):.1f}H{WIDTH - RIGHT}"/>')
             parts.append(f'<text x="{LEFT - 5}" y="{self.down(y) + 3.5:.1f}" text-anchor="end">{_number(y)}</text>')
-        parts.append(f'<path class="zero" d="M{LEFT} {self.down(0.0):.1f}H{WIDTH - RIGHT}"/>')
-        for curve, line in zip(self.figure.curves, self.lines, strict=True):
-            style = f"curve c{curve.colour}" + (" dashed" if curve.dashed else "")
-            parts.append(f'<path class="{style}" d="{self.path(self.figure.x, line)}"/>')
-        if self.figure.slider is not None:  # drawn by the script
-            for curve in self.figure.slider.curves[0]:
-                parts.append(f'<path class="curve moving{" dashed" if curve.dashed else ""}"/>')
+        parts.append(f'<path class="zero" d="M{LEFT} {self.down(0.0):.1f}H{WIDTH - RIGHT}"/>{content}')
         middle = (LEFT + WIDTH - RIGHT) / 2
         axis = html.escape(self.figure.axis)
         parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">{axis}</text>')

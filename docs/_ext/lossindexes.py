@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from losschecks import PageFacts
 from rst import heading, link, slug, table
 
 from losslib.registry import LossInfo
@@ -36,6 +37,37 @@ FAMILIES = {
 def overview(infos: list[LossInfo]) -> str:
     rows = [[f":py:func:`~losslib.{i.name}`", link(i.summary), ", ".join(i.tags)] for i in infos]
     return table(["loss", "meaning", "tags"], rows, widths="28 52 20", css="loss-overview")
+
+
+def catalogue(infos: list[LossInfo]) -> str:
+    """Return the table of all losses; a script puts a filter above it (``catalogue.js``)."""
+    rows = [
+        [
+            f":py:func:`~losslib.{i.name}`",
+            link(i.summary),
+            FAMILIES[i.family][0] if i.family in FAMILIES else i.family,
+            ", ".join(i.tags),
+            ", ".join(f"``{name}``" for name in (i.class_name, *i.aliases)),
+        ]
+        for i in infos
+    ]
+    return table(["loss", "meaning", "family", "tags", "also called"], rows, "18 34 12 16 20", "loss-catalogue")
+
+
+def migration_table(package: str, examined: list[PageFacts]) -> str:
+    """Return every call of a package beside losslib's, as the pages of the losses have compared them."""
+    rows = []
+    for facts in examined:
+        for result in facts.equivalents:
+            item = result.equivalent
+            if item.package != package:
+                continue
+            arguments = ", ".join(f"{name}={value!r}" for name, value in item.arguments.items())
+            here = f":py:func:`~losslib.{facts.info.name}`" + (f" with ``{arguments}``" if arguments else "")
+            state = f"{result.version}, to {result.tolerance:g}" if result.version else "not in this build"
+            there = f"``{item.call or item.name}``"
+            rows.append([there, here, link(item.note) or "–", state if item.call else "no direct call"])
+    return table(["there", "here", "difference", "checked"], rows, "36 26 26 12", "loss-equivalents")
 
 
 def family_page(family: str, infos: list[LossInfo]) -> str:

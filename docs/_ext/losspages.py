@@ -17,11 +17,13 @@ import accuracy
 import elementpages
 import links
 import lossindexes
+import performance
+import portraits
 import rowpages
 import verify
 from losschecks import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
 from lossindexes import FAMILIES
-from rst import bullets, escape, heading, link, slug, table
+from rst import bullets, escape, heading, indent, link, slug, table
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
@@ -44,6 +46,9 @@ PACKAGES = {
 
 
 # ---- the parts of a page, in the reader's order ----------------------------------------------------------------
+
+#: The packages that have a page about coming from them.
+MIGRATIONS = ("torch", "keras", "sklearn", "optax")
 
 
 def opening(info: LossInfo) -> str:
@@ -253,6 +258,8 @@ def page(facts: PageFacts) -> str:
 
 def generate(app: Sphinx) -> None:
     """Check every loss and write its page; raise with everything that is wrong."""
+    if app.builder.name == "markdown":  # the second build for the Markdown twins, of pages that exist already
+        return
     start = time.perf_counter()
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
@@ -290,18 +297,25 @@ def generate(app: Sphinx) -> None:
     files["tags"] = lossindexes.tags_page(infos)
     files["names"] = lossindexes.names_page(infos)
     files["accuracy"] = accuracy.page(examined, summary)
-    write(folder, files)
+    files["portraits"] = portraits.page(infos)
+    measured = performance.read(Path(app.srcdir))
+    files["performance"] = performance.page(measured)
+    # Pieces that hand-written pages include.
+    pieces = {f"from_{package}": lossindexes.migration_table(package, examined) for package in MIGRATIONS}
+    pieces["catalogue"] = lossindexes.catalogue(infos)
+    pieces["speed"] = f".. raw:: html\n\n{indent(performance.picture(measured))}\n"
+    write(folder, {f"{name}.rst": text for name, text in files.items()} | {f"{k}.inc": v for k, v in pieces.items()})
     summary.seconds = time.perf_counter() - start
     app.losspages_summary = summary  # type: ignore[attr-defined]
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
     """Write what changed and delete what no longer exists, so that a second build reads only what is new."""
-    for old in folder.glob("*.rst"):
-        if old.stem not in files:
+    for old in [*folder.glob("*.rst"), *folder.glob("*.inc")]:
+        if old.name not in files:
             old.unlink()
     for name, text in files.items():
-        path = folder / f"{name}.rst"
+        path = folder / name
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 

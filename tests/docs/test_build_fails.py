@@ -173,7 +173,7 @@ def test_build_stops_at_a_wrong_declaration(name: str, tmp_path: Path, monkeypat
     negative = dataclasses.replace(info, formula=f"-({info.formula})")
     monkeypatch.setattr(registry, "all_losses", lambda: (negative,))
     with pytest.raises(ExtensionError, match=f"disagree with the package:\n\n{name}: the value"):
-        losspages.generate(SimpleNamespace(srcdir=tmp_path))  # type: ignore[arg-type]
+        losspages.generate(SimpleNamespace(srcdir=tmp_path, builder=SimpleNamespace(name="html")))  # type: ignore[arg-type]
     assert list((tmp_path / "generated").iterdir()) == []
 
 

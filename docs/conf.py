@@ -27,6 +27,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.katex",
+    "themefixes",
     "sphinx_llm.txt",  # last: its second build reads what the others have written
 ]
 exclude_patterns = ["_build", "_ext", "gallery/*.ipynb", "gallery/*.py", "sg_execution_times.rst"]
@@ -64,6 +65,11 @@ sphinx_gallery_conf = {
 llms_txt_description = "Loss functions with gradients and Hessians for NumPy arrays, compiled for the CPU."
 llms_txt_suffix_mode = "replace"
 llms_txt_nested_enabled = False
+# A picture of the gallery, and the asterisk in a signature: neither has words that Markdown could keep.
+llms_txt_suppress_unknown_node_warnings = ["imgsgnode", "abbreviation"]
+
+# Adapters and guides may come and go; a folder of them may be empty.
+suppress_warnings = ["toc.empty_glob"]
 
 # Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script
 # for them, and style and fonts lie in _static.
@@ -79,13 +85,13 @@ html_theme = "pydata_sphinx_theme"
 html_title = "losslib"
 html_static_path = ["_static"]
 html_css_files = ["losslib.css"]
-html_js_files = [("slider.js", {"defer": "defer"}), ("catalogue.js", {"defer": "defer"})]
+html_js_files = [(name, {"defer": "defer"}) for name in ("slider.js", "catalogue.js", "portraits.js")]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_theme_options = {
     "logo": {"text": "losslib"},
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,

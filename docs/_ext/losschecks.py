@@ -41,6 +41,7 @@ class PageFacts:
 
 def examine_elements(info: LossInfo) -> PageFacts:
     """Execute the statements of a page about a loss of single elements."""
+    verify.check_inputs(info, verify.shaped(info, verify.sample(info, {}, 4)))
     return PageFacts(
         info=info,
         formula=verify.check_formula(info),
@@ -53,6 +54,7 @@ def examine_elements(info: LossInfo) -> PageFacts:
 
 def examine_rows(info: LossInfo) -> PageFacts:
     """Execute the statements of a page about a loss of rows."""
+    verify.check_inputs(info, rowlosses.batch(info, 4, 3))
     return PageFacts(
         info=info,
         formula=rowformulas.check_formula(info),

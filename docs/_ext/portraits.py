@@ -33,13 +33,9 @@ class Portrait:
 def portraits(infos: list[LossInfo]) -> list[Portrait]:
     """Sort the elementwise losses into pictures by what their value depends on."""
     pointwise = [info for info in infos if info.geometry == "pointwise" and len(info.inputs) == 2]
+    # Relative errors depend on the target too; a signed one is a line through 0 that would halve the picture.
     difference = [
-        info
-        for info in pointwise
-        if info.family == "regression"
-        and verify.domains_of(info, {})[0].name == "real"
-        and "percentage" not in info.name
-        and "symmetric" not in info.name
+        info for info in pointwise if info.family == "regression" and not {"signed", "relative"} & set(info.tags)
     ]
     scores = [info for info in pointwise if info.family == "binary" and verify.domains_of(info, {})[0].name == "real"]
     probabilities = [
@@ -95,7 +91,7 @@ def _html(portrait: Portrait) -> str:
     values = _svg(figure, [np.where(c.value > bound, np.nan, c.value) for c in curves], "value")
     slopes = _svg(figure, [np.where(abs(c.gradient) > bound, np.nan, c.gradient) for c in curves], "gradient")
     names = "".join(
-        f'<li><a class="{_key(c.label)}" href="{c.label}.html" style="--hue:{_hue(k)}">'
+        f'<li><a href="{c.label}.html" style="--hue:{_hue(k)}">'
         f'<svg viewBox="0 0 18 8" width="18" height="8" aria-hidden="true"><path class="member" d="M0 4H18"/></svg>'
         f"{html.escape(c.label)}</a></li>"
         for k, c in enumerate(curves)
@@ -110,15 +106,11 @@ def _svg(figure: Figure, lines: list[np.ndarray], title: str) -> str:
     """Draw every curve inside a link; the names below the picture say the same to those who cannot see it."""
     panel = Panel(figure, lines)
     paths = "".join(
-        f'<a href="{curve.label}.html" class="{_key(curve.label)}" tabindex="-1" style="--hue:{_hue(k)}">'
+        f'<a href="{curve.label}.html" tabindex="-1" style="--hue:{_hue(k)}">'
         f'<title>{curve.label}</title><path class="member" d="{panel.path(figure.x, line)}"/></a>'
         for k, (curve, line) in enumerate(zip(figure.curves, lines, strict=True))
     )
     return panel.drawn(title, paths, 'aria-hidden="true"')
-
-
-def _key(name: str) -> str:
-    return f"of-{name.replace('_', '-')}"
 
 
 def _hue(k: int) -> int:

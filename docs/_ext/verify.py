@@ -238,14 +238,46 @@ def message_outside(info: LossInfo, position: int, parameters: Mapping[str, Any]
     inputs = sample(info, parameters, 4)
     inputs[position][2] = OUTSIDE[domain.name]
     try:
-        registry.function_of(info.name)(*_shaped(info, inputs), **parameters)
+        registry.function_of(info.name)(*shaped(info, inputs), **parameters)
     except losslib.DomainError as error:
         return str(error)
     raise Disagreement(f"{info.name}: {info.inputs[position].name}={OUTSIDE[domain.name]:g} should be a DomainError")
 
 
-def _shaped(info: LossInfo, inputs: list[np.ndarray]) -> list[np.ndarray]:
+def shaped(info: LossInfo, inputs: list[np.ndarray]) -> list[np.ndarray]:
     return [array.reshape(2, -1) for array in inputs] if info.averages_last_axis else inputs
+
+
+# ---- types, shapes and NaN -----------------------------------------------------------------------------------------
+
+
+def check_inputs(info: LossInfo, inputs: list[np.ndarray]) -> None:
+    """Execute what a page says about the types of its inputs, about NaN and about shapes that do not agree."""
+    loss = registry.class_of(info.name)(reduction="none")
+    name = info.default_wrt[0]
+    for dtype in (np.float16, np.float32, np.float64):
+        cast = [array.astype(dtype) if array.dtype.kind == "f" else array for array in inputs]
+        if any(not np.isfinite(array).all() for array in cast):
+            continue
+        for what, found in (("values", loss(*cast)), ("gradient", loss.grad(*cast, wrt=name))):
+            if found.dtype != dtype:
+                raise Disagreement(f"{info.name}: {np.dtype(dtype)} inputs give {what} of {found.dtype}")
+    lists = loss(*(array.tolist() for array in inputs))
+    if lists.dtype != np.float64 or not np.array_equal(lists, loss(*inputs)):
+        raise Disagreement(f"{info.name}: lists do not give what float64 arrays give")
+    place = info.input_names.index(name)
+    holed = [array.copy() for array in inputs]
+    holed[place][(0,) * holed[place].ndim] = np.nan
+    values, gradient = loss(*holed), loss.grad(*holed, wrt=name)
+    if not np.isnan(values.ravel()[0]) or not (np.isnan(gradient).any() or info.geometry != "pointwise"):
+        raise Disagreement(f"{info.name}: a NaN of {name} does not reach value and gradient")
+    if np.isnan(values.ravel()[1:]).any() or np.isnan(gradient[1:]).any():
+        raise Disagreement(f"{info.name}: a NaN of {name} reaches other samples")
+    try:
+        loss(*inputs[:-1], inputs[-1][:-1])
+    except losslib.ShapeError:
+        return
+    raise Disagreement(f"{info.name}: a {info.input_names[-1]} with a sample less is no ShapeError")
 
 
 # ---- reductions ------------------------------------------------------------------------------------------------

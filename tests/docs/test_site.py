@@ -148,7 +148,7 @@ def test_page_shows_without_complaints_in_both_themes(path: str, theme: str, vis
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("path", [*PAGES, "generated/portraits.html", "gallery/index.html"])
+@pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing_serious(path: str, theme: str, visit: Visit) -> None:
     page = visit.open(path, theme)
     page.add_script_tag(content=Path(os.environ["LOSSLIB_AXE"]).read_text())
@@ -161,18 +161,12 @@ def test_axe_finds_nothing_serious(path: str, theme: str, visit: Visit) -> None:
     assert serious == []
 
 
-@pytest.mark.parametrize("width", [320, 390])
 @pytest.mark.parametrize("path", [*PAGES, *MORE_PAGES])
-def test_narrow_page_does_not_scroll_sideways(path: str, width: int, browser: Browser, address: str) -> None:
-    visit = Visit(browser, address, viewport={"width": width, "height": 700})
+def test_narrow_page_does_not_scroll_sideways(path: str, visit: Visit) -> None:
     page = visit.open(path)
-    reach = page.evaluate("document.documentElement.scrollWidth")
-    wide = page.evaluate(
-        "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
-        ".slice(0, 5).map(e => e.outerHTML.slice(0, 120))"
-    )
-    visit.context.close()
-    assert reach <= width, wide
+    for width in (320, 390):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize(("path", "most"), [("index.html", 500_000), *((path, 400_000) for path in LOSS_PAGES)])
@@ -284,5 +278,4 @@ def test_markdown_twins_keep_the_tex() -> None:
     for info in losslib.list_losses():
         twin = SITE / "generated" / f"{info.name}.md"
         assert f"generated/{info.name}.md" in index
-        assert twin.is_file()
-        assert r"\frac{\partial" in twin.read_text() or "follows from the formula" in twin.read_text(), info.name
+        assert re.search(r"\$\$\s*L = [^$]*[\\_^]", twin.read_text()), info.name

@@ -12,6 +12,7 @@ from typing import Any
 import rowformulas
 import rowlosses
 import verify
+from equivalents import EquivalentResult, run_equivalent
 
 import losslib
 from losslib import registry
@@ -34,7 +35,7 @@ class PageFacts:
     #: For each input the message about a value outside its domain; empty if every value is legal.
     outside: list[str]
     examples: int
-    equivalents: list[verify.EquivalentResult]
+    equivalents: list[EquivalentResult]
     #: Gradients compared with differences of the kernel's values, for losses whose formula leaves parameters out.
     differences: rowlosses.GradientCheck | None = None
 
@@ -48,7 +49,7 @@ def examine_elements(info: LossInfo) -> PageFacts:
         reductions=verify.check_reductions(info),
         outside=[verify.message_outside(info, k, {}) for k in range(len(info.inputs))],
         examples=verify.run_doctest(info.examples, info.name),
-        equivalents=[verify.run_equivalent(info, item) for item in info.equivalents],
+        equivalents=[run_equivalent(info, item) for item in info.equivalents],
     )
 
 

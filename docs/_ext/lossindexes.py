@@ -31,6 +31,10 @@ FAMILIES = {
         "Embeddings",
         "Losses of pairs and triplets of vectors, by distance or by angle.",
     ),
+    "sequence": (
+        "Sequences",
+        "Losses between a sequence of frames and a sequence of labels whose alignment is unknown.",
+    ),
 }
 
 
@@ -51,7 +55,9 @@ def catalogue(infos: list[LossInfo]) -> str:
         ]
         for i in infos
     ]
-    return table(["loss", "meaning", "family", "tags", "also called"], rows, "18 34 12 16 20", "loss-catalogue")
+    families = "\n".join(f"   generated/{family}" for family in dict.fromkeys(info.family for info in infos))
+    listed = table(["loss", "meaning", "family", "tags", "also called"], rows, "18 34 12 16 20", "loss-catalogue")
+    return f"{listed}\n.. toctree::\n   :hidden:\n\n{families}\n"
 
 
 def migration_table(package: str, examined: list[PageFacts]) -> str:

@@ -44,11 +44,11 @@ PACKAGES = {
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning",
 }  # fmt: skip
 
-
-# ---- the parts of a page, in the reader's order ----------------------------------------------------------------
-
 #: The packages that have a page about coming from them.
 MIGRATIONS = ("torch", "keras", "sklearn", "optax")
+
+
+# ---- the parts of a page, in the reader's order ----------------------------------------------------------------
 
 
 def opening(info: LossInfo) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from verify import OUTSIDE, Disagreement, EquivalentResult, ReductionRow, evaluate_equivalent, own_parameters
+from equivalents import EquivalentResult, evaluate_equivalent
+from verify import OUTSIDE, Disagreement, ReductionRow, own_parameters
 
 import losslib
 from losslib import registry

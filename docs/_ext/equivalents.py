@@ -1,0 +1,103 @@
+"""Calls of other packages, evaluated where the package is installed and compared with losslib's value."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from verify import Disagreement, sample
+
+from losslib import registry
+from losslib.registry import Equivalent, LossInfo
+
+#: What a distribution is called where it differs from the name it is imported by.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
+_SINGLE_PRECISION = ("jax", "optax", "keras", "tensorflow", "paddle", "torchmetrics", "kornia")
+
+
+@dataclass
+class EquivalentResult:
+    """The outcome of one row of the table of equivalents."""
+
+    equivalent: Equivalent
+    version: str = ""
+    tolerance: float = 0.0
+
+
+def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
+    """Evaluate the call in its package on six elements, if that is installed here, and compare the values."""
+    parameters = {name: value for name, value in equivalent.arguments.items() if name in info.parameter_names}
+    inputs = sample(info, parameters, 6, plain=True)
+    if info.averages_last_axis:
+        inputs = [array.reshape(2, 3) for array in inputs]
+    names = {"x": inputs[0], "t": inputs[1]}
+    if len(inputs) == 3:
+        names = {"x": inputs[0], "t": inputs[1], "v": inputs[2]}
+        if info.input_names[0] == "input1":
+            names = {"x1": inputs[0], "x2": inputs[1], "t": inputs[2], "x": inputs[0], "v": inputs[2]}
+    return evaluate_equivalent(info, equivalent, inputs, names)
+
+
+def evaluate_equivalent(
+    info: LossInfo, equivalent: Equivalent, inputs: list[np.ndarray], names: Mapping[str, np.ndarray]
+) -> EquivalentResult:
+    """Evaluate a call with these names in its package, if that is installed, and compare it with losslib's value."""
+    try:
+        version = importlib.metadata.version(DISTRIBUTIONS.get(equivalent.package, equivalent.package))
+    except importlib.metadata.PackageNotFoundError:
+        return EquivalentResult(equivalent)
+    if not equivalent.call:
+        return EquivalentResult(equivalent)
+    try:
+        modules = _modules(equivalent.call)
+    except ImportError:  # installed, but without something that it needs
+        return EquivalentResult(equivalent)
+    arguments = dict(equivalent.arguments)
+    expected = np.asarray(registry.function_of(info.name)(*inputs, **arguments))
+    namespace = {**modules, "np": np}
+    namespace |= {name: _as_package_array(equivalent.package, array) for name, array in names.items()}
+    try:
+        answer = np.asarray(eval(equivalent.call, namespace), dtype=np.float64)
+    except Exception as error:
+        raise Disagreement(f"{info.name}: {equivalent.call} raised {type(error).__name__}: {error}") from error
+    tolerance = 1e-5 if equivalent.package in _SINGLE_PRECISION else 1e-10
+    if answer.shape != expected.shape or not np.allclose(answer, expected, rtol=tolerance, atol=tolerance):
+        raise Disagreement(
+            f"{info.name}: {equivalent.call} ({equivalent.package} {version}) gives {answer}, "
+            f"losslib with {arguments} gives {expected}"
+        )
+    return EquivalentResult(equivalent, version, tolerance)
+
+
+def _modules(call: str) -> dict[str, Any]:
+    """Import the modules that a call names by their dotted paths; return the packages by name."""
+    found: dict[str, Any] = {}
+    for dotted in re.findall(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", call):
+        parts = dotted.split(".")
+        if importlib.util.find_spec(parts[0]) is None:
+            continue
+        if parts[0] == "keras":
+            backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+            os.environ.setdefault("KERAS_BACKEND", backends[0] if backends else "tensorflow")
+        for length in range(1, len(parts)):
+            try:
+                importlib.import_module(".".join(parts[:length]))
+            except ImportError:
+                break
+        found[parts[0]] = importlib.import_module(parts[0])
+    return found
+
+
+def _as_package_array(package: str, array: np.ndarray) -> Any:
+    if package in ("torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch"):
+        return importlib.import_module("torch").tensor(array)
+    if package == "paddle":
+        return importlib.import_module("paddle").to_tensor(array)
+    return array

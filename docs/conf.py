@@ -65,11 +65,8 @@ sphinx_gallery_conf = {
 llms_txt_description = "Loss functions with gradients and Hessians for NumPy arrays, compiled for the CPU."
 llms_txt_suffix_mode = "replace"
 llms_txt_nested_enabled = False
-# A picture of the gallery, and the asterisk in a signature: neither has words that Markdown could keep.
-llms_txt_suppress_unknown_node_warnings = ["imgsgnode", "abbreviation"]
-
-# Adapters and guides may come and go; a folder of them may be empty.
-suppress_warnings = ["toc.empty_glob"]
+# Nodes that Markdown has nothing for; the words inside them are kept.
+llms_txt_suppress_unknown_node_warnings = ["PassthroughTextElement", "abbreviation", "classifier", "imgsgnode"]
 
 # Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script
 # for them, and style and fonts lie in _static.

@@ -47,14 +47,16 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 def icons(text: str) -> set[str]:
     """Return the names of the icons that a text speaks of."""
-    return set(re.findall(r"\bfa-([a-z][a-z-]+)", text))
+    return set(re.findall(r"\bfa-([a-z0-9-]+)", text))
 
 
 def code_points(style: str, used: set[str]) -> list[int]:
     """Return the code points of the icons by name, and of those that the style sheet uses without a name."""
-    named = dict(re.findall(r"\.fa-([a-z-]+)\{--fa:\"\\([0-9a-f]+)\"", style))
-    unnamed = re.findall(r"(?<!--fa:)\"\\(f[0-9a-f]{3})\"", style)
-    found = {int(code, 16) for code in (*unnamed, *(named[name] for name in used & named.keys()))}
+    named = {}
+    for names, code in re.findall(r"((?:\.fa-[a-z0-9-]+,?)+)\{--fa:\"\\([0-9a-f]+)\"", style):
+        named |= dict.fromkeys(re.findall(r"\.fa-([a-z0-9-]+)", names), code)
+    unnamed = {ord(letter) for letter in style if "\ue000" <= letter <= "\uf8ff"}  # the private use area
+    found = unnamed | {int(named[name], 16) for name in used & named.keys()}
     if not named or not found:
         raise ExtensionError("no icon was found in the style sheet of the theme: themefixes.py has to be adapted")
     return sorted(found)

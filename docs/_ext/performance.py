@@ -22,7 +22,7 @@ PICTURED = (
     ("mse_loss", 10_000_000), ("huber_loss", 10_000), ("binary_cross_entropy_with_logits", 10_000_000),
     ("gaussian_nll_loss", 10_000), ("cross_entropy", (65536, 10)), ("cross_entropy", (1024, 1000)),
 )  # fmt: skip
-WIDTH, NAMES, LINE, GAP = 560, 92, 13, 22
+WIDTH, NAMES, LINE, GAP = 430, 76, 14, 22
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def picture(numbers: dict[str, Any]) -> str:
         parts.append(f'<text class="task" x="0" y="{y + 10}">{html.escape(loss)}, {size_text(size)}</text>')
         y += 16
         for name in shown:
-            length = max(1.5, times[name] / longest * (WIDTH - NAMES - 70))
+            length = max(1.5, times[name] / longest * (WIDTH - NAMES - 52))
             kind = "own" if name == OWN else "peer"
             parts.append(f'<text class="name" x="{NAMES - 6}" y="{y + 9}" text-anchor="end">{name}</text>')
             parts.append(f'<rect class="{kind}" x="{NAMES}" y="{y}" width="{length:.1f}" height="{LINE - 3}"/>')

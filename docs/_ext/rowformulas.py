@@ -26,7 +26,10 @@ from losslib import registry
 from losslib.registry import Array, LossInfo
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
-TOLERANCE = 2e-12
+TOLERANCE = 2e-13
+
+#: What a loss adds to every squared norm; PyTorch's constant, which is 1e-12 in float32.
+ADDED_TO_SQUARES = {"cosine_embedding_loss": float(np.float32(1e-12))}
 
 #: The distances of ``triplet_margin_with_distance_loss`` by name, in the language of the formulas.
 DISTANCES = {
@@ -163,15 +166,18 @@ class Row:
                 return taylor.log(sum((taylor.exp(number) for number in values[0]), Taylor(mpmath.mpf(0))))
             case "cos":
                 u, v = values
-                return np.sum(u * v) / taylor.sqrt(np.sum(u * u) * np.sum(v * v))
+                return np.sum(u * v) / (self.norm(u) * self.norm(v))
             case "norm":
-                return taylor.sqrt(np.sum(values[0] * values[0]))
+                return self.norm(values[0])
             case "d":
                 return self.between(*values)
         plain = {"exp": taylor.exp, "log": taylor.log, "sqrt": taylor.sqrt, "abs": taylor.absolute, "sign": _sign}
         if function in plain:
             return plain[function](values[0])
         raise FormulaError(f"{self.info.name}: the formula language has no function {function!r}")
+
+    def norm(self, u: np.ndarray) -> Taylor:
+        return taylor.sqrt(np.sum(u * u) + ADDED_TO_SQUARES.get(self.info.name, 0.0))
 
     def between(self, u: np.ndarray, v: np.ndarray) -> Taylor:
         """Return the distance d(u, v); with p = inf it is the largest component."""

@@ -132,9 +132,10 @@ def _texts(info: LossInfo) -> list[str]:
 def _meanings(info: LossInfo) -> list[tuple[str, str]]:
     """Return patterns and what the letters that match them mean."""
     if info.geometry == "distance":
+        added = " with 1e-12 added under its root" if info.name in rowformulas.ADDED_TO_SQUARES else ""
         return [
-            (r"cos\(", r":math:`\cos(u, v)` the cosine of the angle between two vectors"),
-            (r"norm\(", r":math:`\lVert u \rVert` the Euclidean norm"),
+            (r"cos\(", r":math:`\cos(u, v) = u \cdot v / (\lVert u \rVert \, \lVert v \rVert)`"),
+            (r"norm\(|cos\(", rf":math:`\lVert u \rVert` is the Euclidean norm{added}"),
             (r"sum_j", ":math:`j` runs over the components"),
         ]
     index = [(r"_c\b", ":math:`c` runs over the :math:`C` classes")]

@@ -70,9 +70,7 @@ def cases(names: list[str] | None, quick: bool, shapes: list[tuple[int, ...]] | 
     """Return what is measured: all cases, those of the losses and shapes named, or a few."""
     wanted = None if names is None else {losslib.get(name).info.name for name in names}
     chosen = [
-        case
-        for case in CASES
-        if (wanted is None or case.loss in wanted) and (shapes is None or case.shape in shapes)
+        case for case in CASES if (wanted is None or case.loss in wanted) and (shapes is None or case.shape in shapes)
     ]
     if quick and names is None:
         chosen = [case for case in chosen if case.shape in QUICK_SHAPES and case.options == PLAIN]

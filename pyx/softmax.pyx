@@ -4,8 +4,8 @@ of classes.
 An input is seen as (outer, classes, inner): the class axis may be anywhere, and nothing is transposed in memory. Two
 drivers share the work:
 
-``softmax_lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile, neighbouring positions of an
-                       image or rows that are transposed on the way.
+``softmax_lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile, neighbouring positions of
+                       an image or rows that are transposed on the way.
 ``softmax_class.pxd``, ``softmax_rows.pxd``
                        everything else: one row at a time, vectorised over the classes, in place where the classes are
                        neighbours, in buffers of one row for each thread otherwise.
@@ -82,7 +82,8 @@ cdef inline void direct_row(Rows* rows, Py_ssize_t sample, real* buffer, real* t
         rows.values[sample] = value
 
 
-cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e, real* q, real* h) noexcept nogil:
+cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e, real* q,
+                              real* h) noexcept nogil:
     """Any row: read into a buffer, computed there, written from there."""
     cdef Py_ssize_t c, n = rows.classes
     cdef real* gradient = x

@@ -124,8 +124,8 @@ cdef inline void hessian_row(const real* e, double s, double softmax_part, doubl
         hess[c] = w * p * (1 - p) + u * p * p
 
 
-cdef inline void gradient_block(const Rows* rows, const real* e, real* grad, Py_ssize_t start, Py_ssize_t n, real factor,
-                                real smooth) noexcept nogil:
+cdef inline void gradient_block(const Rows* rows, const real* e, real* grad, Py_ssize_t start, Py_ssize_t n,
+                                real factor, real smooth) noexcept nogil:
     """grad = e * factor - w_c * smooth for n classes from `start` on; grad may be e."""
     cdef Batch[real] terms, scale, share
     cdef real[16] shares
@@ -167,8 +167,8 @@ cdef inline void gradient_block(const Rows* rows, const real* e, real* grad, Py_
             c += 1
 
 
-cdef inline void gradient_run(const Rows* rows, real* e, Py_ssize_t start, Py_ssize_t stop, double factor, double smooth,
-                              double taken, Py_ssize_t target, char* streamed) noexcept nogil:
+cdef inline void gradient_run(const Rows* rows, real* e, Py_ssize_t start, Py_ssize_t stop, double factor,
+                              double smooth, double taken, Py_ssize_t target, char* streamed) noexcept nogil:
     """e = e * factor - w_c * smooth for the classes start … stop, less what is taken off at the target.
 
     If `streamed` is not NULL, the result is stored past the caches from there on, and e stays.

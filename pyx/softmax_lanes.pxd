@@ -41,7 +41,8 @@ cdef inline Py_ssize_t step_of(const Rows* rows, const View* view) noexcept nogi
     return view.inner if rows.inner > 1 else view.outer
 
 
-cdef inline void load_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize_t lanes, real* tile) noexcept nogil:
+cdef inline void load_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize_t lanes,
+                           real* tile) noexcept nogil:
     """Read n samples; the lanes that are left over in the last sixteen get zeros."""
     cdef const char* base = address(rows, &rows.input, first)
     cdef Py_ssize_t step = step_of(rows, &rows.input), down = rows.input.classes, classes = rows.classes
@@ -257,7 +258,8 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
     if not rows.want_grad:
         return
 
-    scale_tile(tile, rows.class_weight, lanes, classes, width, factor, <const real*>smooth if rows.smoothing > 0.0 else <const real*>NULL)
+    scale_tile(tile, rows.class_weight, lanes, classes, width, factor,
+               <const real*>smooth if rows.smoothing > 0.0 else <const real*>NULL)
     for j in range(n):
         tile[place[j]] = <real>(<double>tile[place[j]] - taken[j])
     if not whole:

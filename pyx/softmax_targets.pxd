@@ -1,4 +1,4 @@
-"""One look at the class indices before the computation: which samples count, their weight, the first that is no class."""
+"""One look at the class indices beforehand: which samples count, their weight, the first that is no class."""
 
 from libc.stdint cimport int64_t
 

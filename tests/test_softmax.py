@@ -1062,6 +1062,95 @@ def test_mixed_dtypes_promote_and_gradients_keep_the_dtype_of_their_input() -> N
         assert losslib.cross_entropy.grad(whole, t).dtype == np.float64
 
 
+# ---- long rows, and outputs that bypass the caches -----------------------------------------------------------------
+
+
+def exact_cross_entropy(x: np.ndarray, t: np.ndarray, axis: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Values and gradient of the sum in float64, from p - q with q the smoothed, weighted target."""
+    x, classes = x.astype(np.float64), x.shape[axis]
+    share = options.get("label_smoothing", 0.0)
+    weight = np.asarray(options.get("weight", np.ones(classes)), np.float64)
+    one_hot = t[..., None] == np.arange(classes)
+    q = np.moveaxis(weight * ((1 - share) * one_hot + share / classes), -1, axis)
+    top = x.max(axis, keepdims=True)
+    e = np.exp(x - top)
+    lse = top + np.log(e.sum(axis, keepdims=True))
+    mass = q.sum(axis, keepdims=True)
+    return times(q, lse - x).sum(axis), mass * e / e.sum(axis, keepdims=True) - q
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"label_smoothing": 0.1, "weight": "per class"}],
+                         ids=str)  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [2047, 2048, 2049, 4096, 5003, 6160])
+def test_rows_longer_than_a_block_equal_the_mathematics(classes: int, dtype: Any, options: Parameters) -> None:
+    given = filled(options, classes)
+    rng = np.random.default_rng(classes)
+    x = 2 * rng.standard_normal((6, classes))
+    x[1] += np.linspace(0, 300, classes)  # the largest number grows from block to block
+    x[2] -= np.linspace(0, 300, classes)
+    x[3, -1] = 200.0
+    if not options:
+        x[4, : min(2048, classes - 1)] = -np.inf  # a block without a number
+        x[5, 2000:] = -np.inf
+    x = x.astype(dtype)
+    t = np.array([classes - 1, 5, 2046, classes - 1, classes - 1, 17]) if classes > 2048 else np.full(6, 1990)
+    values, slopes = exact_cross_entropy(x, t, 1, **given)
+    finite = np.isfinite(values)
+    rtol, atol = (1e-5, 1e-6) if dtype == np.float32 else (1e-12, 1e-14)
+    value, grad = losslib.cross_entropy.value_and_grad(x, t, reduction="none", **given)
+    np.testing.assert_allclose(value[finite], values[finite], rtol=rtol)
+    np.testing.assert_array_equal(value[~finite], values[~finite])
+    np.testing.assert_allclose(grad[finite], slopes[finite], rtol=rtol, atol=atol)
+    out = x.copy()
+    losslib.cross_entropy.grad(out, t, reduction="none", out=out, **given)
+    np.testing.assert_array_equal(out, grad)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, 2047, 2048, 4999])
+def test_nan_and_inf_in_any_block_of_a_long_row_reach_its_value(bad: float, place: int) -> None:
+    x, t = draw("cross_entropy", (3, 5000), dtype=np.float32)
+    x[1, place] = bad
+    value, grad = losslib.cross_entropy.value_and_grad(x, t, reduction="none")
+    np.testing.assert_array_equal(np.isnan(value), [False, True, False])
+    assert np.isnan(grad[1]).all()
+    assert np.isfinite(grad[[0, 2]]).all()
+    assert np.isnan(losslib.cross_entropy(np.full((1, 5000), -np.inf), t[:1]))
+
+
+def test_the_hessian_of_a_long_row_is_that_of_the_probabilities() -> None:
+    x, t = draw("cross_entropy", (3, 5003))
+    x += np.linspace(0, 40, 5003)
+    _, _, hess = losslib.cross_entropy.value_grad_hess(x, t, reduction="sum")
+    p = np.exp(x - log_sum_exp(x))
+    np.testing.assert_allclose(hess, p * (1 - p), rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weight": "per class", "ignore_index": 3}], ids=str)
+@pytest.mark.parametrize("shape", [(71, 30011), (2, 21, 50021), (110003, 21)], ids=str)
+def test_outputs_stored_past_the_caches_equal_the_mathematics(shape: tuple[int, ...], options: Parameters) -> None:
+    """8 MiB and more, at an address that no vector is aligned to."""
+    given = filled(options, shape[1])
+    ignored = given.pop("ignore_index", None)
+    x, t = draw("cross_entropy", shape, dtype=np.float32)
+    out = np.full(x.size + 3, 7.0, np.float32)[3:].reshape(shape)
+    asked = given if ignored is None else {**given, "ignore_index": ignored}
+    assert losslib.cross_entropy.grad(x, t, reduction="sum", out=out, **asked) is out
+    counted = np.expand_dims(np.ones(t.shape, bool) if ignored is None else t != ignored, 1)
+    part = (slice(None), slice(None), slice(40000, None))[: len(shape)] if len(shape) > 2 else slice(-40, None)
+    where = part if isinstance(part, slice) else (part[0], part[2])
+    weight = np.asarray(given.get("weight", np.ones(shape[1])), np.float64)
+    pieces = {"label_smoothing": given.get("label_smoothing", 0.0)}
+    rows, targets = x[part], t[where]
+    _, slopes = exact_cross_entropy(rows, targets, 1, **pieces)
+    slopes = slopes * np.expand_dims(weight[targets], 1)
+    np.testing.assert_allclose(out[part], np.where(counted[part], slopes, 0.0), rtol=1e-5, atol=1e-6)
+    same = x.copy()
+    losslib.cross_entropy.grad(same, t, reduction="sum", out=same, **asked)
+    np.testing.assert_array_equal(same, out)
+
+
 # ---- threads -----------------------------------------------------------------------------------------------------
 
 

@@ -59,6 +59,7 @@ CASES = {
     "abs": Case("abs(x)", abs, "real", (0.0, 0.0)),
     "power": Case("power(x, y)", mpmath.power, "power", (1.0, 1.8)),
 }
+BATCH_EXP_BOUNDS = {"float": 1.2, "double": 1.25}  # of core/batch.h, as stated there
 FUNCTIONS = [name for name in CASES if name != "power"]
 
 
@@ -192,6 +193,74 @@ def test_error_stays_within_the_stated_ulps(instruction_set, name, type_name):
     worst = int(np.argmax(errors))
     bound = CASES[name].bounds[type_name == "double"]
     assert errors[worst] <= bound, [float(axis[worst]) for axis in points]
+
+
+@cache
+def batch_library(instruction_set: str) -> ctypes.CDLL:
+    if not native.runs_here(instruction_set):
+        pytest.skip(f"this CPU does not run {instruction_set} code")
+    source = '#include "losslib/core/batch.h"\n'
+    for t in TYPES:
+        source += (
+            f'extern "C" void exp_{t}(const {t}* xs, {t}* out) {{\n'
+            f"    losslib::Batch<{t}> batch;\n    batch.load(xs);\n    batch.become_exp();\n    batch.store(out);\n}}\n"
+            f'extern "C" void widened_{t}(const {t}* xs, double* sums) {{\n'
+            f"    losslib::Batch<{t}> batch;\n    losslib::Batch<double> sum;\n"
+            f"    batch.load(xs);\n    sum.load(sums);\n"
+            f"    losslib::add_widened(sum, batch);\n    sum.store(sums);\n}}\n"
+            f'extern "C" void transposed_{t}(const {t}* xs, long from, {t}* out, long to) {{\n'
+            f"    losslib::transpose_four(xs, from, out, to);\n}}\n"
+        )
+    return native.build(source, (*native.COMMON_FLAGS, *native.INSTRUCTION_SETS[instruction_set]))
+
+
+def pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def exp_of_batches(instruction_set: str, x: np.ndarray) -> np.ndarray:
+    suffix = "float" if x.dtype == np.float32 else "double"
+    padded = np.zeros((x.size + 15) // 16 * 16, x.dtype)
+    padded[: x.size] = x
+    out = np.empty_like(padded)
+    for start in range(0, padded.size, 16):
+        getattr(batch_library(instruction_set), f"exp_{suffix}")(pointer(padded[start:]), pointer(out[start:]))
+    return out[: x.size]
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+@pytest.mark.parametrize("instruction_set", native.INSTRUCTION_SETS)
+def test_exp_in_registers_stays_within_the_stated_ulps_and_is_zero_below_normal_numbers(instruction_set, type_name):
+    dtype = TYPES[type_name]
+    (x,) = arguments("nonpositive", dtype)
+    got, truth = exp_of_batches(instruction_set, x), exact("exp_nonpositive", dtype)
+    normal = truth.exponent >= np.finfo(dtype).minexp
+    errors = errors_in_ulp(got, truth)
+    # Between the least normal number and the threshold, 4.5e-6 above it, there is one float32.
+    edge = (got == 0) & (truth.exponent == np.finfo(dtype).minexp) & (truth.head < 1 + 1e-5)
+    worst = int(np.argmax(np.where(normal & ~edge, errors, 0)))
+    assert errors[worst] <= BATCH_EXP_BOUNDS[type_name], float(x[worst])
+    assert not got[~normal].any()
+    ends = exp_of_batches(instruction_set, np.array([-np.inf, np.nan, 0.0, -0.0, np.finfo(dtype).min], dtype))
+    np.testing.assert_array_equal(ends, [0, np.nan, 1, 1, 0])
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+@pytest.mark.parametrize("instruction_set", native.INSTRUCTION_SETS)
+def test_batches_are_widened_and_blocks_transposed_in_place(instruction_set, type_name):
+    dtype = TYPES[type_name]
+    rng = np.random.default_rng(3)
+    x, sums = rng.standard_normal(16).astype(dtype), rng.standard_normal(16)
+    expected = sums + x.astype(np.float64)
+    getattr(batch_library(instruction_set), f"widened_{type_name}")(pointer(x), pointer(sums))
+    np.testing.assert_array_equal(sums, expected)
+
+    rows, out = rng.standard_normal((4, 7)).astype(dtype), np.zeros((4, 5), dtype)
+    getattr(batch_library(instruction_set), f"transposed_{type_name}")(
+        pointer(rows), ctypes.c_long(rows.strides[0]), pointer(out), ctypes.c_long(out.strides[0])
+    )
+    np.testing.assert_array_equal(out[:, :4], rows[:, :4].T)
+    assert not out[:, 4].any()
 
 
 def test_ulp_measure_sees_an_error_of_one_unit():

@@ -2,7 +2,7 @@
 //
 // With p = softmax(x), lp = log p and a target t (an index or a distribution) these losses are sum_c t_c f(lp_c), and
 //   d/dx_k = t_k f'(lp_k) - p_k sum_c t_c f'(lp_c).
-// A struct is one f; the rows, the reductions over classes and the stores are in pyx/softmax.pyx.
+// A struct is one f; the rows, the reductions over classes and the stores are in pyx/softmax*.
 #pragma once
 
 #include "losslib/core/inline.h"

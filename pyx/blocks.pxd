@@ -14,6 +14,11 @@ cdef extern from "losslib/core/scalar.h" namespace "losslib" nogil:
     float float_from_bfloat16(uint16_t bits)
     uint16_t bfloat16_from_float(float value)
 
+cdef extern from "losslib/core/lanes.h" namespace "losslib" nogil:
+    cppclass SixteenSums:
+        void add[T](const T* x)
+        void store(double* lane)
+
 cdef extern from "losslib/core/stream.h" namespace "losslib" nogil:
     const int stream_bytes
     void stream_vector(char* target, const char* source)
@@ -246,17 +251,22 @@ cdef inline void clear_masked(real* values, const unsigned char* mask, Py_ssize_
 
 cdef inline double sum_block(const real* values, Py_ssize_t n) noexcept nogil:
     """Sum in float64 over 16 lanes, combined pairwise: the order depends on n alone."""
-    cdef double lane[16]
+    cdef double[16] lane
+    cdef SixteenSums sums
     cdef Py_ssize_t i = 0
     cdef int k
-    for k in range(16):
-        lane[k] = 0.0
     while i + 16 <= n:
-        for k in range(16):
-            lane[k] += <double>values[i + k]
+        sums.add(values + i)
         i += 16
+    sums.store(lane)
     for k in range(<int>(n - i)):
         lane[k] += <double>values[i + k]
+    return combine(lane)
+
+
+cdef inline double combine(double* lane) noexcept nogil:
+    """Add 16 lanes pairwise."""
+    cdef int k
     for k in range(8):      # constant lengths: unrolled, where a loop over widths takes longer than a short block
         lane[k] += lane[k + 8]
     for k in range(4):

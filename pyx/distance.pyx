@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from blocks cimport real, sum_block
+from blocks cimport combine, real, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
 
@@ -126,15 +126,6 @@ cdef struct Job:
 
 
 # ---- sums over a row ---------------------------------------------------------------------------------------------
-
-cdef inline double combine(double* lane) noexcept nogil:
-    cdef int k
-    for k in range(8):      # constant lengths: unrolled, where a loop over widths takes longer than a short row
-        lane[k] += lane[k + 8]
-    for k in range(4):
-        lane[k] += lane[k + 4]
-    return (lane[0] + lane[2]) + (lane[1] + lane[3])
-
 
 cdef inline double combine_terms(Norm norm, double* lane) noexcept nogil:
     cdef int k

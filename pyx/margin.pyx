@@ -14,12 +14,14 @@ cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
 
-from blocks cimport real
+from blocks cimport real, sum_block
 from gate cimport ThreadGate
+from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
 
+from losslib import _kernels
 from losslib._kernels import threads
 
 cnp._import_array()
@@ -31,9 +33,15 @@ cdef enum:
     CHUNK = 16384        # scores that one thread takes at a time
     SMALL = 4096         # scores up to which the GIL is kept: releasing it costs more than the work
     LINE = 64            # bytes of a cache line: what two threads write lies apart
-    LANES = 16           # of a maximum or a sum within a row
+    LANES = 16           # of a maximum within a row
     OUTSIDE = 1
     UNORDERED = 2
+
+cdef enum Mode:
+    VALUE = 0
+    GRAD = 1
+    VALUE_AND_GRAD = 2
+    VALUE_GRAD_AND_HESS = 3
 
 cdef enum Kind:
     MULTI_MARGIN = 0
@@ -44,6 +52,9 @@ cdef enum Kind:
 
 # Nanoseconds per score, value and gradient, float32; they decide from which size threads pay.
 cdef double[5] _cost = [0.25, 0.3, 0.2, 0.4, 1.5]
+
+# Costs are those of AVX-512; the baseline has a quarter of its lanes.
+cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
 
 cdef struct Job:
     int kind
@@ -73,26 +84,6 @@ cdef inline void fill(real* row, real value, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         row[i] = value
-
-
-cdef inline double sum_of(const real* values, Py_ssize_t n) noexcept nogil:
-    """Sum at most BLOCK values in float64 lanes, combined pairwise: the order depends on n alone."""
-    cdef double[LANES] lane
-    cdef Py_ssize_t i = 0
-    cdef int k
-    for k in range(LANES):
-        lane[k] = 0.0
-    while i + LANES <= n:
-        for k in range(LANES):
-            lane[k] += <double>values[i + k]
-        i += LANES
-    for k in range(<int>(n - i)):
-        lane[k] += <double>values[i + k]
-    for k in range(8):      # constant lengths: unrolled, where a loop over widths takes longer than a short row
-        lane[k] += lane[k + 8]
-    for k in range(4):
-        lane[k] += lane[k + 4]
-    return (lane[0] + lane[2]) + (lane[1] + lane[3])
 
 
 cdef inline real largest(const real* values, Py_ssize_t n) noexcept nogil:
@@ -149,7 +140,7 @@ cdef inline double multi_margin(const real* x, Py_ssize_t target, real* grad, do
             if grad != NULL:
                 for i in range(n):
                     grad[start + i] = slope * excess[i]
-                slopes += sum_of(<const real*>excess, n)
+                slopes += sum_block(<const real*>excess, n)
             for i in range(n):
                 excess[i] = excess[i] * excess[i]
         elif grad != NULL:
@@ -158,7 +149,7 @@ cdef inline double multi_margin(const real* x, Py_ssize_t target, real* grad, do
                 active += excess[i] > 0
                 grad[start + i] = slope if excess[i] > 0 else 0
             slopes += active
-        total += sum_of(<const real*>excess, n)
+        total += sum_block(<const real*>excess, n)
         start += n
     if grad != NULL:
         grad[target] = <real>(-slopes * rate) if slopes != 0 else 0
@@ -244,7 +235,7 @@ cdef inline double categorical_hinge(const real* x, const real* y, real* grad, d
         if found > best:
             best = found
             best_start = start
-        sum_right += sum_of(<const real*>right, n)
+        sum_right += sum_block(<const real*>right, n)
         start += n
     value = NAN if unordered else <double>best - sum_right + margin
     if value <= 0.0:
@@ -314,7 +305,7 @@ cdef inline double multilabel_margin(const real* x, const int64_t* target, real*
             for i in range(n):
                 part = offset + other[i]
                 excess[i] = 0 if (part <= 0) | (counted[i] == 0) else part
-            total += sum_of(<const real*>excess, n)
+            total += sum_block(<const real*>excess, n)
             if grad != NULL:
                 active = 0
                 for i in range(n):
@@ -416,10 +407,6 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
         True if a float target lies outside [0, 1], or if an entry of a list is neither a class nor -1.
     """
     cdef Job job
-    cdef int most, k
-    cdef Py_ssize_t chunks, room
-    cdef double cost
-    cdef bint violated = False
     job.kind = kind
     job.rows = cnp.PyArray_DIM(input, 0)
     job.classes = cnp.PyArray_DIM(input, 1)
@@ -442,16 +429,24 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
     if grad is not None:
         job.grad = <char*>cnp.PyArray_DATA(<cnp.ndarray>grad)
         job.grad_stride = row_stride(grad)
+    return execute(&job)
 
+
+cdef bint execute(Job* job) except *:
+    """Run the job; its size decides about threads and GIL. Returns True if a target left its domain."""
+    cdef int most, k
+    cdef Py_ssize_t chunks, room
+    cdef double cost
+    cdef bint violated = False
     job.chunk = max(<Py_ssize_t>1, CHUNK // job.classes)
     chunks = (job.rows + job.chunk - 1) // job.chunk
-    cost = _cost[kind] * job.rows * job.classes * (2.0 if job.double_precision else 1.0)
+    cost = _cost[job.kind] * _isa_factor * job.rows * job.classes * (2.0 if job.double_precision else 1.0)
     job.threads = 1
     if chunks > 1:
         job.threads = _gate.begin(cost)
     most = job.threads
     room = LINE
-    if kind == MULTILABEL_MARGIN:
+    if job.kind == MULTILABEL_MARGIN:
         room += job.classes * (3 * sizeof(double) + 1)
     job.scratch_stride = (room + LINE - 1) // LINE * LINE
     job.scratch = <char*>calloc(most, job.scratch_stride)
@@ -460,15 +455,125 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
             _gate.end()
         raise MemoryError(f"no memory for {most} rows of {job.classes} classes")
     if job.rows * job.classes <= SMALL:
-        run_chunk(&job, 0, job.rows, 0)
+        run_chunk(job, 0, job.rows, 0)
     else:
         with nogil:
             if job.threads > 1:
-                _gate.run(run_shared_chunk, &job, chunks, job.threads)
+                _gate.run(run_shared_chunk, job, chunks, job.threads)
                 _gate.end()
             else:
-                run_chunk(&job, 0, job.rows, 0)
+                run_chunk(job, 0, job.rows, 0)
     for k in range(most):
         violated = violated or job.scratch[k * job.scratch_stride] != 0
     free(job.scratch)
     return violated
+
+
+# ---- plain calls -----------------------------------------------------------------------------------------------
+
+cdef class Quick:
+    """Answers the calls of one loss object on plain arrays without options.
+
+    It returns NotImplemented for every other call, and for targets outside their domain, which ``losslib.margin`` then
+    answers or complains about.
+
+    Parameters
+    ----------
+    kind : int
+        Which loss: the order of ``losslib.margin.KINDS``.
+    margin : float
+        The margin.
+    mean : bool
+        Whether the values are averaged; else they are added up.
+    check : bool
+        Whether probabilities are checked. Classes always are.
+    """
+
+    cdef int kind
+    cdef double margin
+    cdef bint mean, check
+
+    def __cinit__(self, int kind, double margin, bint mean, bint check):
+        self.kind = kind
+        self.margin = margin
+        self.mean = mean
+        self.check = check or kind == MULTILABEL_MARGIN
+
+    def __call__(self, int mode, tuple args, out):
+        cdef Job job
+        cdef object scores = args[0], target = args[1], grad = None
+        cdef bint dense = self.kind == CATEGORICAL_HINGE, lists = self.kind == MULTILABEL_MARGIN, violated
+        cdef double* values
+        cdef double total, divisor = 1.0, scale
+        cdef int type_number, ndim
+        if mode == VALUE_GRAD_AND_HESS or not cnp.PyArray_CheckExact(scores) or not cnp.PyArray_CheckExact(target):
+            return NotImplemented
+        type_number = cnp.PyArray_TYPE(<cnp.ndarray>scores)
+        ndim = cnp.PyArray_NDIM(<cnp.ndarray>scores)
+        if (type_number != cnp.NPY_FLOAT and type_number != cnp.NPY_DOUBLE) or ndim < 1 or ndim > 2:
+            return NotImplemented
+        if not is_plain(scores, type_number) or not is_plain(target, type_number if dense else cnp.NPY_INT64):
+            return NotImplemented
+        if not (same_shape(target, scores) if dense or lists else is_row_shape(target, scores)):
+            return NotImplemented
+        if cnp.PyArray_SIZE(<cnp.ndarray>scores) == 0:
+            return NotImplemented
+        if mode == VALUE:
+            if out is not None:
+                return NotImplemented
+        elif out is None:
+            grad = new_like(scores, type_number)
+        elif (is_plain(out, type_number) and same_shape(out, scores) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+              and not overlaps_any(out, args)):
+            grad = out
+        else:
+            return NotImplemented
+
+        job.kind = self.kind
+        job.classes = cnp.PyArray_DIM(<cnp.ndarray>scores, ndim - 1)
+        job.rows = cnp.PyArray_SIZE(<cnp.ndarray>scores) // job.classes
+        job.double_precision = type_number == cnp.NPY_DOUBLE
+        job.margin = self.margin
+        job.input = <const char*>cnp.PyArray_DATA(<cnp.ndarray>scores)
+        job.input_stride = job.classes * cnp.PyArray_ITEMSIZE(<cnp.ndarray>scores)
+        job.target = <const char*>cnp.PyArray_DATA(<cnp.ndarray>target)
+        job.target_stride = job.classes * cnp.PyArray_ITEMSIZE(<cnp.ndarray>target)
+        job.mask = NULL
+        if self.mean:
+            divisor = <double>job.rows
+        scale = 1.0 / divisor
+        job.scale = &scale
+        job.scale_step = 0
+        job.grad = NULL
+        if grad is not None:
+            job.grad = <char*>cnp.PyArray_DATA(<cnp.ndarray>grad)
+        job.grad_stride = job.input_stride
+        values = <double*>malloc(job.rows * (sizeof(double) + sizeof(int64_t)))
+        if values == NULL:
+            raise MemoryError(f"no memory for the values of {job.rows} samples")
+        job.values = values
+        try:
+            if not (dense or lists):
+                if not copy_classes(<const int64_t*>job.target, <int64_t*>(values + job.rows), job.rows, job.classes):
+                    return NotImplemented
+                job.target = <const char*>(values + job.rows)
+                job.target_stride = sizeof(int64_t)
+            violated = execute(&job)
+            total = sum_block(<const double*>values, job.rows)
+        finally:
+            free(values)
+        if violated and self.check:
+            return NotImplemented
+        if mode == GRAD:
+            return grad
+        return total / divisor if mode == VALUE else (total / divisor, grad)
+
+
+cdef bint copy_classes(const int64_t* target, int64_t* classes, Py_ssize_t rows, Py_ssize_t count) noexcept nogil:
+    """Copy class indices, which another thread may change, and return True if all of the copies are classes."""
+    cdef Py_ssize_t row
+    cdef int64_t bad = 0
+    memcpy(classes, target, rows * sizeof(int64_t))
+    for row in range(rows):
+        bad |= <int64_t>(classes[row] < 0) | <int64_t>(classes[row] >= count)
+    return bad == 0

@@ -23,6 +23,7 @@ cdef extern from "losslib/core/stream.h" namespace "losslib" nogil:
     const int stream_bytes
     void stream_vector(char* target, const char* source)
     void stream_fence()
+    void prefetch(const char* address)
     int bytes_to_alignment(const char* target)
 
 ctypedef fused real:
@@ -184,6 +185,15 @@ cdef inline const real* load(const Job* job, const Operand* operand, Py_ssize_t 
         advance(&cursor, job, operand, run)
         done += run
     return buffer
+
+
+cdef inline void prefetch_block(const Operand* operand, Py_ssize_t start) noexcept nogil:
+    """Ask for the BLOCK elements from `start` on, if they lie in one piece; the end of the array does not matter."""
+    cdef Py_ssize_t size = item_size(operand.type), line = start * size
+    if operand.contiguous:
+        while line < (start + BLOCK) * size:
+            prefetch(operand.data + line)
+            line += 64
 
 
 cdef inline const unsigned char* load_mask(const Job* job, Py_ssize_t start, Py_ssize_t n,

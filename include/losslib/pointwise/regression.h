@@ -82,18 +82,19 @@ struct SmoothL1 {
 };
 
 // delta^2 (sqrt(1 + a^2) - 1) with a = |d| / delta, L006. As delta |d| a / (1 + sqrt(1 + a^2)) nothing
-// cancels for small d; a is held at 1e30 in quotients, where they have reached their limits, so nothing
-// overflows before the loss does.
+// cancels for small d; a is held where quotients have reached their limits, so nothing overflows before the
+// loss does. Both quotients, a / (1 + root) and a / root, come from one division.
 struct PseudoHuber {
     double delta;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const T d = input - target;
         const T a = abs(d) * T(1.0 / delta);
         const T root = select(a > T(SQUARE_SWALLOWS_ONE), a, sqrt(T(1) + a * a));
-        const T bounded = minimum(T(1e30), a), bounded_root = minimum(T(1e30), root);
-        const T inverse = T(1) / root;
-        return jet_of_difference(T(delta) * abs(d) * (bounded / (T(1) + bounded_root)),
-                                 T(delta) * sign(d) * (bounded / bounded_root), inverse * inverse * inverse);
+        constexpr T most = T(1) / (std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::epsilon());
+        const T bounded = minimum(most, a), bounded_root = minimum(most, root);
+        const T inverse = T(1) / root, quotient = bounded / (bounded_root * (T(1) + bounded_root));
+        return jet_of_difference(T(delta) * abs(d) * (bounded_root * quotient),
+                                 T(delta) * sign(d) * (quotient + bounded_root * quotient), inverse * inverse * inverse);
     }
 };
 

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from contestants import Contestant
 from report import aligned, microseconds, ratio
-from timing import Schedule, Time, take_turns
+from timing import CopyInputs, Schedule, Time, take_turns
 
 import losslib
 
 OWN = "losslib"
 PEERS = ("PyTorch", "torch.compile", "JAX", "scikit-learn")
+COPY = "copy"  #: a loop that copies the differentiated inputs: what memory allows
 IGNORED = -100
 
 
@@ -335,6 +336,8 @@ def measure(
         expected = [gradient.copy() for gradient in entered[OWN].gradients()]
         deviations = {name: _deviation(one.gradients(), expected) for name, one in entered.items()}
         statements = {name: (one.statement, one.names) for name, one in entered.items()}
+        loop = CopyInputs([task.arrays[k] for k in task.differentiated], threads)
+        statements[COPY] = ("loop.copy()", {"loop": loop})
         yield RowTimes(
             case,
             take_turns(statements, task.arrays[0].size, schedule),
@@ -352,7 +355,9 @@ def _deviation(found: tuple[np.ndarray, ...], expected: list[np.ndarray]) -> flo
 
 def table(results: list[RowTimes], absent: Mapping[str, str]) -> str:
     """Return the aligned table; times in microseconds."""
-    lines: list[tuple[str, ...]] = [("loss", "options", "shape", OWN, *PEERS, "x best", "x PyTorch", "goal", "verdict")]
+    lines: list[tuple[str, ...]] = [
+        ("loss", "options", "shape", OWN, *PEERS, COPY, "x best", "x PyTorch", "goal", "verdict")
+    ]
     for result in results:
         cells = []
         for peer in PEERS:
@@ -368,6 +373,7 @@ def table(results: list[RowTimes], absent: Mapping[str, str]) -> str:
                 result.case.size,
                 microseconds(result.times[OWN].least),
                 *cells,
+                microseconds(result.times[COPY].least),
                 ratio(result.times_best),
                 ratio(result.times_peer("PyTorch") if "PyTorch" in result.times else None),
                 f"{result.case.times_best:g}",

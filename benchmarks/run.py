@@ -260,6 +260,7 @@ def print_rows(options: argparse.Namespace, absent: dict[str, str]) -> list[Any]
     print("\nLosses of rows; goals are times the fastest peer\n")
     print(rows.table(times, absent))
     print("\n* put together from the package's operations   ! computes another gradient; its time says little")
+    print("copy: NumPy copies each differentiated input on as many threads, the traffic of the gradients alone")
     for line in rows.reasons(times):
         print(line)
     met = sum(result.verdict == "met" for result in times)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 import timeit
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -105,6 +105,24 @@ class CopyLoops:
             "triad, 1 thread": ("np.add(x, t, out=g)", names),
             "triad": ("loops.triad()", names),
         }
+
+
+class CopyInputs:
+    """Copies each of several arrays into another by NumPy, on several threads: the traffic of their gradients."""
+
+    def __init__(self, arrays: Sequence[np.ndarray], threads: int) -> None:
+        pairs = [(np.zeros_like(array), array) for array in arrays]
+        ends = np.linspace(0, len(arrays[0]), threads + 1).astype(int).tolist()
+        self.parts = [[(out[a:b], array[a:b]) for out, array in pairs] for a, b in pairwise(ends)]
+        self.pool = ThreadPoolExecutor(threads)
+
+    def copy(self) -> None:
+        _wait(self.pool.map(self._copy_part, self.parts))
+
+    @staticmethod
+    def _copy_part(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        for out, array in pairs:
+            np.copyto(out, array)
 
 
 def _wait(results: Iterable[None]) -> None:

@@ -66,6 +66,21 @@ def split_inputs(
     return inputs, rest
 
 
+def read_call(
+    info: LossInfo, mode: int, args: Sequence[Any], kwargs: dict[str, Any], array_parameters: Sequence[str]
+) -> tuple[str, list[Any], dict[str, Any]]:
+    """Return the name of what was called, its inputs, and its options, each of which the mode or the loss takes."""
+    owner = f"{info.name}{MODE_NAMES[mode]}"
+    raw, options = split_inputs(info, args, kwargs, owner)
+    for name in options:
+        if name not in ARGUMENTS[mode] and name not in array_parameters:
+            raise TypeError(
+                f"{owner} has no argument {name!r}{closest(name, ARGUMENTS[mode])}; "
+                f"a call takes {', '.join((*info.input_names, *ARGUMENTS[mode]))}"
+            )
+    return owner, raw, options
+
+
 def resolve_call(
     info: LossInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -178,14 +193,7 @@ def dispatch(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a pointwise loss: the value, the derivatives or both, as ``mode`` says."""
     info: LossInfo = loss.info
-    owner = f"{info.name}{MODE_NAMES[mode]}"
-    raw, options = split_inputs(info, args, kwargs, owner)
-    for name in options:
-        if name not in ARGUMENTS[mode] and name not in ("weight", "pos_weight"):
-            raise TypeError(
-                f"{owner} has no argument {name!r}{closest(name, ARGUMENTS[mode])}; "
-                f"a call takes {', '.join((*info.input_names, *ARGUMENTS[mode]))}"
-            )
+    owner, raw, options = read_call(info, mode, args, kwargs, ("weight", "pos_weight"))
     values = loss.parameters
     reduction: str = values["reduction"]
     operands = read_operands(loss, info, raw, options)

@@ -257,10 +257,13 @@ def class_docstring(info: LossInfo) -> str:
     if info.description:
         parts.append(_paragraphs(info.description))
     names = ", ".join(info.input_names)
+    derivatives = ("grad", "value_and_grad", "value_grad_hess") if info.has_hessian else ("grad", "value_and_grad")
+    methods = " and ".join(f"``{name}``" for name in derivatives[-2:])
+    methods = "".join(f"``{name}``, " for name in derivatives[:-2]) + methods
     parts.append(
         _fill(
             f"An object holds the parameters, checked once; call it with ``({names})`` for the value, or use its "
-            f"methods ``grad``, ``value_and_grad`` and ``value_grad_hess``."
+            f"methods {methods}."
         )
     )
     parts.append(_section("Parameters", "\n".join(_parameter_entry(item) for item in info.parameters)))

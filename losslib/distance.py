@@ -15,7 +15,7 @@ from losslib import _kernels, calls, checks
 from losslib.errors import ShapeError
 from losslib.operands import Operands
 from losslib.outputs import Output, prepare_derivatives, prepare_output
-from losslib.registry import BINARY, SIGN, LossInfo, closest
+from losslib.registry import BINARY, SIGN, LossInfo
 from losslib.rows import read_samples, require_value_out
 
 __all__ = ["evaluate"]
@@ -37,14 +37,7 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a distance loss: the value, the gradients or both, as ``mode`` says."""
     info: LossInfo = loss.info
-    owner = f"{info.name}{calls.MODE_NAMES[mode]}"
-    raw, options = calls.split_inputs(info, args, kwargs, owner)
-    for name in options:
-        if name not in calls.ARGUMENTS[mode]:
-            raise TypeError(
-                f"{owner} has no argument {name!r}{closest(name, calls.ARGUMENTS[mode])}; "
-                f"a call takes {', '.join((*info.input_names, *calls.ARGUMENTS[mode]))}"
-            )
+    owner, raw, options = calls.read_call(info, mode, args, kwargs, ())
     values = loss.parameters
     reduction: str = values["reduction"]
     labelled = info.name in LABELLED

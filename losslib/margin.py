@@ -12,20 +12,11 @@ from typing import Any
 import numpy as np
 
 from losslib import _kernels, checks
-from losslib.calls import (
-    ARGUMENTS,
-    GEOMETRIES,
-    GRAD,
-    MODE_NAMES,
-    VALUE,
-    arrange,
-    split_inputs,
-    wrt_positions,
-)
+from losslib.calls import GEOMETRIES, GRAD, VALUE, arrange, read_call, wrt_positions
 from losslib.errors import DomainError, DTypeError, ShapeError
 from losslib.operands import Operands, call_array, read_inputs
 from losslib.outputs import Output, prepare_derivatives, prepare_output
-from losslib.registry import LossInfo, closest
+from losslib.registry import LossInfo
 from losslib.rows import Samples, read_classes, read_samples, require_value_out
 
 __all__ = ["KINDS", "evaluate"]
@@ -45,14 +36,7 @@ KINDS = (
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a margin loss: the value, the gradient or both, as ``mode`` says."""
     info: LossInfo = loss.info
-    owner = f"{info.name}{MODE_NAMES[mode]}"
-    raw, options = split_inputs(info, args, kwargs, owner)
-    for name in options:
-        if name not in ARGUMENTS[mode] and name not in info.array_parameter_names:
-            raise TypeError(
-                f"{owner} has no argument {name!r}{closest(name, ARGUMENTS[mode])}; "
-                f"a call takes {', '.join((*info.input_names, *ARGUMENTS[mode]))}"
-            )
+    owner, raw, options = read_call(info, mode, args, kwargs, info.array_parameter_names)
     values = loss.parameters
     reduction: str = values["reduction"]
     kernel, numbers = info.resolve_kernel(values)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import losslib.margin  # noqa: F401  (answers the calls)
 from losslib.declare import declare
-from losslib.errors import ParameterError
 from losslib.registry import PROBABILITY, Array, Equivalent, Input, Integer, Real, Reference
 
 __all__ = [
@@ -23,23 +21,6 @@ __all__ = [
     "multiclass_perceptron_loss",
     "multilabel_margin_loss",
 ]
-
-
-@dataclass(frozen=True)
-class Exponent(Integer):
-    """The power of a violation: 1 or 2."""
-
-    def check(self, value: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        number = super().check(value)
-        if number not in (1, 2):
-            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}")
-        return number
-
-    @property
-    def range_text(self) -> str:
-        return "1 or 2"
 
 
 # Inputs and parameters that several losses share.
@@ -75,7 +56,7 @@ multi_margin_loss, MultiMarginLoss = declare(
     summary="Multi-class hinge loss of Weston and Watkins: every class within the margin of the target costs.",
     inputs=(SCORES, CLASS),
     parameters=(
-        Exponent("p", 1, "Power of what is missing to the margin: 1 or 2."),
+        Integer("p", 1, "Power of what is missing to the margin: 1 or 2.", least=1, most=2),
         Real("margin", 1.0, MARGIN_TEXT, examples=(0.5, 2.0)),
         Array(
             "weight",

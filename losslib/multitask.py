@@ -107,15 +107,7 @@ class MultiTask:
         return math.fsum(weights[name] * loss(*inputs[name]) for name, (loss, _) in self._tasks.items())
 
     def value_and_grad(self, arrays: Mapping[str, Sequence[Any]], *, step: int = 0) -> MultiTaskResult:
-        """Return the weighted sum, its parts, and the gradient with respect to each prediction.
-
-        Parameters
-        ----------
-        arrays : mapping of str to tuple
-            The inputs of each loss, in its order, by name.
-        step : int, default 0
-            What weights that are functions are called with.
-        """
+        """Return the weighted sum, its parts, and the gradient of each prediction; arguments as for a call."""
         weights = self.weights(step)
         inputs = self._inputs(arrays)
         parts: dict[str, float] = {}

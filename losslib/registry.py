@@ -172,23 +172,36 @@ class Real(Parameter):
 
 @dataclass(frozen=True)
 class Integer(Parameter):
-    """An integer, such as a class index or an axis; any sign, of the range of int64."""
+    """An integer, such as a class index or an axis; ``least`` and ``most`` bound it, else the range of int64.
 
+    A bounded one, such as an exponent, may come as a float without a fraction.
+    """
+
+    least: int | None = None
+    most: int | None = None
     kind: str = field(default="int", init=False, repr=False)
 
     def check(self, value: Any) -> int:
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value[()]
+        if isinstance(value, float) and value.is_integer() and self.least is not None:
+            value = int(value)
         if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
             raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r} of type {type(value).__name__}")
         number = int(value)
-        if not -(2**63) <= number < 2**63:
+        least = -(2**63) if self.least is None else self.least
+        most = 2**63 - 1 if self.most is None else self.most
+        if not least <= number <= most:
             raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}")
         return number
 
     @property
     def range_text(self) -> str:
-        return "an integer of at most 64 bits"
+        if self.least is None and self.most is None:
+            return "an integer of at most 64 bits"
+        bounds = [f">= {self.least}"] if self.least is not None else []
+        bounds += [f"<= {self.most}"] if self.most is not None else []
+        return "an integer " + " and ".join(bounds)
 
 
 @dataclass(frozen=True)

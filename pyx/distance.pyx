@@ -293,7 +293,7 @@ cdef inline void pair_residuals(const real* x, const real* y, real* grad_x, real
                                 double ratio_y, double factor_x, double factor_y, Py_ssize_t n) noexcept nogil:
     """grad_x = c factor_x (y - ratio_x x) and grad_y = c factor_y (x - ratio_y y), the rows times their factors."""
     cdef Py_ssize_t i
-    cdef double a, b, c_x = c * factor_x, c_y = c * factor_y
+    cdef double a, b, c_x = c * factor_x, c_y = c * factor_y, own_x = c * ratio_x, own_y = c * ratio_y
     if factor_x != 1.0 or factor_y != 1.0:
         for i in range(n):
             a = <double>x[i] * factor_x
@@ -309,10 +309,10 @@ cdef inline void pair_residuals(const real* x, const real* y, real* grad_x, real
             return
     if grad_x != NULL:
         for i in range(n):
-            grad_x[i] = <real>(c * (<double>y[i] - ratio_x * <double>x[i]))
+            grad_x[i] = <real>(c * <double>y[i] - own_x * <double>x[i])
     if grad_y != NULL:
         for i in range(n):
-            grad_y[i] = <real>(c * (<double>x[i] - ratio_y * <double>y[i]))
+            grad_y[i] = <real>(c * <double>x[i] - own_y * <double>y[i])
 
 
 cdef inline void pair_difference(const real* x, const real* y, real* grad_x, real* grad_y, double c,
@@ -1010,7 +1010,7 @@ cdef class Quick:
         cdef object first = args[0], array
         cdef Py_ssize_t k
         if out is None:
-            return tuple([new_like(first, type_number) for k in range(len(self.positions))])
+            return tuple([new_like(first, type_number) for _ in range(len(self.positions))])
         if len(self.positions) == 1:
             out = (out,)
         if not isinstance(out, tuple) or len(<tuple>out) != len(self.positions):

@@ -83,6 +83,7 @@ cdef struct Job:
     Operand derivative[6]
     bint streaming       # the outputs are too large for the caches: store past them
     bint whole_vectors   # the bits of an element must not depend on its place: call kernels on whole vectors
+    bint prefetching     # the inputs are too large for the caches of a core: ask for blocks ahead
     bint stage           # an output is the memory of an input: compute into a buffer first
 
     Partial* partials    # one for each task

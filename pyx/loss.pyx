@@ -32,6 +32,7 @@ cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
 
 cdef enum:
     SMALL = 4096         # elements up to which the GIL is kept: releasing it costs more than the work
+    PREFETCHING = 524288  # bytes of an input from which blocks are asked for ahead
     STREAMING = 16777216  # bytes of an output from which it is stored past the caches
     STACK_TASKS = 64     # partial sums that need no allocation: up to a million elements
 
@@ -92,6 +93,7 @@ cdef int run(Job* job, double* total) except -1:
             raise MemoryError(f"no memory for the partial sums of {job.size} elements")
     job.partials = partials
     job.threads = 1
+    job.prefetching = job.size * (8 if job.double_precision else 4) >= PREFETCHING
     job.streaming = job.size * (8 if job.double_precision else 4) >= STREAMING
     if job.size <= SMALL:
         _pointwise.run(job)

@@ -10,7 +10,8 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.string cimport memcpy
 
 from blocks cimport (
-    clear_masked, is_native, leaves_domain, load, load_mask, multiply, prefetch_block, real, store, stream_fence, sum_block,
+    clear_masked, is_native, leaves_domain, load, load_mask, multiply, prefetch_block, real, store, stream_fence,
+    sum_block,
 )
 from gate cimport ThreadGate
 from job cimport (
@@ -432,7 +433,7 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
         n = min(<Py_ssize_t>BLOCK, stop - start)
         if job.whole_vectors and n > LANES:
             n -= n % LANES    # what is left over is a block of its own
-        if job.streaming:   # the hardware sees a run of BLOCK elements in one array, then one in another
+        if job.prefetching:     # the hardware sees a run of BLOCK elements in one array, then one in another
             for k in range(job.inputs):
                 prefetch_block(&job.input[k], start + BLOCK)
         a = load(job, &job.input[0], start, n, <real*>buffer_a)

@@ -190,6 +190,27 @@ def test_gradients_of_the_cosine_of_nearly_parallel_rows_keep_their_digits_in_fl
     assert np.max(np.abs(grad - expected) / np.linalg.norm(expected, axis=1, keepdims=True)) < 3e-7
 
 
+@per_case
+def test_plain_calls_take_a_short_way_to_the_same_bits(name: str, parameters: dict[str, Any]) -> None:
+    """A plain call is answered by compiled code alone; one with an option, `where=None`, by losslib.distance."""
+    for dtype, shape in itertools.product((np.float32, np.float64), ((1, 1), (5, 3), (2, 3, 40), (90, 70))):
+        inputs = [array.astype(dtype) for array in inputs_of(name, shape)]
+        for reduction in ("mean", "sum"):
+            bound = losslib.get(name, **{**parameters, "reduction": reduction})
+            value, grads = bound.value_and_grad(*inputs)
+            expected, expected_grads = bound.value_and_grad(*inputs, where=None)
+            assert type(value) is float
+            assert value == expected == bound(*inputs) == bound(*inputs, where=None)
+            several = isinstance(expected_grads, tuple)
+            out = tuple(np.full_like(grad, 7) for grad in (expected_grads if several else (expected_grads,)))
+            again = bound.grad(*inputs, out=out if several else out[0])
+            for found in (grads, again, bound.grad(*inputs)):
+                assert type(found) is type(expected_grads)
+                for grad, other in zip(found, expected_grads, strict=True):
+                    np.testing.assert_array_equal(grad, other)
+            assert (again if several else (again,))[0] is out[0]
+
+
 @per_loss
 def test_every_combination_of_options_equals_the_plain_version(name: str) -> None:
     inputs = inputs_of(name)

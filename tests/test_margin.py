@@ -306,6 +306,26 @@ def test_a_bound_object_gives_what_the_function_gives() -> None:
     assert_close(total(x, t), separate)
 
 
+@each_case
+@each_dtype
+def test_plain_calls_take_a_short_way_to_the_same_bits(case: Case, dtype: Any) -> None:
+    """A plain call is answered by compiled code alone; with an option, `where=None`, it goes through losslib.margin."""
+    for n, classes in ((1, 1), (5, 3), (70, 130)):
+        x, t = case.inputs(n, classes, dtype=dtype)
+        for reduction in ("mean", "sum"):
+            bound = losslib.get(case.name, **{**case.parameters, "reduction": reduction})
+            value, grad = bound.value_and_grad(x, t)
+            expected, expected_grad = bound.value_and_grad(x, t, where=None)
+            assert type(value) is float
+            assert value == expected == bound(x, t) == bound(x, t, where=None)
+            np.testing.assert_array_equal(grad, expected_grad)
+            np.testing.assert_array_equal(bound.grad(x, t), expected_grad)
+            out = np.full_like(x, 7)
+            assert bound.grad(x, t, out=out) is out
+            np.testing.assert_array_equal(out, expected_grad)
+        assert bound(x[0], t[0]) == bound(x[0], t[0], where=None)
+
+
 # ---- layouts, types, outputs ---------------------------------------------------------------------------------------
 
 
@@ -547,7 +567,7 @@ def test_one_hot_targets_are_probabilities_of_the_shape_of_the_scores() -> None:
 def test_wrong_arguments_are_named() -> None:
     x, t = np.zeros((3, 4)), [0, 1, 2]
     for p in (0, 3, 1.5, True, "1", None):
-        with pytest.raises(losslib.ParameterError, match="p must be 1 or 2"):
+        with pytest.raises(losslib.ParameterError, match="p must be an integer >= 1 and <= 2"):
             losslib.multi_margin_loss(x, t, p=p)
     with pytest.raises(losslib.ParameterError, match="margin must be a finite number >= 0"):
         losslib.crammer_singer_loss(x, t, margin=-1.0)

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cmath>
+#include <type_traits>
 
 #include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
@@ -81,20 +82,21 @@ struct SmoothL1 {
     }
 };
 
-// delta^2 (sqrt(1 + a^2) - 1) with a = |d| / delta, L006. As delta |d| a / (1 + sqrt(1 + a^2)) nothing
-// cancels for small d; a is held where quotients have reached their limits, so nothing overflows before the
-// loss does. Both quotients, a / (1 + root) and a / root, come from one division.
+// delta^2 (sqrt(1 + r^2) - 1) with r = d / delta, L006. As delta d r / (1 + sqrt(1 + r^2)) nothing cancels for
+// small d; r is held where quotients have reached their limits, so nothing overflows before the loss does. Both
+// quotients, r / (1 + root) and r / root, come from one division.
 struct PseudoHuber {
     double delta;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        constexpr double most = std::is_same_v<T, float> ? 1e14 : 1e30;
         const T d = input - target;
-        const T a = abs(d) * T(1.0 / delta);
-        const T root = select(a > T(SQUARE_SWALLOWS_ONE), a, sqrt(T(1) + a * a));
-        constexpr T most = T(1) / (std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::epsilon());
-        const T bounded = minimum(most, a), bounded_root = minimum(most, root);
-        const T inverse = T(1) / root, quotient = bounded / (bounded_root * (T(1) + bounded_root));
-        return jet_of_difference(T(delta) * abs(d) * (bounded_root * quotient),
-                                 T(delta) * sign(d) * (quotient + bounded_root * quotient), inverse * inverse * inverse);
+        const T ratio = d * T(1.0 / delta);
+        const T r = maximum(T(-most), minimum(T(most), ratio));
+        const T root = sqrt(T(1) + r * r);
+        const T quotient = T(1) / (root * (T(1) + root));
+        const T inverse = T(1) / select(abs(ratio) > T(most), abs(ratio), root);
+        const T value = d * (r * (root * quotient)), slope = r * (quotient + root * quotient);
+        return jet_of_difference(T(delta) * value, T(delta) * slope, inverse * inverse * inverse);
     }
 };
 

@@ -63,7 +63,8 @@ if "LOSSLIB_SANITIZE" in os.environ:
     LINK += [sanitizer]
 
 BASELINE_MODULES = ("cpu", "threads", "loss")  # compiled once, with the flags of the baseline
-ISA_MODULES = ("pointwise", "softmax", "margin", "distance", "transducer", "exact")  # compiled for every instruction set
+# Compiled for every instruction set.
+ISA_MODULES = ("pointwise", "softmax", "margin", "distance", "transducer", "exact")
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = not FREE_THREADED and sys.implementation.name == "cpython"

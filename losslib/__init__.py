@@ -17,7 +17,7 @@ from typing import Any
 # The declarations, in the order of the documentation.
 from losslib import regression, robust, likelihood, binary, margin_binary  # noqa: F401  # isort: skip
 from losslib import multiclass, divergences, margin_multiclass, embedding  # noqa: F401  # isort: skip
-from losslib import transduction  # noqa: F401  # isort: skip
+from losslib import sequence, transduction  # noqa: F401  # isort: skip
 from losslib import adapters as adapters
 from losslib import registry as _registry
 from losslib import softmax as _softmax  # noqa: F401

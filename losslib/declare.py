@@ -74,6 +74,9 @@ def reduction_parameter(geometry: str, info_reductions: tuple[str, ...], mean_di
         texts["none"] = "no reduction: one value for each sample"
         if mean_divisor == "weight":
             texts["mean"] += ", or by the sum of the weights of their classes when ``weight`` is given"
+        elif mean_divisor == "target_length":
+            texts["mean"] = "each value divided by the length of its target (at least 1), then the mean over samples"
+            texts["weighted_mean"] = "the same with the weighted mean over samples"
     elif mean_divisor == "weight":
         texts["mean"] += ", or by the sum of ``weight`` when it is given"
     if averages:

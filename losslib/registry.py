@@ -318,7 +318,8 @@ class LossInfo:
     default_wrt: tuple[str, ...] = ("input",)
     has_hessian: bool = True
     reductions: tuple[str, ...] = ("mean", "sum", "none", "weighted_mean")
-    #: What "mean" divides by: "count" (elements) or "weight" (sum of `weight` when given, as torch's l1 and mse).
+    #: What "mean" divides by: "count" (elements), "weight" (sum of `weight` when given, as torch's l1 and mse) or
+    #: "target_length" (each value by the length of its target, then the number of samples).
     mean_divisor: str = "count"
     #: True when the last axis is averaged before the reduction (multilabel_soft_margin_loss).
     averages_last_axis: bool = False

@@ -1,0 +1,545 @@
+"""The lattice geometry: sums over every alignment of a target with the frames of an input (CTC).
+
+For a sample of T frames and L labels only the classes that its target uses and the blank take part in the lattice.
+They are called its slots. Three parts follow each other:
+
+``read_frames``     each row of classes once: log-softmax where the input is logits, the gradient of all classes as if
+                    none were in the target, and the slots' log-probabilities set aside.
+``to_middle``, ``beyond_middle``    the sums over paths, ``lattice_paths.pxd``; derivatives by slot.
+``write_slots``     the gradient of the slots, over what ``read_frames`` wrote.
+
+The sums are of probabilities near 1; a sample that leaves their range is computed again in logarithms, from what was
+set aside, so that the gradient may overwrite the input. Many samples are shared out among threads one by one; of a few
+the frames are, and the two directions of the sums. Each part is computed in the same way in both cases, and no bit
+depends on threads.
+"""
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
+from libc.math cimport INFINITY, NAN
+from libc.math cimport log as c_log
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
+
+from blocks cimport narrow_run, real, stream, stream_fence, widen_run
+from gate cimport ThreadGate
+from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from lattice_paths cimport (
+    BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, Summation, beyond_middle, exp,
+    exp_nonpositive, forward_to, start, states_of, to_middle,
+)
+from softmax_row cimport row_exp, row_max
+
+from losslib._kernels import threads
+
+cnp._import_array()
+
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+
+cdef enum:
+    CHUNK = 16384          # elements of an input that one thread takes at a time, in whole frames
+    STREAMING = 16777216   # bytes of a gradient from which it is stored past the caches
+    MANY = 4               # samples for each thread from which they are not divided further
+    LANES = 16             # of sums over states
+    ROUND = 8              # doubles to which a row of slots is rounded up
+
+cdef struct View:
+    char* data
+    int type
+    Py_ssize_t frame, sample, classes      # strides in bytes
+
+cdef struct Batch:
+    Py_ssize_t frames, samples, classes    # of the input's array
+    View input
+    View grad
+    bint want_grad, logits, zero_infinity
+    bint double_precision, streaming
+    const int64_t* frames_of               # by sample; -1 where it is masked out
+    const double* scale                    # of derivatives by sample
+    double* values                         # by sample
+    Sequence* sequences
+    char* seats                            # workspaces of samples under way
+    Py_ssize_t seat_bytes
+    char* rows                             # buffers of two rows for each thread
+    Py_ssize_t row_bytes
+    Py_ssize_t chunk                       # frames of a task
+    int threads
+    Py_ssize_t logarithms                  # samples computed in logarithms
+
+
+cdef inline char* address(const View* view, Py_ssize_t frame, Py_ssize_t sample) noexcept nogil:
+    return view.data + frame * view.frame + sample * view.sample
+
+
+cdef inline Py_ssize_t rounded(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
+    return (n + unit - 1) // unit * unit
+
+
+# ---- workspaces --------------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t lay_out(Sequence* s, double* memory) noexcept nogil:
+    """Place the arrays of a sample in its workspace; return how many doubles they take."""
+    cdef double* next = memory
+    cdef int k
+    s.raw = next
+    next += s.frames * s.columns
+    s.emission = next
+    next += s.frames * s.columns
+    s.top = next
+    next += s.frames
+    s.lse = next
+    next += s.frames
+    s.states = next
+    next += (s.frames + 2) * s.stride + BORDER
+    s.skip = next
+    next += s.width + BORDER
+    for k in range(2):
+        s.chain[k].emission = next
+        next += s.width
+        s.chain[k].product = next
+        next += 2 * s.width
+        s.chain[k].share = next
+        next += s.columns
+        s.chain[k].meeting = next
+        next += s.stride + BORDER
+    return next - memory
+
+
+cdef Py_ssize_t describe(Sequence* s, const int64_t* labels, Py_ssize_t blank, int32_t* slot, Py_ssize_t* classes,
+                         int32_t* found) noexcept nogil:
+    """Give every label of a sample its slot; return the frames that its shortest path takes.
+
+    `found` holds zeros for every class, and does so again afterwards.
+    """
+    cdef Py_ssize_t i, shortest = s.labels
+    cdef int32_t k
+    classes[0] = blank
+    s.slots = 1
+    for i in range(s.labels):
+        k = found[labels[i]]
+        if k == 0 and labels[i] != blank:       # a label that is the blank, where check=False let it pass, is slot 0
+            k = <int32_t>s.slots
+            found[labels[i]] = k
+            classes[k] = labels[i]
+            s.slots += 1
+        slot[i] = k
+        if i > 0 and labels[i] == labels[i - 1]:
+            shortest += 1
+    for i in range(s.labels):
+        found[labels[i]] = 0
+    s.width = rounded(s.labels + 1, LANES)
+    s.stride = BORDER + 2 * s.width
+    s.columns = rounded(s.slots + 1, ROUND)
+    for i in range(s.labels, s.width):
+        slot[i] = <int32_t>s.slots
+    s.slot = slot
+    s.classes = classes
+    s.middle = s.frames // 2
+    return shortest
+
+
+# ---- rows of classes ---------------------------------------------------------------------------------------------
+
+cdef inline bint is_direct(const Batch* batch, const View* view) noexcept nogil:
+    """True if the classes of a frame are neighbours in the type that is computed in."""
+    return (view.type == (FLOAT64 if batch.double_precision else FLOAT32)
+            and view.classes == (8 if batch.double_precision else 4))
+
+
+cdef inline void pick(const Sequence* s, const View* view, Py_ssize_t frame, double* raw) noexcept nogil:
+    """Read the slots of a frame from the array itself."""
+    cdef const char* row = address(view, frame, s.sample)
+    cdef Py_ssize_t k
+    if view.type == FLOAT32:
+        for k in range(s.slots):
+            raw[k] = (<const float*>(row + s.classes[k] * view.classes))[0]
+    elif view.type == FLOAT64:
+        for k in range(s.slots):
+            raw[k] = (<const double*>(row + s.classes[k] * view.classes))[0]
+    else:
+        for k in range(s.slots):
+            widen_run(row + s.classes[k] * view.classes, 0, view.type, raw + k, 1)
+
+
+cdef inline void relate(Sequence* s, Py_ssize_t frame) noexcept nogil:
+    """Emissions of the slots relative to the frame's largest, and zero for padding."""
+    cdef double* raw = s.raw + frame * s.columns
+    cdef double* emission = s.emission + frame * s.columns
+    cdef double top
+    cdef Py_ssize_t k
+    for k in range(s.slots, s.columns):
+        raw[k] = -INFINITY
+    top = row_max(raw, s.columns)
+    if top == -INFINITY:
+        top = 0.0
+    s.top[frame] = top
+    for k in range(s.columns):
+        emission[k] = exp_nonpositive(raw[k] - top)
+
+
+cdef inline void read_frames(const Batch* batch, Sequence* s, Py_ssize_t first, Py_ssize_t stop, const char* buffer,
+                             real tag) noexcept nogil:
+    """Frames first … stop of a sample. A row of the input is read before the same row of the gradient is written."""
+    cdef Py_ssize_t frame, c, n = batch.classes
+    cdef real* copy = <real*>buffer
+    cdef real* e
+    cdef const real* x
+    cdef char* target
+    cdef real m, factor, scale = <real>batch.scale[s.sample]
+    cdef double total
+    cdef bint direct_input = is_direct(batch, &batch.input)
+    cdef bint direct_grad = batch.want_grad and not batch.streaming and is_direct(batch, &batch.grad)
+    for frame in range(first, stop):
+        target = address(&batch.grad, frame, s.sample) if batch.want_grad else NULL
+        e = <real*>target if direct_grad else copy + n
+        pick(s, &batch.input, frame, s.raw + frame * s.columns)
+        s.lse[frame] = 0.0
+        if batch.logits or batch.want_grad:
+            x = <const real*>address(&batch.input, frame, s.sample)
+            if not direct_input:
+                widen_run(<const char*>x, batch.input.classes, batch.input.type, copy, n)
+                x = copy
+            if batch.logits:
+                m = row_max(x, n)
+                total = row_exp(x, m, e, n)
+                s.lse[frame] = <double>m + c_log(total)
+                factor = <real>(batch.scale[s.sample] / total)
+                if batch.want_grad:
+                    for c in range(n):
+                        e[c] = e[c] * factor
+            elif e == x:
+                for c in range(n):
+                    e[c] = exp(e[c]) * scale
+            else:
+                for c in range(n):
+                    e[c] = exp(x[c]) * scale
+            if batch.want_grad and not direct_grad:
+                deliver(batch, target, e)
+        relate(s, frame)
+    if batch.streaming:
+        stream_fence()
+
+
+cdef inline void deliver(const Batch* batch, char* target, const real* row) noexcept nogil:
+    if batch.streaming and is_direct(batch, &batch.grad):
+        stream(target, <const char*>row, batch.classes * sizeof(real))
+    else:
+        narrow_run(row, target, batch.grad.classes, batch.grad.type, batch.classes)
+
+
+cdef inline void write_slots(const Batch* batch, const Sequence* s, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+    """The gradient of the slots: the derivatives times the sample's scale."""
+    cdef Py_ssize_t frame, k
+    cdef const double* derivative
+    cdef char* row
+    cdef double scale = batch.scale[s.sample], value
+    for frame in range(first, stop):
+        derivative = s.emission + frame * s.columns
+        row = address(&batch.grad, frame, s.sample)
+        if batch.grad.type == FLOAT32:
+            for k in range(s.slots):
+                (<float*>(row + s.classes[k] * batch.grad.classes))[0] = <float>(derivative[k] * scale)
+        else:
+            for k in range(s.slots):
+                value = derivative[k] * scale
+                narrow_run(&value, row + s.classes[k] * batch.grad.classes, 0, batch.grad.type, 1)
+
+
+cdef inline void write_constant(const Batch* batch, Py_ssize_t sample, Py_ssize_t first, Py_ssize_t stop,
+                                double value) noexcept nogil:
+    """One number for every class of frames first … stop; zero bytes are zero in every type."""
+    cdef Py_ssize_t frame, c, size = 2 if batch.grad.type <= BFLOAT16 else (4 if batch.grad.type == FLOAT32 else 8)
+    cdef char* row
+    for frame in range(first, stop):
+        row = address(&batch.grad, frame, sample)
+        if value == 0.0 and batch.grad.classes == size:
+            memset(row, 0, batch.classes * size)
+        else:
+            for c in range(batch.classes):
+                narrow_run(&value, row + c * batch.grad.classes, 0, batch.grad.type, 1)
+
+
+# ---- one sample --------------------------------------------------------------------------------------------------
+
+cdef void read_chunk(const Batch* batch, Sequence* s, Py_ssize_t first, Py_ssize_t stop, int thread) noexcept nogil:
+    cdef const char* buffer = batch.rows + thread * batch.row_bytes
+    if batch.double_precision:
+        read_frames(batch, s, first, stop, buffer, <double>0)
+    else:
+        read_frames(batch, s, first, stop, buffer, <float>0)
+
+
+cdef void sum_to_middle(Sequence* s, int direction) noexcept nogil:
+    cdef ScaledProbability ring
+    to_middle(ring, s, direction)
+
+
+cdef void sum_beyond_middle(Sequence* s, int direction) noexcept nogil:
+    cdef ScaledProbability ring
+    beyond_middle(ring, s, direction)
+
+
+cdef void prepare_sums(Sequence* s) noexcept nogil:
+    cdef ScaledProbability ring
+    start(ring, s)
+
+
+cdef void sum_logarithms(Sequence* s) noexcept nogil:
+    """The same sums in logarithms, from the raw slots."""
+    cdef LogProbability ring
+    cdef Py_ssize_t frame, k
+    for frame in range(s.frames):
+        for k in range(s.columns):
+            s.emission[frame * s.columns + k] = s.raw[frame * s.columns + k] - s.top[frame]
+    start(ring, s)
+    to_middle(ring, s, FORWARD)
+    to_middle(ring, s, BACKWARD)
+    beyond_middle(ring, s, FORWARD)
+    beyond_middle(ring, s, BACKWARD)
+
+
+cdef double finish(Batch* batch, Sequence* s) noexcept nogil:
+    """The value of a sample whose sums are done; a sum that left the range is done again."""
+    cdef double offset = 0.0
+    cdef Py_ssize_t frame
+    if s.chain[FORWARD].lost or s.chain[BACKWARD].lost:
+        sum_logarithms(s)
+        batch.logarithms += 1       # a hint for tests; threads may miss one another's count
+    for frame in range(s.frames):
+        offset += s.top[frame] - s.lse[frame]
+    # Scaling multiplied the sum by a power of two.
+    offset -= 0.6931471805599453 * <double>(s.chain[FORWARD].at_middle + s.chain[BACKWARD].at_middle)
+    return -(s.log_total + offset)
+
+
+cdef inline bint settle(Batch* batch, Sequence* s, double value) noexcept nogil:
+    """Store the value of a sample and write the gradient where it is one number; return whether slots remain."""
+    cdef bint infinite = value == INFINITY
+    batch.values[s.sample] = 0.0 if infinite and batch.zero_infinity else value
+    if not batch.want_grad:
+        return False
+    if infinite or value != value:      # no path has a probability, or a NaN is on one
+        write_constant(batch, s.sample, 0, s.frames, 0.0 if infinite and batch.zero_infinity else NAN)
+        return False
+    return True
+
+
+cdef bint begin_sample(Batch* batch, Py_ssize_t sample) noexcept nogil:
+    """Answer what needs no lattice: masked, empty and impossible samples, frames past the end. False if that is all."""
+    cdef Sequence* s = &batch.sequences[sample]
+    if s.frames < 0:
+        batch.values[sample] = 0.0
+        if batch.want_grad:
+            write_constant(batch, sample, 0, batch.frames, 0.0)
+        return False
+    if batch.want_grad:
+        write_constant(batch, sample, s.frames, batch.frames, 0.0)
+    if s.middle < 0:                    # fewer frames than the shortest path
+        settle(batch, s, INFINITY)
+        return False
+    if s.frames == 0:
+        batch.values[sample] = 0.0
+        return False
+    return True
+
+
+cdef void whole_sample(Batch* batch, Py_ssize_t sample, int thread) noexcept nogil:
+    cdef Sequence* s = &batch.sequences[sample]
+    if not begin_sample(batch, sample):
+        return
+    lay_out(s, <double*>(batch.seats + thread * batch.seat_bytes))
+    read_chunk(batch, s, 0, s.frames, thread)
+    prepare_sums(s)
+    sum_to_middle(s, FORWARD)
+    sum_to_middle(s, BACKWARD)
+    sum_beyond_middle(s, FORWARD)
+    sum_beyond_middle(s, BACKWARD)
+    if settle(batch, s, finish(batch, s)):
+        write_slots(batch, s, 0, s.frames)
+
+
+# ---- the driver --------------------------------------------------------------------------------------------------
+
+cdef void run_samples(Batch* batch) noexcept nogil:
+    cdef Py_ssize_t sample
+    if batch.threads == 1:
+        for sample in range(batch.samples):
+            whole_sample(batch, sample, 0)
+    else:
+        for sample in prange(batch.samples, schedule="dynamic", chunksize=1, num_threads=batch.threads):
+            whole_sample(batch, sample, threadid())
+
+
+cdef void run_frames(Batch* batch, bint reading) noexcept nogil:
+    """Chunks of frames of every sample under way: read them, or write their slots."""
+    cdef Py_ssize_t chunks = (batch.frames + batch.chunk - 1) // batch.chunk, task
+    for task in prange(chunks * batch.samples, schedule="dynamic", chunksize=1, num_threads=batch.threads):
+        frames_task(batch, task // chunks, task % chunks * batch.chunk, reading, threadid())
+
+
+cdef void frames_task(Batch* batch, Py_ssize_t sample, Py_ssize_t first, bint reading, int thread) noexcept nogil:
+    cdef Sequence* s = &batch.sequences[sample]
+    cdef Py_ssize_t stop
+    if s.frames <= 0 or s.middle < 0:
+        return
+    stop = min(first + batch.chunk, s.frames)
+    if reading:
+        read_chunk(batch, s, first, stop, thread)
+    elif batch.want_grad and s.derivative:
+        write_slots(batch, s, first, stop)
+
+
+cdef void run_directions(Batch* batch, bint beyond) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in prange(2 * batch.samples, schedule="dynamic", chunksize=1, num_threads=batch.threads):
+        direction_task(&batch.sequences[task // 2], <int>(task % 2), beyond)
+
+
+cdef void direction_task(Sequence* s, int direction, bint beyond) noexcept nogil:
+    if s.frames <= 0 or s.middle < 0:
+        return
+    if beyond:
+        sum_beyond_middle(s, direction)
+    else:
+        sum_to_middle(s, direction)
+
+
+cdef void run_divided(Batch* batch) noexcept nogil:
+    """Few samples: threads share their frames and the two directions."""
+    cdef Py_ssize_t sample
+    cdef Sequence* s
+    for sample in range(batch.samples):
+        s = &batch.sequences[sample]
+        if begin_sample(batch, sample):
+            lay_out(s, <double*>(batch.seats + sample * batch.seat_bytes))
+            prepare_sums(s)
+    run_frames(batch, True)
+    run_directions(batch, False)
+    run_directions(batch, True)
+    for sample in range(batch.samples):
+        s = &batch.sequences[sample]
+        if s.frames > 0 and s.middle >= 0:
+            s.derivative = settle(batch, s, finish(batch, s))
+    run_frames(batch, False)
+
+
+cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, const int64_t* lengths,
+                 Py_ssize_t most_labels, Py_ssize_t blank) except -1:
+    """Describe every sample, find memory and threads, and run."""
+    cdef Py_ssize_t n = batch.samples, room = rounded(most_labels + 1, LANES), sample, seats, need = 0, elements = 0
+    cdef Py_ssize_t states = 0, shortest
+    cdef Sequence* s
+    cdef int32_t* slot = NULL
+    cdef Py_ssize_t* classes = NULL
+    cdef int32_t* found = NULL
+    cdef double cost
+    cdef bint divided, failed = False
+    batch.seats = batch.rows = NULL
+    batch.logarithms = 0
+    batch.row_bytes = rounded(2 * batch.classes * sizeof(double), 64) + 64
+    batch.chunk = max(<Py_ssize_t>1, CHUNK // batch.classes)
+    batch.streaming = (batch.want_grad and is_direct(batch, &batch.grad) and
+                       batch.frames * n * batch.classes * (8 if batch.double_precision else 4) >= STREAMING)
+    with nogil:
+        batch.sequences = <Sequence*>calloc(n, sizeof(Sequence))
+        slot = <int32_t*>malloc(n * room * sizeof(int32_t))
+        classes = <Py_ssize_t*>malloc(n * room * sizeof(Py_ssize_t))
+        found = <int32_t*>calloc(batch.classes, sizeof(int32_t))
+        failed = batch.sequences == NULL or slot == NULL or classes == NULL or found == NULL
+        if not failed:
+            for sample in range(n):
+                s = &batch.sequences[sample]
+                s.sample = sample
+                s.frames = batch.frames_of[sample]
+                s.derivative = batch.want_grad
+                if s.frames < 0:
+                    continue
+                s.labels = lengths[sample]
+                shortest = describe(s, labels + offsets[sample], blank, slot + sample * room, classes + sample * room,
+                                    found)
+                if s.frames < shortest:
+                    s.middle = -1
+                    continue
+                need = max(need, lay_out(s, NULL))
+                elements += s.frames * batch.classes
+                states += s.frames * s.width
+            cost = elements * (2.0 if batch.double_precision else 1.0) + states * 4.0
+            batch.threads = _gate.begin(cost)
+            divided = batch.threads > 1 and n < MANY * batch.threads
+            seats = n if divided else batch.threads
+            batch.seat_bytes = rounded(need * sizeof(double), 64) + 64
+            batch.seats = <char*>malloc(seats * batch.seat_bytes)
+            batch.rows = <char*>malloc(batch.threads * batch.row_bytes)
+            failed = batch.seats == NULL or batch.rows == NULL
+            if not failed:
+                if divided:
+                    run_divided(batch)
+                else:
+                    run_samples(batch)
+            if batch.threads > 1:
+                _gate.end()
+        free(batch.sequences)
+        free(slot)
+        free(classes)
+        free(found)
+        free(batch.seats)
+        free(batch.rows)
+    if failed:
+        raise MemoryError(f"no memory for the lattices of {n} samples of up to {batch.frames} frames")
+    return 0
+
+
+# ---- called from losslib.lattice ---------------------------------------------------------------------------------
+
+cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64}
+
+
+cdef int place(View* view, object array) except -1:
+    view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+    view.type = _types[array.dtype.name]
+    view.frame, view.sample, view.classes = array.strides
+    return 0
+
+
+cdef inline void* data_of(object array) noexcept:
+    """Where a contiguous array starts; NULL for None."""
+    return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+def run(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, bint logits, bint zero_infinity, scale, values,
+        grad=None):
+    """Compute the values, and the gradients times `scale`; everything was checked by ``losslib.lattice``.
+
+    Parameters
+    ----------
+    input, grad
+        Arrays (frames, samples, classes) of one type; the gradient may be the input itself.
+    labels, offsets, lengths
+        Int64: all labels, where each sample's begin, and how many there are. No label is the blank.
+    frames
+        Int64: the frames of each sample, -1 where it is masked out.
+    scale, values
+        Float64, one number a sample.
+
+    Returns
+    -------
+    int
+        Samples that were computed in logarithms.
+    """
+    cdef Batch batch
+    batch.frames, batch.samples, batch.classes = input.shape
+    place(&batch.input, input)
+    batch.want_grad = grad is not None
+    if batch.want_grad:
+        place(&batch.grad, grad)
+    batch.logits = logits
+    batch.zero_infinity = zero_infinity
+    batch.double_precision = batch.input.type == FLOAT64
+    batch.frames_of = <const int64_t*>data_of(frames)
+    batch.scale = <const double*>data_of(scale)
+    batch.values = <double*>data_of(values)
+    execute(&batch, <const int64_t*>data_of(labels), <const int64_t*>data_of(offsets), <const int64_t*>data_of(lengths),
+            max(lengths.max(initial=0), 0), blank)
+    return batch.logarithms

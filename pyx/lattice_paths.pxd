@@ -1,0 +1,351 @@
+"""Sums over the paths of one sample: forward from the start and backward from the end, to the middle and beyond.
+
+Both directions stop at the middle frame, having stored the states they came through. Then each goes on through the
+half of the other, and at every frame the two sums meet: their product, normalised, is the posterior of each state.
+So a state is stored once, and the two directions are work for two threads that need each other once.
+
+States of a frame, as doubles: a border of BORDER zeros (of the semiring), `width` labels, `width` blanks. The label
+before the first one is in the border; labels and blanks beyond those of the sample have emission zero.
+"""
+
+from libc.math cimport INFINITY
+from libc.math cimport exp as c_exp
+from libc.math cimport log as c_log
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy, memset
+
+from softmax_row cimport add_lanes
+
+cdef extern from "losslib/lattice.h" namespace "losslib" nogil:
+    ctypedef double* Plane
+    ctypedef const double* ConstPlane
+    cppclass ScaledProbability:
+        double zero
+        double one
+        double plus(double a, double b)
+        double plus(double a, double b, double c)
+        double times(double a, double b)
+    cppclass LogProbability:
+        double zero
+        double one
+        double plus(double a, double b)
+        double plus(double a, double b, double c)
+        double times(double a, double b)
+    cppclass BestPath:
+        double zero
+        double one
+        double plus(double a, double b)
+        double plus(double a, double b, double c)
+        double times(double a, double b)
+    const double least_total
+    int scale_exponent(double largest)
+    double power_of_two(int exponent)
+    double exp(double x)
+    double exp_nonpositive(double x)
+
+cdef extern from "losslib/core/lanes.h" namespace "losslib" nogil:
+    cppclass SixteenSums:
+        void add[T](const T* x)
+        void store(double* lane)
+
+ctypedef fused Semiring:
+    ScaledProbability
+    LogProbability
+    BestPath
+
+ctypedef fused Summation:
+    ScaledProbability
+    LogProbability
+
+cdef enum:
+    VECTOR = 8           # states that a step takes at a time
+    BORDER = 8
+    FORWARD = 0
+    BACKWARD = 1
+    RESCALED = 8         # frames after which scaled probabilities are brought back near 1: they grow by 3 a frame
+
+cdef struct Chain:
+    double* emission         # of each label at the present frame: [width]
+    double* product          # of the two directions' sums, labels and blanks: [2 width]
+    double* share            # posterior of each slot: [columns]
+    double* meeting          # the states of the frame before the middle: [stride]
+    double factor            # of the next frame's emissions
+    int exponent             # factor = 2^exponent
+    int64_t applied          # sum of the exponents so far
+    int64_t at_middle        # that sum when the middle was reached
+    bint lost                # a total was below least_total, or NaN
+
+cdef struct Sequence:
+    Py_ssize_t sample
+    Py_ssize_t frames, labels
+    Py_ssize_t slots, columns    # distinct classes, the blank first; columns of a row of them
+    Py_ssize_t width, stride     # labels (and blanks) rounded up; doubles of a frame's states
+    Py_ssize_t middle
+    const int32_t* slot          # of each label; padding has the first column after the slots, which holds zero
+    const Py_ssize_t* classes    # of each slot
+    double* raw                  # log-probability or logit of each slot: [frame][columns]
+    double* emission             # relative to the frame's largest; at the end derivatives: [frame][columns]
+    double* top                  # that largest: [frame]
+    double* lse                  # log-sum-exp of the row of logits, 0 for log-probabilities: [frame]
+    double* states               # [frames + 2][stride]; frame t is at t + 1
+    double* skip                 # one where a label may follow the one before without a blank: [width + BORDER]
+    Chain chain[2]
+    bint derivative
+    double log_total             # log of the sum over all paths, relative to the largest emissions
+
+
+cdef inline double* states_of(const Sequence* s, Py_ssize_t frame) noexcept nogil:
+    return s.states + (frame + 1) * s.stride
+
+
+# ---- one step ----------------------------------------------------------------------------------------------------
+
+cdef inline void step_forward(Semiring ring, ConstPlane before, ConstPlane emission, double blank, ConstPlane skip,
+                              Plane after, Py_ssize_t width) noexcept nogil:
+    cdef ConstPlane labels = before + BORDER
+    cdef ConstPlane blanks = before + BORDER + width
+    cdef Plane new_labels = after + BORDER
+    cdef Plane new_blanks = after + BORDER + width
+    cdef Py_ssize_t i = 0
+    cdef int k
+    while i < width:
+        for k in range(VECTOR):
+            new_blanks[i + k] = ring.times(ring.plus(blanks[i + k], labels[i + k - 1]), blank)
+            new_labels[i + k] = ring.times(
+                ring.plus(labels[i + k], blanks[i + k], ring.times(skip[i + k], labels[i + k - 1])), emission[i + k])
+        i += VECTOR
+
+
+cdef inline void step_backward(Semiring ring, ConstPlane before, ConstPlane emission, double blank, ConstPlane skip,
+                               Plane after, Py_ssize_t width) noexcept nogil:
+    cdef ConstPlane labels = before + BORDER
+    cdef ConstPlane blanks = before + BORDER + width
+    cdef Plane new_labels = after + BORDER
+    cdef Plane new_blanks = after + BORDER + width
+    cdef Py_ssize_t i = 0
+    cdef int k
+    while i < width:
+        for k in range(VECTOR):
+            new_blanks[i + k] = ring.times(ring.plus(blanks[i + k], labels[i + k]), blank)
+            new_labels[i + k] = ring.times(
+                ring.plus(labels[i + k], blanks[i + k + 1], ring.times(skip[i + k + 1], labels[i + k + 1])),
+                emission[i + k])
+        i += VECTOR
+
+
+cdef inline void meet_forward(Summation ring, ConstPlane before, ConstPlane emission, double blank, ConstPlane skip,
+                              Plane states, Plane product, Py_ssize_t width) noexcept nogil:
+    """A step into a frame whose states hold the backward sums: these are multiplied and then overwritten."""
+    cdef ConstPlane labels = before + BORDER
+    cdef ConstPlane blanks = before + BORDER + width
+    cdef Py_ssize_t i = 0
+    cdef int k
+    cdef double label, gap
+    while i < width:
+        for k in range(VECTOR):
+            gap = ring.plus(blanks[i + k], labels[i + k - 1])
+            label = ring.plus(labels[i + k], blanks[i + k], ring.times(skip[i + k], labels[i + k - 1]))
+            product[i + k] = ring.times(label, states[BORDER + i + k])
+            product[width + i + k] = ring.times(gap, states[BORDER + width + i + k])
+            states[BORDER + i + k] = ring.times(label, emission[i + k])
+            states[BORDER + width + i + k] = ring.times(gap, blank)
+        i += VECTOR
+
+
+cdef inline void meet_backward(Summation ring, ConstPlane before, ConstPlane emission, double blank, ConstPlane skip,
+                               Plane states, Plane product, Py_ssize_t width) noexcept nogil:
+    """A step into a frame whose states hold the forward sums: these are multiplied and then overwritten."""
+    cdef ConstPlane labels = before + BORDER
+    cdef ConstPlane blanks = before + BORDER + width
+    cdef Py_ssize_t i = 0
+    cdef int k
+    cdef double label, gap
+    while i < width:
+        for k in range(VECTOR):
+            gap = ring.plus(blanks[i + k], labels[i + k])
+            label = ring.plus(labels[i + k], blanks[i + k + 1], ring.times(skip[i + k + 1], labels[i + k + 1]))
+            product[i + k] = ring.times(label, states[BORDER + i + k])
+            product[width + i + k] = ring.times(gap, states[BORDER + width + i + k])
+            states[BORDER + i + k] = ring.times(label, emission[i + k])
+            states[BORDER + width + i + k] = ring.times(gap, blank)
+        i += VECTOR
+
+
+cdef inline void fill(double* states, double value, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        states[i] = value
+
+
+cdef inline double spread(Semiring ring, const Sequence* s, Chain* chain, Py_ssize_t frame) noexcept nogil:
+    """Give each label of the sample its emission at a frame; return the blank's."""
+    cdef const double* row = s.emission + frame * s.columns
+    cdef Py_ssize_t i
+    if Semiring is ScaledProbability:
+        for i in range(s.width):
+            chain.emission[i] = row[s.slot[i]] * chain.factor
+        return row[0] * chain.factor
+    else:
+        for i in range(s.width):
+            chain.emission[i] = row[s.slot[i]]
+        return row[0]
+
+
+cdef inline double largest_of(const double* x, Py_ssize_t n) noexcept nogil:
+    """The largest of a multiple of VECTOR numbers, leaving out NaN."""
+    cdef double[VECTOR] lane
+    cdef Py_ssize_t i = 0
+    cdef int k
+    for k in range(VECTOR):
+        lane[k] = -INFINITY
+    while i < n:
+        for k in range(VECTOR):
+            lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
+        i += VECTOR
+    for k in range(1, VECTOR):
+        lane[0] = lane[k] if lane[k] > lane[0] else lane[0]
+    return lane[0]
+
+
+cdef inline void rescale(Semiring ring, const Sequence* s, Chain* chain, Py_ssize_t frame) noexcept nogil:
+    """Choose the factor of the next frame's emissions. It depends on the frame's number, not on who computes it."""
+    if Semiring is ScaledProbability:
+        chain.applied += chain.exponent
+        chain.exponent = 0
+        chain.factor = 1.0
+        if frame % RESCALED == RESCALED - 1:
+            chain.exponent = -scale_exponent(largest_of(states_of(s, frame) + BORDER, 2 * s.width))
+            chain.factor = power_of_two(chain.exponent)
+
+
+# ---- up to the middle --------------------------------------------------------------------------------------------
+
+cdef inline void start(Semiring ring, Sequence* s) noexcept nogil:
+    """Set the state before the first frame and the one after the last, and the labels that may skip a blank."""
+    cdef Py_ssize_t i
+    cdef int k
+    fill(states_of(s, -1), ring.zero, s.stride)
+    fill(states_of(s, s.frames), ring.zero, s.stride + BORDER)
+    states_of(s, -1)[BORDER + s.width] = ring.one
+    states_of(s, s.frames)[BORDER + s.width + s.labels] = ring.one
+    fill(s.skip, ring.zero, s.width + BORDER)
+    for i in range(1, s.labels):
+        if s.slot[i] != s.slot[i - 1]:
+            s.skip[i] = ring.one
+    for k in range(2):
+        s.chain[k].factor = 1.0
+        s.chain[k].exponent = 0
+        s.chain[k].applied = 0
+        s.chain[k].lost = False
+
+
+cdef inline void forward_to(Semiring ring, Sequence* s, Py_ssize_t stop) noexcept nogil:
+    cdef Chain* chain = &s.chain[FORWARD]
+    cdef Py_ssize_t frame
+    cdef double blank
+    for frame in range(stop):
+        blank = spread(ring, s, chain, frame)
+        fill(states_of(s, frame), ring.zero, BORDER)
+        step_forward(ring, states_of(s, frame - 1), chain.emission, blank, s.skip, states_of(s, frame), s.width)
+        rescale(ring, s, chain, frame)
+
+
+cdef inline void backward_to(Semiring ring, Sequence* s, Py_ssize_t stop) noexcept nogil:
+    cdef Chain* chain = &s.chain[BACKWARD]
+    cdef Py_ssize_t frame
+    cdef double blank
+    for frame in range(s.frames - 1, stop - 1, -1):
+        blank = spread(ring, s, chain, frame)
+        fill(states_of(s, frame), ring.zero, BORDER)
+        step_backward(ring, states_of(s, frame + 1), chain.emission, blank, s.skip, states_of(s, frame), s.width)
+        rescale(ring, s, chain, frame)
+
+
+cdef inline void to_middle(Summation ring, Sequence* s, int direction) noexcept nogil:
+    """Go to the middle and keep the last states apart: the other direction will overwrite them."""
+    if direction == FORWARD:
+        forward_to(ring, s, s.middle)
+        memcpy(s.chain[FORWARD].meeting, states_of(s, s.middle - 1), s.stride * sizeof(double))
+    else:
+        backward_to(ring, s, s.middle)
+        memcpy(s.chain[BACKWARD].meeting, states_of(s, s.middle), s.stride * sizeof(double))
+        fill(s.chain[BACKWARD].meeting + s.stride, ring.zero, BORDER)
+    s.chain[direction].at_middle = s.chain[direction].applied
+
+
+# ---- beyond the middle -------------------------------------------------------------------------------------------
+
+cdef inline double sum_of(const double* x, Py_ssize_t n) noexcept nogil:
+    """The sum of a multiple of 16 numbers."""
+    cdef double[16] lane
+    cdef SixteenSums sums
+    cdef Py_ssize_t i = 0
+    while i < n:
+        sums.add(x + i)
+        i += 16
+    sums.store(lane)
+    return add_lanes(lane)
+
+
+cdef inline double posterior(Summation ring, Sequence* s, Chain* chain, Py_ssize_t frame) noexcept nogil:
+    """Turn the products of a frame into derivatives by the slots' logits; return the log of the products' sum.
+
+    With p the probability of a class and gamma the share of all paths that emit it at this frame, the derivative of
+    the loss by the logit is p - gamma.
+    """
+    cdef double* row = s.emission + frame * s.columns
+    cdef double origin = 0.0, blanks, total, inverse, ratio
+    cdef Py_ssize_t i, n = 2 * s.width
+    if Summation is LogProbability:
+        origin = largest_of(chain.product, n)
+        if origin == ring.zero:
+            origin = 0.0
+        for i in range(n):
+            chain.product[i] = exp(chain.product[i] - origin)
+    blanks = sum_of(chain.product + s.width, s.width)
+    total = sum_of(chain.product, s.width) + blanks
+    if not total >= least_total:
+        chain.lost = True
+    if s.derivative:
+        inverse = 1.0 / total
+        memset(chain.share, 0, s.columns * sizeof(double))
+        chain.share[0] = blanks
+        for i in range(s.labels):
+            chain.share[s.slot[i]] += chain.product[i]
+        ratio = c_exp(s.top[frame] - s.lse[frame])
+        if Summation is LogProbability:
+            for i in range(s.columns):
+                row[i] = exp(row[i])
+        if ratio < INFINITY:
+            for i in range(s.columns):
+                row[i] = row[i] * ratio - chain.share[i] * inverse
+        else:       # log-probabilities far above 0
+            for i in range(s.slots):
+                row[i] = c_exp(s.raw[frame * s.columns + i] - s.lse[frame]) - chain.share[i] * inverse
+    return origin + c_log(total) if frame == s.middle else 0.0
+
+
+cdef inline void beyond_middle(Summation ring, Sequence* s, int direction) noexcept nogil:
+    cdef Chain* chain = &s.chain[direction]
+    cdef const double* before = chain.meeting
+    cdef double* states
+    cdef Py_ssize_t frame
+    cdef double blank, total
+    if direction == FORWARD:
+        for frame in range(s.middle, s.frames):
+            states = states_of(s, frame)
+            blank = spread(ring, s, chain, frame)
+            meet_forward(ring, before, chain.emission, blank, s.skip, states, chain.product, s.width)
+            total = posterior(ring, s, chain, frame)
+            if frame == s.middle:
+                s.log_total = total
+            rescale(ring, s, chain, frame)
+            before = states
+    else:
+        for frame in range(s.middle - 1, -1, -1):
+            states = states_of(s, frame)
+            blank = spread(ring, s, chain, frame)
+            meet_backward(ring, before, chain.emission, blank, s.skip, states, chain.product, s.width)
+            posterior(ring, s, chain, frame)
+            rescale(ring, s, chain, frame)
+            before = states

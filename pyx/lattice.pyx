@@ -18,7 +18,6 @@ cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, NAN
-from libc.math cimport log as c_log
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
@@ -28,7 +27,7 @@ from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from lattice_paths cimport (
     BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, Summation, beyond_middle, exp,
-    exp_nonpositive, forward_to, start, states_of, to_middle,
+    exp_nonpositive, forward_to, log, start, states_of, to_middle,
 )
 from softmax_row cimport row_exp, row_max
 
@@ -41,6 +40,9 @@ cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"lossl
 cdef enum:
     CHUNK = 16384          # elements of an input that one thread takes at a time, in whole frames
     STREAMING = 16777216   # bytes of a gradient from which it is stored past the caches
+    PADDED = 256           # classes up to which a row is copied and filled up
+    BLOCK = 8              # frames that go through each loop together: a vector read right after its numbers were
+                           # written one by one waits for all of them
     MANY = 4               # samples for each thread from which they are not divided further
     LANES = 16             # of sums over states
     ROUND = 8              # doubles to which a row of slots is rounded up
@@ -87,9 +89,13 @@ cdef Py_ssize_t lay_out(Sequence* s, double* memory) noexcept nogil:
     next += s.frames * s.columns
     s.emission = next
     next += s.frames * s.columns
+    s.label_emission = next
+    next += s.frames * s.width
     s.top = next
     next += s.frames
     s.lse = next
+    next += s.frames
+    s.ratio = next
     next += s.frames
     s.states = next
     next += (s.frames + 2) * s.stride + BORDER
@@ -179,45 +185,82 @@ cdef inline void relate(Sequence* s, Py_ssize_t frame) noexcept nogil:
         emission[k] = exp_nonpositive(raw[k] - top)
 
 
+cdef inline void spread(Sequence* s, Py_ssize_t frame) noexcept nogil:
+    """Give each label of the sample the emission of its slot."""
+    cdef const double* emission = s.emission + frame * s.columns
+    cdef double* labels = s.label_emission + frame * s.width
+    cdef const int32_t* slot = s.slot
+    cdef Py_ssize_t i
+    for i in range(s.width):
+        labels[i] = emission[slot[i]]
+
+
+cdef inline const real* fetch(const Batch* batch, const char* source, real* copy, Py_ssize_t n) noexcept nogil:
+    """A row of the input as numbers to compute with: where it stands, or a copy. Few classes are copied in any case and
+    filled up with -inf to n numbers: loops without a remainder are worth more than the copy costs."""
+    cdef Py_ssize_t c
+    if n <= PADDED or not is_direct(batch, &batch.input):
+        widen_run(source, batch.input.classes, batch.input.type, copy, batch.classes)
+        for c in range(batch.classes, n):
+            copy[c] = -INFINITY
+        return copy
+    return <const real*>source
+
+
+cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, real* copy, Py_ssize_t n,
+                          bint direct) noexcept nogil:
+    """One row: its largest logit and the sum of exponentials, and the gradient without the target."""
+    cdef char* target = address(&batch.grad, frame, s.sample) if batch.want_grad else NULL
+    cdef real* e = <real*>target if direct else copy + n
+    cdef const real* x = fetch(batch, address(&batch.input, frame, s.sample), copy, n)
+    cdef real m, factor, scale = <real>batch.scale[s.sample]
+    cdef double total
+    cdef Py_ssize_t c
+    if batch.logits:
+        m = row_max(x, n)
+        total = row_exp(x, m, e, n)
+        s.lse[frame] = <double>m
+        s.ratio[frame] = total
+        if batch.want_grad:
+            factor = <real>(batch.scale[s.sample] / total)
+            for c in range(n):
+                e[c] = e[c] * factor
+    elif e == x:
+        for c in range(n):
+            e[c] = exp(e[c]) * scale
+    else:
+        for c in range(n):
+            e[c] = exp(x[c]) * scale
+    if batch.want_grad and not direct:
+        deliver(batch, target, e)
+
+
 cdef inline void read_frames(const Batch* batch, Sequence* s, Py_ssize_t first, Py_ssize_t stop, const char* buffer,
                              real tag) noexcept nogil:
     """Frames first … stop of a sample. A row of the input is read before the same row of the gradient is written."""
-    cdef Py_ssize_t frame, c, n = batch.classes
+    cdef Py_ssize_t frame, last, n = batch.classes
     cdef real* copy = <real*>buffer
-    cdef real* e
-    cdef const real* x
-    cdef char* target
-    cdef real m, factor, scale = <real>batch.scale[s.sample]
-    cdef double total
-    cdef bint direct_input = is_direct(batch, &batch.input)
-    cdef bint direct_grad = batch.want_grad and not batch.streaming and is_direct(batch, &batch.grad)
-    for frame in range(first, stop):
-        target = address(&batch.grad, frame, s.sample) if batch.want_grad else NULL
-        e = <real*>target if direct_grad else copy + n
-        pick(s, &batch.input, frame, s.raw + frame * s.columns)
-        s.lse[frame] = 0.0
-        if batch.logits or batch.want_grad:
-            x = <const real*>address(&batch.input, frame, s.sample)
-            if not direct_input:
-                widen_run(<const char*>x, batch.input.classes, batch.input.type, copy, n)
-                x = copy
-            if batch.logits:
-                m = row_max(x, n)
-                total = row_exp(x, m, e, n)
-                s.lse[frame] = <double>m + c_log(total)
-                factor = <real>(batch.scale[s.sample] / total)
-                if batch.want_grad:
-                    for c in range(n):
-                        e[c] = e[c] * factor
-            elif e == x:
-                for c in range(n):
-                    e[c] = exp(e[c]) * scale
-            else:
-                for c in range(n):
-                    e[c] = exp(x[c]) * scale
-            if batch.want_grad and not direct_grad:
-                deliver(batch, target, e)
-        relate(s, frame)
+    cdef bint direct
+    if n <= PADDED:
+        n = rounded(n, LANES)
+    direct = (batch.want_grad and not batch.streaming and n == batch.classes and is_direct(batch, &batch.grad))
+    while first < stop:
+        last = min(first + BLOCK, stop)
+        for frame in range(first, last):
+            pick(s, &batch.input, frame, s.raw + frame * s.columns)
+        for frame in range(first, last):
+            s.lse[frame] = 0.0
+            s.ratio[frame] = 1.0
+            if batch.logits or batch.want_grad:
+                read_row(batch, s, frame, copy, n, direct)
+        for frame in range(first, last):
+            relate(s, frame)
+        for frame in range(first, last):
+            spread(s, frame)
+        for frame in range(first, last):        # ratio held the sum of exponentials
+            s.lse[frame] += log(s.ratio[frame])
+            s.ratio[frame] = exp(s.top[frame] - s.lse[frame])
+        first = last
     if batch.streaming:
         stream_fence()
 
@@ -293,6 +336,7 @@ cdef void sum_logarithms(Sequence* s) noexcept nogil:
     for frame in range(s.frames):
         for k in range(s.columns):
             s.emission[frame * s.columns + k] = s.raw[frame * s.columns + k] - s.top[frame]
+        spread(s, frame)
     start(ring, s)
     to_middle(ring, s, FORWARD)
     to_middle(ring, s, BACKWARD)
@@ -438,7 +482,7 @@ cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, co
     cdef bint divided, failed = False
     batch.seats = batch.rows = NULL
     batch.logarithms = 0
-    batch.row_bytes = rounded(2 * batch.classes * sizeof(double), 64) + 64
+    batch.row_bytes = rounded(2 * rounded(batch.classes, LANES) * sizeof(double), 64) + 64
     batch.chunk = max(<Py_ssize_t>1, CHUNK // batch.classes)
     batch.streaming = (batch.want_grad and is_direct(batch, &batch.grad) and
                        batch.frames * n * batch.classes * (8 if batch.double_precision else 4) >= STREAMING)

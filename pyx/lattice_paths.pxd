@@ -9,12 +9,10 @@ before the first one is in the border; labels and blanks beyond those of the sam
 """
 
 from libc.math cimport INFINITY
-from libc.math cimport exp as c_exp
-from libc.math cimport log as c_log
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
-from softmax_row cimport add_lanes
+from softmax_row cimport row_sum
 
 cdef extern from "losslib/lattice.h" namespace "losslib" nogil:
     ctypedef double* Plane
@@ -40,13 +38,9 @@ cdef extern from "losslib/lattice.h" namespace "losslib" nogil:
     const double least_total
     int scale_exponent(double largest)
     double power_of_two(int exponent)
-    double exp(double x)
-    double exp_nonpositive(double x)
-
-cdef extern from "losslib/core/lanes.h" namespace "losslib" nogil:
-    cppclass SixteenSums:
-        void add[T](const T* x)
-        void store(double* lane)
+    T exp[T](T x)
+    T exp_nonpositive[T](T x)
+    T log[T](T x)
 
 ctypedef fused Semiring:
     ScaledProbability
@@ -65,12 +59,12 @@ cdef enum:
     RESCALED = 8         # frames after which scaled probabilities are brought back near 1: they grow by 3 a frame
 
 cdef struct Chain:
-    double* emission         # of each label at the present frame: [width]
-    double* product          # of the two directions' sums, labels and blanks: [2 width]
-    double* share            # posterior of each slot: [columns]
+    double* emission         # of the labels of one frame, times the factor: [width]
+    double* product          # of the two directions' sums at one frame, labels and blanks: [2 width]
+    double* share            # of the products' sum, by slot: [columns]
     double* meeting          # the states of the frame before the middle: [stride]
-    double factor            # of the next frame's emissions
-    int exponent             # factor = 2^exponent
+    double factor            # of the next frame's emissions, 2^exponent
+    int exponent
     int64_t applied          # sum of the exponents so far
     int64_t at_middle        # that sum when the middle was reached
     bint lost                # a total was below least_total, or NaN
@@ -84,9 +78,11 @@ cdef struct Sequence:
     const int32_t* slot          # of each label; padding has the first column after the slots, which holds zero
     const Py_ssize_t* classes    # of each slot
     double* raw                  # log-probability or logit of each slot: [frame][columns]
-    double* emission             # relative to the frame's largest; at the end derivatives: [frame][columns]
-    double* top                  # that largest: [frame]
+    double* top                  # the largest of a frame: [frame]
     double* lse                  # log-sum-exp of the row of logits, 0 for log-probabilities: [frame]
+    double* ratio                # exp(top - lse), so that a probability is emission * ratio: [frame]
+    double* emission             # of each slot, relative to the top; at the end derivatives: [frame][columns]
+    double* label_emission       # of each label: [frame][width]
     double* states               # [frames + 2][stride]; frame t is at t + 1
     double* skip                 # one where a label may follow the one before without a blank: [width + BORDER]
     Chain chain[2]
@@ -177,18 +173,21 @@ cdef inline void fill(double* states, double value, Py_ssize_t n) noexcept nogil
         states[i] = value
 
 
-cdef inline double spread(Semiring ring, const Sequence* s, Chain* chain, Py_ssize_t frame) noexcept nogil:
-    """Give each label of the sample its emission at a frame; return the blank's."""
-    cdef const double* row = s.emission + frame * s.columns
+cdef inline const double* emission_of(Semiring ring, const Sequence* s, Chain* chain, Py_ssize_t frame,
+                                      double* blank) noexcept nogil:
+    """The emissions of the labels at a frame, and the blank's; times the factor, if one was chosen."""
+    cdef const double* emission = s.label_emission + frame * s.width
     cdef Py_ssize_t i
+    blank[0] = s.emission[frame * s.columns]
     if Semiring is ScaledProbability:
-        for i in range(s.width):
-            chain.emission[i] = row[s.slot[i]] * chain.factor
-        return row[0] * chain.factor
-    else:
-        for i in range(s.width):
-            chain.emission[i] = row[s.slot[i]]
-        return row[0]
+        if chain.exponent != 0:
+            for i in range(s.width):
+                chain.emission[i] = emission[i] * chain.factor
+            blank[0] *= chain.factor
+            chain.applied += chain.exponent
+            chain.exponent = 0
+            return chain.emission
+    return emission
 
 
 cdef inline double largest_of(const double* x, Py_ssize_t n) noexcept nogil:
@@ -210,10 +209,7 @@ cdef inline double largest_of(const double* x, Py_ssize_t n) noexcept nogil:
 cdef inline void rescale(Semiring ring, const Sequence* s, Chain* chain, Py_ssize_t frame) noexcept nogil:
     """Choose the factor of the next frame's emissions. It depends on the frame's number, not on who computes it."""
     if Semiring is ScaledProbability:
-        chain.applied += chain.exponent
-        chain.exponent = 0
-        chain.factor = 1.0
-        if frame % RESCALED == RESCALED - 1:
+        if frame % RESCALED == 0:
             chain.exponent = -scale_exponent(largest_of(states_of(s, frame) + BORDER, 2 * s.width))
             chain.factor = power_of_two(chain.exponent)
 
@@ -233,7 +229,6 @@ cdef inline void start(Semiring ring, Sequence* s) noexcept nogil:
         if s.slot[i] != s.slot[i - 1]:
             s.skip[i] = ring.one
     for k in range(2):
-        s.chain[k].factor = 1.0
         s.chain[k].exponent = 0
         s.chain[k].applied = 0
         s.chain[k].lost = False
@@ -241,23 +236,25 @@ cdef inline void start(Semiring ring, Sequence* s) noexcept nogil:
 
 cdef inline void forward_to(Semiring ring, Sequence* s, Py_ssize_t stop) noexcept nogil:
     cdef Chain* chain = &s.chain[FORWARD]
+    cdef const double* emission
     cdef Py_ssize_t frame
     cdef double blank
     for frame in range(stop):
-        blank = spread(ring, s, chain, frame)
+        emission = emission_of(ring, s, chain, frame, &blank)
         fill(states_of(s, frame), ring.zero, BORDER)
-        step_forward(ring, states_of(s, frame - 1), chain.emission, blank, s.skip, states_of(s, frame), s.width)
+        step_forward(ring, states_of(s, frame - 1), emission, blank, s.skip, states_of(s, frame), s.width)
         rescale(ring, s, chain, frame)
 
 
 cdef inline void backward_to(Semiring ring, Sequence* s, Py_ssize_t stop) noexcept nogil:
     cdef Chain* chain = &s.chain[BACKWARD]
+    cdef const double* emission
     cdef Py_ssize_t frame
     cdef double blank
     for frame in range(s.frames - 1, stop - 1, -1):
-        blank = spread(ring, s, chain, frame)
+        emission = emission_of(ring, s, chain, frame, &blank)
         fill(states_of(s, frame), ring.zero, BORDER)
-        step_backward(ring, states_of(s, frame + 1), chain.emission, blank, s.skip, states_of(s, frame), s.width)
+        step_backward(ring, states_of(s, frame + 1), emission, blank, s.skip, states_of(s, frame), s.width)
         rescale(ring, s, chain, frame)
 
 
@@ -275,77 +272,66 @@ cdef inline void to_middle(Summation ring, Sequence* s, int direction) noexcept 
 
 # ---- beyond the middle -------------------------------------------------------------------------------------------
 
-cdef inline double sum_of(const double* x, Py_ssize_t n) noexcept nogil:
-    """The sum of a multiple of 16 numbers."""
-    cdef double[16] lane
-    cdef SixteenSums sums
-    cdef Py_ssize_t i = 0
-    while i < n:
-        sums.add(x + i)
-        i += 16
-    sums.store(lane)
-    return add_lanes(lane)
-
-
-cdef inline double posterior(Summation ring, Sequence* s, Chain* chain, Py_ssize_t frame) noexcept nogil:
-    """Turn the products of a frame into derivatives by the slots' logits; return the log of the products' sum.
+cdef inline void posterior(Summation ring, Sequence* s, Chain* chain, Py_ssize_t frame) noexcept nogil:
+    """Turn the products of a frame into derivatives by the slots' logits.
 
     With p the probability of a class and gamma the share of all paths that emit it at this frame, the derivative of
     the loss by the logit is p - gamma.
     """
     cdef double* row = s.emission + frame * s.columns
+    cdef double* product = chain.product
+    cdef double* share = chain.share
+    cdef const int32_t* slot = s.slot
     cdef double origin = 0.0, blanks, total, inverse, ratio
-    cdef Py_ssize_t i, n = 2 * s.width
+    cdef Py_ssize_t i
     if Summation is LogProbability:
-        origin = largest_of(chain.product, n)
+        origin = largest_of(product, 2 * s.width)
         if origin == ring.zero:
             origin = 0.0
-        for i in range(n):
-            chain.product[i] = exp(chain.product[i] - origin)
-    blanks = sum_of(chain.product + s.width, s.width)
-    total = sum_of(chain.product, s.width) + blanks
+        for i in range(2 * s.width):
+            product[i] = exp(product[i] - origin)
+    blanks = row_sum(product + s.width, s.width)
+    total = row_sum(product, s.width) + blanks
     if not total >= least_total:
         chain.lost = True
-    if s.derivative:
-        inverse = 1.0 / total
-        memset(chain.share, 0, s.columns * sizeof(double))
-        chain.share[0] = blanks
-        for i in range(s.labels):
-            chain.share[s.slot[i]] += chain.product[i]
-        ratio = c_exp(s.top[frame] - s.lse[frame])
-        if Summation is LogProbability:
-            for i in range(s.columns):
-                row[i] = exp(row[i])
-        if ratio < INFINITY:
-            for i in range(s.columns):
-                row[i] = row[i] * ratio - chain.share[i] * inverse
-        else:       # log-probabilities far above 0
-            for i in range(s.slots):
-                row[i] = c_exp(s.raw[frame * s.columns + i] - s.lse[frame]) - chain.share[i] * inverse
-    return origin + c_log(total) if frame == s.middle else 0.0
+    if frame == s.middle:
+        s.log_total = origin + log(total)
+    if not s.derivative:
+        return
+    inverse = 1.0 / total
+    memset(share, 0, s.columns * sizeof(double))
+    share[0] = blanks
+    for i in range(s.labels):
+        share[slot[i]] += product[i]
+    if Summation is LogProbability:
+        for i in range(s.columns):
+            row[i] = exp(row[i])
+    ratio = s.ratio[frame]
+    if ratio < INFINITY:
+        for i in range(s.columns):
+            row[i] = row[i] * ratio - share[i] * inverse
+    else:       # log-probabilities far above 0
+        for i in range(s.slots):
+            row[i] = exp(s.raw[frame * s.columns + i] - s.lse[frame]) - share[i] * inverse
 
 
 cdef inline void beyond_middle(Summation ring, Sequence* s, int direction) noexcept nogil:
     cdef Chain* chain = &s.chain[direction]
     cdef const double* before = chain.meeting
-    cdef double* states
+    cdef const double* emission
     cdef Py_ssize_t frame
-    cdef double blank, total
+    cdef double blank
     if direction == FORWARD:
         for frame in range(s.middle, s.frames):
-            states = states_of(s, frame)
-            blank = spread(ring, s, chain, frame)
-            meet_forward(ring, before, chain.emission, blank, s.skip, states, chain.product, s.width)
-            total = posterior(ring, s, chain, frame)
-            if frame == s.middle:
-                s.log_total = total
+            emission = emission_of(ring, s, chain, frame, &blank)
+            meet_forward(ring, before, emission, blank, s.skip, states_of(s, frame), chain.product, s.width)
+            before = states_of(s, frame)
             rescale(ring, s, chain, frame)
-            before = states
+            posterior(ring, s, chain, frame)
     else:
         for frame in range(s.middle - 1, -1, -1):
-            states = states_of(s, frame)
-            blank = spread(ring, s, chain, frame)
-            meet_backward(ring, before, chain.emission, blank, s.skip, states, chain.product, s.width)
-            posterior(ring, s, chain, frame)
+            emission = emission_of(ring, s, chain, frame, &blank)
+            meet_backward(ring, before, emission, blank, s.skip, states_of(s, frame), chain.product, s.width)
+            before = states_of(s, frame)
             rescale(ring, s, chain, frame)
-            before = states
+            posterior(ring, s, chain, frame)

@@ -10,6 +10,11 @@ from blocks cimport real
 cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     T exp_nonpositive[T](T x)
 
+cdef extern from "losslib/core/lanes.h" namespace "losslib" nogil:
+    cppclass SixteenSums:
+        void add[T](const T* x)
+        void store(double* lane)
+
 
 cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
     cdef real[16] lane
@@ -25,9 +30,11 @@ cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
         lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
     for k in range(8):
         lane[k] = lane[k + 8] if lane[k + 8] > lane[k] else lane[k]
-    for k in range(1, 8):
-        lane[0] = lane[k] if lane[k] > lane[0] else lane[0]
-    return lane[0]
+    for k in range(4):
+        lane[k] = lane[k + 4] if lane[k + 4] > lane[k] else lane[k]
+    for k in range(2):
+        lane[k] = lane[k + 2] if lane[k + 2] > lane[k] else lane[k]
+    return lane[1] if lane[1] > lane[0] else lane[0]
 
 
 cdef inline double add_lanes(double* lane) noexcept nogil:
@@ -41,14 +48,13 @@ cdef inline double add_lanes(double* lane) noexcept nogil:
 
 cdef inline double row_sum(const real* x, Py_ssize_t n) noexcept nogil:
     cdef double[16] lane
+    cdef SixteenSums sums
     cdef Py_ssize_t i = 0
     cdef int k
-    for k in range(16):
-        lane[k] = 0.0
     while i + 16 <= n:
-        for k in range(16):
-            lane[k] += <double>x[i + k]
+        sums.add(x + i)
         i += 16
+    sums.store(lane)
     for k in range(<int>(n - i)):
         lane[k] += <double>x[i + k]
     return add_lanes(lane)

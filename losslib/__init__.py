@@ -23,6 +23,7 @@ from losslib import registry as _registry
 from losslib import softmax as _softmax  # noqa: F401
 from losslib._kernels.loss import Loss
 from losslib._version import __version__
+from losslib.alignment import ctc_forced_align, ctc_greedy_decode
 from losslib.combination import WeightedSum
 from losslib.config import config, show_config
 from losslib.declare import LossFunction
@@ -46,6 +47,8 @@ __all__ = [
     "WeightedSum",
     "__version__",
     "config",
+    "ctc_forced_align",
+    "ctc_greedy_decode",
     "get",
     "get_num_threads",
     "list_losses",
@@ -90,7 +93,7 @@ def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[L
     Parameters
     ----------
     family : str, optional
-        "regression", "likelihood", "binary", "multiclass" or "embedding".
+        "regression", "likelihood", "binary", "multiclass", "embedding" or "sequence".
     tag : str, optional
         Only losses with this tag, such as "robust", "convex" or "logits".
 

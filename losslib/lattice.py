@@ -137,8 +137,8 @@ def read_batch(
     targets_name, input_lengths_name, target_lengths_name = names[1:]
     require_blank(blank, classes, names[0])
     targets = read_integers(targets_name, raw[0], "class indices")
-    input_lengths = read_lengths(input_lengths_name, raw[1], shape)
-    target_lengths = read_lengths(target_lengths_name, raw[2], shape)
+    input_lengths = read_integers(input_lengths_name, raw[1], "lengths", shape)
+    target_lengths = read_integers(target_lengths_name, raw[2], "lengths", shape)
 
     input_lengths = require_lengths(
         input_lengths_name, input_lengths, frames, f"the frames of {names[0]}", mask, masked=-1
@@ -171,19 +171,15 @@ def read_batch(
     return Batch(scores, shape, labels, offsets, input_lengths, target_lengths)
 
 
-def read_integers(name: str, obj: Any, meaning: str) -> np.ndarray:
-    """Read an integer array of native byte order."""
+def read_integers(name: str, obj: Any, meaning: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Read an integer array; with a shape of samples, one number for each of them."""
     array = checks.to_numpy(name, obj)
     if array.size == 0 and isinstance(obj, list | tuple):
         array = array.astype(np.int64)  # an empty list has no type
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{name} has dtype {array.dtype}; {meaning} must be integers: use {name}.astype(numpy.int64)")
-    return array
-
-
-def read_lengths(name: str, obj: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Read one length for each sample; for a single sequence a number will do."""
-    array = read_integers(name, obj, "lengths")
+    if shape is None:
+        return array
     count = shape[0] if shape else 1
     if array.shape != (count,) and not (array.shape == () and not shape):
         given = f"{array.size} lengths" if array.ndim == 1 else f"shape {array.shape}"

@@ -27,7 +27,7 @@ from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from lattice_paths cimport (
     BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, Summation, beyond_middle, exp,
-    exp_nonpositive, forward_to, log, start, states_of, to_middle,
+    exp_nonpositive, log, start, to_middle, trace,
 )
 from softmax_row cimport row_exp, row_max
 
@@ -60,7 +60,8 @@ cdef struct Batch:
     bint double_precision, streaming
     const int64_t* frames_of               # by sample; -1 where it is masked out
     const double* scale                    # of derivatives by sample
-    double* values                         # by sample
+    double* values                         # by sample; of the best path where paths are wanted
+    int64_t* paths                         # a row of frames for each sample, or NULL
     Sequence* sequences
     char* seats                            # workspaces of samples under way
     Py_ssize_t seat_bytes
@@ -344,6 +345,18 @@ cdef void sum_logarithms(Sequence* s) noexcept nogil:
     beyond_middle(ring, s, BACKWARD)
 
 
+cdef double best_path(const Batch* batch, Sequence* s) noexcept nogil:
+    """Minus the log-probability of the best path, which is written to its row of the paths."""
+    cdef BestPath ring
+    cdef Py_ssize_t frame
+    for frame in range(s.frames):
+        pick(s, &batch.input, frame, s.emission + frame * s.columns)
+        s.emission[frame * s.columns + s.slots] = -INFINITY
+        spread(s, frame)
+    start(ring, s)
+    return -trace(ring, s, batch.paths + s.sample * batch.frames)
+
+
 cdef double finish(Batch* batch, Sequence* s) noexcept nogil:
     """The value of a sample whose sums are done; a sum that left the range is done again."""
     cdef double offset = 0.0
@@ -394,6 +407,9 @@ cdef void whole_sample(Batch* batch, Py_ssize_t sample, int thread) noexcept nog
     if not begin_sample(batch, sample):
         return
     lay_out(s, <double*>(batch.seats + thread * batch.seat_bytes))
+    if batch.paths != NULL:
+        batch.values[sample] = best_path(batch, s)
+        return
     read_chunk(batch, s, 0, s.frames, thread)
     prepare_sums(s)
     sum_to_middle(s, FORWARD)
@@ -511,7 +527,7 @@ cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, co
                 states += s.frames * s.width
             cost = elements * (2.0 if batch.double_precision else 1.0) + states * 4.0
             batch.threads = _gate.begin(cost)
-            divided = batch.threads > 1 and n < MANY * batch.threads
+            divided = batch.threads > 1 and n < MANY * batch.threads and batch.paths == NULL
             seats = n if divided else batch.threads
             batch.seat_bytes = rounded(need * sizeof(double), 64) + 64
             batch.seats = <char*>malloc(seats * batch.seat_bytes)
@@ -584,6 +600,82 @@ def run(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, bint logit
     batch.frames_of = <const int64_t*>data_of(frames)
     batch.scale = <const double*>data_of(scale)
     batch.values = <double*>data_of(values)
+    batch.paths = NULL
     execute(&batch, <const int64_t*>data_of(labels), <const int64_t*>data_of(offsets), <const int64_t*>data_of(lengths),
             max(lengths.max(initial=0), 0), blank)
     return batch.logarithms
+
+
+def align(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, values, paths):
+    """Find the best path of every sample; arguments as for ``run``.
+
+    Parameters
+    ----------
+    values
+        Float64, one number a sample: minus the log-probability of its best path, inf where there is none.
+    paths
+        Int64 (samples, frames): the class of every frame; frames beyond a sample's length are left as they are.
+    """
+    cdef Batch batch
+    batch.frames, batch.samples, batch.classes = input.shape
+    place(&batch.input, input)
+    batch.want_grad = batch.logits = batch.zero_infinity = False
+    batch.double_precision = batch.input.type == FLOAT64
+    batch.frames_of = <const int64_t*>data_of(frames)
+    batch.scale = NULL
+    batch.values = <double*>data_of(values)
+    batch.paths = <int64_t*>data_of(paths)
+    execute(&batch, <const int64_t*>data_of(labels), <const int64_t*>data_of(offsets), <const int64_t*>data_of(lengths),
+            max(lengths.max(initial=0), 0), blank)
+
+
+cdef Py_ssize_t decode_sample(const View* view, Py_ssize_t sample, Py_ssize_t frames, Py_ssize_t classes,
+                              Py_ssize_t blank, double* row, int64_t* labels, double* score) noexcept nogil:
+    """The best class of every frame without repetitions and blanks; return how many remain."""
+    cdef Py_ssize_t frame, c, best, before = blank, count = 0
+    score[0] = 0.0
+    for frame in range(frames):
+        widen_run(address(view, frame, sample), view.classes, view.type, row, classes)
+        best = 0
+        for c in range(1, classes):
+            if row[c] > row[best] or row[best] != row[best]:
+                best = c
+        score[0] += row[best]
+        if best != blank and best != before:
+            labels[count] = best
+            count += 1
+        before = best
+    return count
+
+
+def decode(input, frames, *, Py_ssize_t blank, labels, counts, scores):
+    """Decode every sample greedily.
+
+    Parameters
+    ----------
+    input
+        Array (frames, samples, classes).
+    frames
+        Int64: the frames of each sample.
+    labels
+        Int64 (samples, frames), of which the first ``counts`` of a row are written.
+    counts, scores
+        Int64 and float64, one number a sample: how many labels, and the sum of the frames' largest scores.
+    """
+    cdef View view
+    cdef Py_ssize_t most, samples, classes, sample
+    cdef const int64_t* lengths = <const int64_t*>data_of(frames)
+    cdef int64_t* written = <int64_t*>data_of(labels)
+    cdef int64_t* count = <int64_t*>data_of(counts)
+    cdef double* score = <double*>data_of(scores)
+    cdef double* row
+    most, samples, classes = input.shape
+    place(&view, input)
+    row = <double*>malloc(classes * sizeof(double))
+    if row == NULL:
+        raise MemoryError(f"no memory for a row of {classes} classes")
+    with nogil:
+        for sample in range(samples):
+            count[sample] = decode_sample(&view, sample, lengths[sample], classes, blank, row, written + sample * most,
+                                          score + sample)
+        free(row)

@@ -335,3 +335,38 @@ cdef inline void beyond_middle(Summation ring, Sequence* s, int direction) noexc
             before = states_of(s, frame)
             rescale(ring, s, chain, frame)
             posterior(ring, s, chain, frame)
+
+
+# ---- the best path -----------------------------------------------------------------------------------------------
+
+cdef inline double trace(BestPath ring, Sequence* s, int64_t* path) noexcept nogil:
+    """Go forward through the maxima of all frames and back along the best path; return its log-probability.
+
+    The path holds the class of every frame. Where two ways are equally good it stays in its state as long as it can,
+    and it ends in the last label rather than in the blank behind it.
+    """
+    cdef const double* before
+    cdef Py_ssize_t frame, j = s.labels     # blank j or, in_label, label j
+    cdef bint in_label = False
+    cdef double best, stay, other
+    forward_to(ring, s, s.frames)
+    before = states_of(s, s.frames - 1) + BORDER
+    best = before[s.width + s.labels]
+    if s.labels > 0 and before[s.labels - 1] >= best:
+        best = before[s.labels - 1]
+        in_label = True
+        j = s.labels - 1
+    for frame in range(s.frames - 1, -1, -1):
+        path[frame] = s.classes[s.slot[j] if in_label else 0]
+        before = states_of(s, frame - 1) + BORDER
+        if in_label:
+            stay = before[j]
+            other = ring.times(s.skip[j], before[j - 1])
+            if before[s.width + j] > stay and before[s.width + j] >= other:
+                in_label = False
+            elif other > stay:
+                j -= 1
+        elif j > 0 and before[j - 1] > before[s.width + j]:
+            in_label = True
+            j -= 1
+    return best

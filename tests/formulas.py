@@ -170,6 +170,8 @@ def points(info: LossInfo, parameters: Mapping[str, Any], n: int) -> dict[str, n
 
 def row_inputs(info: LossInfo) -> list[np.ndarray]:
     """Draw inputs of a loss of rows: scores of classes with a target, or vectors with labels."""
+    if info.geometry == "lattice":
+        return sequence_inputs(info)
     rng = generator(info.name, "rows")
     arrays = []
     for item in info.inputs:
@@ -199,6 +201,16 @@ def transducer_inputs(info: LossInfo) -> list[np.ndarray]:
         rng.integers(1, 4, ROWS),
         rng.integers(0, 3, ROWS),
     ]
+
+
+def sequence_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw inputs of a loss of sequences: scores of 7 frames, targets of at most 3 labels, and their lengths."""
+    rng = generator(info.name, "sequences")
+    scores = rng.standard_normal((7, ROWS, CLASSES))
+    if info.input_names[0] == "log_probs":
+        scores -= np.log(np.exp(scores).sum(-1, keepdims=True))
+    targets = rng.integers(1, CLASSES, (ROWS, 3))
+    return [scores, targets, np.array([7, 6, 7, 5, 7, 6]), np.array([3, 2, 1, 2, 0, 3])]
 
 
 def sample_inputs(info: LossInfo, parameters: Mapping[str, Any] | None = None) -> list[np.ndarray]:

@@ -26,6 +26,8 @@ from numpy.typing import ArrayLike
 from losslib import adapters as adapters
 from losslib._kernels.loss import Loss as Loss
 from losslib._version import __version__ as __version__
+from losslib.alignment import ctc_forced_align as ctc_forced_align
+from losslib.alignment import ctc_greedy_decode as ctc_greedy_decode
 from losslib.combination import WeightedSum as WeightedSum
 from losslib.config import config as config
 from losslib.config import show_config as show_config

@@ -16,7 +16,6 @@ depends on threads.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -69,7 +68,7 @@ cdef struct Batch:
     Py_ssize_t row_bytes
     Py_ssize_t chunk                       # frames of a task
     int threads
-    Py_ssize_t logarithms                  # samples computed in logarithms
+    Py_ssize_t in_logarithms               # samples computed in logarithms
 
 
 cdef inline char* address(const View* view, Py_ssize_t frame, Py_ssize_t sample) noexcept nogil:
@@ -357,13 +356,13 @@ cdef double best_path(const Batch* batch, Sequence* s) noexcept nogil:
     return -trace(ring, s, batch.paths + s.sample * batch.frames)
 
 
-cdef double finish(Batch* batch, Sequence* s) noexcept nogil:
+cdef double finish(Sequence* s) noexcept nogil:
     """The value of a sample whose sums are done; a sum that left the range is done again."""
     cdef double offset = 0.0
     cdef Py_ssize_t frame
     if s.chain[FORWARD].lost or s.chain[BACKWARD].lost:
         sum_logarithms(s)
-        batch.logarithms += 1       # a hint for tests; threads may miss one another's count
+        s.in_logarithms = True
     for frame in range(s.frames):
         offset += s.top[frame] - s.lse[frame]
     # Scaling multiplied the sum by a power of two.
@@ -416,54 +415,62 @@ cdef void whole_sample(Batch* batch, Py_ssize_t sample, int thread) noexcept nog
     sum_to_middle(s, BACKWARD)
     sum_beyond_middle(s, FORWARD)
     sum_beyond_middle(s, BACKWARD)
-    if settle(batch, s, finish(batch, s)):
+    if settle(batch, s, finish(s)):
         write_slots(batch, s, 0, s.frames)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
 
+# Blocks of work for threads: the context is the batch.
+
+cdef void sample_block(void* context, Py_ssize_t sample, int thread) noexcept nogil:
+    whole_sample(<Batch*>context, sample, thread)
+
+
+cdef inline Py_ssize_t chunks_of(const Batch* batch) noexcept nogil:
+    return (batch.frames + batch.chunk - 1) // batch.chunk
+
+
+cdef inline bint is_under_way(const Sequence* s) noexcept nogil:
+    """True if the sample has frames and a path through them."""
+    return s.frames > 0 and s.middle >= 0
+
+
+cdef void read_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
+    cdef Batch* batch = <Batch*>context
+    cdef Sequence* s = &batch.sequences[block // chunks_of(batch)]
+    cdef Py_ssize_t first = block % chunks_of(batch) * batch.chunk
+    if is_under_way(s):
+        read_chunk(batch, s, first, min(first + batch.chunk, s.frames), thread)
+
+
+cdef void write_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
+    cdef Batch* batch = <Batch*>context
+    cdef Sequence* s = &batch.sequences[block // chunks_of(batch)]
+    cdef Py_ssize_t first = block % chunks_of(batch) * batch.chunk
+    if is_under_way(s) and s.derivative:
+        write_slots(batch, s, first, min(first + batch.chunk, s.frames))
+
+
+cdef void to_middle_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
+    cdef Sequence* s = &(<Batch*>context).sequences[block // 2]
+    if is_under_way(s):
+        sum_to_middle(s, <int>(block % 2))
+
+
+cdef void beyond_middle_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
+    cdef Sequence* s = &(<Batch*>context).sequences[block // 2]
+    if is_under_way(s):
+        sum_beyond_middle(s, <int>(block % 2))
+
+
 cdef void run_samples(Batch* batch) noexcept nogil:
     cdef Py_ssize_t sample
-    if batch.threads == 1:
+    if batch.threads > 1:
+        _gate.run(sample_block, batch, batch.samples, batch.threads)
+    else:
         for sample in range(batch.samples):
             whole_sample(batch, sample, 0)
-    else:
-        for sample in prange(batch.samples, schedule="dynamic", chunksize=1, num_threads=batch.threads):
-            whole_sample(batch, sample, threadid())
-
-
-cdef void run_frames(Batch* batch, bint reading) noexcept nogil:
-    """Chunks of frames of every sample under way: read them, or write their slots."""
-    cdef Py_ssize_t chunks = (batch.frames + batch.chunk - 1) // batch.chunk, task
-    for task in prange(chunks * batch.samples, schedule="dynamic", chunksize=1, num_threads=batch.threads):
-        frames_task(batch, task // chunks, task % chunks * batch.chunk, reading, threadid())
-
-
-cdef void frames_task(Batch* batch, Py_ssize_t sample, Py_ssize_t first, bint reading, int thread) noexcept nogil:
-    cdef Sequence* s = &batch.sequences[sample]
-    cdef Py_ssize_t stop
-    if s.frames <= 0 or s.middle < 0:
-        return
-    stop = min(first + batch.chunk, s.frames)
-    if reading:
-        read_chunk(batch, s, first, stop, thread)
-    elif batch.want_grad and s.derivative:
-        write_slots(batch, s, first, stop)
-
-
-cdef void run_directions(Batch* batch, bint beyond) noexcept nogil:
-    cdef Py_ssize_t task
-    for task in prange(2 * batch.samples, schedule="dynamic", chunksize=1, num_threads=batch.threads):
-        direction_task(&batch.sequences[task // 2], <int>(task % 2), beyond)
-
-
-cdef void direction_task(Sequence* s, int direction, bint beyond) noexcept nogil:
-    if s.frames <= 0 or s.middle < 0:
-        return
-    if beyond:
-        sum_beyond_middle(s, direction)
-    else:
-        sum_to_middle(s, direction)
 
 
 cdef void run_divided(Batch* batch) noexcept nogil:
@@ -475,14 +482,15 @@ cdef void run_divided(Batch* batch) noexcept nogil:
         if begin_sample(batch, sample):
             lay_out(s, <double*>(batch.seats + sample * batch.seat_bytes))
             prepare_sums(s)
-    run_frames(batch, True)
-    run_directions(batch, False)
-    run_directions(batch, True)
+    _gate.run(read_block, batch, chunks_of(batch) * batch.samples, batch.threads)
+    _gate.run(to_middle_block, batch, 2 * batch.samples, batch.threads)
+    _gate.run(beyond_middle_block, batch, 2 * batch.samples, batch.threads)
     for sample in range(batch.samples):
         s = &batch.sequences[sample]
-        if s.frames > 0 and s.middle >= 0:
-            s.derivative = settle(batch, s, finish(batch, s))
-    run_frames(batch, False)
+        if is_under_way(s):
+            s.derivative = settle(batch, s, finish(s))
+    if batch.want_grad:
+        _gate.run(write_block, batch, chunks_of(batch) * batch.samples, batch.threads)
 
 
 cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, const int64_t* lengths,
@@ -497,7 +505,7 @@ cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, co
     cdef double cost
     cdef bint divided, failed = False
     batch.seats = batch.rows = NULL
-    batch.logarithms = 0
+    batch.in_logarithms = 0
     batch.row_bytes = rounded(2 * rounded(batch.classes, LANES) * sizeof(double), 64) + 64
     batch.chunk = max(<Py_ssize_t>1, CHUNK // batch.classes)
     batch.streaming = (batch.want_grad and is_direct(batch, &batch.grad) and
@@ -538,6 +546,8 @@ cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, co
                     run_divided(batch)
                 else:
                     run_samples(batch)
+                for sample in range(n):
+                    batch.in_logarithms += batch.sequences[sample].in_logarithms
             if batch.threads > 1:
                 _gate.end()
         free(batch.sequences)
@@ -603,7 +613,7 @@ def run(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, bint logit
     batch.paths = NULL
     execute(&batch, <const int64_t*>data_of(labels), <const int64_t*>data_of(offsets), <const int64_t*>data_of(lengths),
             max(lengths.max(initial=0), 0), blank)
-    return batch.logarithms
+    return batch.in_logarithms
 
 
 def align(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, values, paths):

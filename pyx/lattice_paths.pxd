@@ -87,6 +87,7 @@ cdef struct Sequence:
     double* skip                 # one where a label may follow the one before without a blank: [width + BORDER]
     Chain chain[2]
     bint derivative
+    bint in_logarithms
     double log_total             # log of the sum over all paths, relative to the largest emissions
 
 

@@ -36,41 +36,61 @@ def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     return logits, targets, input_lengths, target_lengths, options
 
 
-def close(actual: Any, expected: Any, dtype: Any) -> None:
+def close(actual: Any, expected: Any, dtype: Any, slack: Any = 0.0) -> None:
     """Equal infinities and NaN agree; values are compared relative to the largest, gradients to 1."""
-    expected = np.asarray(expected, np.float64)
-    finite = expected[np.isfinite(expected)]
-    size = max(1.0, float(np.abs(finite).max(initial=0.0)))
-    np.testing.assert_allclose(np.asarray(actual, np.float64), expected, rtol=0, atol=BOUNDS[dtype] * size)
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(actual[~finite], expected[~finite])
+    size = max(1.0, float(np.abs(expected[finite]).max(initial=0.0)))
+    bound = np.broadcast_to(BOUNDS[dtype] * size + slack, expected.shape)
+    assert np.all(np.abs(actual[finite] - expected[finite]) <= bound[finite])
+
+
+def in_torch(log_probs: Any, upstream: np.ndarray, *arguments: Any, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return PyTorch's value and its gradient by the log-probabilities."""
+    torch = pytest.importorskip("torch")
+    leaf = log_probs.detach().clone().requires_grad_()
+    value = torch.nn.functional.ctc_loss(leaf, *arguments, **options)
+    value.backward(torch.from_numpy(upstream).to(value.dtype))
+    return value.detach().numpy(), leaf.grad.numpy()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_random_batches_agree_with_pytorch(group: int, dtype: Any) -> None:
+    """In float32 PyTorch's own error reaches 2e-3: the bound holds against its float64 result for the same numbers."""
     torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
     rng = np.random.default_rng([group, np.dtype(dtype).itemsize])
     for _ in range(CASES):
         logits, targets, input_lengths, target_lengths, options = draw(rng)
-        x = torch.from_numpy(logits.astype(dtype)).requires_grad_()
-        log_probs = torch.log_softmax(x, 2)
-        log_probs.retain_grad()
-        lengths = (torch.from_numpy(input_lengths), torch.from_numpy(target_lengths))
-        value = torch.nn.functional.ctc_loss(log_probs, torch.from_numpy(targets), *lengths, **options)
-        upstream = np.asarray(rng.standard_normal(tuple(value.shape)), dtype)
-        value.backward(torch.from_numpy(upstream))
+        x = logits.astype(dtype)
+        log_probs = torch.log_softmax(torch.from_numpy(x), 2)
+        tensors = [torch.from_numpy(item) for item in (targets, input_lengths, target_lengths)]
+        shape = (x.shape[1],) if options["reduction"] == "none" else ()
+        upstream = np.asarray(rng.standard_normal(shape))
 
         given: Any = targets
         if rng.random() < 0.5:
-            rows = [row[:n] for row, n in zip(targets, target_lengths, strict=True)]
-            given = np.concatenate(rows) if targets.shape[0] else targets
+            given = np.concatenate([row[:n] for row, n in zip(targets, target_lengths, strict=True)])
         call = {**options, "grad_output": upstream}
         arguments = (given, input_lengths, target_lengths)
-        mine, grad = losslib.ctc_loss.value_and_grad(log_probs.detach().numpy(), *arguments, **call)
-        close(mine, value.detach().numpy(), dtype)
-        close(grad, log_probs.grad.numpy(), dtype)
-        mine, grad = losslib.ctc_loss_with_logits.value_and_grad(logits.astype(dtype), *arguments, **call)
-        close(mine, value.detach().numpy(), dtype)
-        close(grad, x.grad.numpy(), dtype)
+        mine = losslib.ctc_loss.value_and_grad(log_probs.numpy(), *arguments, **call)
+        theirs = in_torch(log_probs.double(), upstream, *tensors, **options)
+        close(mine[0], theirs[0], dtype)
+        close(mine[1], theirs[1], dtype)
+        if dtype is np.float32:
+            rounded = in_torch(log_probs, upstream, *tensors, **options)
+            with np.errstate(invalid="ignore"):  # inf - inf where a target is impossible
+                close(mine[0], rounded[0], dtype, np.abs(rounded[0] - theirs[0]))
+                close(mine[1], rounded[1], dtype, np.abs(rounded[1] - theirs[1]))
+
+        leaf = torch.from_numpy(x).double().requires_grad_()
+        value = torch.nn.functional.ctc_loss(torch.log_softmax(leaf, 2), *tensors, **options)
+        value.backward(torch.from_numpy(upstream))
+        mine = losslib.ctc_loss_with_logits.value_and_grad(x, *arguments, **call)
+        close(mine[0], value.detach().numpy(), dtype)
+        close(mine[1], leaf.grad.numpy(), dtype)
 
 
 def test_unnormalised_input_follows_pytorch() -> None:
@@ -104,16 +124,18 @@ def test_a_class_at_minus_infinity_has_gradient_zero_where_pytorch_gives_nan() -
 
 
 def test_unchecked_a_blank_in_the_target_follows_pytorch() -> None:
+    """All but PyTorch's gradient of the last frame, which takes the last two states to be different classes."""
     torch = pytest.importorskip("torch")
-    x = torch.log_softmax(torch.from_numpy(np.random.default_rng(4).standard_normal((9, 2, 4))), 2).requires_grad_()
+    log_probs = torch.log_softmax(torch.from_numpy(np.random.default_rng(4).standard_normal((9, 2, 4))), 2)
     targets, lengths = torch.tensor([[0, 1, 0], [2, 0, 0]]), (torch.tensor([9, 9]), torch.tensor([3, 3]))
-    value = torch.nn.functional.ctc_loss(x, targets, *lengths, reduction="sum")
-    value.backward()
-    mine, grad = losslib.ctc_loss.value_and_grad(
-        x.detach().numpy(), targets.numpy(), [9, 9], [3, 3], reduction="sum", check=False
+    value, grad = in_torch(log_probs, np.ones(()), targets, *lengths, reduction="sum")
+    mine, slope = losslib.ctc_loss.value_and_grad(
+        log_probs.numpy(), targets.numpy(), [9, 9], [3, 3], reduction="sum", check=False
     )
-    assert mine == pytest.approx(value.item(), rel=1e-13)
-    np.testing.assert_allclose(grad, x.grad.numpy(), atol=1e-13)
+    assert mine == pytest.approx(float(value), rel=1e-13)
+    np.testing.assert_allclose(slope[:-1], grad[:-1], atol=1e-13)
+    np.testing.assert_allclose(slope.sum(axis=2), 0.0, atol=1e-13)
+    assert abs(grad[-1].sum()) > 0.1
 
 
 def test_optax_agrees() -> None:

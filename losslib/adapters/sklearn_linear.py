@@ -53,7 +53,6 @@ class SmoothedMinimum:
     """Newton's method on a loss of straight pieces, averaged over a shrinking window."""
 
     def __init__(self, loss: Loss, design: Any, target: np.ndarray, weight: np.ndarray, l2: np.ndarray) -> None:
-        self._loss = loss
         self._values = binding.with_reduction(loss, "none")
         self._sum = binding.with_reduction(loss, "sum")
         self._design = design
@@ -86,12 +85,19 @@ class SmoothedMinimum:
                 parameters, moved = self._step(parameters, gradient, bends, width)
                 if not moved:
                     break
+            else:
+                warnings.warn(
+                    f"Newton's method stopped after {max_iter} steps; scale the features or raise max_iter",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+                break
         return parameters, steps
 
     def _step(
         self, parameters: np.ndarray, gradient: np.ndarray, bends: np.ndarray, width: float
     ) -> tuple[np.ndarray, bool]:
-        """Take a Newton step of the length at which the slope along it vanishes, by bisection."""
+        """Take a Newton step of the length at which the slope along it vanishes, by Brent's method."""
         design = self._design
         scaled = design.multiply(bends[:, np.newaxis]).tocsr() if scipy.sparse.issparse(design) else None
         matrix = (design.T @ scaled).toarray() if scaled is not None else design.T @ (bends[:, np.newaxis] * design)

@@ -197,6 +197,8 @@ def test_what_cannot_be_fitted_says_why(tumours: Any, model: Any, words: str) ->
 def test_a_solver_that_is_cut_short_warns(tumours: Any) -> None:
     with pytest.warns(ConvergenceWarning, match="L-BFGS stopped after 2 steps"):
         LossClassifier(max_iter=2).fit(*tumours)
+    with pytest.warns(ConvergenceWarning, match="Newton's method stopped after 1 steps"):
+        LossClassifier("hinge", max_iter=1).fit(*tumours)
 
 
 def test_a_target_outside_the_domain_of_the_loss_is_an_error(diabetes: Any) -> None:

@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import losslib
-from formulas import LOSS_IDS, LOSSES, sample_inputs
+from formulas import LOSSES, sample_inputs
 from losslib import Accumulator
 from losslib.sums import ExactSums, quotient
 
-PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
+#: Sequences have inputs of other shapes, and a test of their own.
+SAMPLED = [info for info in LOSSES if info.geometry in ("pointwise", "softmax", "margin", "distance")]
+PER_LOSS = pytest.mark.parametrize("info", SAMPLED, ids=lambda info: info.name)
 UNIT = 2**1074
 
 
@@ -129,6 +131,21 @@ def test_every_split_gives_the_same_bits(info: Any, dtype: Any) -> None:
         for rows in batches(n, parts, rng):
             pieces.update(*cut(inputs, n, rows))
         assert pieces.result() == whole.result()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_sequences_are_samples_too(reduction: str) -> None:
+    rng = np.random.default_rng(11)
+    n, frames, labels, classes = 20, 6, 3, 5
+    logits, targets = rng.standard_normal((n, frames, labels + 1, classes)), rng.integers(1, classes, (n, labels))
+    lengths, counts = rng.integers(1, frames + 1, n), rng.integers(0, labels + 1, n)
+    loss = losslib.RNNTLoss(blank=0, reduction=reduction)
+    whole, total = Accumulator(loss), Accumulator(loss)
+    whole.update(logits, targets, lengths, counts)
+    for rows in batches(n, 4, rng):
+        total.update(logits[rows], targets[rows], lengths[rows], counts[rows])
+    assert total.result() == whole.result()
+    assert total.result() == pytest.approx(loss(logits, targets, lengths, counts), rel=1e-14)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])

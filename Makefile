@@ -125,15 +125,16 @@ endef
 # One instruction set that every x86-64 processor of the last ten years runs, or the only one there is.
 SANITIZED_ISA ?= $(if $(filter x86_64,$(shell uname -m)),v3,baseline)
 
-# Python itself is not instrumented: its leaks are none of ours, and the C++ library must be there before it.
+# Python itself is not instrumented: its leaks are none of ours, and the C++ library must be there before it. `-s`,
+# because a report ends the process, and what pytest had captured would end with it.
 preload = LD_PRELOAD="$$(g++ -print-file-name=$(1)) $$(g++ -print-file-name=libstdc++.so.6)"
 
 test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory under AddressSanitizer and UBSan
 	$(call install,$(VENV),test)
 	$(call variant,asan,LOSSLIB_SANITIZE=address$(comma)undefined LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
-	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=3000 \
+	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=2000 \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
-	$(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
+	-s $(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
 	$(addprefix $(CURDIR)/tests/,test_arrays.py test_margin.py test_softmax.py test_distance.py test_multitask.py))
 
 test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer

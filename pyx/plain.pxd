@@ -24,8 +24,10 @@ cdef inline bint same_shape(object a, object b) noexcept:
 cdef inline bint is_row_shape(object array, object rows) noexcept:
     """True if `array` has one element for each row: the shape of `rows` without its last axis."""
     cdef int n = cnp.PyArray_NDIM(<cnp.ndarray>rows) - 1
-    return n == cnp.PyArray_NDIM(<cnp.ndarray>array) and (n == 0 or memcmp(
-        cnp.PyArray_DIMS(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>rows), n * sizeof(cnp.npy_intp)) == 0)
+    if n != cnp.PyArray_NDIM(<cnp.ndarray>array):
+        return False
+    return n == 0 or memcmp(
+        cnp.PyArray_DIMS(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>rows), n * sizeof(cnp.npy_intp)) == 0
 
 
 cdef inline bint overlap(object a, object b) noexcept:

@@ -146,7 +146,10 @@ def _is_number(value: object) -> bool:
 def _coefficient(value: Any) -> float:
     if not _is_number(value):
         raise TypeError(f"a coefficient must be a number, got {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond the largest float
+        raise ParameterError("a coefficient must be finite, got an integer beyond every float") from None
     if not math.isfinite(number):
         raise ParameterError(f"a coefficient must be finite, got {value!r}")
     return number

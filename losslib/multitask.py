@@ -137,7 +137,7 @@ class MultiTask:
 def _number(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise ParameterError(f"the weight of {name!r} must be a finite number, got {value!r}")

@@ -331,6 +331,7 @@ cdef void run_row(Job* job, Py_ssize_t row, char* scratch, real tag) noexcept no
     cdef const char* target = job.target + row * job.target_stride
     cdef real* grad = NULL
     cdef double scale = job.scale[row * job.scale_step], value
+    cdef int64_t wanted = 0
     if job.grad != NULL:
         grad = <real*>(job.grad + row * job.grad_stride)
     if job.mask != NULL and not job.mask[row]:
@@ -338,12 +339,17 @@ cdef void run_row(Job* job, Py_ssize_t row, char* scratch, real tag) noexcept no
         if grad != NULL:
             memset(grad, 0, classes * sizeof(real))
         return
+    if job.kind in (MULTI_MARGIN, MULTI_MARGIN_SQUARED, CRAMMER_SINGER):
+        wanted = (<const volatile int64_t*>target)[0]   # once: another thread may have written since it was checked
+        if wanted < 0 or wanted >= classes:
+            scratch[0] = 1
+            wanted = 0
     if job.kind == MULTI_MARGIN:
-        value = multi_margin(x, (<const int64_t*>target)[0], grad, scale, job.margin, False, classes)
+        value = multi_margin(x, wanted, grad, scale, job.margin, False, classes)
     elif job.kind == MULTI_MARGIN_SQUARED:
-        value = multi_margin(x, (<const int64_t*>target)[0], grad, scale, job.margin, True, classes)
+        value = multi_margin(x, wanted, grad, scale, job.margin, True, classes)
     elif job.kind == CRAMMER_SINGER:
-        value = crammer_singer(x, (<const int64_t*>target)[0], grad, scale, job.margin, classes)
+        value = crammer_singer(x, wanted, grad, scale, job.margin, classes)
     elif job.kind == CATEGORICAL_HINGE:
         value = categorical_hinge(x, <const real*>target, grad, scale, job.margin, classes, scratch)
     else:
@@ -404,7 +410,8 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
     Returns
     -------
     bool
-        True if a float target lies outside [0, 1], or if an entry of a list is neither a class nor -1.
+        True if a float target lies outside [0, 1], an entry of a list is neither a class nor -1, or a single index is
+        no class any more.
     """
     cdef Job job
     job.kind = kind

@@ -213,9 +213,10 @@ format: $(VENV_TOOLS)/.installed  ## rewrite the sources in the project's style
 # The pages execute the calls of other packages, so they are built where those are installed.
 DOCS_PYTHON := KERAS_BACKEND=torch $(VENV_PEERS)/bin/python -P
 
+# -E: a second build reads every page again, or the search would forget the other names of pages that did not change.
 docs: $(VENV_PEERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
 	$(call install,$(VENV_PEERS),peers$(comma)test-adapters$(comma)test-files$(comma)docs)
-	$(DOCS_PYTHON) -m sphinx -W -n --keep-going -b html $(ARGS) docs docs/_build/html
+	$(DOCS_PYTHON) -m sphinx -E -W -n --keep-going -b html $(ARGS) docs docs/_build/html
 
 docs-serve: docs  ## build the site and show it at localhost
 	$(VENV_PEERS)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)

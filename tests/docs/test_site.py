@@ -102,6 +102,7 @@ class Visit:
         self.bytes = 0
         self.context = browser.new_context(**options)
         self.context.route("**/*", self._route)
+        self.context.set_default_timeout(60_000)  # a busy machine is no defect of the page
         self.page: Page = self.context.new_page()
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

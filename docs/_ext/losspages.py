@@ -20,6 +20,7 @@ import lossindexes
 import performance
 import portraits
 import rowpages
+import sequencepages
 import verify
 from losschecks import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
 from lossindexes import FAMILIES
@@ -228,6 +229,7 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
     "softmax": sections_of_rows,
     "margin": sections_of_rows,
     "distance": sections_of_rows,
+    "transducer": sequencepages.sections,
 }
 
 

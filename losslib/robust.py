@@ -316,7 +316,7 @@ geman_mcclure_loss, GemanMcClureLoss = pointwise(
         BARRON_2019,
     ),
     equivalents=(
-        Equivalent("torch", "div", "(2 * (x - t) ** 2 / ((x - t) ** 2 + 4)).mean()", note=WRITTEN_OUT),
+        Equivalent("torch", "mean", "torch.mean(2 * (x - t) ** 2 / ((x - t) ** 2 + 4))", note=WRITTEN_OUT),
         Equivalent(
             "kornia",
             "geman_mcclure_loss",
@@ -411,7 +411,7 @@ tukey_biweight_loss, TukeyBiweightLoss = pointwise(
         Equivalent(
             "torch",
             "clamp",
-            "(4.685**2 / 6 * (1 - (1 - ((x - t) / 4.685) ** 2).clamp(min=0) ** 3)).mean()",
+            "torch.mean(4.685**2 / 6 * (1 - torch.clamp(1 - ((x - t) / 4.685) ** 2, min=0) ** 3))",
             note=WRITTEN_OUT,
         ),
     ),
@@ -518,7 +518,7 @@ barron_loss, BarronLoss = pointwise(
         Equivalent(
             "torch",
             "pow",
-            "(3.0 * ((1 + (x - t) ** 2 / 3.0) ** -0.5 - 1) / -1.0).mean()",
+            "torch.mean(3.0 * (1 - (1 + (x - t) ** 2 / 3.0) ** -0.5))",
             {"alpha": -1.0},
             WRITTEN_OUT,
         ),

@@ -370,16 +370,16 @@ cosine_similarity_loss, CosineSimilarityLoss = declare(
             note="1 - sum(x*t): assumes vectors of length 1 and does not divide.",
         ),
     ),
-    examples=""">>> x = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]])
+    examples=""">>> x = np.array([[3.0, 4.0], [1.0, 1.0], [0.0, 0.0]])
 >>> t = np.array([[4.0, 3.0], [0.0, 2.0], [1.0, 1.0]])
->>> losslib.cosine_similarity_loss(x, t, reduction="none")
-array([-0.96,  0.  ,  0.  ])
+>>> losslib.cosine_similarity_loss(x, t, reduction="none").round(4)
+array([-0.96  , -0.7071,  0.    ])
 >>> value, gradient = losslib.cosine_similarity_loss.value_and_grad(x, t, reduction="sum")
->>> value
--0.96
+>>> round(value, 4)
+-1.6671
 >>> gradient.round(4)
 array([[-0.0448,  0.0336],
-       [ 0.    , -1.    ],
+       [ 0.3536, -0.3536],
        [ 0.    ,  0.    ]])
 """,
     tags=("pairs", "embedding", "cosine", "scale-invariant"),

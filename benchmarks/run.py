@@ -3,6 +3,7 @@
     make bench                                    everything; about half an hour
     make bench ARGS="--rows"                      the losses of rows alone: classes, margins, vectors
     make bench ARGS="--rows --shapes 1024x1000"   those of one shape
+    make bench ARGS="--sequences"                 CTC alone, with its memory
     make bench ARGS="--quick"                     a few losses, short turns
     make bench ARGS="--losses mse_loss huber_loss --sizes 32 1e7"
 
@@ -35,6 +36,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="short turns; four losses unless --losses names some")
     add("--rows", action="store_true", help="only the losses of rows")
+    add("--sequences", action="store_true", help="only the losses of sequences")
     add("--losses", nargs="+", metavar="NAME", help="names or aliases; default: every pointwise loss, and rows.py")
     add(
         "--sizes",
@@ -148,7 +150,7 @@ def setting(threads: int, absent: dict[str, str]) -> dict[str, Any]:
     import losslib
 
     versions = {}
-    for name in ("losslib-cpu", "numpy", "torch", "jax", "jaxlib", "scikit-learn"):
+    for name in ("losslib-cpu", "numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -197,10 +199,11 @@ def main() -> int:
     print(", ".join(f"{name} {version}" for name, version in facts["versions"].items()), flush=True)
 
     start = time.monotonic()
-    rows = [] if options.rows else list(measure(options, absent))
+    rows = [] if options.rows or options.sequences else list(measure(options, absent))
     if rows:
         print_pointwise(rows, absent)
-    row_times = print_rows(options, absent)
+    row_times = [] if options.sequences else print_rows(options, absent)
+    sequence_times = [] if options.rows else print_sequences(options, absent)
     print(f"\nmeasured in {time.monotonic() - start:.0f} s")
 
     if options.json:
@@ -209,6 +212,7 @@ def main() -> int:
             "setting": facts,
             "rows": [_plain(row) for row in rows],
             "row_losses": [times.plain() for times in row_times],
+            "sequence_losses": [times.plain() for times in sequence_times],
         }
         options.json.write_text(json.dumps(numbers, indent=1) + "\n")
         print(f"numbers: {options.json}")
@@ -265,6 +269,23 @@ def print_rows(options: argparse.Namespace, absent: dict[str, str]) -> list[Any]
         print(line)
     met = sum(result.verdict == "met" for result in times)
     print(f"goals met: {met} of {len(times)} rows")
+    return times
+
+
+def print_sequences(options: argparse.Namespace, absent: dict[str, str]) -> list[Any]:
+    """Measure CTC and print its table."""
+    import sequences
+    from timing import FULL, QUICK
+
+    if options.losses and not any("ctc" in name.lower() for name in options.losses):
+        return []
+    chosen = [case for case in sequences.CASES if not options.quick or case.classes < 1000]
+    progress = Progress(len(chosen))
+    times = list(sequences.measure(chosen, absent, QUICK if options.quick else FULL, progress.step))
+    progress.close()
+    print("\nLosses of sequences; goals are 4 times PyTorch and ahead of optax on JAX\n")
+    print(sequences.table(times, absent))
+    print(f"goals met: {sum(result.verdict == 'met' for result in times)} of {len(times)} rows")
     return times
 
 

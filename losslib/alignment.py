@@ -169,6 +169,6 @@ def require_paths(batch: Batch, values: np.ndarray) -> None:
         n = int(np.argmax(impossible))
         raise DomainError(
             f"no path gives the target of sample {n}: it has {int(batch.target_lengths[n])} labels and "
-            f"{int(batch.input_lengths[n])} frames; expected a frame for each label, one more between equal labels, and "
-            f"a probability above 0 along some path"
+            f"{int(batch.input_lengths[n])} frames; expected a frame for each label, one more between equal labels, "
+            f"and a probability above 0 along some path"
         )

@@ -154,9 +154,7 @@ def read_batch(
                 f"{targets_name} has {targets.size} labels in one row, and {target_lengths_name} add up to {total}; "
                 f"expected the same, or {targets_name} of shape (N, S) padded to the longest"
             )
-        used = np.ones(targets.size, bool)
-        if mask is not None:
-            used = np.repeat(mask, target_lengths)
+        used: np.ndarray = np.repeat(np.ones(count, bool) if mask is None else mask, target_lengths)
     else:
         expected = (count,) if shape else ()
         if targets.ndim != len(expected) + 1 or targets.shape[:-1] != expected:

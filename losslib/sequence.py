@@ -22,8 +22,8 @@ LOG_PROBS = Input(
 )
 LOGITS = Input(
     "logits",
-    "Scores of the classes at every frame, before a softmax over the last axis: shape (T, N, C) for T frames, N samples "
-    "and C classes, or (T, C) for a single sequence.",
+    "Scores of the classes at every frame, before a softmax over the last axis: shape (T, N, C) for T frames, N "
+    "samples and C classes, or (T, C) for a single sequence.",
 )
 TARGETS = Input(
     "targets",
@@ -77,9 +77,9 @@ POSTERIOR_LATEX = (
 )
 
 DESCRIPTION = (
-    "For training on sequences whose labels are known and whose alignment is not: speech, handwriting, sensor data. The "
-    "model scores all classes and a *blank* at every frame. A path names one class a frame; merging what repeats and "
-    "then leaving out blanks turns it into a sequence of labels. The probability of the target is the sum over all "
+    "For training on sequences whose labels are known and whose alignment is not: speech, handwriting, sensor data. "
+    "The model scores all classes and a *blank* at every frame. A path names one class a frame; merging what repeats "
+    "and then leaving out blanks turns it into a sequence of labels. The probability of the target is the sum over all "
     "paths that give it, and the value is minus its logarithm."
 )
 NOTES = (

@@ -25,10 +25,10 @@ from blocks cimport narrow_run, real, stream, stream_fence, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from lattice_paths cimport (
-    BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, Summation, beyond_middle, exp,
+    BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, beyond_middle, exp,
     exp_nonpositive, log, start, to_middle, trace,
 )
-from softmax_row cimport row_exp, row_max
+from softmax_reduce cimport row_exp, row_max
 
 from losslib._kernels import threads
 
@@ -40,8 +40,9 @@ cdef enum:
     CHUNK = 16384          # elements of an input that one thread takes at a time, in whole frames
     STREAMING = 16777216   # bytes of a gradient from which it is stored past the caches
     PADDED = 256           # classes up to which a row is copied and filled up
-    BLOCK = 8              # frames that go through each loop together: a vector read right after its numbers were
-                           # written one by one waits for all of them
+    # Frames that go through each loop together: a vector read right after its numbers were written one by one waits
+    # for all of them.
+    BLOCK = 8
     MANY = 4               # samples for each thread from which they are not divided further
     LANES = 16             # of sums over states
     ROUND = 8              # doubles to which a row of slots is rounded up
@@ -177,7 +178,7 @@ cdef inline void relate(Sequence* s, Py_ssize_t frame) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(s.slots, s.columns):
         raw[k] = -INFINITY
-    top = row_max(raw, s.columns)
+    top = row_max(<const double*>raw, s.columns)
     if top == -INFINITY:
         top = 0.0
     s.top[frame] = top

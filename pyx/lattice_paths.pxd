@@ -12,7 +12,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
-from softmax_row cimport row_sum
+from blocks cimport sum_block
 
 cdef extern from "losslib/lattice.h" namespace "losslib" nogil:
     ctypedef double* Plane
@@ -291,8 +291,8 @@ cdef inline void posterior(Summation ring, Sequence* s, Chain* chain, Py_ssize_t
             origin = 0.0
         for i in range(2 * s.width):
             product[i] = exp(product[i] - origin)
-    blanks = row_sum(product + s.width, s.width)
-    total = row_sum(product, s.width) + blanks
+    blanks = sum_block(<const double*>product + s.width, s.width)
+    total = sum_block(<const double*>product, s.width) + blanks
     if not total >= least_total:
         chain.lost = True
     if frame == s.middle:

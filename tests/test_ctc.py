@@ -268,9 +268,7 @@ def test_gradients_carry_weights_denominator_and_upstream_gradient(loss: Any, re
     plain = loss.grad(SCORES, *ARGUMENTS, reduction="sum")
     weight, mask = np.array([1.0, 2.0, 0.25, 0.5]), np.array([True, False, True, True])
     upstream: Any = np.array([3.0, 1.0, -1.0, 2.0]) if reduction == "none" else -1.5
-    grad = loss.grad(
-        SCORES, *ARGUMENTS, reduction=reduction, sample_weight=weight, where=mask, grad_output=upstream
-    )
+    grad = loss.grad(SCORES, *ARGUMENTS, reduction=reduction, sample_weight=weight, where=mask, grad_output=upstream)
     factor = weight * mask * upstream
     if reduction in ("mean", "weighted_mean"):
         factor = factor / [3, 1, 2, 3] / (3 if reduction == "mean" else weight[mask].sum())

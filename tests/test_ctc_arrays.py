@@ -73,9 +73,7 @@ def test_the_blank_may_be_any_class(loss: Any, blank: int) -> None:
 @each_loss
 def test_a_single_sequence_needs_no_batch_axis(loss: Any) -> None:
     for n in range(N):
-        expected = loss.value_and_grad(
-            SCORES[:, n : n + 1], TARGETS[n : n + 1], FRAMES[n : n + 1], LENGTHS[n : n + 1]
-        )
+        expected = loss.value_and_grad(SCORES[:, n : n + 1], TARGETS[n : n + 1], FRAMES[n : n + 1], LENGTHS[n : n + 1])
         for frames, length in ((int(FRAMES[n]), int(LENGTHS[n])), ((FRAMES[n],), [LENGTHS[n]])):
             value, grad = loss.value_and_grad(SCORES[:, n], TARGETS[n], frames, length)
             assert value == expected[0]
@@ -209,13 +207,15 @@ ERRORS = {
     "label beyond int64": (DomainError, r"targets\[0, 1\] is 18446744073709551615",
                            (changed(TARGETS.astype(np.uint64), (0, 1), 2**64 - 1), FRAMES, LENGTHS)),
     "label in one row": (DomainError, r"targets\[5\] is 9", (changed(IN_ONE_ROW, 5, 9), FRAMES, LENGTHS)),
-    "label is the blank": (DomainError, r"targets\[3, 1\] is 0, the blank", (changed(TARGETS, (3, 1), 0), FRAMES, LENGTHS)),
+    "label is the blank": (DomainError, r"targets\[3, 1\] is 0, the blank",
+                           (changed(TARGETS, (3, 1), 0), FRAMES, LENGTHS)),
     "float targets": (DTypeError, "targets has dtype float64; class indices must be integers",
                       (TARGETS.astype(float), FRAMES, LENGTHS)),
     "bool targets": (DTypeError, "targets has dtype bool", (TARGETS > 0, FRAMES, LENGTHS)),
     "targets of another batch": (ShapeError, r"targets has shape \(4, 4\), expected \(5, S\)",
                                  (TARGETS[:4], FRAMES, LENGTHS)),
-    "targets of three axes": (ShapeError, r"targets has shape \(5, 4, 1\)", (TARGETS[..., np.newaxis], FRAMES, LENGTHS)),
+    "targets of three axes": (ShapeError, r"targets has shape \(5, 4, 1\)",
+                              (TARGETS[..., np.newaxis], FRAMES, LENGTHS)),
     "row too short": (ShapeError, "targets has 12 labels in one row, and target_lengths add up to 13",
                       (IN_ONE_ROW[:-1], FRAMES, LENGTHS)),
     "row too long": (ShapeError, "targets has 14 labels in one row", (np.append(IN_ONE_ROW, 1), FRAMES, LENGTHS)),

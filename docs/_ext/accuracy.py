@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import latticelosses
 import numpy as np
 import rowlosses
 import sequencepages
@@ -67,6 +68,8 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = _elements(info)
     elif info.geometry in rowlosses.GEOMETRIES:
         inputs = rowlosses.batch(info, ROWS, COLUMNS)
+    elif info.geometry == "lattice":
+        inputs = latticelosses.batch()
     else:
         inputs = sequencepages.batch()
     single = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in inputs]

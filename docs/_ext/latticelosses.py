@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from verify import Disagreement, EquivalentResult, ReductionRow, evaluate_equivalent
+from equivalents import EquivalentResult, evaluate_equivalent
+from losschecks import EXAMINERS, PageFacts
+from verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
 
 from losslib import registry
 from losslib.registry import Equivalent, LossInfo
@@ -27,13 +28,16 @@ SITUATIONS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@dataclass
-class LatticeCheck:
-    """How many numbers of value and gradient were compared with the oracle."""
-
-    settings: int = 0
-    numbers: int = 0
-    largest: float = 0.0
+def examine(info: LossInfo) -> PageFacts:
+    """Execute the statements of a page about CTC."""
+    return PageFacts(
+        info=info,
+        formula=check_paths(info),
+        reductions=check_reductions(info),
+        outside=messages_outside(info),
+        examples=run_doctest(info.examples, info.name),
+        equivalents=[run_equivalent(info, item) for item in info.equivalents],
+    )
 
 
 def batch() -> list[np.ndarray]:
@@ -57,9 +61,9 @@ def paths_of(log_probs: np.ndarray, blank: int) -> dict[tuple[int, ...], tuple[f
     return {target: (total, share / total) for target, (total, share) in sums.items()}
 
 
-def check_paths(info: LossInfo) -> LatticeCheck:
+def check_paths(info: LossInfo) -> FormulaCheck:
     """Compare value and gradient of every possible target with the sums over its paths, for every blank."""
-    result = LatticeCheck()
+    result = FormulaCheck()
     scores = np.random.default_rng(5).standard_normal((FRAMES, CLASSES))
     log_probs = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
     given = scores if info.kernel == "logits" else log_probs
@@ -67,14 +71,13 @@ def check_paths(info: LossInfo) -> LatticeCheck:
         for target, (probability, share) in paths_of(log_probs, blank).items():
             loss = registry.class_of(info.name)(blank=blank, reduction="sum")
             value, gradient = loss.value_and_grad(given, np.array(target, np.int64), FRAMES, len(target))
-            expected = np.append(np.exp(log_probs) - share, -math.log(probability))
-            deviation = float(np.abs(np.append(gradient, value) - expected).max())
-            result.numbers += expected.size
-            result.largest = max(result.largest, deviation)
-            if not deviation <= TOLERANCE:
+            deviations = [result.add("value", value, -math.log(probability))]
+            for place, expected in np.ndenumerate(np.exp(log_probs) - share):
+                deviations.append(result.add("gradient", gradient[place], float(expected)))
+            if not max(deviations) <= TOLERANCE:
                 raise Disagreement(
                     f"{info.name}: for the target {target} and blank={blank} value or gradient differ by "
-                    f"{deviation:.1e} from the sum over all paths"
+                    f"{max(deviations):.1e} from the sum over all paths"
                 )
         result.settings += 1
     return result
@@ -134,3 +137,6 @@ def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
         arrays[1] = np.where(arrays[1] == equivalent.arguments["blank"], 0, arrays[1])
     names = {letter: arrays[info.input_names.index(name)] for letter, name in info.symbols.items()}
     return evaluate_equivalent(info, equivalent, arrays, names)
+
+
+EXAMINERS["lattice"] = examine

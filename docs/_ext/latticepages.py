@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import latticelosses
 import numpy as np
+from losschecks import PageFacts
 from rst import escape, heading, indent, link, math, table
-from verify import ReductionRow
+from verify import FormulaCheck, ReductionRow
 
 import losslib
 from losslib.registry import LossInfo
@@ -38,6 +39,16 @@ LINES = {
 CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 13, 22, 56, 24
 
 
+def sections(facts: PageFacts) -> list[str]:
+    """Return the sections from the inputs to the picture."""
+    return [
+        inputs_table(facts.info, facts.outside),
+        formula_section(facts.info, facts.formula),
+        reductions(facts.reductions),
+        figure(),
+    ]
+
+
 def inputs_table(info: LossInfo, outside: list[str]) -> str:
     rows = []
     for place, item in enumerate(info.inputs):
@@ -52,15 +63,15 @@ def inputs_table(info: LossInfo, outside: list[str]) -> str:
     )
 
 
-def formula_section(info: LossInfo, check: latticelosses.LatticeCheck) -> str:
+def formula_section(info: LossInfo, check: FormulaCheck) -> str:
     parts = [heading("Formula")]
     for name, sentence in LINES.items():
         parts += [sentence + "\n", math(info.latex[name])]
     parts.append(
         "These formulas are written by hand. While this page was built, values and gradients of every possible target "
         f"of {latticelosses.FRAMES} frames and {latticelosses.CLASSES} classes were compared with a sum over all "
-        f"{latticelosses.CLASSES}\\ :sup:`{latticelosses.FRAMES}` paths: {check.numbers} numbers, largest deviation "
-        f"{check.largest:.1e}. There is no Hessian: ``value_grad_hess`` is not offered.\n"
+        f"{latticelosses.CLASSES}\\ :sup:`{latticelosses.FRAMES}` paths: {check.numbers.total()} numbers, largest "
+        f"deviation {check.largest:.1e}. There is no Hessian: ``value_grad_hess`` is not offered.\n"
     )
     return "\n".join(parts)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import accuracy
 import elementpages
+import latticepages
 import links
 import lossindexes
 import performance
@@ -166,6 +167,8 @@ def equivalents(facts: PageFacts) -> str:
 
 def _letters(info: LossInfo) -> str:
     """Say what the names in the calls of other packages are."""
+    if info.geometry == "lattice":
+        return "``x`` is the first input of shape (T, N, C), ``t`` the targets, ``n`` and ``m`` the two lengths"
     if info.geometry == "distance":
         letters = {meaning: letter for letter, meaning in info.symbols.items()}
         names = ", ".join(f"``{letters.get(name, name)}``" for name in info.input_names)
@@ -229,6 +232,7 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
     "softmax": sections_of_rows,
     "margin": sections_of_rows,
     "distance": sections_of_rows,
+    "lattice": latticepages.sections,
     "transducer": sequencepages.sections,
 }
 

@@ -155,8 +155,8 @@ ctc_loss, CTCLoss = declare(
         Equivalent(
             "torch",
             "CTCLoss",
-            "torch.nn.CTCLoss(blank=2, reduction='none', zero_infinity=True)(x, t, n, m)",
-            {"blank": 2, "reduction": "none", "zero_infinity": True},
+            "torch.nn.CTCLoss(reduction='none', zero_infinity=True)(x, t, n, m)",
+            {"reduction": "none", "zero_infinity": True},
         ),
         Equivalent("paddle", "ctc_loss", "", {}, "Takes logits, with the same mean: see ctc_loss_with_logits."),
     ),

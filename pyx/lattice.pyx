@@ -219,7 +219,7 @@ cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, rea
     cdef Py_ssize_t c
     if batch.logits:
         m = row_max(x, n)
-        total = row_exp(x, m, e, n)
+        total = row_exp(x, m, e, n).sum
         s.lse[frame] = <double>m
         s.ratio[frame] = total
         if batch.want_grad:

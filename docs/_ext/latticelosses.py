@@ -133,8 +133,6 @@ def messages_outside(info: LossInfo) -> list[str]:
 def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
     """Evaluate the call in its package, if that is installed here, and compare the values."""
     arrays = batch()
-    if equivalent.arguments.get("blank"):  # the targets may not hold it
-        arrays[1] = np.where(arrays[1] == equivalent.arguments["blank"], 0, arrays[1])
     names = {letter: arrays[info.input_names.index(name)] for letter, name in info.symbols.items()}
     return evaluate_equivalent(info, equivalent, arrays, names)
 

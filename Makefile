@@ -213,7 +213,8 @@ format: $(VENV_TOOLS)/.installed  ## rewrite the sources in the project's style
 # ---- documentation ----------------------------------------------------------------------------------------------
 
 # The pages execute the calls of other packages, so they are built where those are installed.
-DOCS_PYTHON := KERAS_BACKEND=torch $(VENV_PEERS)/bin/python -P
+# PYTHONSAFEPATH: what Sphinx starts in turn must import the installed package too, not the sources around it.
+DOCS_PYTHON := KERAS_BACKEND=torch PYTHONSAFEPATH=1 $(VENV_PEERS)/bin/python
 
 # -E: a second build reads every page again, or the search would forget the other names of pages that did not change.
 docs: $(VENV_PEERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error

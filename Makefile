@@ -103,9 +103,10 @@ test: $(VENV)/.created $(wheel_built)  ## run the tests on the installed package
 
 CALLS ?= 20000
 
+fuzz: export LOSSLIB_FUZZ_CALLS := $(CALLS)
 fuzz: $(VENV)/.created $(wheel_built)  ## call every loss with arguments good and bad, CALLS=20000 times
 	$(call install,$(VENV),test)
-	LOSSLIB_FUZZ_CALLS=$(CALLS) $(call pytest,$(VENV),$(CURDIR)/tests/fuzz -s)
+	$(call pytest,$(VENV),$(CURDIR)/tests/fuzz -s)
 
 # $(call variant,name,settings): build the checkout once more, with these settings, into build/name/site. The sources
 # are copied, because setuptools would take objects of the ordinary build for this one's.
@@ -137,7 +138,8 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=2000 \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
 	-s $(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
-	$(addprefix $(CURDIR)/tests/,test_arrays.py test_margin.py test_softmax.py test_distance.py test_multitask.py))
+	$(addprefix $(CURDIR)/tests/,test_arrays.py test_margin.py test_softmax.py test_distance.py test_multitask.py \
+	test_ctc_arrays.py test_ctc_alignment.py test_ctc_fuzz.py test_rnnt_fuzz.py))
 
 test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer
 	@mkdir -p build/tsan

@@ -60,7 +60,7 @@ RABINER = Reference(
 
 VALUE_LATEX = (
     r"L = -\log \sum_{\pi \in \mathcal{B}^{-1}(l)} \prod_{t=1}^{T} p_t(\pi_t), \qquad "
-    r"\mathcal{B}(\pi) = \text{$\pi$ with repetitions merged, then blanks removed}"
+    r"\mathcal{B}(\pi) = \pi \text{ with repetitions merged, then blanks removed}"
 )
 RECURSION_LATEX = (
     r"\begin{aligned}"

@@ -122,9 +122,10 @@ def figure() -> str:
     )
     width, height = LEFT + frames * CELL_WIDTH + 8, TOP + len(names) * CELL_HEIGHT + 8
     drawing = (
-        f"<svg class='loss-alignment' viewBox='0 0 {width} {height}' role='img' font-size='13' fill='currentColor' "
+        f"<figure class='loss-figure'><svg class='loss-alignment' viewBox='0 0 {width} {height}' role='img' "
+        "font-size='13' fill='currentColor' "
         f"aria-label='Posterior of each class at each frame for the target c, a, a, t, and the best path'>"
-        f"{''.join(rows)}</svg>"
+        f"{''.join(rows)}</svg></figure>"
     )
     numbers = [[str(t), *(f"{value:.3f}" for value in posterior[t]), names[path[t]]] for t in range(frames)]
     return "\n".join(
@@ -132,7 +133,7 @@ def figure() -> str:
             heading("Picture"),
             ".. raw:: html\n",
             indent(drawing) + "\n",
-            "The share of all paths of the target c, a, a, t that emits each class at each frame (dark is 1), computed "
+            "The share of all paths of the target c, a, a, t that emits each class at each frame (solid is 1), computed "
             "from the gradient, and the best single path from :py:func:`~losslib.ctc_forced_align`. Between the two "
             "equal labels every path needs a blank.\n",
             ".. dropdown:: Numbers of the picture (share of each class, and the class of the best path)\n",

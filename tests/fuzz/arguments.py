@@ -110,7 +110,7 @@ def vectors(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) ->
 def alignments(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
     """Frames of scores, label sequences and their lengths: CTC (T, N, C) and the transducer (N, T, U + 1, C)."""
     samples, frames, labels, classes = (int(n) for n in rng.integers((1, 1, 0, 2), (5, 12, 5, 9)))
-    ctc = "log_probs" in info.input_names
+    ctc = info.geometry == "lattice"
     shape = (frames, samples, classes) if ctc else (samples, frames, labels + 1, classes)
     scores = rng.standard_normal(shape) * 2
     if ctc:

@@ -134,8 +134,8 @@ def figure() -> str:
             ".. raw:: html\n",
             indent(drawing) + "\n",
             "The share of all paths of the target c, a, a, t that emits each class at each frame (solid is 1), "
-            "computed from the gradient, and the best single path from :py:func:`~losslib.ctc_forced_align`. Between the two "
-            "equal labels every path needs a blank.\n",
+            "computed from the gradient, and the best single path from :py:func:`~losslib.ctc_forced_align`. Between "
+            "the two equal labels every path needs a blank.\n",
             ".. dropdown:: Numbers of the picture (share of each class, and the class of the best path)\n",
             indent(table(["frame", "blank", *names[1:], "path"], numbers)) + "\n",
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from losslib.declare import pointwise
@@ -188,6 +188,18 @@ array([-0.625,  1.   ])
     class_order=("weight", "size_average", "reduce", "reduction"),
     entries=("L038",),
 )
+
+
+def _focal_kernel(name: str, *settings: str) -> Callable[[Values], Kernel]:
+    """The kernel whose exponents are any numbers, or the one for 0, 1, ..., 7: several times as fast."""
+
+    def kernel(values: Values) -> Kernel:
+        numbers = tuple(float(values[setting]) for setting in settings)
+        exponents = [number for setting, number in zip(settings, numbers, strict=True) if "gamma" in setting]
+        whole = all(exponent in range(8) for exponent in exponents)
+        return name + "Whole" * whole, numbers
+
+    return kernel
 
 
 def _logits_kernel(values: Values) -> Kernel:
@@ -538,7 +550,7 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
     ),
     inputs=(PREDICTED_PROBABILITY, LABEL),
     parameters=(ALPHA, GAMMA, LABEL_SMOOTHING),
-    kernel="BinaryFocal",
+    kernel=_focal_kernel("BinaryFocal", "alpha", "gamma", "label_smoothing"),
     formula=(
         f"where(alpha < 0, 1, alpha*{SMOOTHED} + (1 - alpha)*(1 - {SMOOTHED}))"
         f"*((1 - x)*{SMOOTHED} + x*(1 - {SMOOTHED}))**gamma"
@@ -624,7 +636,7 @@ sigmoid_focal_loss, SigmoidFocalLoss = pointwise(
     summary=("Focal loss on logits: cross entropy that gives little weight to elements already classified well."),
     inputs=(LOGIT, LABEL),
     parameters=(ALPHA, GAMMA),
-    kernel="SigmoidFocal",
+    kernel=_focal_kernel("SigmoidFocal", "alpha", "gamma"),
     formula=(
         "where(alpha < 0, 1, alpha*t + (1 - alpha)*(1 - t))"
         "*(sigmoid(x)*(1 - t) + sigmoid(-x)*t)**gamma"
@@ -839,7 +851,7 @@ asymmetric_loss, AsymmetricLoss = pointwise(
             examples=(0.0, 0.2),
         ),
     ),
-    kernel="AsymmetricLoss",
+    kernel=_focal_kernel("AsymmetricLoss", "gamma_neg", "gamma_pos", "clip"),
     formula=(
         "t*softplus(-x)*sigmoid(-x)**gamma_pos"
         " - (1 - t)*log(min(sigmoid(-x) + clip, 1))*max(sigmoid(x) - clip, 0)**gamma_neg"

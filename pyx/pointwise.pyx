@@ -138,7 +138,11 @@ cdef extern from "losslib/pointwise/binary.h" namespace "losslib" nogil:
         pass
     cppclass BinaryFocal:
         pass
+    cppclass BinaryFocalWhole:
+        pass
     cppclass SigmoidFocal:
+        pass
+    cppclass SigmoidFocalWhole:
         pass
     cppclass SoftMargin:
         pass
@@ -153,6 +157,8 @@ cdef extern from "losslib/pointwise/binary.h" namespace "losslib" nogil:
     cppclass BinarySparsemax:
         pass
     cppclass AsymmetricLoss:
+        pass
+    cppclass AsymmetricLossWhole:
         pass
     cppclass HingeEmbedding:
         pass
@@ -209,7 +215,9 @@ ctypedef fused Loss:
     BinaryCrossEntropyLogitsPosWeight
     WeightedBinaryCrossEntropy
     BinaryFocal
+    BinaryFocalWhole
     SigmoidFocal
+    SigmoidFocalWhole
     SoftMargin
     Hinge
     SquaredHinge
@@ -217,6 +225,7 @@ ctypedef fused Loss:
     ModifiedHuber
     BinarySparsemax
     AsymmetricLoss
+    AsymmetricLossWhole
     HingeEmbedding
     MarginRanking
 
@@ -379,7 +388,9 @@ register[BinaryCrossEntropyLogits](NULL, b"BinaryCrossEntropyLogits", 2, 2.0)
 register[BinaryCrossEntropyLogitsPosWeight](NULL, b"BinaryCrossEntropyLogitsPosWeight", 3, 2.1)
 register[WeightedBinaryCrossEntropy](NULL, b"WeightedBinaryCrossEntropy", 2, 1.7)
 register[BinaryFocal](NULL, b"BinaryFocal", 2, 6.3)
+register[BinaryFocalWhole](NULL, b"BinaryFocalWhole", 2, 2.2)
 register[SigmoidFocal](NULL, b"SigmoidFocal", 2, 6.5)
+register[SigmoidFocalWhole](NULL, b"SigmoidFocalWhole", 2, 2.8)
 register[SoftMargin](NULL, b"SoftMargin", 2, 2.0)
 register[Hinge](NULL, b"Hinge", 2, 0.3)
 register[SquaredHinge](NULL, b"SquaredHinge", 2, 0.3)
@@ -387,6 +398,7 @@ register[Exponential](NULL, b"Exponential", 2, 0.8)
 register[ModifiedHuber](NULL, b"ModifiedHuber", 2, 0.3)
 register[BinarySparsemax](NULL, b"BinarySparsemax", 2, 0.5)
 register[AsymmetricLoss](NULL, b"AsymmetricLoss", 2, 12.1)
+register[AsymmetricLossWhole](NULL, b"AsymmetricLossWhole", 2, 5.0)
 register[HingeEmbedding](NULL, b"HingeEmbedding", 2, 0.5)
 register[MarginRanking](NULL, b"MarginRanking", 3, 0.4)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -576,4 +576,12 @@ LOSSES: dict[str, Row] = {
         ((1e30, 0.0, 1.0), (-1e30, 0.0, 1.0)),
         third=True,
     ),
+}
+LOSSES |= {
+    f"{name}Whole": replace(LOSSES[name], settings=settings)
+    for name, settings in {
+        "BinaryFocal": ((0.25, 2.0, 0.0), (-1.0, 1.0, 0.1), (0.6, 0.0, 0.0), (0.25, 5.0, 0.1)),
+        "SigmoidFocal": ((0.25, 2.0), (-1.0, 1.0), (0.6, 0.0), (0.25, 7.0)),
+        "AsymmetricLoss": ((4.0, 1.0, 0.05), (4.0, 1.0, 0.0), (0.0, 0.0, 0.0), (2.0, 7.0, 0.2), (1.0, 0.0, 1e-6)),
+    }.items()
 }

@@ -38,13 +38,19 @@ def declared_losses() -> dict[str, Declared]:
     found = {}
     for header in HEADERS:
         text = (native.INCLUDE / "losslib" / "pointwise" / f"{header}.h").read_text(encoding="utf-8")
-        for name, body in re.findall(r"^struct (\w+) \{\n(.*?)^\};", text, re.DOTALL | re.MULTILINE):
+        aliases: dict[str, list[str]] = {}  # of a template: the losses that it is with one argument or another
+        for alias, template in re.findall(r"^using (\w+) = (\w+)<\w+>;", text, re.MULTILINE):
+            aliases.setdefault(template, []).append(alias)
+        pattern = r"^(?:template <class Exponent> )?struct (\w+) \{\n(.*?)^\};"
+        structs = re.findall(pattern, text, re.DOTALL | re.MULTILINE)
+        for struct, body in structs:
             fields = re.match(r"\s*double ([\w, ]+);", body)
             signature = re.search(r"\bat\(([^)]*)\)", body)
             if signature is None:
-                raise ValueError(f"{header}.h: struct {name} has no method `at`")
+                raise ValueError(f"{header}.h: struct {struct} has no method `at`")
             parameters = tuple(fields.group(1).split(", ")) if fields else ()
-            found[name] = Declared(name, parameters, signature.group(1).count("T "))
+            for name in aliases.get(struct, [struct]):
+                found[name] = Declared(name, parameters, signature.group(1).count("T "))
     return found
 
 
@@ -247,7 +253,7 @@ def test_a_nan_in_any_input_is_in_the_value_and_in_the_gradient(name: str, kind:
 
 
 # Losses whose derivatives follow PyTorch's clamps, not their value, where a probability is 0 or 1.
-CLAMPED = ("BinaryCrossEntropy", "WeightedBinaryCrossEntropy", "BinaryFocal")
+CLAMPED = ("BinaryCrossEntropy", "WeightedBinaryCrossEntropy", "BinaryFocal", "BinaryFocalWhole")
 
 
 @pytest.mark.parametrize("kind", ["double", "float"])
@@ -378,6 +384,8 @@ def test_focal_losses_with_gamma_0_are_the_cross_entropies_to_the_bit(kind: str)
     for focal_name, parameters, name, points in (
         ("SigmoidFocal", (-1.0, 0.0), "BinaryCrossEntropyLogits", smooth_points("SigmoidFocal", (), 500)),
         ("BinaryFocal", (-1.0, 0.0, 0.0), "BinaryCrossEntropy", smooth_points("BinaryFocal", (), 500)),
+        ("SigmoidFocalWhole", (-1.0, 0.0), "BinaryCrossEntropyLogits", smooth_points("SigmoidFocal", (), 500)),
+        ("BinaryFocalWhole", (-1.0, 0.0, 0.0), "BinaryCrossEntropy", smooth_points("BinaryFocal", (), 500)),
         (
             "WeightedBinaryCrossEntropy",
             (1.0, 1.0),

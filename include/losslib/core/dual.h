@@ -115,7 +115,7 @@ template <class T> Dual<T> softplus(Dual<T> x) {
 }
 
 template <class T> Logistic<Dual<T>> logistic(Dual<T> x) {
-    return {sigmoid(x), sigmoid(-x), softplus(x), softplus(-x)};
+    return {sigmoid(x), sigmoid(-x), softplus(x), softplus(-x), softplus(-abs(x))};
 }
 
 template <class T> Dual<T> tanh(Dual<T> x) {

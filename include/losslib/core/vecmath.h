@@ -62,9 +62,22 @@ template <> struct FloatFormat<float> {
     template <class X> static LOSSLIB_INLINE X exp_tail(X r) {
         return polynomial(r, 0.49999997f, 0.16666543f, 0.0416672f, 0.0083665475f, 0.0013882499f);
     }
-    // (2 atanh(s)/s - 2) / s^2 as a function of z = s^2 for s <= 0.172
-    static LOSSLIB_INLINE float log_tail(float z) { return polynomial(z, 0.66666776f, 0.39977494f, 0.29873094f); }
-    // (3 atanh(s)/s - 3 - s^2) / s^4, likewise
+    // log(1 + f) - f + f^2/2 for f in [sqrt(1/2) - 1, sqrt(2) - 1]: at this precision a polynomial takes less time than
+    // a division.
+    static LOSSLIB_INLINE float log_tail(float f, float half_square) {
+        return f * half_square *
+               polynomial(f, 0.66666627f, -0.5000002f, 0.40004238f, -0.3333599f, 0.28439108f, -0.24811192f, 0.23776309f,
+                          -0.23351218f, 0.1349321f);
+    }
+    // log(1 + x), 0 <= x <= 1
+    static LOSSLIB_INLINE float log1p_unit(float x) {
+        const float half_square = 0.5f * x * x;
+        const float tail = half_square * x *
+                           polynomial(x, 0.66666186f, -0.49986658f, 0.39852932f, -0.32457814f, 0.25361592f,
+                                      -0.17187157f, 0.088626504f, -0.029378613f, 0.0045556356f);
+        return x - (half_square - tail);
+    }
+    // (3 atanh(s)/s - 3 - s^2) / s^4 as a function of z = s^2 for s <= 0.172
     static LOSSLIB_INLINE float power_tail(float z) { return polynomial(z, 0.6000023f, 0.42820626f, 0.35129702f); }
 };
 
@@ -95,9 +108,21 @@ template <> struct FloatFormat<double> {
                           0.0013888888931668307, 0.00019841269718758555, 2.4801505141509796e-05, 2.75574076381441e-06,
                           2.762609324180896e-07, 2.505379221618923e-08);
     }
-    static LOSSLIB_INLINE double log_tail(double z) {
-        return polynomial(z, 0.6666666666666735, 0.39999999999411096, 0.2857142874326202, 0.2222219847603375,
-                          0.1818356973780147, 0.15313903288297956, 0.14797507402735305);
+    // s (f^2/2 + R), s = f / (2 + f), s R = 2 atanh(s) - 2 s: the same
+    static LOSSLIB_INLINE double log_tail(double f, double half_square) {
+        const double s = f / (2.0 + f);
+        const double z = s * s;
+        return s * (half_square + z * polynomial(z, 0.6666666666666735, 0.39999999999411096, 0.2857142874326202,
+                                                 0.2222219847603375, 0.1818356973780147, 0.15313903288297956,
+                                                 0.14797507402735305));
+    }
+    // Either 1 + x or (1 + x)/2 is near 1, and both f = x and f = (x - 1)/2 are exact.
+    static LOSSLIB_INLINE double log1p_unit(double x) {
+        const bool halve = x > 0.4142135623730950488;
+        const double f = select(halve, (x - 1.0) * 0.5, x);
+        const double half_square = 0.5 * f * f;
+        const double finite = f - (half_square - (log_tail(f, half_square) + select(halve, ln2_lo, 0.0)));
+        return finite + select(halve, ln2_hi, 0.0);
     }
     static LOSSLIB_INLINE double power_tail(double z) {
         return polynomial(z, 0.6000000000000341, 0.42857142855138297, 0.33333333781959723, 0.2727267636111736,
@@ -215,16 +240,14 @@ template <class T> LOSSLIB_INLINE ReducedLog<T> reduce_log(T x) {
     return {(two_to_mantissa + F::bias) - biased_k, mantissa - T(1)};
 }
 
-// log(1 + f) = f - correction, correction = f^2/2 - s (f^2/2 + R), s = f / (2 + f), s R = 2 atanh(s) - 2 s
+// log(1 + f) = f - half_square + tail
 template <class T> struct LogCorrection {
-    T s, half_square, product;  // correction = half_square - product
+    T half_square, tail;
 };
 
 template <class T> LOSSLIB_INLINE LogCorrection<T> log_correction(T f) {
-    const T s = f / (T(2) + f);
-    const T z = s * s;
     const T half_square = T(0.5) * f * f;
-    return {s, half_square, s * (half_square + z * FloatFormat<T>::log_tail(z))};
+    return {half_square, FloatFormat<T>::log_tail(f, half_square)};
 }
 
 // ULP 0.84/0.84, x >= 0, subnormals included. log(+-0) = -inf, negative gives NaN.
@@ -235,7 +258,7 @@ template <class T> LOSSLIB_INLINE T log(T x) {
     const ReducedLog<T> r = reduce_log(select(subnormal, x * F::subnormal_scale, x));
     const T minus_k = r.minus_k + select(subnormal, F::subnormal_exponent, T(0));
     const LogCorrection<T> c = log_correction(r.f);
-    const T finite = (r.f - (c.half_square - (c.product - minus_k * F::ln2_lo))) - minus_k * F::ln2_hi;
+    const T finite = (r.f - (c.half_square - (c.tail - minus_k * F::ln2_lo))) - minus_k * F::ln2_hi;
     const T edge = select(x == T(0), -Limits::infinity(), Limits::quiet_NaN());
     return select(x < Limits::infinity(), select(x > T(0), finite, edge), x);
 }
@@ -255,11 +278,11 @@ template <class T> LOSSLIB_INLINE ReducedLog1p<T> reduce_log1p(T x) {
     const T f = select(near_one, x, r.f);
     const T lost = select(near_one, T(0), x - (u - T(1)));
     const LogCorrection<T> c = log_correction(f);
-    // lost / u to 1 %: u = 2^k (1 + s) / (1 - s). The power is 2^(1 - k), since 2^-k would wrap around at k =
-    // bias + 1.
+    // lost / u to 1 %: u = 2^k (1 + f), and a parabola near 1 / (1 + f). The power is 2^(1 - k), since 2^-k would
+    // wrap around at k = bias + 1.
     constexpr Bits<T> two = F::one + (Bits<T>(1) << F::mantissa_bits);
     const T twice_inverse_power = from_bits<T>(two + to_bits(T(1) + r.f) - to_bits(u));
-    return {r.minus_k, f, lost * twice_inverse_power * (T(0.5) - c.s * (T(1) - c.s)), c};
+    return {r.minus_k, f, lost * twice_inverse_power * polynomial(r.f, T(0.5025), T(-0.5403), T(0.4571)), c};
 }
 
 // ULP 0.85/0.85, x >= -1. log1p(-1) = -inf, below gives NaN; log1p(-0.0) = -0.0.
@@ -268,7 +291,7 @@ template <class T> LOSSLIB_INLINE T log1p(T x) {
     using Limits = std::numeric_limits<T>;
     const ReducedLog1p<T> r = reduce_log1p(x);
     const LogCorrection<T> c = r.correction;
-    const T small = c.product + (r.rest - r.minus_k * F::ln2_lo);
+    const T small = c.tail + (r.rest - r.minus_k * F::ln2_lo);
     const T finite = (r.f - (c.half_square - small)) - r.minus_k * F::ln2_hi;
     const T edge = select(x == T(-1), -Limits::infinity(), Limits::quiet_NaN());
     return select(x < Limits::infinity(), select(x > T(-1), finite, edge), x);
@@ -279,21 +302,13 @@ template <class T> LOSSLIB_INLINE T x_minus_log1p(T x) {
     using F = FloatFormat<T>;
     const ReducedLog1p<T> r = reduce_log1p(x);
     const LogCorrection<T> c = r.correction;
-    const T small = c.product + (r.rest - r.minus_k * F::ln2_lo);
+    const T small = c.tail + (r.rest - r.minus_k * F::ln2_lo);
     const T finite = ((x + r.minus_k * F::ln2_hi) - r.f) + (c.half_square - small);
     return select(x < std::numeric_limits<T>::infinity(), finite, x);
 }
 
-// ULP 1.4/1.4, 0 <= x <= 1: log1p(x). Either 1 + x or (1 + x)/2 is near 1, and both f = x and f = (x - 1)/2
-// are exact.
-template <class T> LOSSLIB_INLINE T log1p_unit(T x) {
-    using F = FloatFormat<T>;
-    const bool halve = x > T(0.4142135623730950488);
-    const T f = select(halve, (x - T(1)) * T(0.5), x);
-    const LogCorrection<T> c = log_correction(f);
-    const T finite = f - (c.half_square - (c.product + select(halve, F::ln2_lo, T(0))));
-    return finite + select(halve, F::ln2_hi, T(0));
-}
+// ULP 1.6/1.4, 0 <= x <= 1: log1p(x).
+template <class T> LOSSLIB_INLINE T log1p_unit(T x) { return FloatFormat<T>::log1p_unit(x); }
 
 // ULP 2.5/2.5, all x. Odd, signed zeros included; -1 and 1 at -inf and inf.
 template <class T> LOSSLIB_INLINE T tanh(T x) {
@@ -307,25 +322,26 @@ template <class T> LOSSLIB_INLINE T sigmoid(T x) {
     return select(x < T(0), e, T(1)) / (T(1) + e);
 }
 
-// ULP 1.7/1.7, all x: log(1 + exp(x)), relatively accurate in the lower tail down to subnormals.
+// ULP 2.2/1.7, all x: log(1 + exp(x)), relatively accurate in the lower tail down to subnormals.
 template <class T> LOSSLIB_INLINE T softplus(T x) {
     return select(x > T(0), x, T(0)) + log1p_unit(exp_nonpositive(-abs(x)));
 }
 
-// ULP 2.9/2.9 (sigmoids: the smaller is a product, not a second quotient) and 1.7/1.7 (softplus), all x:
-// sigmoid(x), sigmoid(-x), softplus(x), softplus(-x) from one exponential, each with both tails as above.
+// ULP 2.9/2.9 (sigmoids: the smaller is a product, not a second quotient) and 2.2/1.7 (softplus), all x:
+// sigmoid(x), sigmoid(-x), softplus(x), softplus(-x) from one exponential, each with both tails as above;
+// bend = softplus(x) - max(x, 0) = softplus(-x) - max(-x, 0).
 template <class T> struct Logistic {
-    T sigma, sigma_neg, softplus, softplus_neg;
+    T sigma, sigma_neg, softplus, softplus_neg, bend;
 };
 
 template <class T> LOSSLIB_INLINE Logistic<T> logistic(T x) {
     const T e = exp_nonpositive(-abs(x));
     const T larger = T(1) / (T(1) + e);
     const T smaller = e * larger;
-    const T tail = log1p_unit(e);
+    const T bend = log1p_unit(e);
     const bool negative = x < T(0);
-    return {select(negative, smaller, larger), select(negative, larger, smaller), select(x > T(0), x, T(0)) + tail,
-            select(negative, -x, T(0)) + tail};
+    return {select(negative, smaller, larger), select(negative, larger, smaller), select(x > T(0), x, T(0)) + bend,
+            select(negative, -x, T(0)) + bend, bend};
 }
 
 // ULP 4.4/4.4 (value, relative until x^2/2 underflows) and 2.5/2.5 (tanh), all x: log(cosh(x)) and its

@@ -5,6 +5,7 @@
 // on probabilities have PyTorch's clamps: logarithms at -100, denominators of the derivatives at 1e-12.
 #pragma once
 
+#include "losslib/core/exponent.h"
 #include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
 #include "losslib/core/select.h"
@@ -53,13 +54,18 @@ struct BinaryCrossEntropy {
     }
 };
 
+// (1 - t) softplus(x) + t softplus(-x): |x| counts as far as the label is against its sign, the bends add up to one.
+template <class T> LOSSLIB_INLINE T logit_cross_entropy(T x, T target, const Logistic<T>& c) {
+    return product_or_zero(select(x > T(0), T(1) - target, target), abs(x)) + c.bend;
+}
+
 // (1 - t') softplus(x) + t' softplus(-x), L039.
 struct BinaryCrossEntropyLogits {
     double label_smoothing;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const T t = smooth_label(target, label_smoothing);
         const Logistic<T> c = logistic(input);
-        return {mix(t, c.softplus, c.softplus_neg), (T(1) - t) * c.sigma - t * c.sigma_neg, c.sigma * c.sigma_neg,
+        return {logit_cross_entropy(input, t, c), (T(1) - t) * c.sigma - t * c.sigma_neg, c.sigma * c.sigma_neg,
                 T(label_smoothing - 1.0) * input, T(0)};
     }
 };
@@ -95,42 +101,46 @@ struct WeightedBinaryCrossEntropy {
 // q = p (1 - t') + (1 - p) t' the probability of the wrong answer, alpha_t = alpha t' + (1 - alpha)(1 - t')
 // or 1 for alpha < 0. B / q stays near 1 for q -> 0, so the derivatives are written with q^gamma B / q,
 // q floored at 1e-12: finite for every gamma >= 0.
-struct BinaryFocal {
+template <class Exponent> struct BinaryFocalWith {
     double alpha, gamma, label_smoothing;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const Jet<T> ce = BinaryCrossEntropy{label_smoothing}.at(input, target);
         const T t = smooth_label(target, label_smoothing), other = T(1) - t;
         const T q = input * other + (T(1) - input) * t, q_slope = other - t;
         const T balance = select(T(alpha) < T(0), T(1), T(alpha) * t + T(1.0 - alpha) * other);
-        const T weight = balance * power(q, T(gamma));
+        const T weight = balance * Exponent::power(q, gamma);
         const T relative = q_slope / maximum(T(PROBABILITY_FLOOR), q);  // q'/q
         const T pull = T(gamma) * (ce.value * relative);
         return {weight * ce.value, weight * (ce.grad + pull),
                 weight * (ce.hess + relative * (T(2.0 * gamma) * ce.grad + T(gamma - 1.0) * pull))};
     }
 };
+using BinaryFocal = BinaryFocalWith<AnyExponent>;
+using BinaryFocalWhole = BinaryFocalWith<WholeExponent>;
 
 // a q^gamma CE, L045 (torchvision): CE the cross entropy of the logit,
 // q = 1 - p_t = sigma(x) (1 - t) + sigma(-x) t, a = alpha t + (1 - alpha)(1 - t) or 1 for alpha < 0.
 // r = q'/q is exact for t = 0 and 1; r' = r (1 - 2 sigma) - r^2. gamma = 0 is BinaryCrossEntropyLogits.
-struct SigmoidFocal {
+template <class Exponent> struct SigmoidFocalWith {
     double alpha, gamma;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const Logistic<T> c = logistic(input);
         const T other = T(1) - target, spread = c.sigma * c.sigma_neg;
-        const T ce = mix(target, c.softplus, c.softplus_neg);
+        const T ce = logit_cross_entropy(input, target, c);
         const T ce_slope = other * c.sigma - target * c.sigma_neg;
         const T q = c.sigma * other + c.sigma_neg * target;
         const T soft = spread * (other - target) / q;
         const T r = select(target == T(1), -c.sigma, select(target == T(0), c.sigma_neg, soft));
         const T balance = select(T(alpha) < T(0), T(1), T(alpha) * target + T(1.0 - alpha) * other);
-        const T weight = balance * power(q, T(gamma));
+        const T weight = balance * Exponent::power(q, gamma);
         const T pull = T(gamma) * product_or_zero(r, ce);
         return {product_or_zero(weight, ce), weight * (ce_slope + pull),
                 weight *
                     (spread + T(2.0 * gamma) * ce_slope * r + pull * (T(gamma - 1.0) * r + (c.sigma_neg - c.sigma)))};
     }
 };
+using SigmoidFocal = SigmoidFocalWith<AnyExponent>;
+using SigmoidFocalWhole = SigmoidFocalWith<WholeExponent>;
 
 // softplus(-t x), t = -1 or 1, L041.
 struct SoftMargin {
@@ -203,13 +213,13 @@ struct BinarySparsemax {
 // B = -log(1 - p_m): T. Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021.
 // A is softplus, and so is B where clip changes neither p nor 1 - p; elsewhere B = log1p(p_m / (1 - p_m))
 // with 1 - p_m = sigma(-x) + clip, accurate for p_m near 0 and near 1. The slope at p = clip is 0.
-struct AsymmetricLoss {
+template <class Exponent> struct AsymmetricLossWith {
     double gamma_neg, gamma_pos, clip;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const Logistic<T> c = logistic(input);
         const T spread = c.sigma * c.sigma_neg;
 
-        const T modulation = power(c.sigma_neg, T(gamma_pos));
+        const T modulation = Exponent::power(c.sigma_neg, gamma_pos);
         const T product = product_or_zero(c.sigma, c.softplus_neg);  // p A
         const T positive_slope = -(c.sigma_neg + T(gamma_pos) * product);
         const T positive_curvature = c.sigma * (c.sigma_neg * T(1.0 + gamma_pos) - T(gamma_pos) * positive_slope) -
@@ -229,7 +239,7 @@ struct AsymmetricLoss {
         const T divisor = shifted + (T(1) - active);  // at p_m = 0, where slope and bend are 0, it is 1
         const T relative = select(unclipped, c.sigma_neg, slope / divisor);  // p_m'/p_m
         const T quotient = ce / divisor;                                     // B / p_m
-        const T factor = power(shifted, T(gamma_neg));
+        const T factor = Exponent::power(shifted, gamma_neg);
         const T negative_slope = ce_slope + T(gamma_neg) * product_or_zero(slope, quotient);
         const T negative_curvature =
             ce_curvature + T(gamma_neg) * (T(2) * ce_slope * relative +
@@ -240,6 +250,8 @@ struct AsymmetricLoss {
                 mix(target, factor * negative_curvature, modulation * positive_curvature)};
     }
 };
+using AsymmetricLoss = AsymmetricLossWith<AnyExponent>;
+using AsymmetricLossWhole = AsymmetricLossWith<WholeExponent>;
 
 // x for t = 1, max(0, margin - x) for t = -1, the sum of both for any other t (as PyTorch), L082. The
 // gradient flows at margin = x.

@@ -12,12 +12,12 @@ lists of them and probabilities are checked on the way. This module is compiled 
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport INFINITY, NAN
+from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from blocks cimport real, sum_block
+from blocks cimport combine, real, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
 
@@ -26,14 +26,21 @@ from losslib._kernels import threads
 
 cnp._import_array()
 
+cdef extern from "losslib/margin.h" namespace "losslib" nogil:
+    cppclass SixteenHinges[T]:
+        void add(const T* x, T offset, T slope, T* grad)
+        void store_sums(double* lane)
+        void store_counts(T* lane)
+
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
 cdef enum:
     BLOCK = 512          # classes that the buffers of a row hold at a time
     CHUNK = 16384        # scores that one thread takes at a time
     SMALL = 4096         # scores up to which the GIL is kept: releasing it costs more than the work
+    COUNTABLE = 1 << 28  # scores of which the positive ones can be counted in float32 lanes
     LINE = 64            # bytes of a cache line: what two threads write lies apart
-    LANES = 16           # of a maximum within a row
+    LANES = 16           # of a maximum or a sum within a row
     OUTSIDE = 1
     UNORDERED = 2
 
@@ -108,6 +115,16 @@ cdef inline real largest(const real* values, Py_ssize_t n) noexcept nogil:
     return lane[1] if lane[1] > lane[0] else lane[0]
 
 
+cdef inline double count(real* lane) noexcept nogil:
+    """Add up whole numbers of 16 lanes."""
+    cdef int k
+    for k in range(8):      # constant lengths: unrolled
+        lane[k] += lane[k + 8]
+    for k in range(4):
+        lane[k] += lane[k + 4]
+    return (<double>lane[0] + lane[1]) + (<double>lane[2] + lane[3])
+
+
 cdef inline int first_equal(const real* values, real wanted, int n) noexcept nogil:
     """Return the first position of a number among at most BLOCK values; n if it is not there."""
     cdef int i, position = n
@@ -116,19 +133,61 @@ cdef inline int first_equal(const real* values, real wanted, int n) noexcept nog
     return position
 
 
+cdef inline real* advance(real* row, Py_ssize_t start) noexcept nogil:
+    if row == NULL:
+        return NULL
+    return row + start
+
+
 # ---- the losses: one row ---------------------------------------------------------------------------------------
-# Loops of one kind each: a loop that clips, counts and adds in float64 at once is not vectorised by GCC and takes
-# eight times as long.
+# Loops of one kind each: GCC vectorises no loop that clips, counts and adds in float64 at once.
 
 cdef inline double multi_margin(const real* x, Py_ssize_t target, real* grad, double scale, double margin,
-                                bint squared, Py_ssize_t classes) noexcept nogil:
-    """sum over i != t of max(0, margin - x_t + x_i)^p / C, L078."""
+                                Py_ssize_t classes) noexcept nogil:
+    """sum over i != t of max(0, margin - x_t + x_i) / C, L078 with p = 1."""
+    cdef SixteenHinges[real] hinges
+    cdef double[LANES] lane
+    cdef real[LANES] others, positive
+    cdef const real* scores
+    cdef real offset = <real>margin - x[target], part
+    cdef double rate = scale / classes, slopes
+    cdef real slope = <real>rate
+    cdef Py_ssize_t apart = target - target % LANES, whole = classes - classes % LANES, i
+    # The scores among which the target's is are read from a copy, where its hinge is 0. If the offset is infinite and
+    # leaves no number to put there, or a float32 lane might not count so far, all hinges are taken one by one.
+    if classes > COUNTABLE or not isfinite(<double>offset):
+        whole = 0
+    elif apart < whole:
+        memcpy(others, x + apart, sizeof(others))
+        others[target - apart] = 0 - offset
+    for i in range(0, whole, 16):      # LANES, which Cython takes for no constant
+        scores = <const real*>others if i == apart else x + i       # no branch: nobody can predict it
+        hinges.add(scores, offset, slope, advance(grad, i))
+    hinges.store_sums(lane)
+    hinges.store_counts(positive)
+    slopes = count(positive)
+    for i in range(whole, classes):
+        part = offset + x[i]
+        if i == target or part <= 0:        # this way round NaN stays
+            part = 0
+        lane[i % LANES] += <double>part
+        slopes += part > 0
+        if grad != NULL:
+            grad[i] = slope if part > 0 else 0
+    if grad != NULL:
+        grad[target] = <real>(-slopes * rate) if slopes != 0 else 0
+    return combine(lane) / classes
+
+
+cdef inline double multi_margin_squared(const real* x, Py_ssize_t target, real* grad, double scale, double margin,
+                                        Py_ssize_t classes) noexcept nogil:
+    """sum over i != t of max(0, margin - x_t + x_i)^2 / C, L078 with p = 2."""
     cdef real[BLOCK] excess
     cdef real offset = <real>margin - x[target], part
-    cdef double rate = (2.0 if squared else 1.0) * scale / classes, total = 0.0, slopes = 0.0
+    cdef double rate = 2.0 * scale / classes, total = 0.0, slopes = 0.0
     cdef real slope = <real>rate
     cdef Py_ssize_t start = 0
-    cdef int i, n, active
+    cdef int i, n
     while start < classes:
         n = <int>min(<Py_ssize_t>BLOCK, classes - start)
         for i in range(n):
@@ -136,19 +195,12 @@ cdef inline double multi_margin(const real* x, Py_ssize_t target, real* grad, do
             excess[i] = 0 if part <= 0 else part        # this way round NaN stays
         if start <= target < start + n:
             excess[target - start] = 0
-        if squared:
-            if grad != NULL:
-                for i in range(n):
-                    grad[start + i] = slope * excess[i]
-                slopes += sum_block(<const real*>excess, n)
+        if grad != NULL:
             for i in range(n):
-                excess[i] = excess[i] * excess[i]
-        elif grad != NULL:
-            active = 0
-            for i in range(n):
-                active += excess[i] > 0
-                grad[start + i] = slope if excess[i] > 0 else 0
-            slopes += active
+                grad[start + i] = slope * excess[i]
+            slopes += sum_block(<const real*>excess, n)
+        for i in range(n):
+            excess[i] = excess[i] * excess[i]
         total += sum_block(<const real*>excess, n)
         start += n
     if grad != NULL:
@@ -345,9 +397,9 @@ cdef void run_row(Job* job, Py_ssize_t row, char* scratch, real tag) noexcept no
             scratch[0] = 1
             wanted = 0
     if job.kind == MULTI_MARGIN:
-        value = multi_margin(x, wanted, grad, scale, job.margin, False, classes)
+        value = multi_margin(x, wanted, grad, scale, job.margin, classes)
     elif job.kind == MULTI_MARGIN_SQUARED:
-        value = multi_margin(x, wanted, grad, scale, job.margin, True, classes)
+        value = multi_margin_squared(x, wanted, grad, scale, job.margin, classes)
     elif job.kind == CRAMMER_SINGER:
         value = crammer_singer(x, wanted, grad, scale, job.margin, classes)
     elif job.kind == CATEGORICAL_HINGE:

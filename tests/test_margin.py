@@ -467,6 +467,23 @@ def test_an_infinite_lead_costs_nothing_and_an_infinite_lag_costs_infinity() -> 
         assert not call.grad([[np.inf, 0.0, 1.0]], [0]).any()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [15, 16, 17, 40])
+def test_an_infinite_target_score_among_many(classes: int, dtype: type) -> None:
+    """Sixteen scores are taken at a time, the target's among them."""
+    for target in (0, classes // 2, classes - 1):
+        x = np.zeros((1, classes), dtype)
+        x[0, target] = np.inf
+        value, grad = losslib.multi_margin_loss.value_and_grad(x, [target])
+        assert (value, grad.any()) == (0.0, False)
+        x[0, target] = -np.inf
+        value, grad = losslib.multi_margin_loss.value_and_grad(x, [target], reduction="sum")
+        expected = np.full((1, classes), 1 / classes)
+        expected[0, target] = 1 / classes - 1
+        assert value == np.inf
+        np.testing.assert_allclose(grad, expected, rtol=1e-6)
+
+
 @each_case
 def test_nan_makes_value_and_gradient_of_its_row_nan_and_of_no_other(case: Case) -> None:
     for classes in (4, 40, 600):

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "losslib/core/inline.h"
+#include "losslib/core/lanes.h"
 #include "losslib/core/vecmath.h"
 
 namespace losslib {
@@ -95,6 +96,16 @@ template <class T, int count = 16 * sizeof(T) / sizeof(Register<T>)> struct Batc
         losslib::become_exp<T>(part);
         rest.become_exp();
     }
+    // max(0, x); NaN stays.
+    LOSSLIB_INLINE void become_hinge() {
+        part = Register<T>{} > part ? Register<T>{} : part;
+        rest.become_hinge();
+    }
+    // 1 where x > 0, else 0.
+    LOSSLIB_INLINE void become_step() {
+        part = part > T(0) ? Register<T>{} + T(1) : Register<T>{};
+        rest.become_step();
+    }
 };
 
 template <class T> struct Batch<T, 0> {
@@ -106,6 +117,8 @@ template <class T> struct Batch<T, 0> {
     LOSSLIB_INLINE void subtract(const Batch&) {}
     LOSSLIB_INLINE void multiply(const Batch&) {}
     LOSSLIB_INLINE void become_exp() {}
+    LOSSLIB_INLINE void become_hinge() {}
+    LOSSLIB_INLINE void become_step() {}
 };
 
 // sum += terms, in float64
@@ -115,11 +128,13 @@ LOSSLIB_INLINE void add_widened(Batch<double>& sum, const Batch<double>& terms) 
 template <std::size_t... k> LOSSLIB_INLINE void add_halves(Register<double>& low, Register<double>& high,
                                                            const Register<float>& terms, std::index_sequence<k...>) {
     // Taken out of the register: a copy of half of it through memory would keep all of it there.
-    typedef float Half __attribute__((vector_size(register_bytes / 2)));
-    const Half first = __builtin_shufflevector(terms, terms, k...);
-    const Half second = __builtin_shufflevector(terms, terms, (k + sizeof...(k))...);
-    low = low + __builtin_convertvector(first, Register<double>);
-    high = high + __builtin_convertvector(second, Register<double>);
+    const FloatVector first = __builtin_shufflevector(terms, terms, k...);
+    const FloatVector second = __builtin_shufflevector(terms, terms, (k + sizeof...(k))...);
+    Register<double> wide;
+    widen(first, wide);
+    low = low + wide;
+    widen(second, wide);
+    high = high + wide;
 }
 template <int count> LOSSLIB_INLINE void add_widened(Batch<double, 2 * count>& sum, const Batch<float, count>& terms) {
     add_halves(sum.part, sum.rest.part, terms.part, std::make_index_sequence<register_bytes / 8>());

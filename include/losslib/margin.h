@@ -10,7 +10,7 @@ namespace losslib {
 // counts the positive ones and writes `slope` in their places, 0 in the others. GCC vectorises no loop that clips,
 // counts and adds in float64 at once.
 template <class T> class SixteenHinges {
-  public:
+public:
     LOSSLIB_INLINE SixteenHinges() {
         sum.fill(0.0);
         positive.fill(T(0));
@@ -34,7 +34,7 @@ template <class T> class SixteenHinges {
     LOSSLIB_INLINE void store_sums(double* lane) const { sum.store(lane); }
     LOSSLIB_INLINE void store_counts(T* lane) const { positive.store(lane); }
 
-  private:
+private:
     Batch<double> sum;
     Batch<T> positive;
 };

@@ -97,6 +97,11 @@ template <class T> Dual<T> x_minus_log1p(Dual<T> x) {
     return Dual<T>::compose(x, value, x.value * inverse, inverse * inverse);
 }
 
+template <class T> QuotientLog<Dual<T>> log_of_quotient(Dual<T> a, Dual<T> b, Dual<T>) {
+    const Dual<T> q = a / b;
+    return {log(a) - log(b), q * log(q) - q + Dual<T>(T(1))};
+}
+
 // 1 / (1 + exp(-x)) and log(1 + exp(x)) of plain numbers, each accurate in both tails.
 template <class T> T plain_sigmoid(T x) {
     const T e = std::exp(-std::fabs(x));

@@ -56,7 +56,8 @@ template <> struct FloatFormat<float> {
     static constexpr float exp_highest = 89.0f;                 // exp overflows
     static constexpr float exp_least_normal = -0x1.5d589ep+6f;  // -87.336: exp is just above the least normal number
     static constexpr float expm1_lowest = -18.0f;               // expm1 rounds to -1
-    static constexpr float power_exponent = 0x1p40f;            // every larger one gives 0, 1 or inf
+    static constexpr float far_scale = 0x1p-80f, far_exponent = 160.0f;  // 2^-h and 2h of log_of_quotient
+    static constexpr float power_exponent = 0x1p40f;                     // every larger one gives 0, 1 or inf
 
     // (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2
     template <class X> static LOSSLIB_INLINE X exp_tail(X r) {
@@ -101,6 +102,7 @@ template <> struct FloatFormat<double> {
     static constexpr double exp_highest = 710.0;
     static constexpr double exp_least_normal = -0x1.6232bdd7abcd2p+9;  // -708.396
     static constexpr double expm1_lowest = -38.0;
+    static constexpr double far_scale = 0x1p-540, far_exponent = 1080.0;
     static constexpr double power_exponent = 0x1p80;
 
     template <class X> static LOSSLIB_INLINE X exp_tail(X r) {
@@ -305,6 +307,34 @@ template <class T> LOSSLIB_INLINE T x_minus_log1p(T x) {
     const T small = c.tail + (r.rest - r.minus_k * F::ln2_lo);
     const T finite = ((x + r.minus_k * F::ln2_hi) - r.f) + (c.half_square - small);
     return select(x < std::numeric_limits<T>::infinity(), finite, x);
+}
+
+// For a >= 0 and b >= 0 log(a / b), also where the quotient leaves the range of T, and `divergence`: what is left of
+// a log(a / b) - a + b, divided by b, for a / b near 1, where its terms would cancel. `difference` is (b - a) / b, and
+// near 1 means that it is small.
+template <class T> struct QuotientLog {
+    T log, divergence;
+};
+template <class T> LOSSLIB_INLINE bool is_small_difference(T difference) {
+    return (difference > T(-0.41)) & (difference < T(0.29));  // then a / b is in [sqrt(1/2), sqrt(2))
+}
+
+template <class T> LOSSLIB_INLINE QuotientLog<T> log_of_quotient(T a, T b, T difference) {
+    using F = FloatFormat<T>;
+    using Limits = std::numeric_limits<T>;
+    const bool above = a * T(1e-30) > b, below = b * T(1e-30) > a;
+    const T scale_a = select(above, F::far_scale, T(1)) * select(below, T(1) / F::far_scale, T(1));
+    const T scale_b = select(above, T(1) / F::far_scale, T(1)) * select(below, F::far_scale, T(1));
+    const T moved = select(below, F::far_exponent, T(0)) - select(above, F::far_exponent, T(0));
+    const T q = (a * scale_a) / (b * scale_b);
+    const ReducedLog<T> r = reduce_log(q);
+    const T f = select(r.minus_k == T(0), -difference, r.f);
+    const LogCorrection<T> c = log_correction(f);
+    const T minus_k = r.minus_k + moved;
+    const T finite = (f - (c.half_square - (c.tail - minus_k * F::ln2_lo))) - minus_k * F::ln2_hi;
+    const T logarithm = select(q < Limits::infinity(), select(q > T(0), finite, -Limits::infinity()), q);
+    // (1 + f) log(1 + f) - f, in which f^2 = 2 half_square
+    return {logarithm, c.half_square * (T(1) - f) + c.tail * (T(1) + f)};
 }
 
 // ULP 1.6/1.4, 0 <= x <= 1: log1p(x).

@@ -300,26 +300,15 @@ struct KLDivergenceLogTarget {
 };
 
 // t log(t / x) - t + x, L087 (scipy.special.kl_div(t, x)): x the predicted, t the true measure. x at t = 0.
-// With v = |x - t| / min(x, t) and l = log1p(v) the value is t (v - l) for x >= t and x (v l - (v - l))
-// below, used for v < 1 where t log(t / x) + (x - t) would cancel. Where v overflows, l comes from the
-// quotient of the square roots.
 struct GeneralizedKL {
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        const T d = input - target, size = abs(d);
-        const T base = minimum(input, target);
-        const T v = select(d == T(0), size, size / base);
-        const bool far = v > T(1e30);
-        const T root_ratio = sqrt(size) / sqrt(base);
-        const T half = log1p(select(far, root_ratio - T(1), v));
-        const T l = select(far, T(2) * half, half);
-        const T log_ratio = select(d < T(0), l, -l);
-        const T excess = x_minus_log1p(select(v < T(1), v, T(0)));
-        const T near = select(d < T(0), input * (v * l - excess), target * excess);
+        const T d = input - target, slope = d / input;
+        const QuotientLog<T> r = log_of_quotient(target, input, slope);
         const bool absent = target == T(0);
-        const T value = select(v < T(1), near, target * log_ratio + d);
+        const T value = select(is_small_difference(slope), input * r.divergence, target * r.log + d);
         const bool negligible = (absent & (input == input)) | (d == input);  // also at an infinite input
-        return {select(absent, input, value), select(negligible, T(1), d / input),
-                product_or_zero(target, T(1) / input) / input, log_ratio, T(1) / target};
+        return {select(absent, input, value), select(negligible, T(1), slope),
+                product_or_zero(target, T(1) / input) / input, r.log, T(1) / target};
     }
 };
 

@@ -2,7 +2,8 @@
 
 A declaration names a loss once: its function and class, inputs, parameters, formula, texts and kernel. Everything
 that speaks about losses (signatures, docstrings, checks, tests, benchmarks, pages, command line) reads it from here.
-This module knows no arrays and no kernels.
+This module knows no arrays and no kernels. Each declaration exists once, so what it is made of is compared by identity
+(``eq=False``): the methods that dataclasses would generate for it take a part of the import time.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ ABOVE_MINUS_ONE = Domain("above_minus_one", 5, "numbers > -1")
 BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1) / 2")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Input:
     """An array argument of a loss: its name, its domain and what it means."""
 
@@ -84,7 +85,7 @@ class Input:
     broadcasts: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parameter:
     """A parameter that a loss object binds: its name, default and meaning."""
 
@@ -105,7 +106,7 @@ class Parameter:
         return ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Real(Parameter):
     """A real number in an interval; ``above``/``below`` exclude the end, ``least``/``most`` include it."""
 
@@ -170,7 +171,7 @@ class Real(Parameter):
         return text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Integer(Parameter):
     """An integer, such as a class index or an axis; ``least`` and ``most`` bound it, else the range of int64.
 
@@ -204,7 +205,7 @@ class Integer(Parameter):
         return "an integer " + " and ".join(bounds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flag(Parameter):
     """True or False."""
 
@@ -220,7 +221,7 @@ class Flag(Parameter):
         return "True or False"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Array(Parameter):
     """A number or an array that broadcasts against the input, or None."""
 
@@ -231,7 +232,7 @@ class Array(Parameter):
         raise NotImplementedError("arrays are checked in losslib.checks")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice(Parameter):
     """One of several words."""
 
@@ -260,7 +261,7 @@ class Reference:
     url: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Equivalent:
     """The same loss in another package.
 
@@ -275,7 +276,7 @@ class Equivalent:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LossInfo:
     """Everything that is known about a loss; the declaration that its function and class were made from."""
 

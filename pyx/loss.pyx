@@ -540,18 +540,24 @@ cdef class Entry:
         self.loss_class = loss_class
         self.info = loss_class.info
         self.mode = <Mode>mode
-        self.default = loss_class()
         self.inputs = len(self.info.inputs)
         self.cache = {}
+
+    cdef int prepare(self) except -1:
+        """What the first call needs and the import does not: three hundred of these are made there."""
         # What belongs to the call and not to the loss; arrays are not worth binding for one call.
         self.call_names = frozenset((
             "sample_weight", "where", "out", "grad_output", "wrt",
             *self.info.input_names, *self.info.array_parameter_names,
         ))
+        self.default = self.loss_class()    # last: another thread that sees it sees the names too
+        return 0
 
     def __call__(self, *args, **kwargs):
         cdef Loss loss
         cdef dict call_arguments, parameters
+        if self.default is None:
+            self.prepare()
         if len(args) != self.inputs:
             args, kwargs = _resolve_call(self.info, args, kwargs)
         if not kwargs:

@@ -1,10 +1,10 @@
 """The margin geometry: the scores of a row against the score of its target class (or classes).
 
 Each loss is one function of one row below; it returns the value of the row in float64 and, if asked, writes the row's
-gradient times a factor. A row is walked in blocks of BLOCK classes through local buffers, for two reasons: loops over
+gradient times a factor. Most walk a row in blocks of BLOCK classes through local buffers, for two reasons: loops over
 buffers vectorise although the gradient may overwrite the scores, and a block of scores is read before it is written.
-Sums are taken block by block in float64 lanes, so they depend on nothing but the row. A row that gives NaN has a
-gradient of NaN throughout.
+`multi_margin` does without, sixteen scores at a time in registers. Sums are taken in float64 lanes, so they depend on
+nothing but the row. A row that gives NaN has a gradient of NaN throughout.
 
 The driver hands out chunks of rows to threads. ``losslib.margin`` has checked shapes, types and single class indices;
 lists of them and probabilities are checked on the way. This module is compiled once for each instruction set.

@@ -24,11 +24,11 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-peers test-adapters wheel test-wheel tools \
+.PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-parallel test-peers test-adapters wheel test-wheel tools \
 	lint format docs docs-serve docs-test bench clean distclean
 
 help:  ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 # ---- environments -----------------------------------------------------------------------------------------------
 
@@ -150,6 +150,13 @@ test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build wit
 	$(call install,$(VENV),test)
 	$(call variant,no-openmp,LOSSLIB_OPENMP=0 LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
 	$(call pytest_variant,no-openmp,,$(CURDIR)/tests $(HEAVY))
+
+# Each test in four Python threads at once. Left out are the tests whose own tools know one thread only: doctest replaces
+# sys.stdout, mpmath has one precision for all.
+test-parallel: $(VENV)/.created $(wheel_built)  ## run tests in several Python threads at once
+	$(call install,$(VENV),test$(comma)test-parallel)
+	$(call pytest,$(VENV),--parallel-threads=4 -k 'not examples' \
+	$(addprefix $(CURDIR)/tests/,test_objects.py test_multitask.py test_distance.py))
 
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)

@@ -8,6 +8,7 @@ types, weights, masks, derivatives of other inputs …) is prepared in Python by
 ``execute``. Names, signatures and docstrings are attached from the declarations by ``losslib.declare``.
 """
 
+cimport cython
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport free, malloc
@@ -545,12 +546,16 @@ cdef class Entry:
 
     cdef int prepare(self) except -1:
         """What the first call needs and the import does not: three hundred of these are made there."""
+        cdef object default = self.loss_class()
         # What belongs to the call and not to the loss; arrays are not worth binding for one call.
-        self.call_names = frozenset((
+        cdef object names = frozenset((
             "sample_weight", "where", "out", "grad_output", "wrt",
             *self.info.input_names, *self.info.array_parameter_names,
         ))
-        self.default = self.loss_class()    # last: another thread that sees it sees the names too
+        with cython.critical_section(self):     # once only: another thread may be reading what is replaced
+            if self.default is None:
+                self.call_names = names
+                self.default = default          # last: who sees it sees the names too
         return 0
 
     def __call__(self, *args, **kwargs):

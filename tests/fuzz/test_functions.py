@@ -96,3 +96,46 @@ def test_multi_task(tasks: dict[str, Any], arrays: Any, step: Any) -> None:
     refuses_or_answers(lambda: good.value_and_grad({"a": (arrays, step)}))
     with contextlib.suppress(TypeError, ValueError):
         refuses_or_answers(lambda: good.value_and_grad({"a": ([1.0], [2.0])}, step=step))
+
+
+batches = st.sampled_from(
+    [[[1.0, 2.0], [0.5, 1.0]], [[0.5], [0.25]], [[[1.0, 2.0], [3.0, 4.0]], [[0.0, 1.0], [1.0, 0.0]]]]
+)
+
+
+@quickly
+@given(name=names, thing=things, batch=batches, by=things, weight=things, where=things, stray=things, other=names)
+def test_accumulator(
+    name: str, thing: Any, batch: Any, by: Any, weight: Any, where: Any, stray: Any, other: str
+) -> None:
+    """What is refused leaves no trace in the sums."""
+    refuses_or_answers(lambda: losslib.Accumulator(thing))
+    found = losslib.Accumulator(name)
+    refuses_or_answers(lambda: found.update(*batch))
+    before = refuses_or_answers(found.result)
+    for call in (
+        lambda: found.update(*batch, by=by),
+        lambda: found.update(*batch, sample_weight=weight),
+        lambda: found.update(*batch, where=where),
+        lambda: found.update(stray, stray),
+        lambda: found.update(stray),
+        lambda: found.merge(stray),
+        lambda: found.merge(losslib.Accumulator(other)),
+    ):
+        outcome = refuses_or_answers(call)
+        after = refuses_or_answers(found.result)
+        if isinstance(outcome, Exception):
+            assert repr(after) == repr(before)
+        before = after
+    assert repr(refuses_or_answers(pickle.loads(pickle.dumps(found)).result)) == repr(before)
+
+
+@quickly
+@given(scores=things, lengths=things, targets=things, target_lengths=things, blank=things)
+def test_decoding_and_alignment(scores: Any, lengths: Any, targets: Any, target_lengths: Any, blank: Any) -> None:
+    good = [[[0.0, -1.0, -2.0]], [[-1.0, 0.0, -2.0]]]
+    refuses_or_answers(lambda: losslib.ctc_greedy_decode(scores, lengths, blank=blank))
+    refuses_or_answers(lambda: losslib.ctc_greedy_decode(good, lengths, blank=blank))
+    refuses_or_answers(lambda: losslib.ctc_forced_align(scores, targets, lengths, target_lengths, blank=blank))
+    refuses_or_answers(lambda: losslib.ctc_forced_align(good, targets, lengths, target_lengths, blank=blank))
+    refuses_or_answers(lambda: losslib.ctc_forced_align(good, [[1]], [2], target_lengths, blank=blank))

@@ -473,8 +473,10 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
             b = padded(b, <real*>buffer_b, n, width)
             c = padded(c, <real*>buffer_c, n, width) if job.inputs == 3 else b
 
-        # Write straight into the outputs where nothing has to be done to the numbers on the way.
-        in_place = direct and width == n
+        # Write straight into the outputs where nothing has to be done to the numbers on the way. Not a few of them:
+        # where an output begins within a vector of an input, GCC's loops go one by one and may round otherwise, and the
+        # bits would depend on where the arrays happen to lie.
+        in_place = direct and width == n and n >= LANES
         value = planes
         if in_place and job.store_value and is_native(&job.value, tag):
             value = <real*>job.value.data + start

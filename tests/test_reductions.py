@@ -407,3 +407,22 @@ def test_check_changes_no_bit_of_a_result_inside_the_domain(info: Any) -> None:
         unchecked = function(info).value_and_grad(*inputs, reduction=reduction, wrt=info.differentiable, check=False)
         np.testing.assert_array_equal(checked[0], unchecked[0])
         np.testing.assert_array_equal(checked[1], unchecked[1])
+
+
+# ---- where arrays lie ----------------------------------------------------------------------------------------------
+
+
+@PER_LOSS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_bit_depends_on_how_near_to_the_input_an_output_begins(info: Any, dtype: type) -> None:
+    loss, name = loss_class(info)(reduction="sum"), info.differentiable[0]
+    for count in (4, 6, 7, 12):
+        inputs = [array.astype(dtype).reshape(1, count) for array in points(info, {}, count).values()]
+        place = info.input_names.index(name)
+        expected = loss.grad(*inputs, wrt=name)
+        for gap in range(16):
+            memory = np.zeros(2 * count + gap, dtype)
+            inputs[place] = memory[:count].reshape(1, count)
+            inputs[place][:] = list(points(info, {}, count).values())[place]
+            out = memory[count + gap :].reshape(1, count)
+            np.testing.assert_array_equal(loss.grad(*inputs, wrt=name, out=out), expected)

@@ -32,7 +32,7 @@ if sys.platform == "darwin" and "ARCHFLAGS" in os.environ:  # cross-compiled whe
     MACHINE = "arm64" if "arm64" in os.environ["ARCHFLAGS"] else "x86_64"
 
 # The instruction sets that kernels are compiled for: name -> flags. Contraction into fused multiply-adds makes
-# exp-bound losses 1.4 times as fast; v3 and v4 agree bit for bit with it, the baseline has no such instruction.
+# exp-bound losses 1.4 times as fast; v3 and v4 agree to an ULP with it; the baseline has no such instruction.
 if MSVC:
     ISAS = {"baseline": []}
 elif MACHINE in ("x86_64", "amd64"):

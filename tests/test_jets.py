@@ -22,7 +22,7 @@ from jet_cases import LOSSES, Array
 
 HEADERS = ("regression", "robust", "likelihood", "binary")
 PARTIALS = ("value", "grad", "hess", "grad2", "hess2", "grad3", "hess3")
-INSTRUCTION_SETS = [name for name in native.INSTRUCTION_SETS if name != "v4"]  # v4 and v3 agree bit for bit
+INSTRUCTION_SETS = [name for name in native.INSTRUCTION_SETS if name != "v4"]  # v4 is v3 with wider registers
 
 
 @dataclass(frozen=True)

@@ -115,16 +115,6 @@ cdef inline real largest(const real* values, Py_ssize_t n) noexcept nogil:
     return lane[1] if lane[1] > lane[0] else lane[0]
 
 
-cdef inline double count(real* lane) noexcept nogil:
-    """Add up whole numbers of 16 lanes."""
-    cdef int k
-    for k in range(8):      # constant lengths: unrolled
-        lane[k] += lane[k + 8]
-    for k in range(4):
-        lane[k] += lane[k + 4]
-    return (<double>lane[0] + lane[1]) + (<double>lane[2] + lane[3])
-
-
 cdef inline int first_equal(const real* values, real wanted, int n) noexcept nogil:
     """Return the first position of a number among at most BLOCK values; n if it is not there."""
     cdef int i, position = n
@@ -146,13 +136,14 @@ cdef inline double multi_margin(const real* x, Py_ssize_t target, real* grad, do
                                 Py_ssize_t classes) noexcept nogil:
     """sum over i != t of max(0, margin - x_t + x_i) / C, L078 with p = 1."""
     cdef SixteenHinges[real] hinges
-    cdef double[LANES] lane
+    cdef double[LANES] lane, counted
     cdef real[LANES] others, positive
     cdef const real* scores
     cdef real offset = <real>margin - x[target], part
     cdef double rate = scale / classes, slopes
     cdef real slope = <real>rate
     cdef Py_ssize_t apart = target - target % LANES, whole = classes - classes % LANES, i
+    cdef int k
     # The scores among which the target's is are read from a copy, where its hinge is 0. If the offset is infinite and
     # leaves no number to put there, or a float32 lane might not count so far, all hinges are taken one by one.
     if classes > COUNTABLE or not isfinite(<double>offset):
@@ -165,7 +156,9 @@ cdef inline double multi_margin(const real* x, Py_ssize_t target, real* grad, do
         hinges.add(scores, offset, slope, advance(grad, i))
     hinges.store_sums(lane)
     hinges.store_counts(positive)
-    slopes = count(positive)
+    for k in range(LANES):
+        counted[k] = positive[k]
+    slopes = combine(counted)
     for i in range(whole, classes):
         part = offset + x[i]
         if i == target or part <= 0:        # this way round NaN stays

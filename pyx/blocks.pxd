@@ -244,6 +244,13 @@ cdef inline void store(const Job* job, const Operand* operand, Py_ssize_t start,
         done += run
 
 
+cdef inline real* row_from(real* row, Py_ssize_t start) noexcept nogil:
+    """Return where the row goes on from element `start`; NULL for a row that is not wanted."""
+    if row == NULL:
+        return NULL
+    return row + start
+
+
 # ---- arithmetic on a block -------------------------------------------------------------------------------------
 
 cdef inline void multiply(real* values, const real* factor, Py_ssize_t n) noexcept nogil:

@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from blocks cimport combine, real, sum_block
+from blocks cimport combine, real, row_from, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
 
@@ -443,12 +443,6 @@ cdef inline real* grad_row(const Job* job, int k, Py_ssize_t row, real tag) noex
     return <real*>(job.grad[k] + row * job.grad_stride[k])
 
 
-cdef inline real* advance(real* pointer, Py_ssize_t start) noexcept nogil:
-    if pointer == NULL:
-        return NULL
-    return pointer + start
-
-
 cdef inline double scale_of(const Job* job, Py_ssize_t row) noexcept nogil:
     return job.factor if job.scale == NULL else job.scale[row]
 
@@ -533,8 +527,8 @@ cdef void triplet(const Norm* kind, const real* tag, const Job* job, Py_ssize_t 
         memcpy(copy_p, p + start, size * sizeof(real))
         memcpy(copy_q, q + start, size * sizeof(real))
         triplet_difference(to_positive, to_negative, swapped, <const real*>copy_a, <const real*>copy_p,
-                           <const real*>copy_q, advance(grad_a, start), advance(grad_p, start),
-                           advance(grad_q, start), c_positive, c_negative, c_swapped, eps, narrow, size)
+                           <const real*>copy_q, row_from(grad_a, start), row_from(grad_p, start),
+                           row_from(grad_q, start), c_positive, c_negative, c_swapped, eps, narrow, size)
         start += size
 
 
@@ -608,8 +602,8 @@ cdef void triplet_cosine(const real* tag, const Job* job, Py_ssize_t row) noexce
         memcpy(copy_a, a + start, size * sizeof(real))
         memcpy(copy_p, p + start, size * sizeof(real))
         memcpy(copy_q, q + start, size * sizeof(real))
-        triplet_combination(<const real*>copy_a, <const real*>copy_p, <const real*>copy_q, advance(grad_a, start),
-                            advance(grad_p, start), advance(grad_q, start), c, factor, size)
+        triplet_combination(<const real*>copy_a, <const real*>copy_p, <const real*>copy_q, row_from(grad_a, start),
+                            row_from(grad_p, start), row_from(grad_q, start), c, factor, size)
         start += size
 
 
@@ -651,7 +645,7 @@ cdef inline void pair_cosine_gradients(const real* tag, const Job* job, Py_ssize
         size = min(<Py_ssize_t>BLOCK, n - start)
         memcpy(copy_x, x + start, size * sizeof(real))
         memcpy(copy_y, y + start, size * sizeof(real))
-        pair_residuals(<const real*>copy_x, <const real*>copy_y, advance(grad_x, start), advance(grad_y, start), c,
+        pair_residuals(<const real*>copy_x, <const real*>copy_y, row_from(grad_x, start), row_from(grad_y, start), c,
                        cosine.ratio_x, cosine.ratio_y, factor[0], factor[1], size)
         start += size
 
@@ -732,7 +726,7 @@ cdef void contrastive(const real* tag, const Job* job, Py_ssize_t row) noexcept 
         size = min(<Py_ssize_t>BLOCK, n - start)
         memcpy(copy_x, x + start, size * sizeof(real))
         memcpy(copy_y, y + start, size * sizeof(real))
-        pair_difference(<const real*>copy_x, <const real*>copy_y, advance(grad_x, start), advance(grad_y, start), c,
+        pair_difference(<const real*>copy_x, <const real*>copy_y, row_from(grad_x, start), row_from(grad_y, start), c,
                         size)
         start += size
 

@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from blocks cimport combine, real, sum_block
+from blocks cimport combine, real, row_from, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
 
@@ -123,12 +123,6 @@ cdef inline int first_equal(const real* values, real wanted, int n) noexcept nog
     return position
 
 
-cdef inline real* advance(real* row, Py_ssize_t start) noexcept nogil:
-    if row == NULL:
-        return NULL
-    return row + start
-
-
 # ---- the losses: one row ---------------------------------------------------------------------------------------
 # Loops of one kind each: GCC vectorises no loop that clips, counts and adds in float64 at once.
 
@@ -153,7 +147,7 @@ cdef inline double multi_margin(const real* x, Py_ssize_t target, real* grad, do
         others[target - apart] = 0 - offset
     for i in range(0, whole, 16):      # LANES, which Cython takes for no constant
         scores = <const real*>others if i == apart else x + i       # no branch: nobody can predict it
-        hinges.add(scores, offset, slope, advance(grad, i))
+        hinges.add(scores, offset, slope, row_from(grad, i))
     hinges.store_sums(lane)
     hinges.store_counts(positive)
     for k in range(LANES):

@@ -5,8 +5,10 @@
 // scheduled holds no block. The measurements are in docs/develop/threads.rst.
 //
 // - `open_` is what is left of the present call: the number of blocks not yet taken and the number of threads that may
-//   take them, in one atomic word. Taking a block decrements it. A worker that comes late finds no block, or one of a
-//   later call, which is as good.
+//   take them, in one atomic word. Taking blocks subtracts from it. A worker that comes late finds none, or those of a
+//   later call, which are as good.
+// - A thread takes a run of neighbouring blocks, which become fewer as the call nears its end (guided self-scheduling:
+//   Polychronopoulos & Kuck 1987): it reads and writes on where it stopped, and rarely waits for the atomic words.
 // - A worker without work spins for a moment, offering its core to others, and then sleeps. Whoever takes a block
 //   first wakes one sleeper: a call of few blocks wakes few, and the time to wake many is shared.
 // - One call at a time: `run` and `grow` are for the holder of the token in thread_state.h.
@@ -135,18 +137,24 @@ private:
         return static_cast<std::ptrdiff_t>(word & ((std::uint64_t{1} << count_bits) - 1));
     }
     static int width_in(std::uint64_t word) noexcept { return static_cast<int>(word >> count_bits); }
+    // Half of a fair share: long runs of neighbours at first, single blocks at the end.
+    static std::ptrdiff_t run_of(std::ptrdiff_t left, int width) noexcept {
+        const std::ptrdiff_t run = left / (2 * width);
+        return run > 1 ? run : 1;
+    }
     static bool admits(std::uint64_t word, int slot) noexcept { return blocks_in(word) > 0 && slot < width_in(word); }
 
     void take_blocks(int slot) noexcept {
         std::uint64_t word = open_.load();
         while (admits(word, slot)) {
-            if (!open_.compare_exchange_weak(word, word - 1)) continue;
-            // The call cannot end before this block has: until then its fields stand still.
-            const std::ptrdiff_t left = blocks_in(word);
-            if (left > 1) wake_one(width_in(word));
+            const std::ptrdiff_t left = blocks_in(word), run = run_of(left, width_in(word));
+            if (!open_.compare_exchange_weak(word, word - static_cast<std::uint64_t>(run))) continue;
+            // The call cannot end before these blocks have: until then its fields stand still.
+            if (left > run) wake_one(width_in(word));
             if (slot != 0) set_float_mode(float_mode_);
-            function_(context_, blocks_ - left, slot);
-            if (unfinished_.fetch_sub(1) == 1 && slot != 0) caller_.wake();
+            const std::ptrdiff_t first = blocks_ - left;
+            for (std::ptrdiff_t block = first; block < first + run; ++block) function_(context_, block, slot);
+            if (unfinished_.fetch_sub(run) == run && slot != 0) caller_.wake();
             word = open_.load();
         }
     }

@@ -27,16 +27,16 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from blocks cimport item_size, narrow_run, real, sum_block, widen_run
+from blocks cimport item_size, narrow_run, real, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from softmax_reduce cimport row_exp, row_max
 
 from losslib._kernels import threads
 
 cnp._import_array()
 
 cdef extern from "losslib/transducer.h" namespace "losslib" nogil:
-    T exp_nonpositive[T](T x)
     T log_add[T](T a, T b)
     T exp[T](T x)
     double path_share(double to, double step, double source, double log_likelihood)
@@ -113,46 +113,6 @@ cdef inline double element(const View* view, const char* row, Py_ssize_t c, real
     return value
 
 
-cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
-    """The largest of a row, in 32 lanes; NaN is passed over and comes back as its exponential."""
-    cdef real[32] lane
-    cdef Py_ssize_t i = 0
-    cdef int k
-    for k in range(32):
-        lane[k] = -INFINITY
-    while i + 32 <= n:
-        for k in range(32):
-            lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
-        i += 32
-    if i + 16 <= n:
-        for k in range(16):
-            lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
-        i += 16
-    for k in range(<int>(n - i)):
-        lane[k] = x[i + k] if x[i + k] > lane[k] else lane[k]
-    for k in range(16):
-        lane[k] = lane[k + 16] if lane[k + 16] > lane[k] else lane[k]
-    for k in range(8):
-        lane[k] = lane[k + 8] if lane[k + 8] > lane[k] else lane[k]
-    for k in range(4):
-        lane[k] = lane[k + 4] if lane[k + 4] > lane[k] else lane[k]
-    lane[0] = lane[2] if lane[2] > lane[0] else lane[0]
-    lane[1] = lane[3] if lane[3] > lane[1] else lane[1]
-    return lane[1] if lane[1] > lane[0] else lane[0]
-
-
-cdef inline double exp_block(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:
-    """e = exp(x - m); return the sum in float64. e may be x."""
-    cdef Py_ssize_t i
-    if e == x:              # one pointer, or the compiler would take the scalar loop for overlapping ones
-        for i in range(n):
-            e[i] = exp_nonpositive(e[i] - m)
-    else:
-        for i in range(n):
-            e[i] = exp_nonpositive(x[i] - m)
-    return sum_block(e, n)
-
-
 cdef inline double sum_exp(const real* x, real m, real* kept, Py_ssize_t n) noexcept nogil:
     """sum(exp(x - m)) in float64, m the largest; the terms are kept where that is not NULL.
 
@@ -163,7 +123,7 @@ cdef inline double sum_exp(const real* x, real m, real* kept, Py_ssize_t n) noex
     cdef double total = 0.0
     while start < n:
         length = min(<Py_ssize_t>BLOCK, n - start)
-        total += exp_block(x + start, m, <real*>e if kept == NULL else kept + start, length)
+        total += row_exp(x + start, m, <real*>e if kept == NULL else kept + start, length).sum
         start += length
     return total
 
@@ -375,8 +335,7 @@ cdef inline void write_row(const Transducer* job, const Lattice* lattice, Py_ssi
     else:
         if not direct:
             widen_run(row, job.logits.strides[3], job.logits.type, g, job.classes)
-            for c in range(job.classes):
-                g[c] = exp_nonpositive(g[c] - m)
+            row_exp(<const real*>g, m, g, job.classes)
         both = (lattice.alpha[place] * lattice.softmax[2 * (t * lattice.columns + u) + 1]) * <double>g[job.blank]
         for c in range(job.classes):
             g[c] = g[c] * factor

@@ -14,9 +14,9 @@ import numpy as np
 from losslib import _kernels, calls, checks
 from losslib.errors import ShapeError
 from losslib.operands import Operands
-from losslib.outputs import Output, prepare_derivatives, prepare_output
+from losslib.outputs import Output, prepare_derivatives
 from losslib.registry import BINARY, SIGN, LossInfo
-from losslib.rows import read_samples, require_value_out
+from losslib.rows import prepare_values, read_samples
 
 __all__ = ["evaluate"]
 
@@ -62,9 +62,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
 
         value_array: np.ndarray | None = None
         if mode == calls.VALUE:
-            require_value_out(out, reduction)
-            if reduction == "none":
-                value_array = prepare_output("out", out, shape, dtype, None)
+            value_array = prepare_values(out, reduction, shape, dtype)
         read_in_place = [
             array for array, matrix in zip(vectors, inputs, strict=True) if np.may_share_memory(array, matrix)
         ]

@@ -14,9 +14,9 @@ import numpy as np
 from losslib import _kernels, calls, checks
 from losslib.calls import GRAD, VALUE
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
-from losslib.outputs import Output, output_array, prepare_output
-from losslib.registry import LossInfo, closest
-from losslib.rows import read_samples, require_value_out
+from losslib.outputs import prepare_gradient
+from losslib.registry import LossInfo
+from losslib.rows import prepare_values, read_samples
 
 __all__ = ["Batch", "evaluate", "read_batch"]
 
@@ -42,14 +42,7 @@ class Batch:
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a lattice loss: the value, the gradient or both, as ``mode`` says."""
     info: LossInfo = loss.info
-    owner = f"{info.name}{calls.MODE_NAMES[mode]}"
-    raw, options = calls.split_inputs(info, args, kwargs, owner)
-    for name in options:
-        if name not in calls.ARGUMENTS[mode]:
-            raise TypeError(
-                f"{owner} has no argument {name!r}{closest(name, calls.ARGUMENTS[mode])}; "
-                f"a call takes {', '.join((*info.input_names, *calls.ARGUMENTS[mode]))}"
-            )
+    owner, raw, options = calls.read_call(info, mode, args, kwargs, ())
     values = loss.parameters
     reduction: str = values["reduction"]
     scores = read_scores(info.inputs[0].name, raw[0])
@@ -64,10 +57,8 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
             _, single = calls.wrt_positions(info, options.pop("wrt", None), owner)
         value_out: np.ndarray | None = None
         if mode == VALUE:
-            require_value_out(out, reduction)
-            if reduction == "none":
-                value_out = prepare_output("out", out, shape, scores.dtype, None)
-        gradient = None if mode == VALUE else lay_out_gradient(scores, out, owner)
+            value_out = prepare_values(out, reduction, shape, scores.dtype)
+        gradient = None if mode == VALUE else prepare_gradient(out, scores, owner)
 
         scale = np.array(np.broadcast_to(samples.scale, shape), np.float64).reshape(-1)
         divided = reduction in ("mean", "weighted_mean")  # by the length of the target, as PyTorch does
@@ -92,17 +83,6 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
             per_sample /= np.maximum(batch.target_lengths, 1)
         value = None if mode == GRAD else samples.reduce(per_sample.reshape(shape), scores.dtype, value_out)
     return calls.arrange(mode, value, [] if gradient is None else [gradient.finish()], single)
-
-
-def lay_out_gradient(scores: np.ndarray, out: Any, owner: str) -> Output:
-    """Prepare the array of the gradient: the caller's, or a new one."""
-    if isinstance(out, tuple | list):
-        if len(out) != 1:
-            raise ParameterError(f"out of {owner} must be one array, got {len(out)}")
-        out = out[0]
-    result = prepare_output("out", out, scores.shape, scores.dtype, scores)
-    array, _ = output_array(result, [scores])
-    return Output(array, result)
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from losslib import _kernels, checks
 from losslib.calls import GEOMETRIES, GRAD, VALUE, arrange, read_call, wrt_positions
 from losslib.errors import DomainError, DTypeError, ShapeError
 from losslib.operands import Operands, call_array, read_inputs
-from losslib.outputs import Output, prepare_derivatives, prepare_output
+from losslib.outputs import Output, prepare_derivatives
 from losslib.registry import LossInfo
-from losslib.rows import Samples, read_classes, read_samples, require_value_out
+from losslib.rows import Samples, prepare_values, read_classes, read_mask, read_samples
 
 __all__ = ["KINDS", "evaluate"]
 
@@ -58,7 +58,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     class_weight = call_array(loss, info, options, "weight") if "weight" in info.array_parameter_names else None
     if class_weight is not None and class_weight.shape != (classes,):
         raise ShapeError(f"weight has shape {class_weight.shape}, expected ({classes},): one weight for each class")
-    mask = read_row_mask(options.get("where"), shape)
+    mask = read_mask(options.get("where"), shape)
     target_name = info.inputs[1].name
     if lists:
         target = read_class_lists(target_name, target, classes, mask)
@@ -71,11 +71,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     samples = read_samples(shape, reduction, options, class_weight=weight)
 
     # Outputs, checked before anything is written. The values are written after everything has been read.
-    values_out: np.ndarray | None = None
-    if mode == VALUE:
-        require_value_out(out, reduction)
-    if mode != GRAD and reduction == "none":
-        values_out = prepare_output("out", out if mode == VALUE else None, shape, dtype, None)
+    values_out = prepare_values(out, reduction, shape, dtype) if mode == VALUE else None
     derivatives: list[Output] = []
     shares = False
     if mode != VALUE:
@@ -86,7 +82,8 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         derivatives, _, shares = prepare_derivatives(info, False, positions, operands, out, sources, owner)
 
     if scores.size == 0:
-        return empty_result(mode, samples, values_out, derivatives, single)
+        value = None if mode == GRAD else samples.reduce(np.zeros(shape), dtype, values_out)
+        return arrange(mode, value, [item.result for item in derivatives], single)
 
     def look() -> None:
         """Raise if a target lies outside its domain."""
@@ -158,14 +155,6 @@ def require_target_shape(info: LossInfo, target: np.ndarray, scores: np.ndarray,
     checks.require_same_shape(name, target, reference, scores)
 
 
-def read_row_mask(where: Any, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the mask of the samples, or None."""
-    if where is None:
-        return None
-    expected = "a mask of the samples, broadcasting to the shape of the unreduced values"
-    return checks.broadcast_to("where", checks.read_mask(where), shape, expected)
-
-
 def read_class_lists(name: str, array: np.ndarray, classes: int, mask: np.ndarray | None) -> np.ndarray:
     """Return rows of class indices as int64; the driver checks them, but for those that must be converted first."""
     if array.dtype.kind not in "iu":
@@ -226,16 +215,6 @@ def row_factors(samples: Samples) -> np.ndarray:
     if np.ndim(samples.scale) == 0:
         return np.array([samples.scale], np.float64)
     return np.ascontiguousarray(np.broadcast_to(samples.scale, samples.shape), np.float64).reshape(-1)
-
-
-def empty_result(
-    mode: int, samples: Samples, values_out: np.ndarray | None, derivatives: list[Output], single: bool
-) -> Any:
-    """Answer a call without samples: NaN for means, 0.0 for sums, empty arrays."""
-    value: Any = values_out
-    if values_out is None and mode != GRAD:
-        value = samples.reduce(np.zeros(samples.shape), np.dtype(np.float64))
-    return arrange(mode, value, [item.result for item in derivatives], single)
 
 
 def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:

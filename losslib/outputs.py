@@ -15,7 +15,7 @@ from losslib.errors import DTypeError, ParameterError, ShapeError
 from losslib.operands import Operands
 from losslib.registry import LossInfo
 
-__all__ = ["Output", "output_array", "prepare_derivatives", "prepare_output"]
+__all__ = ["Output", "output_array", "prepare_derivatives", "prepare_gradient", "prepare_output"]
 
 
 @dataclass
@@ -129,3 +129,13 @@ def prepare_derivatives(
     # The plane of each derivative in a block: grad, hess of the first input, then of the second, then of the third.
     planes = tuple(1 + 2 * position + (order - 1) for position, order in wanted)
     return outputs, planes, shares
+
+
+def prepare_gradient(out: Any, source: np.ndarray, owner: str) -> Output:
+    """Lay out the gradient of the one input that has one: a new array, or the caller's, which may be the input."""
+    outs = [None] if out is None else list(out) if isinstance(out, tuple | list) else [out]
+    if len(outs) != 1:
+        raise ParameterError(f"out of {owner} must be one array, got {len(outs)}")
+    result = prepare_output("out", outs[0], source.shape, source.dtype, source)
+    array, _ = output_array(result, [source])
+    return Output(array, result)

@@ -15,8 +15,9 @@ import numpy as np
 from losslib import _kernels, checks
 from losslib.calls import TermByTerm, Terms, ratio
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.outputs import prepare_output
 
-__all__ = ["Samples", "read_classes", "read_samples"]
+__all__ = ["Samples", "prepare_values", "read_classes", "read_mask", "read_samples"]
 
 _total = _kernels.load("softmax").total
 
@@ -118,10 +119,7 @@ def read_samples(
         A weight of each sample that the kernel multiplies by itself; ``weighted_mean`` divides by it too, and
         ``mean`` where `mean_divisor` is its sum.
     """
-    mask = options.pop("where", None)
-    if mask is not None:
-        expected = "a mask of the samples, broadcasting to the shape of the unreduced values"
-        mask = checks.broadcast_to("where", checks.read_mask(mask), shape, expected)
+    mask = read_mask(options.pop("where", None), shape)
     kept = mask if counted is None else counted if mask is None else mask & counted
     sample_weight = options.pop("sample_weight", None)
     weight = class_weight
@@ -176,9 +174,20 @@ def read_samples(
     return Samples(shape, reduction, weight, kept, divisor, scale, divisors)
 
 
-def require_value_out(out: Any, reduction: str) -> None:
-    """Raise if the values of a reduced loss are to be written into an array."""
-    if out is not None and reduction != "none":
+def read_mask(where: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the mask of the samples, or None."""
+    if where is None:
+        return None
+    expected = "a mask of the samples, broadcasting to the shape of the unreduced values"
+    return checks.broadcast_to("where", checks.read_mask(where), shape, expected)
+
+
+def prepare_values(out: Any, reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray | None:
+    """Check the array that is to take the values; None if there is none."""
+    if out is None:
+        return None
+    if reduction != "none":
         raise ParameterError(
             f"out: with reduction={reduction!r} the value is a float; out takes the values of reduction='none'"
         )
+    return prepare_output("out", out, shape, dtype, None)

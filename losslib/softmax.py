@@ -16,7 +16,7 @@ from losslib import _kernels, calls, checks, outputs, rows
 from losslib.calls import GRAD, VALUE, VALUE_GRAD_HESS
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.outputs import Output
-from losslib.registry import PROBABILITY, REAL, LossInfo, closest
+from losslib.registry import PROBABILITY, REAL, LossInfo
 
 __all__ = ["evaluate"]
 
@@ -52,11 +52,7 @@ class ClassAxis:
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a softmax loss: the value, the derivatives or both, as ``mode`` says."""
     info: LossInfo = loss.info
-    owner = f"{info.name}{calls.MODE_NAMES[mode]}"
-    raw, options = calls.split_inputs(info, args, kwargs, owner)
-    for name in options:
-        if name not in calls.ARGUMENTS[mode] and name not in info.array_parameter_names:
-            raise TypeError(f"{owner} has no argument {name!r}{closest(name, calls.ARGUMENTS[mode])}")
+    owner, raw, options = calls.read_call(info, mode, args, kwargs, info.array_parameter_names)
     values = dict(loss.parameters)
     for name in info.array_parameter_names:
         given_at_call = options.pop(name, None)
@@ -101,9 +97,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
             raise ParameterError(f"wrt='target': class indices have no derivative; {owner} offers it for probabilities")
     value_out = None
     if mode == VALUE:
-        rows.require_value_out(out, reduction)
-        if out is not None:
-            value_out = outputs.prepare_output("out", out, axis.samples, dtype, None)
+        value_out = rows.prepare_values(out, reduction, axis.samples, dtype)
     derivatives = lay_out(info, mode, positions, given, out, [first, target], axis, owner)
 
     numbers, extra = kernel_numbers(info, kind, values)

@@ -13,7 +13,7 @@ import numpy as np
 from losslib import _kernels, calls, checks, outputs, rows
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.outputs import Output
-from losslib.registry import LossInfo, closest
+from losslib.registry import LossInfo
 
 __all__ = ["evaluate"]
 
@@ -23,14 +23,7 @@ _transducer: Any = _kernels.load("transducer")
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a transducer loss: the value, the gradient or both, as ``mode`` says."""
     info: LossInfo = loss.info
-    owner = f"{info.name}{calls.MODE_NAMES[mode]}"
-    raw, options = calls.split_inputs(info, args, kwargs, owner)
-    for name in options:
-        if name not in calls.ARGUMENTS[mode]:
-            raise TypeError(
-                f"{owner} has no argument {name!r}{closest(name, calls.ARGUMENTS[mode])}; "
-                f"a call takes {', '.join((*info.input_names, *calls.ARGUMENTS[mode]))}"
-            )
+    owner, raw, options = calls.read_call(info, mode, args, kwargs, ())
     values = loss.parameters
     logits = read_logits(raw[0])
     samples, frames, columns, classes = logits.shape
@@ -46,12 +39,10 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     value_out: np.ndarray | None = None
     gradients: list[Output] = []
     if mode == calls.VALUE:
-        rows.require_value_out(out, values["reduction"])
-        if out is not None:
-            value_out = outputs.prepare_output("out", out, (samples,), logits.dtype, None)
+        value_out = rows.prepare_values(out, values["reduction"], (samples,), logits.dtype)
     else:
         _, single = calls.wrt_positions(info, options.pop("wrt", None), owner)
-        gradients.append(prepare_gradient(out, logits, owner))
+        gradients.append(outputs.prepare_gradient(out, logits, owner))
 
     per_sample = None if mode == calls.GRAD else np.zeros(samples, np.float64)
     if logits.size:
@@ -160,16 +151,6 @@ def first_label(bad: np.ndarray, array: np.ndarray) -> tuple[str, int]:
     """Return the first position that is marked, as an index in brackets, and what stands there."""
     sample, k = (int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
     return f"[{sample}, {k}]", int(array[sample, k])
-
-
-def prepare_gradient(out: Any, logits: np.ndarray, owner: str) -> Output:
-    """Return where the gradient goes: a new array, or the caller's, which may be the logits themselves."""
-    outs = [None] if out is None else list(out) if isinstance(out, tuple | list) else [out]
-    if len(outs) != 1:
-        raise ParameterError(f"out of {owner} must be one array, got {len(outs)}")
-    result = outputs.prepare_output("out", outs[0], logits.shape, logits.dtype, logits)
-    array, _ = outputs.output_array(result, [logits])
-    return Output(array, result)
 
 
 calls.GEOMETRIES["transducer"] = evaluate

@@ -24,7 +24,7 @@ cnp._import_array()
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
 cdef extern from "losslib/distance.h" namespace "losslib" nogil:
-    cppclass EuclideanNorm:
+    cppclass RowNorm:               # what all norms have; there is no such class
         double coefficient
         void set_degree(double p)
         double term(double u)
@@ -32,39 +32,16 @@ cdef extern from "losslib/distance.h" namespace "losslib" nogil:
         double distance(double total, double factor)
         void set_distance(double distance)
         double slope(double u)
-    cppclass SquaredEuclidean:
-        double coefficient
-        void set_degree(double p)
-        double term(double u)
-        double accumulate(double total, double term)
-        double distance(double total, double factor)
-        void set_distance(double distance)
-        double slope(double u)
-    cppclass ManhattanNorm:
-        double coefficient
-        void set_degree(double p)
-        double term(double u)
-        double accumulate(double total, double term)
-        double distance(double total, double factor)
-        void set_distance(double distance)
-        double slope(double u)
-    cppclass ChebyshevNorm:
-        double coefficient
-        double largest
-        void set_degree(double p)
-        double term(double u)
-        double accumulate(double total, double term)
-        double distance(double total, double factor)
-        void set_distance(double distance)
-        double slope(double u)
-    cppclass MinkowskiNorm:
-        double coefficient
-        void set_degree(double p)
-        double term(double u)
-        double accumulate(double total, double term)
-        double distance(double total, double factor)
-        void set_distance(double distance)
-        double slope(double u)
+    cppclass EuclideanNorm(RowNorm):
+        pass
+    cppclass SquaredEuclidean(RowNorm):
+        pass
+    cppclass ManhattanNorm(RowNorm):
+        pass
+    cppclass ChebyshevNorm(RowNorm):
+        pass
+    cppclass MinkowskiNorm(RowNorm):
+        pass
     cppclass Cosine:
         double value
         double cross

@@ -8,7 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -619,18 +619,6 @@ def test_objects_bind_their_parameters_and_survive_pickling() -> None:
 
 
 # ---- threads and instruction sets ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def always_parallel() -> Iterator[None]:
-    """Use threads for any call of more than one task, and put everything back afterwards."""
-    threshold, width = kernel_threads.threshold(), kernel_threads.width()
-    kernel_threads.set_threshold(0.0)
-    try:
-        yield
-    finally:
-        kernel_threads.set_threshold(threshold)
-        kernel_threads.set_width(width)
 
 
 @per_case

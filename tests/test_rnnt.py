@@ -613,18 +613,6 @@ def test_parameters_outside_their_range_are_named() -> None:
 # ---- threads and memory ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def always_parallel() -> Iterator[None]:
-    """Give every call as many threads as are set, however small it is."""
-    threshold, width = kernel_threads.threshold(), kernel_threads.width()
-    kernel_threads.set_threshold(0.0)
-    try:
-        yield
-    finally:
-        kernel_threads.set_threshold(threshold)
-        kernel_threads.set_width(width)
-
-
 @pytest.mark.skipif(not kernel_threads.openmp(), reason="built without OpenMP")
 @pytest.mark.parametrize("shape", [(1, 300, 20, 30), (5, 60, 11, 700), (9, 3, 40, 5), (2, 1, 0, 3)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

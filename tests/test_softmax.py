@@ -1154,18 +1154,6 @@ def test_outputs_stored_past_the_caches_equal_the_mathematics(shape: tuple[int, 
 # ---- threads -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def always_parallel() -> Iterator[None]:
-    """Give every call that can be split as many threads as are set, however small it is."""
-    threshold, width = kernel_threads.threshold(), kernel_threads.width()
-    kernel_threads.set_threshold(0.0)
-    try:
-        yield
-    finally:
-        kernel_threads.set_threshold(threshold)
-        kernel_threads.set_width(width)
-
-
 @pytest.mark.parametrize("shape", [(20011, 10), (1501, 130), (7, 12, 3001), (3, 300, 401)], ids=str)
 @PER_LOSS
 def test_one_two_three_and_seven_threads_give_the_same_bits(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import platform
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,6 @@ PER_LOSS = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
 
 #: Several tasks of 16384 elements and a ragged end.
 SIZE = 5 * 16_384 + 1237
-
-
-@pytest.fixture
-def always_parallel() -> Iterator[None]:
-    """Use threads for any call of more than one task, and put everything back afterwards."""
-    threshold, width = kernel_threads.threshold(), kernel_threads.width()
-    kernel_threads.set_threshold(0.0)
-    try:
-        yield
-    finally:
-        kernel_threads.set_threshold(threshold)
-        kernel_threads.set_width(width)
 
 
 # ---- the same bits -----------------------------------------------------------------------------------------------

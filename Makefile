@@ -175,6 +175,8 @@ $(VENV_PEERS)/.torch: | $(VENV_PEERS)/.created
 bench: $(VENV_PEERS)/.torch $(wheel_built)  ## measure against PyTorch, JAX and scikit-learn (installs them)
 	$(call install,$(VENV_PEERS),bench)
 	$(VENV_PEERS)/bin/python benchmarks/run.py $(ARGS)
+	$(if $(ARGS),,$(VENV_PEERS)/bin/python benchmarks/transducer.py)
+	$(if $(ARGS),,$(VENV_PEERS)/bin/python benchmarks/busy_core.py)
 
 # ---- packaging --------------------------------------------------------------------------------------------------
 

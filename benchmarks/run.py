@@ -1,6 +1,6 @@
 """Measures the losses against PyTorch, JAX and scikit-learn, side by side in one process.
 
-    make bench                                    everything; about half an hour
+    make bench                                    everything, transducer.py and busy_core.py too; over half an hour
     make bench ARGS="--rows"                      the losses of rows alone: classes, margins, vectors
     make bench ARGS="--rows --shapes 1024x1000"   those of one shape
     make bench ARGS="--sequences"                 CTC alone, with its memory

@@ -16,7 +16,7 @@ from losslib.errors import ShapeError
 from losslib.operands import Operands
 from losslib.outputs import Output, prepare_derivatives
 from losslib.registry import BINARY, SIGN, LossInfo
-from losslib.rows import prepare_values, read_samples
+from losslib.rows import as_output_rows, as_rows, lies_in_rows, prepare_values, read_samples, slabs
 
 __all__ = ["evaluate"]
 
@@ -56,56 +56,60 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
             positions, single = calls.wrt_positions(info, options.pop("wrt", None), owner)
         double_precision = dtype == FLOAT64
         computed = FLOAT64 if double_precision else FLOAT32
-        rows = int(np.prod(shape, dtype=np.int64))
-        columns = moved[0].shape[-1]
-        inputs = [as_rows(array, rows, columns, computed) for array in moved]
 
         value_array: np.ndarray | None = None
         if mode == calls.VALUE:
             value_array = prepare_values(out, reduction, shape, dtype)
-        read_in_place = [
-            array for array, matrix in zip(vectors, inputs, strict=True) if np.may_share_memory(array, matrix)
-        ]
         derivatives: list[Output] = []
         shares = False
         if mode != calls.VALUE:
             operands = Operands(
                 vectors[0].shape, vectors, vectors, [], samples.mask, None, None, double_precision, dtype
             )
-            derivatives, _, shares = prepare_derivatives(info, False, positions, operands, out, read_in_place, owner)
+            derivatives, _, shares = prepare_derivatives(info, False, positions, operands, out, vectors, owner)
 
         if labels is not None and values["check"]:
             item = info.inputs[2]
             given = np.broadcast_to(labels, shape)
             checks.require_domain(item.name, given, item.domain, item.fix, samples.mask, info.name)
 
-        grads: list[np.ndarray | None] = [None] * len(inputs)
-        for k, (position, output) in enumerate(zip(positions, derivatives, strict=True)):
-            target = output.array if axis == output.array.ndim - 1 else np.moveaxis(output.array, axis, -1)
-            matrix = as_output_rows(target, rows, columns, computed)
-            if matrix is None:
-                matrix = np.empty((rows, columns), computed)
-                full = np.moveaxis(matrix.reshape(*shape, columns), -1, axis)
-                derivatives[k] = Output(full, output.result)
-            grads[position] = matrix
-
-        per_row = np.empty(rows, np.float64)
+        inputs = [array if array.ndim > 1 else array[np.newaxis] for array in moved]
+        gradients = {
+            position: np.moveaxis(output.array, axis, -1).reshape(inputs[0].shape)
+            for position, output in zip(positions, derivatives, strict=True)
+        }
+        per_row = np.empty(shape, np.float64).reshape(inputs[0].shape[:-1])
+        target = None if labels is None else np.broadcast_to(labels, per_row.shape)
+        mask = None if samples.mask is None else samples.mask.reshape(per_row.shape)
+        scale = samples.scale
+        if isinstance(scale, np.ndarray):
+            scale = np.broadcast_to(scale, shape).reshape(per_row.shape)
         kernel, numbers = info.resolve_kernel(values)
-        _rows.run(
-            kernel,
-            inputs,
-            grads,
-            per_row,
-            margin=numbers[0],
-            degree=numbers[1],
-            eps=numbers[2],
-            swap=bool(numbers[3]),
-            target=None if labels is None else one_per_row(labels, shape),
-            scale=one_per_row(samples.scale, shape) if isinstance(samples.scale, np.ndarray) else samples.scale,
-            mask=None if samples.mask is None else np.ascontiguousarray(samples.mask).reshape(-1),
-            stage=shares,
-            isa_factor=_ISA_FACTOR,
-        )
+        converted = not all(lies_in_rows(array, computed) for array in (*inputs, *gradients.values()))
+        for part in slabs(inputs[0], converted):
+            matrices = [as_rows(array[part], computed) for array in inputs]
+            grads = [
+                as_output_rows(gradients[k][part], computed) if k in gradients else None for k in range(len(inputs))
+            ]
+            _rows.run(
+                kernel,
+                matrices,
+                grads,
+                per_row[part].reshape(-1),
+                margin=numbers[0],
+                degree=numbers[1],
+                eps=numbers[2],
+                swap=bool(numbers[3]),
+                target=None if target is None else one_per_row(target[part]),
+                scale=one_per_row(scale[part]) if isinstance(scale, np.ndarray) else scale,
+                mask=None if mask is None else np.ascontiguousarray(mask[part]).reshape(-1),
+                stage=shares,
+                isa_factor=_ISA_FACTOR,
+            )
+            for k, gradient in gradients.items():
+                matrix = grads[k]
+                if matrix is not None and not np.may_share_memory(matrix, gradient):
+                    np.copyto(gradient[part], matrix.reshape(gradient[part].shape), casting="same_kind")
         value = None if mode == calls.GRAD else samples.reduce(per_row.reshape(shape), dtype, value_array)
         return calls.arrange(mode, value, [item.finish() for item in derivatives], single)
 
@@ -156,29 +160,9 @@ def read_labels(info: LossInfo, obj: Any, shape: tuple[int, ...]) -> np.ndarray:
     return array.astype(np.float64, copy=True)
 
 
-def as_rows(array: np.ndarray, rows: int, columns: int, dtype: np.dtype[Any]) -> np.ndarray:
-    """Return the array as rows x columns with contiguous columns, in the memory it has if that is possible."""
-    matrix = array.reshape(rows, columns)
-    if matrix.dtype != dtype or (columns > 1 and matrix.strides[1] != matrix.itemsize):
-        matrix = np.ascontiguousarray(matrix, dtype)
-    return matrix
-
-
-def as_output_rows(array: np.ndarray, rows: int, columns: int, dtype: np.dtype[Any]) -> np.ndarray | None:
-    """Return a view of the array as rows x columns that the kernels can write, or None if there is none."""
-    if array.dtype != dtype or not array.flags.aligned:
-        return None
-    matrix = array.reshape(rows, columns)
-    if columns > 1 and matrix.strides[1] != matrix.itemsize:
-        return None
-    if matrix.size and not np.may_share_memory(matrix, array):  # the reshape made a copy
-        return None
-    return matrix
-
-
-def one_per_row(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def one_per_row(array: np.ndarray) -> np.ndarray:
     """Return a contiguous float64 array with one number for each row."""
-    return np.ascontiguousarray(np.broadcast_to(array, shape), np.float64).reshape(-1)
+    return np.ascontiguousarray(array, np.float64).reshape(-1)
 
 
 def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:

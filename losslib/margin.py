@@ -17,7 +17,16 @@ from losslib.errors import DomainError, DTypeError, ShapeError
 from losslib.operands import Operands, call_array, read_inputs
 from losslib.outputs import Output, prepare_derivatives
 from losslib.registry import LossInfo
-from losslib.rows import Samples, prepare_values, read_classes, read_mask, read_samples
+from losslib.rows import (
+    as_output_rows,
+    as_rows,
+    lies_in_rows,
+    prepare_values,
+    read_classes,
+    read_mask,
+    read_samples,
+    slabs,
+)
 
 __all__ = ["KINDS", "evaluate"]
 
@@ -97,25 +106,33 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         look()
     found = np.empty(shape, np.float64)
     computed = np.dtype(np.float64 if dtype == np.float64 else np.float32)
-    rows = (-1, classes)
-    grad = None if mode == VALUE else gradient_rows(derivatives[0].array, computed, rows)
-    violated = _rows.run(
-        KINDS.index(kernel),
-        score_rows(scores, computed, rows),
-        target_rows(target, found.size) if not dense else score_rows(target, computed, rows),
-        None if mask is None else np.ascontiguousarray(mask).reshape(-1),
-        row_factors(samples),
-        numbers[0],
-        found.reshape(-1),
-        grad,
-    )
+    score_rows = np.atleast_2d(scores)
+    target_rows = target.reshape(-1, 1) if not dense and not lists else np.atleast_2d(target)
+    gradient = None if mode == VALUE else np.atleast_2d(derivatives[0].array)
+    factors = np.ascontiguousarray(samples.scale, np.float64).reshape(-1)
+    kept = None if mask is None else mask.reshape(-1)
+    converted = [array for array in (score_rows, target_rows if dense else None, gradient) if array is not None]
     single_class = not lists and not dense  # checked before; seen again only if another thread changed it
-    if violated and (single_class or ((lists or values["check"]) and not shares)):
-        look()
-        raise DomainError(f"an input of {info.name} left its domain during the call; it was changed by another thread")
+    for part in slabs(score_rows, not all(lies_in_rows(array, computed) for array in converted)):
+        grad = None if gradient is None else as_output_rows(gradient[part], computed)
+        violated = _rows.run(
+            KINDS.index(kernel),
+            as_rows(score_rows[part], computed),
+            as_rows(target_rows[part], computed if dense else target.dtype),
+            None if kept is None else np.ascontiguousarray(kept[part]),
+            factors if factors.size == 1 else factors[part],
+            numbers[0],
+            found.reshape(-1)[part],
+            grad,
+        )
+        if violated and (single_class or ((lists or values["check"]) and not shares)):
+            look()
+            raise DomainError(
+                f"an input of {info.name} left its domain during the call; it was changed by another thread"
+            )
+        if grad is not None and gradient is not None and not np.may_share_memory(grad, gradient):
+            np.copyto(gradient[part], grad, casting="same_kind")
     value = None if mode == GRAD else samples.reduce(found, dtype, values_out)
-    if grad is not None and not np.may_share_memory(grad, derivatives[0].array):
-        np.copyto(derivatives[0].array, grad.reshape(scores.shape), casting="same_kind")
     return arrange(mode, value, [item.finish() for item in derivatives], single)
 
 
@@ -179,42 +196,6 @@ def require_classes(name: str, array: np.ndarray, classes: int, mask: np.ndarray
             f"{name}[{place}] is {int(array[position])}, outside the classes: expected 0 to {classes - 1}, "
             f"and -1 behind the last"
         )
-
-
-# ---- the form that the driver takes ---------------------------------------------------------------------------------
-
-
-def lies_in_rows(array: np.ndarray, computed: np.dtype[Any]) -> bool:
-    """True if the driver can take the array as it is: its type, and the classes of a row in one piece."""
-    return array.dtype == computed and (array.shape[-1] == 1 or array.strides[-1] == array.itemsize)
-
-
-def score_rows(array: np.ndarray, computed: np.dtype[Any], rows: tuple[int, int]) -> np.ndarray:
-    """Return an input as rows of the type of the computation, a copy only where it must be one."""
-    if not lies_in_rows(array, computed):
-        array = np.ascontiguousarray(array, computed)
-    return array if array.ndim == 2 else array.reshape(rows)
-
-
-def target_rows(array: np.ndarray, rows: int) -> np.ndarray:
-    """Return class indices as rows: one a row, or a list a row with its entries in one piece."""
-    if array.ndim < 2 or array.strides[-1] != array.itemsize:
-        array = np.ascontiguousarray(array).reshape(rows, -1)
-    return array
-
-
-def gradient_rows(array: np.ndarray, computed: np.dtype[Any], rows: tuple[int, int]) -> np.ndarray:
-    """Return rows to write the gradient into: the memory of the array itself wherever the driver can write it."""
-    if not lies_in_rows(array, computed):
-        array = np.empty(array.shape, computed)
-    return array if array.ndim == 2 else array.reshape(rows)
-
-
-def row_factors(samples: Samples) -> np.ndarray:
-    """Return the factors of the gradient, one for each row or one for all."""
-    if np.ndim(samples.scale) == 0:
-        return np.array([samples.scale], np.float64)
-    return np.ascontiguousarray(np.broadcast_to(samples.scale, samples.shape), np.float64).reshape(-1)
 
 
 def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:

@@ -131,3 +131,6 @@ for _info in _registry.all_losses():
     globals()[_info.class_name] = _registry.class_of(_info.name)
     __all__ += [_info.name, _info.class_name]
 del _info
+
+NLLLoss2d = globals()["NLLLoss"]  #: what PyTorch calls its loss for images
+__all__ += ["NLLLoss2d"]

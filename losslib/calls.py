@@ -8,7 +8,7 @@ pass through ``execute``. Everything is checked before anything is written.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,17 @@ def read_call(
                 f"a call takes {', '.join((*info.input_names, *ARGUMENTS[mode]))}"
             )
     return owner, raw, options
+
+
+def require_arguments(info: LossInfo, mode: int, given: Mapping[str, Any]) -> None:
+    """Raise if a function got a keyword that is neither a parameter of the loss nor an argument of the call."""
+    known = (*info.parameter_names, *ARGUMENTS[mode])
+    for name in given:
+        if name not in known:
+            raise TypeError(
+                f"{info.name}{MODE_NAMES[mode]} has no argument {name!r}{closest(name, known)}; "
+                f"it takes {', '.join((*info.input_names, *known))}"
+            )
 
 
 def resolve_call(
@@ -404,4 +415,4 @@ def arrange(mode: int, value: Any, derivatives: list[np.ndarray], single: bool) 
 #: How the calls of each geometry are answered; a geometry enters itself here.
 GEOMETRIES: dict[str, Callable[[Any, int, tuple[Any, ...], dict[str, Any]], Any]] = {"pointwise": evaluate}
 
-connect(checks.bind, dispatch, raise_domain_error, resolve_call)
+connect(checks.bind, dispatch, raise_domain_error, resolve_call, require_arguments)

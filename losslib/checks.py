@@ -29,6 +29,7 @@ _DTYPE_ADVICE = {
     "m": "convert time differences to numbers first",
     "V": "pass one field of the structured array",
 }
+_OTHER_ADVICE = "convert it with .astype(numpy.float64)"
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------
@@ -39,8 +40,6 @@ def read_array(name: str, obj: Any) -> np.ndarray:
 
     Integers, booleans and lists become float64; float16, bfloat16, float32 and float64 stay as they are.
     """
-    if isinstance(obj, np.ma.MaskedArray):
-        raise DTypeError(f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask")
     array = to_numpy(name, obj)
     dtype = array.dtype
     if dtype.kind in "biu":
@@ -55,9 +54,14 @@ def read_array(name: str, obj: Any) -> np.ndarray:
 
 
 def to_numpy(name: str, obj: Any) -> np.ndarray:
+    """Return ``obj`` as an array of any dtype, without a copy where that is possible."""
     if obj is None:
         raise TypeError(f"{name} must be an array, got None")
     if type(obj) is not np.ndarray:
+        if isinstance(obj, np.ma.MaskedArray):
+            raise DTypeError(
+                f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask"
+            )
         obj = columns.plain(name, obj)
     try:
         if not hasattr(obj, "__array__") and hasattr(obj, "__dlpack__"):
@@ -69,8 +73,16 @@ def to_numpy(name: str, obj: Any) -> np.ndarray:
         raise DTypeError(f"{name} of type {type(obj).__name__} cannot be read as an array: {error}") from error
 
 
+def read_integers(name: str, obj: Any) -> np.ndarray:
+    """Return ``obj`` as an array of any dtype; an empty list, which has none, holds integers."""
+    array = to_numpy(name, obj)
+    if not array.size and isinstance(obj, list | tuple):
+        return array.astype(np.int64)
+    return array
+
+
 def _dtype_message(name: str, dtype: np.dtype[Any]) -> str:
-    advice = _DTYPE_ADVICE.get(dtype.kind, "convert it with .astype(numpy.float64)")
+    advice = _DTYPE_ADVICE.get("V" if dtype.fields else dtype.kind.replace("V", ""), _OTHER_ADVICE)
     return f"{name} has dtype {dtype}; expected {', '.join(FLOATS)}, an integer type or bool: {advice}"
 
 
@@ -141,8 +153,10 @@ def read_bound_array(parameter: Array, value: Any) -> np.ndarray | None:
     array = read_array(parameter.name, value).astype(np.float64, copy=True)
     if parameter.least is not None and bool((array < parameter.least).any()):
         raise DomainError(f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
-    array.flags.writeable = False
-    return array
+    if not array.size:
+        array.flags.writeable = False
+        return array
+    return np.frombuffer(array.tobytes()).reshape(array.shape)  # bytes cannot be made writeable again
 
 
 def legacy_reduction(size_average: Any, reduce: Any, stacklevel: int) -> str:
@@ -250,7 +264,9 @@ def class_arguments(values: Mapping[str, Any], info: LossInfo) -> str:
 
 def _literal(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return repr(value.tolist())
+        value = value.tolist()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
     if isinstance(value, float) and not np.isfinite(value):
         return f"float('{value}')"
     return repr(value)

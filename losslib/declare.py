@@ -188,7 +188,9 @@ def make_class(info: LossInfo) -> type[Loss]:
         "__slots__": (),
         "__doc__": _Written(lambda instance, owner: class_docstring(info)),
         "__repr__": _repr,
-        "__signature__": _Written(lambda instance, owner: class_signature(info)),
+        "__signature__": _Written(
+            lambda instance, owner: class_signature(info) if instance is None else call_signature(info)
+        ),
         **{item.name: _attribute(item) for item in info.parameters},
     }
     return type(info.class_name, (Loss,), members)
@@ -217,6 +219,15 @@ def class_signature(info: LossInfo) -> inspect.Signature:
     return inspect.Signature([_parameter(item, inspect.Parameter.KEYWORD_ONLY) for item in info.parameters])
 
 
+def call_signature(info: LossInfo) -> inspect.Signature:
+    """Return the signature of a call of an object: the inputs, and what belongs to a call."""
+    listed = [inspect.Parameter(item.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for item in info.inputs]
+    options = calls.ARGUMENTS[calls.VALUE]
+    return inspect.Signature(
+        listed + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in options]
+    )
+
+
 def function_signature(info: LossInfo, mode: int) -> inspect.Signature:
     """Return the signature of the function or of one of its derivatives."""
     listed = [inspect.Parameter(item.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for item in info.inputs]
@@ -238,6 +249,8 @@ _MODE_SUMMARIES = (
 def function_docstring(info: LossInfo, mode: int) -> str:
     """Return the numpydoc docstring of a function, written from the declaration."""
     summary = info.summary
+    if mode == calls.VALUE_GRAD_HESS and not info.has_hessian:
+        return _fill(f"Raise ParameterError: {info.name} offers no Hessian, see its notes.") + "\n"
     if mode:
         summary = _MODE_SUMMARIES[mode].format(summary=info.summary[0].lower() + info.summary[1:])
     parts = [_fill(summary)]
@@ -349,8 +362,10 @@ def _parameter_entry(item: Parameter) -> str:
 
 def _call_entry(info: LossInfo, name: str) -> str:
     kind, text = CALL_TEXTS[name]
-    if name == "where" and info.geometry != "pointwise":
-        text = text.replace("Elements to count.", "Samples to count.")
+    if info.geometry != "pointwise":
+        text = text.replace("Elements to count.", "Samples to count.").replace(
+            "One weight for each sample (first axis) or each element", "One weight for each sample"
+        )
     if name == "wrt":
         default = ", ".join(f'"{item}"' for item in info.default_wrt)
         offered = ", ".join(f'"{item}"' for item in info.differentiable)
@@ -382,4 +397,6 @@ def _raises(info: LossInfo) -> str:
     ]
     if any(item.domain.code for item in info.inputs) or info.input_domains is not None:
         lines.append("DomainError\n    If an input holds a value outside its domain and `check` is true.")
+    if any(item.indices for item in info.inputs):
+        lines.append("DomainError\n    If a class or a length is out of range, with ``check=False`` too.")
     return "\n".join(lines)

@@ -56,7 +56,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         (scores, target), dtype = read_inputs(info, raw)
     else:
         scores = checks.read_array(info.inputs[0].name, raw[0])
-        dtype, target = scores.dtype, checks.to_numpy(info.inputs[1].name, raw[1])
+        dtype, target = scores.dtype, checks.read_integers(info.inputs[1].name, raw[1])
     require_rows(info, scores)
     if dense or lists:
         require_target_shape(info, target, scores, dense)

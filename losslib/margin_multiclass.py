@@ -26,7 +26,7 @@ __all__ = [
 # Inputs and parameters that several losses share.
 
 SCORES = Input("input", "Scores of the classes, (N, C) or (C,) for one sample; the highest is the predicted class.")
-CLASS = Input("target", "Class indices from 0 to C - 1, (N,), or one index for one sample.")
+CLASS = Input("target", "Class indices from 0 to C - 1, (N,), or one index for one sample.", indices=True)
 MARGIN_TEXT = "By how much the score of the target must exceed the others before it costs nothing."
 
 WESTON_WATKINS = Reference(
@@ -157,6 +157,7 @@ multilabel_margin_loss, MultiLabelMarginLoss = declare(
         Input(
             "target",
             "For each sample a list of class indices that ends at the first -1, filled up to C entries.",
+            indices=True,
         ),
     ),
     kernel=lambda values: ("multilabel_margin", (1.0,)),

@@ -46,11 +46,12 @@ PROBABILITIES = Input(
     NONNEGATIVE,
     fix="apply a softmax first, or use cross_entropy, which takes logits",
 )
-CLASSES = Input("target", "Class indices, integers of the shape of the input without the class axis.")
+CLASSES = Input("target", "Class indices, integers of the shape of the input without the class axis.", indices=True)
 CLASSES_OR_PROBABILITIES = Input(
     "target",
     "Class indices, integers of the shape of the input without the class axis; or class probabilities, floats of the "
     "shape of the input.",
+    indices=True,
 )
 
 WEIGHT = Array(

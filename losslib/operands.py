@@ -79,14 +79,16 @@ def fit_third_input(name: str, array: np.ndarray, first_name: str, first: np.nda
 
 
 def fit_sample_weight(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """One weight for each element, or one for each sample of the first axis."""
+    """One weight for each element, or one for each sample of the first axis, or a number for all."""
     if array.shape == shape:
         return array
+    if array.ndim == 0:
+        return np.broadcast_to(array, shape)
     if array.ndim == 1 and len(shape) > 1 and array.shape[0] == shape[0]:
         return np.broadcast_to(array.reshape((-1,) + (1,) * (len(shape) - 1)), shape)
     if array.ndim == len(shape) and all(a in (1, b) for a, b in zip(array.shape, shape, strict=True)):
         return np.broadcast_to(array, shape)
-    per_sample = f"({shape[0]},) for one weight a sample, or " if shape else ""
+    per_sample = f"({shape[0]},) for one weight a sample, or " if len(shape) > 1 else ""
     raise ShapeError(f"sample_weight has shape {array.shape}; expected {per_sample}{shape} for one an element")
 
 

@@ -52,7 +52,7 @@ def prepare_output(
         if like is not None and like.shape == shape and like.dtype == dtype:
             return np.empty_like(like, subok=False)
         return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a numpy.ndarray, got {type(out).__name__}")
     if out.dtype != dtype:
         raise DTypeError(f"{name} has dtype {out.dtype}, expected {dtype} exactly")
@@ -60,7 +60,7 @@ def prepare_output(
         raise ShapeError(f"{name} has shape {out.shape}, expected {shape} exactly")
     if not out.flags.writeable:
         raise ValueError(f"{name} is read-only; expected an array that can be written")
-    if any(stride == 0 and length > 1 for stride, length in zip(out.strides, out.shape, strict=True)):
+    if out.size and any(stride == 0 and length > 1 for stride, length in zip(out.strides, out.shape, strict=True)):
         raise ShapeError(f"{name} has elements that share memory (a broadcast view); expected an ordinary array")
     return out
 

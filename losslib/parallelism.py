@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -34,6 +35,12 @@ def _environment() -> int | None:
         text = os.environ.get(name, "").split(",")[0].strip()
         if text.isdigit() and int(text) > 0:
             return int(text)
+        if text and name == "LOSSLIB_NUM_THREADS":
+            warnings.warn(
+                f"LOSSLIB_NUM_THREADS={text!r} is ignored; expected a number of threads from 1 to {MOST}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
     return None
 
 

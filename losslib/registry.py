@@ -83,6 +83,8 @@ class Input:
     fix: str = ""
     #: True if the array may lack the last axis or have axes of length 1 (a variance); targets never broadcast.
     broadcasts: bool = False
+    #: True for class indices, labels and lengths: addresses, whose range is checked with ``check=False`` too.
+    indices: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +278,7 @@ class Equivalent:
     note: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LossInfo:
     """Everything that is known about a loss; the declaration that its function and class were made from."""
 
@@ -333,6 +335,9 @@ class LossInfo:
     entries: tuple[str, ...] = ()
     #: The range of the value, as text: "[0, inf)".
     value_range: str = "[0, inf)"
+
+    def __repr__(self) -> str:
+        return f"<LossInfo {self.name}: {self.summary}>"
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from losslib import _kernels, checks
 from losslib.calls import TermByTerm, Terms, ratio
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.operands import fit_sample_weight
 from losslib.outputs import prepare_output
 
 __all__ = [
@@ -49,7 +50,7 @@ def read_classes(
     The range is a matter of memory safety: it is checked with ``check=False`` too, on the very values that the
     kernels read afterwards: a copy, which no other thread can change.
     """
-    array = checks.to_numpy(name, obj)
+    array = checks.read_integers(name, obj)
     if array.dtype.kind not in "iu":
         raise DTypeError(
             f"{name} has dtype {array.dtype}; class indices must be integers: use {name}.astype(numpy.int64)"
@@ -137,10 +138,7 @@ def read_samples(
     sample_weight = options.pop("sample_weight", None)
     weight = class_weight
     if sample_weight is not None:
-        array = checks.read_array("sample_weight", sample_weight).astype(np.float64)
-        if array.shape != shape and array.ndim == 1 and len(shape) > 1 and array.shape[0] == shape[0]:
-            array = array.reshape((-1,) + (1,) * (len(shape) - 1))
-        array = checks.broadcast_to("sample_weight", array, shape, "one weight for each sample")
+        array = fit_sample_weight(checks.read_array("sample_weight", sample_weight).astype(np.float64), shape)
         weight = array if weight is None else weight * array
     if reduction == "mean":
         if mean_divisor is not None:

@@ -29,14 +29,17 @@ TARGETS = Input(
     "targets",
     "Labels, integers from 0 to C - 1 without the blank: shape (N, S), padded to the longest with anything, or all "
     "targets in one row of length ``sum(target_lengths)``; (S,) for a single sequence.",
+    indices=True,
 )
 INPUT_LENGTHS = Input(
     "input_lengths",
     "Frames of each sample, N integers from 0 to T; frames beyond are not looked at. A number for a single sequence.",
+    indices=True,
 )
 TARGET_LENGTHS = Input(
     "target_lengths",
     "Labels of each sample, N integers from 0 to S. A number for a single sequence.",
+    indices=True,
 )
 BLANK = Integer("blank", 0, "The class that stands for no label. At least 0 and less than C.", least=0)
 ZERO_INFINITY = Flag(

@@ -37,6 +37,7 @@ class ClassAxis:
         if not -ndim <= position < ndim:
             raise ShapeError(f"axis={axis} is not an axis of {name}, which has shape {shape}")
         position %= ndim
+        self.position = position
         self.outer = int(np.prod(shape[:position], dtype=np.int64))
         self.classes = shape[position]
         self.inner = int(np.prod(shape[position + 1 :], dtype=np.int64))
@@ -76,9 +77,16 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     in_mean = weight is not None and not soft and kind in ("cross_entropy", "nll")
     reduction = values["reduction"]
     kernel_weight = None
-    if (reduction == "weighted_mean" or isinstance(reduction, calls.TermByTerm)) and in_mean and weight is not None:
-        classes = target if keep is None else np.where(keep.reshape(axis.samples) != 0, target, 0)
-        kernel_weight = weight[classes]
+    if (
+        weight is not None
+        and values.get("weight") is not None
+        and (reduction == "weighted_mean" or (in_mean and isinstance(reduction, calls.TermByTerm)))
+    ):
+        if soft:
+            kernel_weight = np.tensordot(target.astype(np.float64), weight, axes=(axis.position, 0))
+        else:
+            classes = target if keep is None else np.where(keep.reshape(axis.samples) != 0, target, 0)
+            kernel_weight = weight[classes]
     samples = rows.read_samples(
         axis.samples,
         reduction,
@@ -132,7 +140,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 def read_target(info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: ClassAxis) -> tuple[np.ndarray, bool]:
     """Return the target and whether it is a distribution (or logits) of the input's shape."""
-    array = checks.to_numpy("target", obj)
+    array = checks.read_integers("target", obj)
     if array.dtype.kind in "iu" and kind not in TWO_ROWS:
         if array.shape != axis.samples:
             hint = ""
@@ -213,7 +221,8 @@ def check_domains(
         mask = mask.reshape(axis.outer, 1, axis.inner)
         mask = np.broadcast_to(mask, (axis.outer, axis.classes, axis.inner)).reshape(first.shape)
     if target is not None and kind not in TWO_ROWS:
-        checks.require_domain("target", target, PROBABILITY, "", mask, info.name)
+        fix = f"divide each row by its sum; class indices are integers of shape {axis.samples}"
+        checks.require_domain("target", target, PROBABILITY, fix, mask, info.name)
     if info.inputs[0].domain is not REAL:
         checks.require_domain("input", first, info.inputs[0].domain, info.inputs[0].fix, mask, info.name)
 

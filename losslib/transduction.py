@@ -56,9 +56,18 @@ rnnt_loss, RNNTLoss = declare(
             "targets",
             "Labels, integers of shape (N, U), each a class other than the blank. What stands past a sample's length "
             "is never looked at.",
+            indices=True,
         ),
-        Input("logit_lengths", "Frames of each sample, N integers from 0 to T (an array, a list or a tuple)."),
-        Input("target_lengths", "Labels of each sample, N integers from 0 to U (an array, a list or a tuple)."),
+        Input(
+            "logit_lengths",
+            "Frames of each sample, N integers from 0 to T (an array, a list or a tuple).",
+            indices=True,
+        ),
+        Input(
+            "target_lengths",
+            "Labels of each sample, N integers from 0 to U (an array, a list or a tuple).",
+            indices=True,
+        ),
     ),
     parameters=(
         Integer(

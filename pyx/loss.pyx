@@ -52,20 +52,22 @@ cdef enum Reduction:
 cdef dict _reductions = {"mean": MEAN, "sum": SUM, "none": NONE}
 cdef int[4] _mode_kernel = [VALUE_ONLY, GRAD_ONLY, VALUE_GRAD, VALUE_GRAD_HESS]
 
-# Filled in by losslib.calls when it is imported: (bind, evaluate, raise_domain_error, combine, scale).
+# Filled in by losslib.calls when it is imported.
 cdef object _bind = None
 cdef object _evaluate = None
 cdef object _raise_domain_error = None
 cdef object _resolve_call = None
+cdef object _require_arguments = None
 
 
-def connect(bind, evaluate, raise_domain_error, resolve_call):
+def connect(bind, evaluate, raise_domain_error, resolve_call, require_arguments):
     """Give the compiled entry points the Python functions that they hand unusual calls to."""
-    global _bind, _evaluate, _raise_domain_error, _resolve_call
+    global _bind, _evaluate, _raise_domain_error, _resolve_call, _require_arguments
     _bind = bind
     _evaluate = evaluate
     _raise_domain_error = raise_domain_error
     _resolve_call = resolve_call
+    _require_arguments = require_arguments
 
 
 # ---- running a job ---------------------------------------------------------------------------------------------
@@ -153,6 +155,8 @@ cdef class Loss:
         self._values = {}
         self.plain = False
         if info is None:
+            if type(self) is Loss:
+                raise TypeError("losslib.Loss has no objects of its own; make one of a loss, such as losslib.MSELoss()")
             return
         self.quick = None
         values, key, kernel, numbers, domains, plain = _bind(info, args, kwargs)
@@ -582,13 +586,15 @@ cdef class Entry:
         cdef object key
         if "size_average" in parameters or "reduce" in parameters:
             return self.loss_class(**parameters)     # warns at every call
-        key = tuple(parameters.items())
+        key = tuple([(name, type(value), value) for name, value in parameters.items()])
         try:
             found = self.cache.get(key)
         except TypeError:       # unhashable: an array or a list where a number belongs; the class will say so
+            _require_arguments(self.info, self.mode, parameters)
             return self.loss_class(**parameters)
         if found is not None:
             return <Loss>found
+        _require_arguments(self.info, self.mode, parameters)
         loss = self.loss_class(**parameters)
         if len(self.cache) >= CACHED:
             self.cache.clear()

@@ -563,7 +563,7 @@ def test_shapes_that_do_not_agree_are_errors_that_name_the_argument(name: str) -
         call(name)(*inputs, where=np.ones((ROWS, COLUMNS), bool))
     with pytest.raises(losslib.ShapeError, match="grad_output has shape"):
         call(name).grad(*inputs, grad_output=np.ones(ROWS))
-    with pytest.raises(TypeError, match="has no parameter 'weight'"):
+    with pytest.raises(TypeError, match="has no argument 'weight'"):
         call(name)(*inputs, weight=np.ones(ROWS))
     with pytest.raises(TypeError, match="is missing the argument"):
         call(name)(inputs[0])

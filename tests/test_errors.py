@@ -535,3 +535,110 @@ def test_the_deprecation_warning_points_at_the_callers_line() -> None:
             warnings.simplefilter("always")
             call()
         assert [warning.filename for warning in caught] == [__file__]
+
+
+# ---- calls that used to be answered wrongly -------------------------------------------------------------------------
+
+
+def masked(*values: Any) -> np.ma.MaskedArray:
+    """Return a masked array whose last element is masked out."""
+    return np.ma.masked_array(values, [False] * (len(values) - 1) + [True])
+
+
+def test_a_masked_array_is_refused_wherever_an_array_is_taken() -> None:
+    x = np.zeros((2, 3))
+    calls: dict[str, Callable[[], Any]] = {
+        "where": lambda: losslib.mse_loss(x[0, :2], x[0, :2], where=masked(True, True)),
+        "target": lambda: losslib.cross_entropy(x, masked(0, 1)),
+        "input": lambda: losslib.mse_loss(masked(0.0, 1.0), x[0, :2]),
+        "sample_weight": lambda: losslib.mse_loss(x, x, sample_weight=masked(1.0, 1.0)),
+        "targets": lambda: losslib.ctc_loss(x[:, np.newaxis], np.ma.masked_array([[1]], [[True]]), [2], [1]),
+        "target_lengths": lambda: losslib.ctc_loss(x[:, np.newaxis], [[1]], [2], masked(1)),
+    }
+    for name, call in calls.items():
+        with pytest.raises(DTypeError, match=f"^{name} is a masked array; pass its data and the mask apart"):
+            call()
+    with pytest.raises(DTypeError, match="target is a masked array"):
+        losslib.multi_margin_loss(x, masked(0, 1))
+    with pytest.raises(TypeError, match=r"out must be a numpy\.ndarray, got MaskedArray"):
+        losslib.mse_loss([1.0, 2.0], [0.0, 0.0], reduction="none", out=masked(1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: losslib.cross_entropy(x, [0, 1], sample_weights=[1.0, 2.0]), ("sample_weights", "'sample_weight'?")),
+        (lambda x: losslib.mse_loss(x, x, wher=[True]), ("mse_loss has no argument 'wher'", "did you mean 'where'?")),
+        (lambda x: losslib.mse_loss.grad(x, x, grad_outptu=1.0), ("mse_loss.grad", "did you mean 'grad_output'?")),
+        (
+            lambda x: losslib.huber_loss(x, x, delat=1.0),
+            ("huber_loss", "did you mean 'delta'?", "input, target, delta"),
+        ),
+    ],
+)
+def test_a_misspelt_keyword_of_a_function_suggests_parameters_and_arguments(call: Any, words: tuple[str, ...]) -> None:
+    with pytest.raises(TypeError) as error:
+        call(np.zeros((2, 3)))
+    assert_message(error, *words)
+
+
+def test_a_parameter_is_checked_whatever_was_asked_before() -> None:
+    x, t = np.zeros((2, 3)), [0, 1]
+    assert losslib.cross_entropy(x, t, axis=1) == losslib.cross_entropy(x, t)
+    with pytest.raises(ParameterError, match="axis must be an integer"):
+        losslib.cross_entropy(x, t, axis=1.0)
+    losslib.multi_margin_loss(x, t, p=1)
+    with pytest.raises(ParameterError, match="p must be"):
+        losslib.multi_margin_loss(x, t, p=True)
+
+
+def test_weights_of_rows_belong_to_the_first_axis_or_to_each_sample() -> None:
+    x, t = np.zeros((2, 3, 4)), np.zeros((2, 4), int)
+    with pytest.raises(ShapeError, match=r"sample_weight has shape \(4,\); expected \(2,\) for one weight a sample"):
+        losslib.cross_entropy(x, t, sample_weight=[1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(ShapeError, match="sample_weight has shape"):
+        losslib.cosine_similarity_loss(x.swapaxes(1, 2), x.swapaxes(1, 2), sample_weight=np.ones(4))
+    first = losslib.cross_entropy(x, t, sample_weight=[1.0, 3.0], reduction="none")
+    np.testing.assert_allclose(first, np.log(3) * np.array([[1.0], [3.0]]) * np.ones((2, 4)))
+    for call in (
+        losslib.cross_entropy(x, t, sample_weight=2.0),
+        losslib.cross_entropy(x, t, sample_weight=np.float64(2)),
+    ):
+        assert call == 2 * losslib.cross_entropy(x, t)
+    assert losslib.mse_loss([1.0, 2.0], [0.0, 0.0], sample_weight=2.0) == 5.0
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0,)])
+def test_an_empty_gradient_may_be_written_into_an_empty_array(shape: tuple[int, ...]) -> None:
+    x = np.empty(shape)
+    for dtype in (np.float16, np.float32, np.float64):
+        for weight in (None, np.empty(0)):
+            out = np.empty(shape, dtype)
+            found = losslib.mse_loss.grad(x.astype(dtype), x.astype(dtype), sample_weight=weight, out=out)
+            assert found is out
+    if len(shape) == 2:
+        out = np.empty(shape)
+        assert losslib.cross_entropy.grad(x, np.empty(0, int), out=out) is out
+        assert losslib.multi_margin_loss.grad(x, np.empty(0, int), out=out) is out
+        assert losslib.cosine_embedding_loss.grad(x, x, np.empty(0), wrt="input1", out=out) is out
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss", "multi_margin_loss", "softmax_focal_loss"])
+def test_an_empty_list_holds_no_class(name: str) -> None:
+    assert np.isnan(getattr(losslib, name)(np.empty((0, 3)), []))
+    with pytest.raises(DTypeError, match="class indices must be integers"):
+        getattr(losslib, name)(np.empty((0, 3)), np.empty(0))
+
+
+def test_probabilities_that_are_none_get_advice_for_targets() -> None:
+    with pytest.raises(DomainError, match=r"target\[1, 2\] is 1.7.*divide each row by its sum; class indices are"):
+        losslib.cross_entropy(np.zeros((2, 3)), [[0.5, 0.5, 0.0], [0.2, 0.2, 1.7]])
+
+
+def test_a_type_of_eight_bits_is_no_structured_array() -> None:
+    narrow = pytest.importorskip("ml_dtypes").float8_e4m3fn
+    with pytest.raises(DTypeError) as error:
+        losslib.mse_loss(np.zeros(2, narrow), [0.0, 0.0])
+    assert_message(error, "float8_e4m3fn", "convert it with .astype")
+    with pytest.raises(DTypeError, match="one field of the structured array"):
+        losslib.mse_loss(np.zeros(2, [("a", "f4")]), [0.0, 0.0])

@@ -617,3 +617,35 @@ def test_a_function_called_with_ever_new_parameters_stays_right() -> None:
     for k in range(1, 400):
         delta = k / 100
         assert losslib.huber_loss([10.0], [0.0], delta=delta) == pytest.approx(delta * (10 - delta / 2), rel=1e-14)
+
+
+# ---- what an object is not ---------------------------------------------------------------------------------------
+
+
+def test_a_bound_weight_cannot_be_made_writeable() -> None:
+    loss = losslib.CrossEntropyLoss(weight=[1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        loss.weight.flags.writeable = True
+    assert pickle.loads(pickle.dumps(loss)) == loss
+
+
+def test_a_weight_that_is_not_finite_has_a_repr_that_evaluates_back() -> None:
+    loss = losslib.MSELoss(weight=[[np.nan, np.inf], [-np.inf, 1.0]])
+    assert eval(repr(loss), vars(losslib)) == loss
+
+
+def test_an_object_shows_the_signature_of_its_call_and_a_declaration_one_line() -> None:
+    assert list(inspect.signature(losslib.HuberLoss()).parameters)[:2] == ["input", "target"]
+    assert list(inspect.signature(losslib.HuberLoss).parameters)[:2] == ["delta", "weight"]
+    assert repr(losslib.HuberLoss.info).startswith("<LossInfo huber_loss: ")
+    assert "\n" not in repr(losslib.HuberLoss.info)
+
+
+def test_the_base_class_has_no_objects() -> None:
+    with pytest.raises(TypeError, match="has no objects of its own"):
+        losslib.Loss()
+
+
+def test_the_old_name_of_the_loss_for_images_is_there() -> None:
+    assert losslib.NLLLoss2d is losslib.NLLLoss
+    assert "NLLLoss2d" in losslib.__all__

@@ -464,6 +464,10 @@ def test_a_single_row_needs_no_axis() -> None:
 # ---- options -----------------------------------------------------------------------------------------------------
 
 
+#: Losses whose mean divides by the class weights of the targets, where these are indices, as PyTorch does.
+WEIGHTED_MEANS = ("cross_entropy", "nll_loss")
+
+
 def combined(
     name: str, x: np.ndarray, t: np.ndarray, given: Parameters, options: Parameters, reduction: str,
     values: np.ndarray, slopes: np.ndarray,
@@ -484,8 +488,9 @@ def combined(
             weight = weight.reshape(-1, *(1,) * (len(samples) - 1))
         scale = scale * weight
     own = np.ones(samples)
-    if name in ("cross_entropy", "nll_loss") and given.get("weight") is not None and hard:
-        own = np.asarray(given["weight"])[np.where(keep, t, 0)]
+    if given.get("weight") is not None and (reduction == "weighted_mean" or (hard and name in WEIGHTED_MEANS)):
+        of_class = np.asarray(given["weight"])
+        own = of_class[np.where(keep, t, 0)] if hard else np.tensordot(t, of_class, axes=(axis, 0))
     counted = {"mean": own, "weighted_mean": own * scale}.get(reduction)
     divisor = 1.0 if counted is None else float(np.where(keep, counted, 0.0).sum())
     with np.errstate(divide="ignore", invalid="ignore"):

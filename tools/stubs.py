@@ -44,6 +44,8 @@ from losslib.parallelism import set_num_threads as set_num_threads
 from losslib.parallelism import threads as threads
 from losslib.streaming import Accumulator as Accumulator
 
+NLLLoss2d = NLLLoss
+
 def get(name: str, **parameters: Any) -> Loss: ...
 def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[LossInfo, ...]: ...
 

@@ -233,11 +233,9 @@ def _divisor(info: LossInfo, mode: str, arguments: Mapping[str, Any], arrays: Ar
     """Return the stated denominator for the four rows."""
     if mode == "sum":
         return 1.0
-    by_class = "weight" in arguments and (
-        info.mean_divisor == "weight" or (mode == "weighted_mean" and info.geometry == "margin")
-    )
-    if by_class:
-        return float(CLASS_WEIGHT[arrays[-1]].sum())
+    if "weight" in arguments and (info.mean_divisor == "weight" or mode == "weighted_mean"):
+        target = arrays[-1]
+        return float((CLASS_WEIGHT[target] if target.ndim == 1 else target @ CLASS_WEIGHT).sum())
     if "sample_weight" in arguments and mode == "weighted_mean":
         return float(SAMPLE_WEIGHT.sum())
     return 3.0 if "where" in arguments or "ignore_index" in arguments else 4.0

@@ -10,6 +10,7 @@ def connect(
     evaluate: Callable[..., Any],
     raise_domain_error: Callable[..., None],
     resolve_call: Callable[..., Any],
+    require_arguments: Callable[..., None],
 ) -> None: ...
 def execute(
     kernel: str,

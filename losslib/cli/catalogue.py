@@ -27,7 +27,9 @@ def _wrap(text: str, width: int, initial_indent: str = "", subsequent_indent: st
 
 def describe(info: LossInfo) -> str:
     """Return formula, parameters and use of a loss as text."""
-    inputs = ", ".join(f"{item.name} ({item.domain.meaning})" for item in info.inputs)
+    inputs = ", ".join(
+        f"{item.name} ({item.domain.meaning})" if item.domain.code else item.name for item in info.inputs
+    )
     lines = [
         bold(f"{info.name}, {info.class_name}"),
         *_wrap(info.summary, 100),

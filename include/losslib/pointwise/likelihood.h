@@ -308,7 +308,8 @@ struct GeneralizedKL {
         const T value = select(is_small_difference(slope), input * r.divergence, target * r.log + d);
         const bool negligible = (absent & (input == input)) | (d == input);  // also at an infinite input
         return {select(absent, input, value), select(negligible, T(1), slope),
-                product_or_zero(target, T(1) / input) / input, r.log, T(1) / target};
+                select(absent & (input == input), T(0), product_or_zero(target, T(1) / input) / input), r.log,
+                T(1) / target};
     }
 };
 

@@ -527,3 +527,12 @@ def test_a_large_array_has_the_mean_of_the_formula(info: Any) -> None:
         found = function(info)(*arrays)
         scale = float(np.abs(value).mean())
         assert found == pytest.approx(float(value.mean()), abs=tolerance * scale), label(info, {})
+
+
+def test_the_hessian_of_generalized_kl_div_at_nothing_against_nothing_is_zero() -> None:
+    with np.errstate(all="ignore"):
+        _, grad, hess = losslib.generalized_kl_div.value_grad_hess(
+            [0.0, 0.0, np.nan, 2.0], [0.0, 1.0, 0.0, 0.0], reduction="none"
+        )
+    np.testing.assert_array_equal(grad, [1.0, -np.inf, np.nan, 1.0])
+    np.testing.assert_array_equal(hess, [0.0, np.inf, np.nan, 0.0])

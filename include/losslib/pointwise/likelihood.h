@@ -308,8 +308,7 @@ struct GeneralizedKL {
         const T value = select(is_small_difference(slope), input * r.divergence, target * r.log + d);
         const bool negligible = (absent & (input == input)) | (d == input);  // also at an infinite input
         return {select(absent, input, value), select(negligible, T(1), slope),
-                select(absent & (input == input), T(0), product_or_zero(target, T(1) / input) / input), r.log,
-                T(1) / target};
+                product_or_zero(target, T(1) / input) / select(input == T(0), T(1), input), r.log, T(1) / target};
     }
 };
 

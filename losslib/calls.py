@@ -162,7 +162,8 @@ def element_divisors(info: LossInfo, reduction: str, operands: Operands) -> np.n
     weights = operands.weights if reduction == "weighted_mean" else []
     if reduction == "mean" and info.mean_divisor == "weight" and operands.weight is not None:
         weights = [operands.weight]
-    divisors = np.asarray(1.0 / operands.shape[-1] if info.averages_last_axis else 1.0)
+    # A row without classes has no element that could add something.
+    divisors = np.asarray(1.0 / operands.shape[-1] if info.averages_last_axis and operands.shape[-1] else 1.0)
     for weight in weights:
         divisors = divisors * weight.astype(np.float64)
     return divisors if operands.mask is None else np.where(operands.mask, divisors, 0.0)
@@ -318,6 +319,8 @@ def element_terms(
 ) -> Terms:
     """Return what every element adds to numerator and denominator, instead of the sums."""
     info: LossInfo = loss.info
+    if reduction == "batchmean" and 0 in operands.shape:  # samples count, though they have no element to stand at
+        return Terms(np.zeros(operands.shape[0]), np.ones(operands.shape[0]))
     values = np.empty(operands.shape, np.float64)
     if values.size:
         _, violations = execute(

@@ -275,5 +275,7 @@ def _fit_groups(codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return codes
     if codes.ndim == 1 and shape and codes.shape[0] == shape[0]:
         return np.broadcast_to(codes.reshape((-1,) + (1,) * (len(shape) - 1)), shape)
-    per_sample = f"({shape[0]},) for one group a sample, or " if shape else ""
-    raise ShapeError(f"by has shape {codes.shape}; expected {per_sample}{shape} for one an element")
+    per_sample = f"({shape[0]},) for one group a sample" if shape else ""
+    per_element = f"{shape} for one an element" if len(shape) != 1 else ""  # else a sample is an element
+    expected = " or ".join(filter(None, (per_sample, per_element)))
+    raise ShapeError(f"by has shape {codes.shape}; expected {expected}")

@@ -261,6 +261,59 @@ def test_without_samples_it_is_what_an_empty_array_gives(loss: Any, expected: fl
     np.testing.assert_equal(total.result(), expected)
 
 
+def empty_inputs(info: Any, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Return arrays of this shape for the inputs, and a target a row where the loss has one."""
+    arrays = []
+    for item, sample in zip(info.inputs, sample_inputs(info), strict=True):
+        rows = item.name == "target" and sample.ndim < sample_inputs(info)[0].ndim
+        arrays.append(np.empty(shape[:-1] if rows else shape, sample.dtype))
+    return arrays
+
+
+@PER_LOSS
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0), (2, 0, 3)], ids=str)
+def test_empty_arrays_give_what_the_call_gives(info: Any, shape: tuple[int, ...]) -> None:
+    empty, full = empty_inputs(info, shape), sample_inputs(info)
+    for reduction in info.reductions:
+        if reduction == "none":
+            continue
+        loss = losslib.get(info.name, reduction=reduction)
+        total = Accumulator(loss)
+        try:
+            expected = loss(*empty)
+        except ValueError as error:  # no rows, or rows without classes
+            with pytest.raises(type(error)):
+                total.update(*empty)
+            continue
+        total.update(*empty)
+        np.testing.assert_equal(total.result(), expected, err_msg=reduction)
+        nothing, whole = pickle.loads(pickle.dumps(total)), Accumulator(loss)
+        total.update(*full)
+        whole.update(*full)
+        each = loss.replace(reduction="none")
+        values = np.concatenate([each(*empty).reshape(-1), each(*full).reshape(-1)])
+        if info.averages_last_axis:
+            values = values[~np.isnan(values)]  # rows without classes have no element that counts
+        divisor = {"sum": 1, "batchmean": shape[0] + len(full[0])}.get(reduction, values.size)
+        assert total.result() == pytest.approx(values.sum() / divisor, rel=1e-13), reduction
+        assert whole.merge(nothing).result() == total.result()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean", "batchmean"])
+def test_empty_arrays_with_weights_masks_and_groups(reduction: str) -> None:
+    x = np.zeros((2, 0))
+    for name in ("kl_div", "multilabel_soft_margin_loss"):
+        if reduction not in losslib.get(name).info.reductions:
+            continue
+        loss = losslib.get(name, reduction=reduction)
+        options = {"sample_weight": np.ones((2, 0)), "where": np.ones((2, 0), bool)}
+        total, grouped = Accumulator(loss), Accumulator(loss)
+        total.update(x, x, **options)
+        np.testing.assert_equal(total.result(), loss(x, x, **options))
+        grouped.update(x, x, by=["a", "b"], **options)
+        np.testing.assert_equal(grouped.result(), dict.fromkeys("ab", loss(x[:1], x[:1])))
+
+
 # ---- groups ------------------------------------------------------------------------------------------------------
 
 KEYS = {

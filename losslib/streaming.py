@@ -78,8 +78,8 @@ class Accumulator:
         *inputs : array_like
             The inputs of the loss, in its order; they may be given by name too.
         by : array_like, optional
-            The group of each sample (first axis) or of each element: integers, strings, or any hashable objects. Given
-            at every update or at none.
+            The group of each sample (first axis) or of each element: integers, strings, or any hashable objects; in a
+            list, a tuple is one key. Given at every update or at none.
         sample_weight : array_like, optional
             As in a call of the loss.
         where : array_like of bool, optional
@@ -91,6 +91,8 @@ class Accumulator:
         ------
         ValueError
             If the loss refuses the arrays; nothing has been added then.
+        TypeError
+            If `by` is a masked array or holds what is not hashable; nothing has been added then either.
         """
         options = {"sample_weight": sample_weight, "where": where, **named}
         self._require_grouping(by is not None)
@@ -146,7 +148,7 @@ class Accumulator:
             return self._value(0)
         keys: list[Any] = list(self._rows)
         with suppress(TypeError):  # keys without an order stay as they came
-            keys.sort()
+            keys = sorted(keys)
         return {key: self._value(self._rows[key]) for key in keys}
 
     def divisors(self) -> list[float]:

@@ -350,6 +350,16 @@ def test_each_group_has_the_value_of_its_samples(kind: str) -> None:
         assert found[key] == pytest.approx(loss(x[mine], t[mine], sample_weight=weights[mine]), rel=1e-14)
 
 
+@pytest.mark.parametrize("dtype", "bBhHiIqQ")
+def test_integers_of_every_type_from_end_to_end_of_its_range(dtype: str) -> None:
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    for values in ([least, most], [most, most - 1], [least, least + 1], [least + 28, least + 173, most - 27]):
+        keys = np.array(values * 30, dtype)
+        total = Accumulator(losslib.L1Loss(reduction="sum"))
+        total.update(np.arange(float(keys.size)), np.zeros(keys.size), by=keys)
+        assert total.result() == {key: float(np.flatnonzero(keys == key).sum()) for key in keys.tolist()}
+
+
 def test_groups_of_elements_and_of_rows() -> None:
     x = np.arange(6.0).reshape(3, 2)
     by_element, by_row = Accumulator("mse"), Accumulator("mse")
@@ -357,6 +367,108 @@ def test_groups_of_elements_and_of_rows() -> None:
     by_row.update(x, np.zeros((3, 2)), by=["p", "q", "p"])
     assert by_element.result() == {"l": 20.0 / 3, "r": 35.0 / 3}
     assert by_row.result() == {"p": (0 + 1 + 16 + 25) / 4, "q": 6.5}
+
+
+#: Lists of keys that NumPy would write as strings, round or take apart; the first and the last are one group.
+LISTS = {
+    "integers and strings": [1, "x", "1", 1],
+    "strings and integers": ["x", 1, "1", "x"],
+    "tuples": [(1, 2), (3, 4), (1, 3), (1, 2)],
+    "tuples of several lengths": [(1, 2), (1,), (), (1, 2)],
+    "tuples and strings": [("a", 1), "a", 1, ("a", 1)],
+    "NaN in tuples": [(float("nan"), 1), (float("nan"), 2), (1.0, 1), (float("nan"), 1)],
+    "NaN and strings": [np.float32("nan"), "nan", 1.0, float("nan")],
+    "numbers that dicts take for one": [1, 0, 2, True],
+    "integers and floats": [2**53 + 1, 2.0**53, 2**53 + 2, 2**53 + 1],
+    "integers beyond a type": [2**63, -1, 2**63 + 1, 2**63],
+    "integers and huge integers": [1, 2**70, 2**70 + 1, 1],
+    "None and integers": [None, 0, 1, None],
+    "bytes": [b"a\0", b"a", "a", b"a\0"],
+    "strings that end in a zero": ["a\0", "a", "b", "a\0"],
+    "sets": [frozenset("ab"), frozenset("a"), frozenset(), frozenset("ba")],
+    "scalars of several types": [np.int64(1), "1", np.str_("x"), np.float64(1.0)],
+    "dates without a date": [np.datetime64("NaT", "D"), np.datetime64("2026-01-01"), "x", np.datetime64("NaT")],
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("container", [list, tuple])
+def test_keys_of_a_list_stay_as_they_are(kind: str, container: Any) -> None:
+    keys = LISTS[kind]
+    x = np.array([1.0, 2.0, 4.0, 8.0])
+    total = Accumulator(losslib.L1Loss(reduction="sum"))
+    total.update(x, np.zeros(4), by=container(keys))
+    for k, key in enumerate(keys):  # the same keys when they come one by one
+        total.update(x[k : k + 1], np.zeros(1), by=container([key]))
+    assert sorted(total.result().values()) == [4.0, 8.0, 18.0]
+    found = Accumulator(losslib.L1Loss(reduction="sum")).merge(pickle.loads(pickle.dumps(total))).result()
+    assert sorted(found.values()) == [4.0, 8.0, 18.0]
+    if "NaN" not in kind and "dates" not in kind:
+        assert [total.result()[key] for key in keys] == [18.0, 4.0, 8.0, 18.0]
+
+
+def test_a_group_is_not_split_by_what_stands_beside_its_key() -> None:
+    total = Accumulator("mse")
+    total.update([1.0, 2.0], [0.0, 0.0], by=[1, 2])
+    total.update([1.0, 2.0], [0.0, 0.0], by=[1, "x"])
+    assert total.result() == {1: 1.0, 2: 4.0, "x": 4.0}
+
+
+def test_lists_of_rows_hold_the_keys_of_elements() -> None:
+    x = np.arange(4.0).reshape(2, 2)
+    for by in (
+        [[1, "x"], ["x", (1, 2)]],
+        [np.array([1, "x"], object), ["x", (1, 2)]],
+    ):
+        total = Accumulator(losslib.L1Loss(reduction="sum"))
+        total.update(x, np.zeros((2, 2)), by=by)
+        assert total.result() == {1: 0.0, "x": 3.0, (1, 2): 3.0}
+    for rows in ([np.array([1, 2]), np.array(["1", "x"])], [[1, 2], np.array(["1", "x"])]):
+        total = Accumulator(losslib.L1Loss(reduction="sum"))
+        total.update(x, np.zeros((2, 2)), by=rows)
+        assert total.result() == {1: 0.0, 2: 1.0, "1": 2.0, "x": 3.0}
+
+
+def test_keys_without_an_order_stay_as_they_came() -> None:
+    total = Accumulator("mse")
+    total.update(np.ones(4), np.zeros(4), by=[3, 1, "x", 2])
+    assert list(total.result()) == [3, 1, "x", 2]
+
+
+@pytest.mark.parametrize(
+    ("by", "error", "message"),
+    [
+        ([[1, 2], [3]], losslib.ShapeError, "by has rows of 1 and of 2 keys"),
+        ([np.array([1, 2]), np.array([3])], losslib.ShapeError, "by cannot be read as an array"),
+        ([1, [2]], TypeError, r"by\[1\] cannot be a key: .*list"),
+        ([{}, {}], TypeError, r"by\[0\] cannot be a key: .*dict.*hashable objects"),
+        ([(1, 2), (1, [2])], TypeError, r"by\[1\] cannot be a key"),
+        ([["a", "b"], ["c", set()]], TypeError, r"by\[1, 1\] cannot be a key"),
+        (np.array([1, {}], object), TypeError, r"by\[1\] cannot be a key"),
+        ({"a": 1, "b": 2}, TypeError, "by cannot be a key"),
+        ([(1, 2), (3, 4), (5, 6)], losslib.ShapeError, r"by has shape \(3,\); expected \(2,\) for one group a sample$"),
+    ],
+)
+def test_what_cannot_be_keys_is_refused_by_name(by: Any, error: Any, message: str) -> None:
+    total = Accumulator("mse")
+    with pytest.raises(error, match=message):
+        total.update([1.0, 2.0], [0.0, 0.0], by=by)
+    total.update([1.0, 2.0], [0.0, 0.0])  # nothing was added before, groups neither
+    assert total.result() == 2.5
+
+
+def test_a_masked_array_of_keys_is_refused() -> None:
+    masked = np.ma.array([1, 2], mask=[False, True])
+    for by in (masked, np.ma.array(["a", "b"]), [masked, masked]):
+        with pytest.raises(losslib.DTypeError, match="by is a masked array; pass its data and the mask apart"):
+            Accumulator("mse").update([1.0, 2.0], [0.0, 0.0], by=by)
+
+
+def test_every_missing_date_is_one_group() -> None:
+    total = Accumulator(losslib.L1Loss(reduction="sum"))
+    for _ in range(2):
+        total.update([1.0, 2.0], [0.0, 0.0], by=np.array(["NaT", "2026-01-01"], "M8[D]"))
+    assert sorted(total.result().values()) == [2.0, 4.0]
 
 
 def test_groups_merge_by_key_in_any_order() -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from losslib._kernels.loss import Loss
 from losslib.calls import Terms, ratio
 from losslib.combination import WeightedSum
 from losslib.errors import ParameterError, ShapeError
 from losslib.groups import canonical, read_keys
-from losslib.registry import class_of
+from losslib.registry import LossInfo, class_of
 from losslib.sums import ExactSums, quotient
 from losslib.terms import read_terms
 
@@ -251,12 +252,19 @@ def flatten(loss: Any, coefficient: float = 1.0) -> list[tuple[float, Any]]:
     """Return the losses of a weighted sum, which may hold further sums, with their coefficients."""
     if isinstance(loss, WeightedSum):
         return [part for factor, term in loss.terms for part in flatten(term, coefficient * factor)]
-    if not hasattr(loss, "info") or not hasattr(loss, "parameters"):
+    if not isinstance(loss, Loss) or not hasattr(loss, "reduction"):
         raise TypeError(
             f"loss must be a loss object such as losslib.HuberLoss(delta=2.0), or the name of a loss, "
-            f"got {type(loss).__name__}"
+            f"got {_describe(loss)}"
         )
     return [(coefficient, loss)]
+
+
+def _describe(thing: Any) -> str:
+    """Say what was given in place of a loss object and, where a loss stands behind it, how to make one."""
+    came = f"the class {thing.__name__}" if isinstance(thing, type) else type(thing).__name__
+    info = getattr(thing, "info", None)
+    return f"{came}; write losslib.{info.class_name}()" if isinstance(info, LossInfo) else came
 
 
 def grad_of_batch(

@@ -574,8 +574,15 @@ def test_a_loss_that_adds_nothing_up_is_refused(loss: Any) -> None:
 
 
 def test_what_is_no_loss_and_what_is_no_argument_is_refused() -> None:
-    with pytest.raises(TypeError, match="name of a loss"):
-        Accumulator(np.mean)
+    for thing in (np.mean, None, 3.0, dict, {"delta": 1.0}, [losslib.MSELoss()], losslib.huber_loss.info):
+        with pytest.raises(TypeError, match="name of a loss"):
+            Accumulator(thing)
+    for thing in (losslib.HuberLoss, losslib.huber_loss, losslib.huber_loss.grad):
+        with pytest.raises(TypeError, match=r"write losslib\.HuberLoss\(\)"):
+            Accumulator(thing)
+    for thing in (losslib.WeightedSum, losslib.HuberLoss.__base__):
+        with pytest.raises(TypeError, match="got the class"):
+            Accumulator(thing)
     with pytest.raises(losslib.ParameterError, match="did you mean"):
         Accumulator("hubr")
     with pytest.raises(TypeError, match="out"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -42,7 +43,8 @@ class Accumulator:
     Notes
     -----
     A group takes about a kilobyte. An update holds eight bytes for each element of its arrays. An accumulator can be
-    pickled and sent to another process; it is not for several threads at a time: give each its own, and merge.
+    copied, and pickled and sent to another process; it is not for several threads at a time: give each its own, and
+    merge.
 
     Examples
     --------
@@ -173,6 +175,14 @@ class Accumulator:
     def __repr__(self) -> str:
         groups = f", {len(self._rows)} groups" if self._grouped else ""
         return f"<Accumulator of {self._loss!r}{groups}>"
+
+    def __copy__(self) -> Accumulator:
+        """Return an accumulator of its own: what is added to one does not show in the other."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._parts = copy.deepcopy(self._parts)
+        other._rows = dict(self._rows)
+        return other
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

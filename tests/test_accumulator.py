@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import math
@@ -539,6 +540,44 @@ def test_it_comes_back_from_other_processes() -> None:
     whole = Accumulator(loss)
     whole.update(x, t)
     assert merged.result() == whole.result()
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_goes_on_by_itself(copied: Any, grouped: bool) -> None:
+    rng = np.random.default_rng(10)
+    x, t, keys = rng.standard_normal(300), rng.standard_normal(300), rng.integers(0, 3, 300)
+    loss = 0.5 * losslib.MSELoss() + losslib.HuberLoss(reduction="sum")
+    total, whole, tail = Accumulator(loss), Accumulator(loss), Accumulator(loss)
+
+    def add(accumulator: Accumulator, start: int, stop: int) -> None:
+        rows = slice(start, stop)
+        by = [*keys[rows].tolist()[1:], f"from {start}"] if grouped else None
+        accumulator.update(x[rows], t[rows], by=by)
+
+    add(total, 0, 200)
+    before = total.result()
+    other = copied(total)
+    assert other.result() == before
+    add(other, 200, 300)
+    assert total.result() == before
+    add(whole, 0, 200)
+    add(whole, 200, 300)
+    assert other.result() == whole.result()
+    add(tail, 0, 200)
+    other.reset()
+    assert total.result() == before
+    add(total, 200, 300)
+    assert total.result() == whole.result()
+    assert copied(tail).merge(other).result() == before
+
+
+def test_a_copy_before_the_first_update_is_empty() -> None:
+    total = Accumulator("mse")
+    other = copy.copy(total)
+    other.update([2.0], [0.0], by=["a"])
+    total.update([1.0], [0.0])
+    assert (total.result(), other.result()) == (1.0, {"a": 4.0})
 
 
 def test_an_update_that_is_refused_adds_nothing() -> None:

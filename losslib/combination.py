@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from losslib._kernels.loss import Loss
 from losslib.errors import ParameterError, ShapeError
-from losslib.registry import LossInfo
 
 __all__ = ["WeightedSum", "add", "scale"]
 
@@ -26,7 +26,7 @@ class WeightedSum(Loss):
     Parameters
     ----------
     terms : tuple of (float, Loss)
-        Coefficients and losses.
+        Coefficients and losses. The terms of a weighted sum among them take its place.
 
     Examples
     --------
@@ -43,10 +43,10 @@ class WeightedSum(Loss):
     def __init__(self, terms: tuple[Term, ...] = ()) -> None:
         if hasattr(self, "_terms"):
             raise AttributeError("a loss is immutable; make a new one")
-        checked = tuple((_coefficient(coefficient), loss) for coefficient, loss in terms)
+        checked = _read_terms(terms)
         if not checked:
             raise ParameterError("terms must hold at least one (coefficient, loss)")
-        names = {_info(loss).input_names for _, loss in checked}
+        names = {loss.info.input_names for _, loss in checked}
         if len(names) > 1:
             listed = " and ".join(f"({', '.join(item)})" for item in sorted(names))
             raise ParameterError(f"losses are added on the same inputs, got losses of {listed}")
@@ -55,6 +55,9 @@ class WeightedSum(Loss):
         object.__setattr__(self, "_terms", checked)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a loss is immutable; make a new one")
+
+    def __delattr__(self, name: str) -> None:
         raise AttributeError("a loss is immutable; make a new one")
 
     @property
@@ -129,14 +132,22 @@ class WeightedSum(Loss):
         return _total(values), grad, hess
 
 
-def _info(loss: Loss) -> LossInfo:
-    """Return the declaration of a loss, for a sum that of its first term."""
-    while isinstance(loss, WeightedSum):
-        loss = loss.terms[0][1]
-    if not isinstance(loss, Loss):
-        raise TypeError(f"terms must be losses, got {type(loss).__name__}")
-    info: LossInfo = loss.info
-    return info
+def _read_terms(terms: Any) -> tuple[Term, ...]:
+    """Check coefficients and losses; sums among them are replaced by their terms."""
+    if not isinstance(terms, Iterable):
+        raise TypeError(f"terms must be a tuple of (coefficient, loss), got {type(terms).__name__}")
+    found: list[Term] = []
+    for position, item in enumerate(terms):
+        if not isinstance(item, Sequence) or isinstance(item, str | bytes) or len(item) != 2:
+            raise ParameterError(f"terms[{position}] must be (coefficient, loss), got {item!r}")
+        coefficient, loss = _coefficient(item[0]), item[1]
+        if isinstance(loss, WeightedSum):
+            found += [(_coefficient(coefficient * inner), term) for inner, term in loss.terms]
+        elif isinstance(loss, Loss) and loss.info is not None:
+            found.append((coefficient, loss))
+        else:
+            raise TypeError(f"terms must be losses, got {type(loss).__name__}")
+    return tuple(found)
 
 
 def _is_number(value: object) -> bool:
@@ -208,9 +219,7 @@ def scale(coefficient: Any, loss: Any) -> Any:
         return NotImplemented
     if not _is_number(coefficient):
         return NotImplemented
-    if isinstance(loss, WeightedSum):
-        return WeightedSum(tuple((_coefficient(coefficient) * c, term) for c, term in loss.terms))
-    return WeightedSum(((_coefficient(coefficient), loss),))
+    return WeightedSum(((coefficient, loss),))
 
 
 def add(first: Any, second: Any) -> Any:
@@ -221,8 +230,4 @@ def add(first: Any, second: Any) -> Any:
         return first
     if not isinstance(first, Loss) or not isinstance(second, Loss):
         return NotImplemented
-    return WeightedSum((*_terms(first), *_terms(second)))
-
-
-def _terms(loss: Loss) -> tuple[Term, ...]:
-    return loss.terms if isinstance(loss, WeightedSum) else ((1.0, loss),)
+    return WeightedSum(((1.0, first), (1.0, second)))

@@ -20,7 +20,7 @@ from losslib.errors import ParameterError, ShapeError
 from losslib.outputs import prepare_output
 from losslib.registry import LossInfo
 
-__all__ = ["WeightedSum", "add", "scale"]
+__all__ = ["WeightedSum", "add", "add_up", "scale", "value_and_scaled_grad", "value_of"]
 
 Term = tuple[float, Loss]
 
@@ -326,6 +326,26 @@ def _is_half(array: np.ndarray) -> bool:
 
 
 # ---- results -----------------------------------------------------------------------------------------------------
+
+
+def value_of(loss: Loss, args: tuple[Any, ...]) -> float:
+    """Return the value of a reduced loss, as `value_and_scaled_grad` computes it."""
+    call = widen(_info(loss), args, {})
+    return float(loss(*call.args, **call.kwargs))
+
+
+def value_and_scaled_grad(coefficient: float, loss: Loss, args: tuple[Any, ...]) -> tuple[float, Any]:
+    """Return the value of a reduced loss, and its gradient times the coefficient."""
+    info = _info(loss)
+    call = widen(info, args, {})
+    with np.errstate(all="ignore"):
+        value, gradient = loss.value_and_grad(*call.args, **call.kwargs)
+        _, parts, single = _split(GRAD, gradient)
+        scaled = [
+            _times(coefficient, part).astype(call.dtypes.get(name, part.dtype), copy=False)
+            for name, part in zip(_names(info, None), parts, strict=True)
+        ]
+    return float(value), arrange(GRAD, None, scaled, single)
 
 
 def add_up(numbers: Sequence[float]) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from losslib._kernels.loss import Loss
-from losslib.errors import ParameterError
+from losslib.combination import add_up, value_and_scaled_grad, value_of
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.registry import closest
 
 __all__ = ["MultiTask", "MultiTaskResult"]
@@ -41,6 +41,11 @@ class MultiTask:
     ------
     ParameterError
         If there is no task, a loss has ``reduction="none"``, or a weight is not a finite number.
+
+    Notes
+    -----
+    Gradients of float16 and bfloat16 are computed and weighted in float32 and rounded once. What a loss says of its
+    inputs is raised with the name of the task before it.
 
     See Also
     --------
@@ -104,7 +109,11 @@ class MultiTask:
         """
         weights = self.weights(step)
         inputs = self._inputs(arrays)
-        return math.fsum(weights[name] * loss(*inputs[name]) for name, (loss, _) in self._tasks.items())
+        values: list[float] = []
+        for name, (loss, _) in self._tasks.items():
+            with _errors_of(name):
+                values.append(weights[name] * value_of(loss, inputs[name]))
+        return add_up(values)
 
     def value_and_grad(self, arrays: Mapping[str, Sequence[Any]], *, step: int = 0) -> MultiTaskResult:
         """Return the weighted sum, its parts, and the gradient of each prediction; arguments as for a call."""
@@ -113,11 +122,9 @@ class MultiTask:
         parts: dict[str, float] = {}
         grads: dict[str, Any] = {}
         for name, (loss, _) in self._tasks.items():
-            parts[name], grads[name] = loss.value_and_grad(*inputs[name])
-            pieces = grads[name] if isinstance(grads[name], tuple) else (grads[name],)
-            for piece in pieces:
-                np.multiply(piece, piece.dtype.type(weights[name]), out=piece)
-        total = math.fsum(weights[name] * parts[name] for name in parts)
+            with _errors_of(name):
+                parts[name], grads[name] = value_and_scaled_grad(weights[name], loss, inputs[name])
+        total = add_up([weights[name] * parts[name] for name in parts])
         return MultiTaskResult(total, parts, grads)
 
     def _inputs(self, arrays: Mapping[str, Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
@@ -127,6 +134,8 @@ class MultiTask:
         for name in arrays:
             if name not in self._tasks:
                 raise ParameterError(f"arrays has inputs for {name!r}, which is no task{closest(name, self._tasks)}")
+            if not isinstance(arrays[name], Iterable):
+                raise ParameterError(f"arrays[{name!r}] must be the inputs of its loss, a tuple, got {arrays[name]!r}")
         return {name: tuple(arrays[name]) for name in self._tasks}
 
     def __repr__(self) -> str:
@@ -134,11 +143,29 @@ class MultiTask:
         return f"MultiTask({{{inside}}})"
 
 
-def _number(name: str, value: Any) -> float:
+#: The exceptions of a loss that are raised again with the name of the task before their message.
+_REBUILT = (DTypeError, DomainError, ParameterError, ShapeError, TypeError, ValueError)
+
+
+@contextmanager
+def _errors_of(name: str) -> Iterator[None]:
+    """Put the name of a task before the message of what its loss raises."""
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
+        yield
+    except _REBUILT as error:
+        if type(error) not in _REBUILT:  # it may not be made from a message
+            raise
+        raise type(error)(f"task {name!r}: {error}") from error
+
+
+def _number(name: str, value: Any) -> float:
+    number = math.nan
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if not isinstance(value, str | bytes | bytearray | bool) and kind not in ("b", "c", "S", "U"):
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
     if not math.isfinite(number):
         raise ParameterError(f"the weight of {name!r} must be a finite number, got {value!r}")
     return number

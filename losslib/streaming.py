@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from losslib._kernels.loss import Loss
 from losslib.calls import Terms, ratio
-from losslib.combination import WeightedSum
+from losslib.combination import WeightedSum, add_up
 from losslib.errors import ParameterError, ShapeError
 from losslib.groups import canonical, read_keys
 from losslib.registry import LossInfo, class_of
@@ -189,7 +188,7 @@ class Accumulator:
         self._rows = {canonical(key): row for key, row in self._rows.items()}
 
     def _value(self, row: int) -> float:
-        return math.fsum(part.value(row) for part in self._parts)
+        return add_up([part.value(row) for part in self._parts])
 
     def _require_grouping(self, grouped: bool) -> None:
         if self._grouped is not None and grouped != self._grouped:

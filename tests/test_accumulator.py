@@ -634,3 +634,12 @@ def test_repr_names_the_loss_and_the_groups() -> None:
     total.update([1.0, 2.0], [0.0, 0.0], by=["a", "b"])
     assert repr(total) == "<Accumulator of MSELoss(reduction='mean'), 2 groups>"
     assert total.loss == losslib.MSELoss()
+
+
+def test_a_sum_of_losses_follows_ieee_754_beyond_the_largest_float() -> None:
+    total = losslib.Accumulator(losslib.MSELoss(reduction="sum") + -1.0 * losslib.L1Loss(reduction="sum"))
+    total.update([np.inf], [0.0])
+    assert math.isnan(total.result())
+    large = losslib.Accumulator(losslib.L1Loss(reduction="sum") + losslib.L1Loss(reduction="sum"))
+    large.update([1.5e308], [0.0])
+    assert large.result() == math.inf

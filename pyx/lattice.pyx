@@ -171,11 +171,14 @@ cdef inline void pick(const Sequence* s, const View* view, Py_ssize_t frame, dou
 
 
 cdef inline void relate(Sequence* s, Py_ssize_t frame) noexcept nogil:
-    """Emissions of the slots relative to the frame's largest, and zero for padding."""
+    """Take `top` off the slots of a frame; emissions relative to the largest slot, which becomes `top`, and zero for
+    padding."""
     cdef double* raw = s.raw + frame * s.columns
     cdef double* emission = s.emission + frame * s.columns
-    cdef double top
+    cdef double top = s.top[frame]
     cdef Py_ssize_t k
+    for k in range(s.slots):
+        raw[k] -= top
     for k in range(s.slots, s.columns):
         raw[k] = -INFINITY
     top = row_max(<const double*>raw, s.columns)
@@ -210,7 +213,7 @@ cdef inline const real* fetch(const Batch* batch, const char* source, real* copy
 
 cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, real* copy, Py_ssize_t n,
                           bint direct) noexcept nogil:
-    """One row: its largest logit and the sum of exponentials, and the gradient without the target."""
+    """One row: its largest logit (to `top`), the sum of exponentials, and the gradient without the target."""
     cdef char* target = address(&batch.grad, frame, s.sample) if batch.want_grad else NULL
     cdef real* e = <real*>target if direct else copy + n
     cdef const real* x = fetch(batch, address(&batch.input, frame, s.sample), copy, n)
@@ -220,7 +223,7 @@ cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, rea
     if batch.logits:
         m = row_max(x, n)
         total = row_exp(x, m, e, n).sum
-        s.lse[frame] = <double>m
+        s.top[frame] = <double>m
         s.ratio[frame] = total
         if batch.want_grad:
             factor = <real>(batch.scale[s.sample] / total)
@@ -250,7 +253,7 @@ cdef inline void read_frames(const Batch* batch, Sequence* s, Py_ssize_t first, 
         for frame in range(first, last):
             pick(s, &batch.input, frame, s.raw + frame * s.columns)
         for frame in range(first, last):
-            s.lse[frame] = 0.0
+            s.top[frame] = 0.0
             s.ratio[frame] = 1.0
             if batch.logits or batch.want_grad:
                 read_row(batch, s, frame, copy, n, direct)
@@ -259,7 +262,7 @@ cdef inline void read_frames(const Batch* batch, Sequence* s, Py_ssize_t first, 
         for frame in range(first, last):
             spread(s, frame)
         for frame in range(first, last):        # ratio held the sum of exponentials
-            s.lse[frame] += log(s.ratio[frame])
+            s.lse[frame] = log(s.ratio[frame])
             s.ratio[frame] = exp(s.top[frame] - s.lse[frame])
         first = last
     if batch.streaming:

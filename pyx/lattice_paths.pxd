@@ -77,9 +77,9 @@ cdef struct Sequence:
     Py_ssize_t middle
     const int32_t* slot          # of each label; padding has the first column after the slots, which holds zero
     const Py_ssize_t* classes    # of each slot
-    double* raw                  # log-probability or logit of each slot: [frame][columns]
-    double* top                  # the largest of a frame: [frame]
-    double* lse                  # log-sum-exp of the row of logits, 0 for log-probabilities: [frame]
+    double* raw                  # log-probability of each slot, or logit less the largest of the row: [frame][columns]
+    double* top                  # the largest of a frame's slots: [frame]
+    double* lse                  # log-sum-exp of the row relative to its largest, 0 for log-probabilities: [frame]
     double* ratio                # exp(top - lse), so that a probability is emission * ratio: [frame]
     double* emission             # of each slot, relative to the top; at the end derivatives: [frame][columns]
     double* label_emission       # of each label: [frame][width]

@@ -46,8 +46,8 @@ cdef inline void uncap_row(const real* x, real* grad, real* hess, real cap, Py_s
 
 # ---- sums over the classes -------------------------------------------------------------------------------------
 
-cdef inline double weighted_sum(const real* x, const double* weight, Py_ssize_t n) noexcept nogil:
-    """sum_c w_c x_c; a weight of zero leaves a class out, whatever its logit is."""
+cdef inline double weighted_sum(const real* x, const double* weight, real m, Py_ssize_t n) noexcept nogil:
+    """sum_c w_c (x_c - m); a weight of zero leaves a class out, whatever its logit is."""
     cdef Batch[double] total
     cdef Batch[real] terms
     cdef real[16] products
@@ -59,7 +59,7 @@ cdef inline double weighted_sum(const real* x, const double* weight, Py_ssize_t 
         for k in range(16):
             products[k] = 0
         for k in range(<int>min(<Py_ssize_t>16, n - c)):
-            products[k] = product_or_zero(<real>weight[c + k], x[c + k])
+            products[k] = product_or_zero(<real>weight[c + k], x[c + k] - m)
         terms.load(products)
         add_widened(total, terms)
         c += 16
@@ -70,7 +70,7 @@ cdef inline double weighted_sum(const real* x, const double* weight, Py_ssize_t 
 cdef struct Sums:
     double largest
     double exponentials    # sum of exp(x - largest)
-    double weighted        # sum of w_c x_c, for smoothing only
+    double weighted        # sum of w_c (x_c - largest), for smoothing only
 
 
 cdef inline Sums sums_of(const Rows* rows, const real* x, real* e, real* top, Py_ssize_t n) noexcept nogil:
@@ -82,25 +82,32 @@ cdef inline Sums sums_of(const Rows* rows, const real* x, real* e, real* top, Py
     cdef Sums sums
     cdef Exponentials part
     cdef bint weighted = rows.smoothing > 0.0 and rows.class_weight != NULL
-    cdef Py_ssize_t start = 0, length, block = 0
-    cdef real m = -INFINITY, largest
+    cdef Py_ssize_t start = 0, length, block = 0, c
+    cdef real m = -INFINITY, largest, origin
+    cdef double before = 0.0    # weights of the blocks so far
     sums.exponentials = 0.0
     sums.weighted = 0.0
     while start < n:
         length = min(<Py_ssize_t>LONG, n - start)
-        if weighted:
-            sums.weighted += weighted_sum(x + start, rows.class_weight + start, length)
         largest = row_max(x + start, length)
         if largest > m:
             if start > 0:
                 sums.exponentials *= exp(<double>m - <double>largest)
+                if before != 0.0 and m > -INFINITY:
+                    sums.weighted += before * (<double>m - <double>largest)
             m = largest
         top[block] = m
         # Where all logits so far are -inf there is no largest number yet, and their exponentials are zeros.
-        part = row_exp(x + start, m if m > -INFINITY else <real>0, e + start, length)
+        origin = m if m > -INFINITY else <real>0
+        if weighted:
+            sums.weighted += weighted_sum(x + start, rows.class_weight + start, origin, length)
+            for c in range(start, start + length):
+                before += rows.class_weight[c]
+        part = row_exp(x + start, origin, e + start, length)
         sums.exponentials += part.sum
         if rows.smoothing > 0.0 and not weighted:
             sums.weighted += part.exponents
+            before += <double>length
         start += length
         block += 1
     sums.largest = <double>m
@@ -201,13 +208,13 @@ cdef inline double row_by_class(Rows* rows, Py_ssize_t sample, const real* x, re
     cdef Py_ssize_t n = rows.classes, target = read_class(rows, sample), start = 0, stop
     cdef Mixture mixture = mixture_of(rows)
     cdef double weight = rows.class_weight[target] if rows.class_weight != NULL else 1.0
-    cdef double lp = <double>x[target], value = 0.0, slope = 0.0, lse, scale = scale_of(rows, sample), factor
+    cdef double lp = <double>x[target], value = 0.0, slope = 0.0, log_sum, scale = scale_of(rows, sample), factor
     cdef Sums sums = sums_of(rows, x, e, top, n)
     cdef Sample result
-    lse = sums.largest + c_log(sums.exponentials)
-    lp -= lse
+    log_sum = c_log(sums.exponentials)
+    lp = (lp - sums.largest) - log_sum
     picks(rows, &lp, &value, &slope, 1)
-    result = finish(mixture, value, slope, weight, lse, sums.weighted)
+    result = finish(mixture, value, slope, weight, sums.largest, log_sum, sums.weighted)
     factor = result.softmax_part * scale / sums.exponentials
     while start < n:
         stop = min(start + LONG, n)

@@ -97,12 +97,35 @@ cdef inline void store_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py
 
 # ---- arithmetic on a tile --------------------------------------------------------------------------------------
 
+cdef inline void weighted_sums(const real* column, const double* weight, Py_ssize_t lanes, Py_ssize_t classes,
+                               Batch[real]& top, double* weighted) noexcept nogil:
+    """sum_c w_c (x_c - top) of sixteen lanes; a weight of zero leaves a class out, whatever its logit is."""
+    cdef Batch[real] terms, run, factor
+    cdef Batch[double] total
+    cdef Py_ssize_t c = 0, stop
+    total.fill(0.0)
+    while c < classes:
+        stop = min(c + RUN, classes)
+        run.fill(0)
+        while c < stop:
+            if weight == NULL or weight[c] != 0.0:
+                terms.load(column + c * lanes)
+                terms.subtract(top)
+                factor.fill(<real>weight[c] if weight != NULL else 1)
+                terms.multiply(factor)
+                run.add(terms)
+            c += 1
+        add_widened(total, run)
+    total.store(weighted)
+
+
 cdef inline void exponentials(real* tile, Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, real* m,
-                              double* s, const char* ahead, Py_ssize_t down) noexcept nogil:
+                              double* s, const double* weight, double* weighted, const char* ahead,
+                              Py_ssize_t down) noexcept nogil:
     """m = largest of each lane, tile = exp(tile - m), s = its sum over the classes.
 
-    Meanwhile the cache lines of the next tile are asked for: those of one class come from `ahead`, the next ones from
-    `down` bytes on.
+    Where `weighted` is not NULL it gets sum_c w_c (x_c - m); weight may be NULL. Meanwhile the cache lines of the next
+    tile are asked for: those of one class come from `ahead`, the next ones from `down` bytes on.
     """
     cdef Batch[real] top, terms, run
     cdef Batch[double] total
@@ -115,6 +138,8 @@ cdef inline void exponentials(real* tile, Py_ssize_t lanes, Py_ssize_t classes, 
             terms.load(column + c * lanes)
             top.raise_to(terms)
         top.store(m + g)
+        if weighted != NULL:
+            weighted_sums(<const real*>column, weight, lanes, classes, top, weighted + g)
         total.fill(0.0)
         c = 0
         while c < classes:
@@ -130,30 +155,6 @@ cdef inline void exponentials(real* tile, Py_ssize_t lanes, Py_ssize_t classes, 
                 c += 1
             add_widened(total, run)
         total.store(s + g)
-        g += 16
-
-
-cdef inline void weighted_sums(const real* tile, const double* weight, Py_ssize_t lanes, Py_ssize_t classes,
-                               Py_ssize_t width, double* weighted) noexcept nogil:
-    """sum_c w_c x_c of each lane; a weight of zero leaves a class out, whatever its logit is."""
-    cdef Batch[real] terms, run, factor
-    cdef Batch[double] total
-    cdef Py_ssize_t g = 0, c, stop
-    while g < width:
-        total.fill(0.0)
-        c = 0
-        while c < classes:
-            stop = min(c + RUN, classes)
-            run.fill(0)
-            while c < stop:
-                if weight == NULL or weight[c] != 0.0:
-                    terms.load(tile + c * lanes + g)
-                    factor.fill(<real>weight[c] if weight != NULL else 1)
-                    terms.multiply(factor)
-                    run.add(terms)
-                c += 1
-            add_widened(total, run)
-        total.store(weighted + g)
         g += 16
 
 
@@ -190,7 +191,7 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
     cdef int64_t[LANES] index
     cdef Py_ssize_t[LANES] target, place    # class, and where it is in the tile
     cdef real[LANES] m, factor, smooth, kept
-    cdef double[LANES] s, lse, lp, value, slope, weight, weighted, scale, taken
+    cdef double[LANES] s, log_sum, lp, value, slope, weight, weighted, scale, taken
     cdef Mixture mixture = mixture_of(rows)
     cdef Sample sample
     cdef bint plain = (rows.kind == CROSS_ENTROPY and rows.class_weight == NULL and rows.smoothing == 0.0
@@ -207,13 +208,12 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
         place[j] = target[j] * lanes + j
     for j in range(width):
         lp[j] = <double>tile[place[j]]
-    if rows.smoothing > 0.0:
-        weighted_sums(<const real*>tile, rows.class_weight, lanes, classes, width, weighted)
-    exponentials(tile, lanes, classes, width, m, s,
+    exponentials(tile, lanes, classes, width, m, s, rows.class_weight,
+                 <double*>weighted if rows.smoothing > 0.0 else <double*>NULL,
                  address(rows, &rows.input, first) + n * step_of(rows, &rows.input), rows.input.classes)
     for j in range(width):
-        lse[j] = <double>m[j] + log(s[j])
-        lp[j] = lp[j] - lse[j]
+        log_sum[j] = log(s[j])
+        lp[j] = (lp[j] - <double>m[j]) - log_sum[j]
 
     if rows.scale == NULL:
         for j in range(width):
@@ -239,7 +239,7 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
                 weighted[j] = 0.0
         picks(rows, lp, value, slope, width)
         for j in range(width):
-            sample = finish(mixture, value[j], slope[j], weight[j], lse[j], weighted[j])
+            sample = finish(mixture, value[j], slope[j], weight[j], <double>m[j], log_sum[j], weighted[j])
             value[j] = sample.value
             factor[j] = <real>(sample.softmax_part * scale[j] / s[j])
             taken[j] = sample.target_part * scale[j]

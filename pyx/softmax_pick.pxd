@@ -86,16 +86,19 @@ cdef struct Sample:
     double target_part     # what is taken off at the target
 
 
-cdef inline Sample finish(Mixture mixture, double value, double slope, double weight, double lse,
+cdef inline Sample finish(Mixture mixture, double value, double slope, double weight, double largest, double log_sum,
                           double weighted_sum) noexcept nogil:
-    """Value and gradient coefficients of a sample: its pick, the weight of its class, and sum_c w_c x_c for smoothing.
+    """Value and gradient coefficients of a sample: its pick, the weight of its class, and for smoothing
+    sum_c w_c (x_c - largest).
 
-    Without smoothing or z-loss their terms are exact zeros, as long as the log-sum-exp is finite.
+    Largest logit and logarithm stay apart: in their sum, which the z-loss alone asks for, a large logit leaves nothing
+    of the logarithm. Without smoothing or z-loss their terms are exact zeros, as long as that sum is finite.
     """
     cdef Sample sample
+    cdef double lse = largest + log_sum
     sample.value = weight * mixture.keep * value
     sample.target_part = -weight * mixture.keep * slope
-    sample.value += mixture.rest * (mixture.weight_total * lse - weighted_sum) + mixture.z_loss * lse * lse
+    sample.value += mixture.rest * (mixture.weight_total * log_sum - weighted_sum) + mixture.z_loss * lse * lse
     sample.softmax_part = (sample.target_part + mixture.rest * mixture.weight_total
                            + 2.0 * mixture.z_loss * lse)
     return sample

@@ -62,14 +62,14 @@ cdef inline real row_max(const real* x, Py_ssize_t n) noexcept nogil:
 
 cdef struct Exponentials:
     double sum
-    double exponents    # sum of x
+    double exponents    # sum of x - m
 
 
 cdef inline Exponentials row_exp(const real* x, real m, real* e, Py_ssize_t n) noexcept nogil:
     """e = exp(x - m), return the sums. e may be x. What lies one length ahead is asked for meanwhile.
 
     The lanes of a block are added in the type of the row: 32 terms of [0, 1] lose no more than the exponentials lack
-    already. Blocks are added in float64. The sum of x costs nothing: the units that add are idle most of the time.
+    already. Blocks are added in float64. The sum of x - m costs nothing: the units that add are idle most of the time.
     """
     cdef Batch[real] top, terms, block, plain
     cdef Batch[double] total, exponents
@@ -88,8 +88,8 @@ cdef inline Exponentials row_exp(const real* x, real m, real* e, Py_ssize_t n) n
         while i < stop:
             prefetch(<const char*>(x + (i + n)))
             terms.load(x + i)
-            plain.add(terms)
             terms.subtract(top)
+            plain.add(terms)
             terms.become_exp()
             terms.store(e + i)
             block.add(terms)
@@ -103,7 +103,7 @@ cdef inline Exponentials row_exp(const real* x, real m, real* e, Py_ssize_t n) n
             rest[k] = -INFINITY
         for k in range(left):
             rest[k] = x[i + k]
-            sums.exponents += <double>x[i + k]
+            sums.exponents += <double>x[i + k] - <double>m
         terms.load(rest)
         terms.subtract(top)
         terms.become_exp()

@@ -300,3 +300,42 @@ def test_an_empty_batch_has_a_value(loss: Any) -> None:
     value, grad = loss.value_and_grad(np.zeros((0, 2, 3)), [[1], [1]], [0, 0], [0, 1], reduction="none")
     np.testing.assert_array_equal(value, [0.0, np.inf])
     assert grad.shape == (0, 2, 3)
+
+
+# ---- offsets -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("classes", [3, 40, 300])
+def test_a_common_offset_of_a_frame_changes_no_bit(classes: int, dtype: Any) -> None:
+    rng = np.random.default_rng(classes)
+    steps, far = (64.0, 2.0**17) if dtype is np.float32 else (2.0**20, 2.0**32)
+    logits = (np.rint(rng.standard_normal((30, 4, classes)) * 2 * steps) / steps).astype(dtype)
+    offsets = rng.choice([far, -far, 1e4, -1e4, 0.0], (30, 4, 1))
+    moved = (logits + offsets).astype(dtype)
+    np.testing.assert_array_equal(moved - offsets, logits)
+    arguments = rng.integers(1, classes, (4, 6)), [30, 30, 20, 13], [6, 3, 0, 5]
+    value, grad = WITH_LOGITS.value_and_grad(logits, *arguments, reduction="none")
+    found, slopes = WITH_LOGITS.value_and_grad(moved, *arguments, reduction="none")
+    np.testing.assert_array_equal(found, value)
+    np.testing.assert_array_equal(slopes, grad)
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e16), (np.float64, 1e300), (np.float32, 3.4e38)])
+def test_equal_logits_are_equal_classes_however_large_they_are(dtype: Any, size: float) -> None:
+    for number in (size, -size):
+        logits = np.full((2, 1, 3), number, dtype)
+        value, grad = WITH_LOGITS.value_and_grad(logits, [[1]], [2], [1])
+        assert value == pytest.approx(np.log(3.0), rel=1e-14)  # three of nine paths
+        np.testing.assert_allclose(grad[:, 0], [[0, -1 / 3, 1 / 3]] * 2, rtol=1e-6, atol=1e-7)
+
+
+def test_an_offset_changes_nothing_in_logarithms_either(in_logarithms: list[int]) -> None:
+    rng = np.random.default_rng(3)
+    logits = np.rint(rng.standard_normal((6, 2, 4)) * 1024) * 2.0**10  # far apart: the sums leave their range
+    arguments = rng.integers(1, 4, (2, 3)), [6, 5], [3, 2]
+    value, grad = WITH_LOGITS.value_and_grad(logits, *arguments, reduction="none")
+    assert in_logarithms.pop() > 0
+    found, slopes = WITH_LOGITS.value_and_grad(logits + 2.0**40, *arguments, reduction="none")
+    np.testing.assert_array_equal(found, value)
+    np.testing.assert_array_equal(slopes, grad)

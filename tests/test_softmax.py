@@ -732,6 +732,70 @@ def test_large_logits_neither_overflow_nor_lose_the_value(name: str, classes: in
     np.testing.assert_allclose(grad.sum(1), 0.0, atol=1e-5)
 
 
+#: Options that weigh or spread the target; the z-loss alone depends on the offset of a row.
+SHIFT_OPTIONS: dict[str, list[Parameters]] = {
+    "cross_entropy": [
+        {}, {"weight": "per class"}, {"label_smoothing": 0.1}, {"weight": "per class", "label_smoothing": 0.1},
+    ],
+    "softmax_focal_loss": [{}, {"alpha": "per class"}],
+}  # fmt: skip
+
+
+def shifted_rows(shape: tuple[int, ...], dtype: Any, seed: int = 8) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield logits that a shift leaves exact, and the same with every number of a row shifted alike."""
+    rng = np.random.default_rng([*shape, seed])
+    steps, far = (64.0, 2.0**17) if dtype is np.float32 else (2.0**20, 2.0**32)
+    x = np.rint(rng.standard_normal(shape) * 2 * steps) / steps
+    for offset in (far, -far, 1e4, -1e4):
+        moved = x + offset
+        np.testing.assert_array_equal(moved.astype(dtype), moved)
+        yield x.astype(dtype), moved.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(21, 2), (21, 10), (5, 100), (3, 5000), (2, 10, 7), (2, 300, 5)], ids=str)
+@pytest.mark.parametrize("name", PICKS)
+def test_a_common_offset_of_the_logits_changes_no_bit(name: str, shape: tuple[int, ...], dtype: Any) -> None:
+    for parameters in SHIFT_OPTIONS.get(name, [{}]):
+        given = {**filled(parameters, shape[1]), "reduction": "none"}
+        for x, moved in shifted_rows(shape, dtype):
+            for soft in (False,):
+                t = draw(name, shape, soft=soft, dtype=dtype)[1]
+                expected = entry(name).value_and_grad(x, t, **given)
+                assert_same_bits(entry(name).value_and_grad(moved, t, **given), expected)
+                # Classes that are no neighbours.
+                spaced = np.repeat(moved, 2, axis=1)[:, ::2]
+                found = entry(name).value_and_grad(spaced, t, **given)
+                assert_same_bits(found, entry(name).value_and_grad(np.repeat(x, 2, axis=1)[:, ::2], t, **given))
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e16), (np.float64, 1e300), (np.float32, 3.4e38)])
+@pytest.mark.parametrize("classes", [2, 10, 100, 5000])
+@pytest.mark.parametrize("name", PICKS)
+def test_equal_logits_are_equal_classes_however_large_they_are(
+    name: str, classes: int, dtype: Any, size: float
+) -> None:
+    for soft, parameters in itertools.product((False,), SHIFT_OPTIONS.get(name, [{}])):
+        x, t = draw(name, (3, classes), soft=soft, dtype=dtype)
+        given = {**filled(parameters, classes), "reduction": "none"}
+        expected = entry(name).value_and_grad(np.zeros_like(x), t, **given)
+        if not parameters:
+            np.testing.assert_allclose(
+                expected[0],
+                expected_values(name, np.zeros((3, classes)), t, {}, 1),
+                rtol=1e-12 if dtype is np.float64 else 1e-5,
+            )
+        for number in (size, -size):
+            assert_same_bits(entry(name).value_and_grad(np.full_like(x, number), t, **given), expected)
+
+
+def test_the_z_loss_sees_the_offset() -> None:
+    for classes in (3, 80):
+        x = np.full((1, classes), 50.0)
+        lse = 50.0 + np.log(classes)
+        assert losslib.cross_entropy(x, [0], z_loss=0.01) == pytest.approx(np.log(classes) + 0.01 * lse**2, rel=1e-14)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("gap", [50.0, 120.0, 800.0])
 def test_bi_tempered_with_both_temperatures_one_is_cross_entropy_far_out_too(gap: float, dtype: Any) -> None:

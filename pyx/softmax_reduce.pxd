@@ -116,13 +116,14 @@ cdef inline Exponentials row_exp(const real* x, real m, real* e, Py_ssize_t n) n
     return sums
 
 
-cdef inline double row_dot(const real* a, const real* b, real* product, Py_ssize_t n) noexcept nogil:
-    """Sum of a * b in float64; a zero in a makes its term zero, whatever b is. The products are left in a buffer.
+cdef inline double row_dot(const real* a, const real* b, real origin, real* product, Py_ssize_t n) noexcept nogil:
+    """Sum of a * (b - origin) in float64; a zero in a makes its term zero, whatever b is. The products are left in a
+    buffer.
 
     The choice is not made inside the sum: GCC 12 turns a conditional term of 16 float64 lanes into masked additions
     that lose terms with AVX-512.
     """
     cdef Py_ssize_t i
     for i in range(n):
-        product[i] = product_or_zero(a[i], b[i])
+        product[i] = product_or_zero(a[i], b[i] - origin)
     return sum_block(<const real*>product, n)

@@ -56,9 +56,9 @@ cdef inline double row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, r
                                        real* h) noexcept nogil:
     """Losses of the softmax against probabilities; e becomes the gradient, h the Hessian, t the target's gradient."""
     cdef Py_ssize_t c, n = rows.classes
-    cdef real m, factor, w, u
+    cdef real m, factor, w, u, logarithm
     cdef real keep = <real>(1.0 - rows.smoothing), rest = <real>(rows.smoothing / <double>n)
-    cdef double s, lse, mass, scale = scale_of(rows, sample), part, expected, value
+    cdef double s, log_sum, lse, mass, scale = scale_of(rows, sample), part, expected, value
     for c in range(n):
         t[c] = t[c] * keep + rest
     if rows.class_weight != NULL:
@@ -68,14 +68,17 @@ cdef inline double row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, r
         memcpy(q, t, n * sizeof(real))
     m = row_max(x, n)
     s = row_exp(x, m, e, n).sum
-    lse = <double>m + c_log(s)
+    # In floating point the log-probability is (x - m) - log s: two terms of one sign, each accurate.
+    log_sum = c_log(s)
+    logarithm = <real>log_sum
     factor = <real>(1.0 / s)
     if rows.kind == CROSS_ENTROPY:
         mass = sum_block(q, n)
-        # sum q (lse - x), class by class where a logit is -inf: its zero target makes the term zero.
-        value = mass * lse - row_dot(q, x, h, n)
+        # A zero target makes its term zero, also where a logit is -inf.
+        value = mass * log_sum - row_dot(q, x, m, h, n)
         part = mass
         if rows.z_loss > 0.0:
+            lse = <double>m + log_sum
             value += rows.z_loss * lse * lse
             part += 2.0 * rows.z_loss * lse
         if rows.want_hess:
@@ -83,30 +86,29 @@ cdef inline double row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, r
         if rows.want_target:
             for c in range(n):
                 w = keep * <real>scale if rows.class_weight == NULL else keep * <real>(scale * rows.class_weight[c])
-                t[c] = w * (<real>lse - x[c])
+                t[c] = w * (logarithm - (x[c] - m))
         factor = <real>(part * scale / s)
         w = <real>scale
         for c in range(n):
             e[c] = e[c] * factor - q[c] * w
     elif rows.kind == SYMMETRIC:
         mass = sum_block(q, n)
-        value = rows.numbers[0] * (mass * lse - row_dot(q, x, h, n))
+        value = rows.numbers[0] * (mass * log_sum - row_dot(q, x, m, h, n))
         for c in range(n):
             e[c] = e[c] * factor
         # The reverse part: sum p r with r = -log(max(t, exp(-4))).
         for c in range(n):
             h[c] = -log(t[c]) if t[c] > <real>0.01831563888873418 else <real>4
-        expected = row_dot(e, h, x, n)
+        expected = row_dot(e, h, 0, x, n)
         value += rows.numbers[1] * expected
         w = <real>(rows.numbers[0] * scale)
         u = <real>(rows.numbers[1] * scale)
         for c in range(n):
             e[c] = w * (<real>mass * e[c] - q[c]) + u * e[c] * (h[c] - <real>expected)
     else:
-        w = <real>lse
         for c in range(n):
             e[c] = e[c] * factor
-            x[c] = x[c] - w          # log-probabilities
+            x[c] = (x[c] - m) - logarithm      # log-probabilities
         soft_jets(rows, x, q, h, t)
         value = sum_block(h, n)
         part = sum_block(t, n)

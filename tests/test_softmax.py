@@ -759,7 +759,7 @@ def test_a_common_offset_of_the_logits_changes_no_bit(name: str, shape: tuple[in
     for parameters in SHIFT_OPTIONS.get(name, [{}]):
         given = {**filled(parameters, shape[1]), "reduction": "none"}
         for x, moved in shifted_rows(shape, dtype):
-            for soft in (False,):
+            for soft in kinds(name):
                 t = draw(name, shape, soft=soft, dtype=dtype)[1]
                 expected = entry(name).value_and_grad(x, t, **given)
                 assert_same_bits(entry(name).value_and_grad(moved, t, **given), expected)
@@ -775,7 +775,7 @@ def test_a_common_offset_of_the_logits_changes_no_bit(name: str, shape: tuple[in
 def test_equal_logits_are_equal_classes_however_large_they_are(
     name: str, classes: int, dtype: Any, size: float
 ) -> None:
-    for soft, parameters in itertools.product((False,), SHIFT_OPTIONS.get(name, [{}])):
+    for soft, parameters in itertools.product(kinds(name), SHIFT_OPTIONS.get(name, [{}])):
         x, t = draw(name, (3, classes), soft=soft, dtype=dtype)
         given = {**filled(parameters, classes), "reduction": "none"}
         expected = entry(name).value_and_grad(np.zeros_like(x), t, **given)
@@ -787,6 +787,28 @@ def test_equal_logits_are_equal_classes_however_large_they_are(
             )
         for number in (size, -size):
             assert_same_bits(entry(name).value_and_grad(np.full_like(x, number), t, **given), expected)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100, 5000])
+@pytest.mark.parametrize("name", PICKS)
+def test_float32_rows_far_from_zero_keep_their_digits_against_probabilities(name: str, classes: int) -> None:
+    """The same numbers in float64 are the reference."""
+    rng = np.random.default_rng(classes)
+    t = rng.dirichlet(np.ones(classes), 6).astype(np.float32)
+    t[:3] = np.where(t[:3] < 0.3 / classes, np.float32(0), t[:3])
+    for offset, parameters in itertools.product((0.0, 100.0, 1e4, -1e6), SHIFT_OPTIONS.get(name, [{}])):
+        given = {**filled(parameters, classes), "reduction": "none"}
+        x = (3 * rng.standard_normal((6, classes)) + offset).astype(np.float32)
+        wide = x.astype(np.float64), t.astype(np.float64)
+        value, grad = entry(name).value_and_grad(x, t, **given)
+        expected, slopes = entry(name).value_and_grad(*wide, **given)
+        np.testing.assert_allclose(value, expected, rtol=2e-6)
+        np.testing.assert_allclose(grad, slopes, rtol=1e-5, atol=1e-6 * np.abs(slopes).max())
+        if name == "cross_entropy":
+            found = losslib.cross_entropy.grad(x, t, wrt="target", **given)
+            np.testing.assert_allclose(
+                found, losslib.cross_entropy.grad(*wide, wrt="target", **given), rtol=1e-5, atol=1e-12
+            )
 
 
 def test_the_z_loss_sees_the_offset() -> None:

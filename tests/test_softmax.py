@@ -806,9 +806,9 @@ def test_float32_rows_far_from_zero_keep_their_digits_against_probabilities(name
         np.testing.assert_allclose(grad, slopes, rtol=1e-5, atol=1e-6 * np.abs(slopes).max())
         if name == "cross_entropy":
             found = losslib.cross_entropy.grad(x, t, wrt="target", **given)
-            np.testing.assert_allclose(
-                found, losslib.cross_entropy.grad(*wide, wrt="target", **given), rtol=1e-5, atol=1e-12
-            )
+            slopes = losslib.cross_entropy.grad(*wide, wrt="target", **given)
+            # A difference of two float32 numbers: it has the digits of the larger.
+            np.testing.assert_allclose(found, slopes, rtol=1e-5, atol=1e-7 * np.abs(slopes).max())
 
 
 def test_the_z_loss_sees_the_offset() -> None:

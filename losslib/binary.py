@@ -184,6 +184,7 @@ The gradient is (x - t) / (x*(1 - x)), here divided by two elements:
 array([-0.625,  1.   ])
 """,
     tags=("binary", "multi-label", "probabilities", "soft labels", "convex", "smooth", "proper"),
+    value_range="[0, 100] for logarithms clamped at -100",
     function_order=("weight", "size_average", "reduce", "reduction"),
     class_order=("weight", "size_average", "reduce", "reduction"),
     entries=("L038",),
@@ -242,7 +243,8 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
         "accurate in both tails and nothing overflows; the value grows linearly with a wrong logit. A term "
         "whose coefficient is exactly 0 is left out, so x = inf with t = 1 gives 0, not NaN.\n\n"
         "The Hessian, ``sigmoid(x)*sigmoid(-x)`` times the mixture weight, is never negative and underflows "
-        "only beyond the range of the dtype. The derivative for the target is -x without ``pos_weight``."
+        "only beyond the range of the dtype. The derivative for the target is ``-(1 - label_smoothing)*x`` "
+        "without ``pos_weight``."
     ),
     use_when=(
         "binary or multi-label classification with a model that ends in a linear layer: this is the default choice",
@@ -328,7 +330,7 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
         Equivalent(
             "lightgbm",
             "binary",
-            note=("The same with slope ``sigmoid=1.0``; the objective ``cross_entropy`` also accepts soft labels."),
+            note=("The same with slope ``sigmoid=1.0``; the objective ``'cross_entropy'`` also accepts soft labels."),
         ),
         Equivalent(
             "catboost",
@@ -439,6 +441,7 @@ array([-3.,  1.])
 """,
     tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
     entries=("L038", "L039"),
+    value_range="[0, 100] for pos_weight <= 1, [0, 100*pos_weight] above: the logarithms are clamped at -100",
 )
 
 
@@ -535,6 +538,7 @@ array([-0.75,  0.25])
 """,
     tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
     entries=("L038",),
+    value_range="[0, 50] for beta = 0.5, [0, 100*max(beta, 1 - beta)] else: the logarithms are clamped at -100",
 )
 
 
@@ -622,6 +626,10 @@ By hand, for the first element: 0.25 * 0.1**2 * -log(0.9) = 0.000263.
 array([-0.1491,  0.4474])
 """,
     tags=("binary", "multi-label", "probabilities", "imbalance", "smooth"),
+    value_range=(
+        "[0, 75] for alpha = 0.25, [0, 100] for alpha = -1, [0, 100*max(alpha, 1 - alpha)] else: the logarithms are "
+        "clamped at -100"
+    ),
     entries=("L045",),
 )
 
@@ -922,5 +930,5 @@ below clip.
 >>> gradient.round(4)
 array([-0.4233,  0.0731,  0.    ])
 """,
-    tags=("multi-label", "logits", "imbalance"),
+    tags=("multi-label", "logits", "imbalance", "asymmetric"),
 )

@@ -232,6 +232,7 @@ array([[ 0.75, -0.75,  0.  ]])
 """,
     tags=("multi-class", "logits", "soft labels", "convex", "sparse", "margin", "proper"),
     entries=("L063",),
+    value_range="[0, inf]",
 )
 
 
@@ -263,7 +264,7 @@ js_div, JSDivLoss = declare(
     ),
     symbols=SYMBOLS,
     has_hessian=False,
-    value_range="[0, -beta*log(beta) - (1 - beta)*log(1 - beta)] for 0 < beta < 1, [0, inf) for 0 and 1",
+    value_range="[0, -beta*log(beta) - (1 - beta)*log(1 - beta)] for 0 < beta < 1, [0, inf] for 0 and 1",
     description=(
         "Measures how far the student's distribution ``p = softmax(input)`` is from the teacher's ``q = "
         "softmax(target)`` by comparing both with their mixture ``m = beta*q + (1 - beta)*p``: ``beta*KL(q || m) + "
@@ -413,8 +414,8 @@ distillation_loss, DistillationLoss = declare(
         "Both inputs are logits; log-probabilities work too, probabilities do not.",
         "The factor T**2 is included. Code that multiplies it again, or lacks it, has another balance with the label "
         "loss: Liger divides the logits but has no factor.",
-        "PyTorch's ``kl_div`` takes the student's log-probabilities and its default mean also divides by the number "
-        "of classes; this mean does not.",
+        "``torch.nn.functional.kl_div`` takes the student's log-probabilities and its default mean also divides by "
+        "the number of classes; this mean does not.",
         "Do not apply the temperature before the call: it would be applied twice.",
     ),
     see_also=(
@@ -454,4 +455,5 @@ array([[-0.3333,  0.3333]])
 """,
     tags=("multi-class", "logits", "soft labels", "convex", "smooth"),
     entries=("L092",),
+    value_range="[0, inf]",
 )

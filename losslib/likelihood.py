@@ -1076,7 +1076,7 @@ kl_div, KLDivLoss = pointwise(
 >>> round(losslib.kl_div(log_q, p, reduction="batchmean"), 4)
 0.3466
 
-That is log(2) for the first row and 0 for the second, divided by two rows:
+That is log(2) for the first row and 0 for the second, divided by two rows.
 
 The gradient is -p:
 
@@ -1138,7 +1138,7 @@ generalized_kl_div, GeneralizedKLDiv = pointwise(
     ),
     pitfalls=(
         "Argument order: SciPy's ``kl_div(t, x)`` has the target first.",
-        "losslib.``kl_div`` and PyTorch's ``kl_div`` are another function: log-probabilities in, and no - ``t + x``.",
+        "``kl_div``, here and in PyTorch, is another function: log-probabilities in, and without ``- t + x``.",
         "The gradient ``1 - t/x`` is unbounded as x goes to 0; keep predictions away from 0 or model their logarithm.",
     ),
     see_also=(
@@ -1184,5 +1184,5 @@ array([ 0.25, -0.5 ])
 """,
     tags=("positive", "probabilities", "convex", "smooth", "divergence"),
     entries=("L087",),
-    value_range="[0, inf)",
+    value_range="[0, inf]",
 )

@@ -266,7 +266,7 @@ array([0.25, 0.  , 2.25])
 >>> gradient
 array([-0.5,  1.5])
 """,
-    tags=("signs", "margin", "convex", "smooth"),
+    tags=("signs", "margin", "convex", "smooth", "proper"),
     entries=("L073",),
 )
 

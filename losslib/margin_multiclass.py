@@ -137,7 +137,7 @@ array([0.125, 0.125])
 array([[-0.125,  0.125,  0.   ,  0.   ],
        [ 0.   , -0.125,  0.125,  0.   ]])
 """,
-    tags=("classes", "margin", "convex"),
+    tags=("multi-class", "margin", "convex"),
     has_hessian=False,
     function_order=("p", "margin", "weight", "size_average", "reduce", "reduction"),
     class_order=("p", "margin", "weight", "size_average", "reduce", "reduction"),
@@ -232,7 +232,7 @@ multilabel_margin_loss, MultiLabelMarginLoss = declare(
 >>> gradient
 array([[-0.25,  0.5 ,  0.  , -0.25]])
 """,
-    tags=("classes", "multilabel", "margin", "convex"),
+    tags=("multi-class", "multi-label", "margin", "convex"),
     has_hessian=False,
     function_order=("size_average", "reduce", "reduction"),
     class_order=("size_average", "reduce", "reduction"),
@@ -314,7 +314,7 @@ array([0.5, 3. ])
 array([[-0.5,  0.5,  0. ],
        [ 0. ,  0.5, -0.5]])
 """,
-    tags=("classes", "margin", "convex"),
+    tags=("multi-class", "margin", "convex"),
     has_hessian=False,
     entries=("L076",),
 )
@@ -399,7 +399,7 @@ array([0.5, 2. ])
 array([[-0.5,  0.5,  0. ],
        [ 0. ,  0. , -0.5]])
 """,
-    tags=("classes", "margin", "convex"),
+    tags=("multi-class", "margin", "convex"),
     has_hessian=False,
     entries=("L075",),
 )
@@ -470,7 +470,7 @@ array([0., 2.])
 array([[ 0. ,  0. ,  0. ],
        [ 0. ,  0.5, -0.5]])
 """,
-    tags=("classes", "margin", "convex"),
+    tags=("multi-class", "margin", "convex"),
     has_hessian=False,
     entries=("L079",),
 )

@@ -306,6 +306,7 @@ With class weights the mean divides by the weights of the targets, 1 + 3; ignore
     function_order=("weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing"),
     class_order=("weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing"),
     entries=("L051", "L052", "L053", "L054", "L058"),
+    value_range="[0, inf]",
 )
 
 
@@ -322,7 +323,7 @@ nll_loss, NLLLoss = declare(
     formula="-w_t*x_t",
     symbols={**SYMBOLS, "w": "weight"},
     mean_divisor="weight",
-    value_range="[0, inf) for log-probabilities; any real number for other inputs",
+    value_range="[0, inf] for log-probabilities; any real number for other inputs",
     description=(
         "Picks the log-probability of the target class, changes its sign and multiplies by the weight of the class. "
         "After a log-softmax this is the cross entropy. Use it where log-probabilities are what you have: a mixture "
@@ -486,6 +487,7 @@ The second row is certain and wrong; the clip keeps its loss finite. Rows are di
 array([[-0.25,  0.25,  0.25]])
 """,
     tags=("multi-class", "probabilities", "soft labels", "proper"),
+    value_range="[1e-7, 16.1181] for probabilities clipped to [1e-7, 1 - 1e-7], without weight",
     entries=("L051", "L052"),
 )
 
@@ -600,6 +602,7 @@ array([[-0.2116,  0.1058,  0.1058],
 """,
     tags=("multi-class", "logits", "soft labels", "imbalance", "smooth"),
     entries=("L060",),
+    value_range="[0, inf]",
 )
 
 
@@ -626,7 +629,7 @@ poly1_cross_entropy, Poly1CrossEntropy = declare(
     formula="sum_c(t_c*(lse(x) - x_c)) + epsilon*sum_c(t_c*(1 - p_c))",
     symbols=SYMBOLS,
     has_hessian=False,
-    value_range="[0, inf) for epsilon >= -1",
+    value_range="[0, inf] for epsilon >= -1",
     description=(
         "Cross entropy is the series ``(1 - p) + (1 - p)**2/2 + (1 - p)**3/3 + ...`` in the probability p of the "
         "target class. This loss changes the coefficient of its first term to 1 + epsilon, the one that matters most "
@@ -875,4 +878,5 @@ By hand: 0.1 * log(2) + 4 * (1 - 0.5).
 array([[-1.05 ,  0.525,  0.525]])
 """,
     tags=("multi-class", "logits", "soft labels", "robust", "smooth"),
+    value_range="[0, inf]",
 )

@@ -174,7 +174,7 @@ l1_loss, L1Loss = pointwise(
         Equivalent(
             "xgboost",
             "reg:absoluteerror",
-            note="The metric is the same; recent versions fit it through a smooth surrogate.",
+            note="The same gradient; leaf values are refitted to medians.",
         ),
         Equivalent("lightgbm", "regression_l1", note="Leaf values are refitted to medians."),
         Equivalent("catboost", "MAE", note="Reports derivatives of the negative loss."),
@@ -433,7 +433,7 @@ huber_loss, HuberLoss = pointwise(
     pitfalls=(
         "It is not ``smooth_l1_loss``: that is this loss divided by ``delta``. At 1 they coincide, which"
         " hides the mistake.",
-        "Paddle's ``smooth_l1_loss`` is Huber by default, and Gluon's ``HuberLoss`` is smooth L1.",
+        "``paddle.nn.functional.smooth_l1_loss`` is Huber by default, and Gluon's ``HuberLoss`` is smooth L1.",
         "SciPy's ``huber(delta, r)`` takes ``delta`` first.",
         "With ``weight``, ``mean`` divides by the number of elements, as PyTorch does, while weighted"
         " ``l1_loss`` and ``mse_loss`` divide by the sum of the weights.",
@@ -478,14 +478,14 @@ huber_loss, HuberLoss = pointwise(
             "``delta`` comes first, then the difference; per element.",
         ),
         Equivalent("sklearn", "HuberLoss", note="Private; ``delta`` follows a quantile of the errors."),
-        Equivalent("lightgbm", "huber", note="``alpha`` is ``delta`` (default 0.9); the Hessian is 1."),
-        Equivalent("catboost", "Huber:delta=2.0", note="``delta`` has to be given."),
+        Equivalent("lightgbm", "huber", "", {"delta": 0.9}, "``alpha`` is ``delta`` (default 0.9); the Hessian is 1."),
+        Equivalent("catboost", "Huber:delta=2.0", "", {"delta": 2.0}, "``delta`` has to be given."),
     ),
     examples="""\
 >>> losslib.huber_loss(np.array([1.5, 4.0]), np.array([1.0, 1.0]), reduction="none")
 array([0.125, 2.5  ])
 
-The error 0.5 costs half its square; the error 3 costs 1 x (3 - 1/2).
+The error 0.5 costs half its square; the error 3 costs 1 × (3 - 1/2).
 
 >>> losslib.huber_loss.value_and_grad(np.array([1.5, 4.0]), np.array([1.0, 1.0]), delta=2.0)
 (2.0625, array([0.25, 1.  ]))
@@ -575,7 +575,7 @@ smooth_l1_loss, SmoothL1Loss = pointwise(
 >>> losslib.smooth_l1_loss(np.array([2.0, 5.0]), np.array([1.0, 1.0]), beta=2.0, reduction="none")
 array([0.25, 3.  ])
 
-The error 1 costs 1/(2 x 2); the error 4 costs 4 - 2/2.
+The error 1 costs 1/(2 × 2); the error 4 costs 4 - 2/2.
 
 >>> losslib.smooth_l1_loss.value_and_grad(np.array([2.0, 5.0]), np.array([1.0, 1.0]), beta=2.0)
 (1.625, array([0.25, 0.5 ]))
@@ -661,7 +661,7 @@ pseudo_huber_loss, PseudoHuberLoss = pointwise(
 >>> losslib.pseudo_huber_loss(np.array([3.0, 0.0]), np.array([0.0, 0.0]), delta=4.0, reduction="none")
 array([4., 0.])
 
-The error is 3/4 of ``delta``: 16 x (sqrt(1 + 9/16) - 1) = 16 x (5/4 - 1).
+The error is 3/4 of ``delta``: 16 × (sqrt(1 + 9/16) - 1) = 16 × (5/4 - 1).
 
 >>> losslib.pseudo_huber_loss.value_and_grad(np.array([3.0, -3.0]), np.array([0.0, 0.0]), delta=4.0)
 (4.0, array([ 1.2, -1.2]))
@@ -800,8 +800,8 @@ quantile_loss, QuantileLoss = pointwise(
         "At 0.5 it is half of ``l1_loss``.",
         "The level weighs predictions that are too low (target above input); some texts write the error the"
         " other way round and weigh the opposite side.",
-        "Recent XGBoost smooths the gradient around zero, and CatBoost sets it to 0 for errors"
-        " below 1e-6; fits differ a little from a plain subgradient.",
+        "Boosters refit leaf values to quantiles after the gradient step, and CatBoost sets the gradient to 0"
+        " for errors below 1e-6; the gradient of this loss alone does not reproduce their models.",
     ),
     see_also=(
         ("expectile_loss", "the same tilt on squared errors"),
@@ -823,9 +823,15 @@ quantile_loss, QuantileLoss = pointwise(
             {"quantile": 0.9},
             ORDER_SKLEARN + " ``alpha`` is ``quantile``.",
         ),
-        Equivalent("xgboost", "reg:quantileerror", note="``quantile_alpha``; recent versions smooth the gradient."),
-        Equivalent("lightgbm", "quantile", note="``alpha`` (default 0.9); leaf values are refitted."),
-        Equivalent("catboost", "Quantile:alpha=0.9", note="Errors below ``delta=1e-6`` have gradient 0."),
+        Equivalent("xgboost", "reg:quantileerror", note="``quantile_alpha``; leaf values are refitted."),
+        Equivalent("lightgbm", "quantile", "", {"quantile": 0.9}, "``alpha`` (default 0.9); leaf values are refitted."),
+        Equivalent(
+            "catboost",
+            "Quantile:alpha=0.9",
+            "",
+            {"quantile": 0.9},
+            "Errors below ``delta=1e-6`` have gradient 0.",
+        ),
     ),
     examples="""\
 >>> losslib.quantile_loss(np.array([4.0, 2.0, 1.0, 3.0]), np.array([1.0, 2.0, 3.0, 4.0]), quantile=0.5)
@@ -901,13 +907,19 @@ expectile_loss, ExpectileLoss = pointwise(
     ),
     equivalents=(
         Equivalent("xgboost", "reg:expectileerror", note="From 3.3 on; ``expectile_alpha`` is a level or a list."),
-        Equivalent("catboost", "Expectile:alpha=0.9", note="Reports derivatives of the negative loss."),
+        Equivalent(
+            "catboost",
+            "Expectile:alpha=0.9",
+            "",
+            {"expectile": 0.9},
+            "Reports derivatives of the negative loss.",
+        ),
     ),
     examples="""\
 >>> losslib.expectile_loss(np.array([4.0, 1.0]), np.array([2.0, 3.0]), expectile=0.75, reduction="none")
 array([1., 3.])
 
-Both errors have the size 2; the prediction above its target costs 0.25 x 4, the one below 0.75 x 4.
+Both errors have the size 2; the prediction above its target costs 0.25 × 4, the one below 0.75 × 4.
 
 >>> losslib.expectile_loss.value_and_grad(np.array([4.0, 1.0]), np.array([2.0, 3.0]), expectile=0.75)
 (2.0, array([ 0.5, -1.5]))
@@ -1125,8 +1137,8 @@ mean_absolute_percentage_error, MeanAbsolutePercentageError = pointwise(
             {"eps": 1.17e-6},
             "A share, not percent.",
         ),
-        Equivalent("lightgbm", "mape", note="Divides by ``max(1, |target|)``: ``eps=1``."),
-        Equivalent("catboost", "MAPE", note="Divides by ``max(1, |target|)``: ``eps=1``."),
+        Equivalent("lightgbm", "mape", "", {"eps": 1.0}, "Divides by ``max(1, |target|)``."),
+        Equivalent("catboost", "MAPE", "", {"eps": 1.0}, "Divides by ``max(1, |target|)``."),
     ),
     examples="""\
 >>> losslib.mean_absolute_percentage_error(np.array([5.0, 12.0]), np.array([4.0, 16.0]), scale=100)
@@ -1379,7 +1391,7 @@ lq_loss, LqLoss = pointwise(
     references=(
         Reference("Gonin, R. and Money, A. H. (1989). Nonlinear Lp-norm estimation. Marcel Dekker, New York."),
     ),
-    equivalents=(Equivalent("catboost", "Lq:q=1.5", note="Uses second derivatives for ``q`` >= 2 only."),),
+    equivalents=(Equivalent("catboost", "Lq:q=1.5", "", {"q": 1.5}, "Uses second derivatives for ``q`` >= 2 only."),),
     examples="""\
 >>> losslib.lq_loss(np.array([5.0, 0.0]), np.array([1.0, 1.0]), q=1.5, reduction="none").round(12)
 array([8., 1.])
@@ -1546,7 +1558,7 @@ wing_loss, WingLoss = pointwise(
 >>> values.round(6)
 array([ 3.465736, 16.989476])
 
-The error 0.5 costs 5 x log(1 + 0.5/0.5); the error 10 costs 10 - 5 + 5 x log(1 + 5/0.5).
+The error 0.5 costs 5 × log(1 + 0.5/0.5); the error 10 costs 10 - 5 + 5 × log(1 + 5/0.5).
 
 >>> value, gradient = losslib.wing_loss.value_and_grad(np.array([1.5, 11.0]), np.array([1.0, 1.0]))
 >>> gradient.round(6)

@@ -328,7 +328,7 @@ geman_mcclure_loss, GemanMcClureLoss = pointwise(
 >>> losslib.geman_mcclure_loss(np.array([4.0, 1.0]), np.array([0.0, 1.0]), scale=2.0, reduction="none")
 array([1., 0.])
 
-r = 2: 2 x 4 / (4 + 4).
+r = 2: 2 × 4 / (4 + 4).
 
 >>> losslib.geman_mcclure_loss.value_and_grad(np.array([4.0, -4.0]), np.array([0.0, 0.0]), scale=2.0)
 (1.0, array([ 0.125, -0.125]))
@@ -419,7 +419,7 @@ tukey_biweight_loss, TukeyBiweightLoss = pointwise(
 >>> losslib.tukey_biweight_loss(np.array([1.0, 9.0]), np.array([0.0, 0.0]), c=2.0, reduction="none").round(6)
 array([0.385417, 0.666667])
 
-u = 1/2: 4/6 x (1 - (3/4)^3) = 37/96; the error 9 is beyond c and costs 4/6.
+u = 1/2: 4/6 × (1 - (3/4)^3) = 37/96; the error 9 is beyond c and costs 4/6.
 
 >>> value, gradient = losslib.tukey_biweight_loss.value_and_grad(
 ...     np.array([1.0, 9.0]), np.array([0.0, 0.0]), c=2.0
@@ -528,7 +528,7 @@ barron_loss, BarronLoss = pointwise(
 >>> losslib.barron_loss(x, t, alpha=-2.0, scale=2.0, reduction="none").round(12)
 array([1., 0.])
 
-r = 2: 4/(-2) x ((4/4 + 1)^(-1) - 1) = -2 x (1/2 - 1).
+r = 2: 4/(-2) × ((4/4 + 1)^(-1) - 1) = -2 × (1/2 - 1).
 
 >>> value, gradient = losslib.barron_loss.value_and_grad(np.array([4.0, -4.0]), np.zeros(2), alpha=0.0)
 >>> round(value, 6), gradient.round(6)

@@ -150,6 +150,7 @@ ctc_loss, CTCLoss = declare(
     ),
     see_also=(
         ("ctc_loss_with_logits", "takes logits and returns the exact gradient"),
+        ("rnnt_loss", "labels that depend on each other, or more labels than frames"),
         ("nll_loss", "where the class of every frame is known"),
     ),
     references=(GRAVES, RABINER),
@@ -224,6 +225,7 @@ ctc_loss_with_logits, CTCLossWithLogits = declare(
     ),
     see_also=(
         ("ctc_loss", "takes log-probabilities, with PyTorch's convention for the gradient"),
+        ("rnnt_loss", "labels that depend on each other, or more labels than frames"),
         ("cross_entropy", "where the class of every frame is known"),
     ),
     references=(GRAVES, RABINER),

@@ -108,8 +108,8 @@ rnnt_loss, RNNTLoss = declare(
     function_order=("blank", "clamp", "reduction", "fused_log_softmax"),
     class_order=("blank", "clamp", "reduction", "fused_log_softmax"),
     entries=("L176",),
-    value_range="[0, inf)",
-    tags=("alignment", "logits", "smooth"),
+    value_range="[0, inf] for normalised input; any number with fused_log_softmax=False on other input",
+    tags=("sequence", "logits", "alignment", "smooth"),
     description=(
         "An RNN transducer reads frames and writes labels. At each step its joint network gives a distribution over "
         "the labels and a blank: a label is written and the frame stays, a blank moves to the next frame. A path of T "
@@ -159,8 +159,10 @@ rnnt_loss, RNNTLoss = declare(
         "it switched on by default.",
     ),
     see_also=(
+        ("ctc_loss_with_logits", "at most one label a frame, each independent of the others: smaller and faster"),
+        ("ctc_loss", "the same on log-probabilities"),
         ("cross_entropy", "if the label of every frame is known"),
-        ("nll_loss", "the same for log-probabilities"),
+        ("nll_loss", "if that label is known and log-probabilities are given"),
     ),
     references=(
         Reference(
@@ -184,7 +186,9 @@ rnnt_loss, RNNTLoss = declare(
         Equivalent(
             "paddle",
             "paddle.nn.functional.rnnt_loss",
-            note="blank 0 and fastemit_lambda 0.001 by default; the mean is over samples too",
+            "",
+            {"blank": 0, "fastemit_lambda": 0.001},
+            "blank 0 and fastemit_lambda 0.001 by default; the mean is over samples too",
         ),
     ),
     examples="""

@@ -1,4 +1,4 @@
-"""Every link and every file that the built pages name exists, and nothing is fetched from elsewhere."""
+"""Every link and file that the built pages name exists, nothing is fetched from elsewhere, no markup is left over."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ DESCRIBING = {"canonical", "alternate", "author", "index", "search", "next", "pr
 
 @dataclass
 class Page(HTMLParser):
-    """The anchors of a page, the addresses it links to and those it fetches."""
+    """The anchors of a page, the addresses it links to and those it fetches, and markup that was not read."""
 
     anchors: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
+
+    def handle_data(self, data: str) -> None:
+        self.unread += re.findall(r":py:\w*:?.{,40}", data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -53,6 +57,7 @@ def check(root: Path) -> LinkCheck:
             page.feed(path.read_text(encoding="utf-8"))
     result = LinkCheck(pages=len(pages))
     for path, page in pages.items():
+        result.problems += [f"{path.relative_to(root)}: {text}: markup that was not read" for text in page.unread]
         for address in page.links + page.fetched:
             result.links += 1
             problem = _problem(path, address, root, pages, fetched=address in page.fetched)

@@ -186,6 +186,7 @@ def test_build_stops_at_a_wrong_declaration(name: str, tmp_path: Path, monkeypat
         ('<a href="other.html#absent">', "no such place"),
         ('<script src="https://example.org/a.js"></script>', "fetched from elsewhere"),
         ('<link rel="stylesheet" href="//example.org/a.css">', "fetched from elsewhere"),
+        ("<p>losslib.:py:func:`~losslib.kl_div` is another</p>", "markup that was not read"),
     ],
 )
 def test_broken_link_is_noticed(body: str, complaint: str, tmp_path: Path) -> None:

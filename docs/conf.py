@@ -28,6 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.katex",
     "themefixes",
+    "twins",
     "sphinx_llm.txt",  # last: its second build reads what the others have written
 ]
 exclude_patterns = ["_build", "_ext", "gallery/*.ipynb", "gallery/*.py", "sg_execution_times.rst"]
@@ -65,8 +66,8 @@ sphinx_gallery_conf = {
 llms_txt_description = "Loss functions with gradients and Hessians for NumPy arrays, compiled for the CPU."
 llms_txt_suffix_mode = "replace"
 llms_txt_nested_enabled = False
-# Nodes that Markdown has nothing for; the words inside them are kept.
-llms_txt_suppress_unknown_node_warnings = ["PassthroughTextElement", "abbreviation", "classifier", "imgsgnode"]
+# Pictures of the gallery, which Markdown has nothing for; twins.py replaces the other nodes that it does not know.
+llms_txt_suppress_unknown_node_warnings = ["imgsgnode"]
 
 # Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script
 # for them, and style and fonts lie in _static.

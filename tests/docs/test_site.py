@@ -280,3 +280,13 @@ def test_markdown_twins_keep_the_tex() -> None:
         twin = SITE / "generated" / f"{info.name}.md"
         assert f"generated/{info.name}.md" in index
         assert re.search(r"\$\$\s*L = [^$]+\$\$", twin.read_text()), info.name
+
+
+def test_markdown_twins_have_words_in_place_of_drawings() -> None:
+    for path in SITE.rglob("*.md"):
+        text = path.read_text()
+        assert not re.search(r"<svg|<figure|application/json", text), path
+    assert "aria-label" not in (SITE / "index.md").read_text()
+    assert "(choose.md)" in (SITE / "index.md").read_text()
+    assert r"losslib.huber_loss(input, target, \*, delta=1.0" in (SITE / "generated" / "huber_loss.md").read_text()
+    assert "3<sup>5</sup> paths" in (SITE / "generated" / "ctc_loss.md").read_text()

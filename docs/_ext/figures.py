@@ -26,7 +26,7 @@ Line = tuple[dict[str, Any], tuple[float, ...], str, bool]
 
 WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 14, 38
-SAMPLES = 400  # even, so that no sample hits the kink in the middle
+SAMPLES = 400
 MOST_CURVES = 4
 
 
@@ -75,10 +75,30 @@ class Figure:
         slider = "" if self.slider is None else _slider(self.slider, self.x, value, gradient)
         return f'<figure class="loss-figure"><div class="panels">{panels}</div>{legend}{slider}</figure>'
 
-    def rows(self, count: int = 9) -> list[list[str]]:
-        """Return some of the plotted numbers: the abscissa, then value and gradient of each curve."""
-        places = np.linspace(0, SAMPLES - 1, count).round().astype(int)
-        return [[f"{self.x[k]:.4g}", *(f"{c.value[k]:.5g}; {c.gradient[k]:.5g}" for c in self.curves)] for k in places]
+    def rows(self) -> list[list[str]]:
+        """Return the plotted numbers at round places: the abscissa, then value and gradient of each curve."""
+        places = np.flatnonzero(np.isin(self.x, round_places(float(self.x[0]), float(self.x[-1]))))
+        return [
+            [f"{self.x[k]:.4g}", *(f"{_short(c.value[k])}; {_short(c.gradient[k])}" for c in self.curves)]
+            for k in places
+        ]
+
+
+def _short(value: float) -> str:
+    return f"{round(value, 12) + 0.0:.5g}"  # a sum that cancels is 0, without a sign
+
+
+def abscissa(low: float, high: float) -> np.ndarray:
+    """Return the samples of an axis, evenly spread but for the round places, which are among them."""
+    x = np.linspace(low, high, SAMPLES)
+    for place in round_places(low, high):
+        x[np.argmin(abs(x - place))] = place
+    return x
+
+
+def round_places(low: float, high: float) -> list[float]:
+    """Return the abscissae of the table below a picture."""
+    return _ticks(low, high, 10)
 
 
 def figure_of(info: LossInfo, formula: Formula) -> Figure:
@@ -96,13 +116,13 @@ def figure_of(info: LossInfo, formula: Formula) -> Figure:
 
     if len(info.inputs) == 3 and info.inputs[1].name == "target":  # a second output, such as a variance
         third = info.inputs[2].name
-        x = np.linspace(-4, 4, SAMPLES)
+        x = abscissa(-4, 4)
         lines: list[Line] = [({}, (0.0, v), f"{third} = {v:g}", False) for v in (0.5, 1.0, 2.0)]
         return _figure(info, "input (target = 0)", x, lines)
     if "d" in names and not names & {"x", "t"}:
         reach = max([4.0, *(1.4 * abs(s[main.name]) for s in settings if main and math.isfinite(s[main.name]))])
         reach = min(reach, 12.0) if main is not None and main.name not in ("q", "df") else 4.0
-        x = np.linspace(-reach, reach, SAMPLES)
+        x = abscissa(-reach, reach)
         lines = [(s, (0.0,), label_of(s, main), False) for s in settings]
         return _figure(info, "input − target", x, lines, main, [((0.0,), False)])
 
@@ -139,16 +159,16 @@ def _few(main: Real) -> list[float]:
 
 def _abscissa(domain: str, info: LossInfo) -> np.ndarray:
     if domain == "probability":
-        return np.linspace(0.005, 0.995, SAMPLES)
+        return abscissa(0.005, 0.995)
     if domain in ("nonnegative", "positive"):
-        return np.linspace(0.05, 6, SAMPLES)
+        return abscissa(0.05, 6)
     if domain == "above_minus_one":
-        return np.linspace(-0.9, 5, SAMPLES)
+        return abscissa(-0.9, 5)
     if "log-probabilities" in info.tags:
-        return np.linspace(-4, 0, SAMPLES)
+        return abscissa(-4, 0)
     if "log link" in info.tags:
-        return np.linspace(-2, 2.5, SAMPLES)
-    return np.linspace(-4, 4, SAMPLES)
+        return abscissa(-2, 2.5)
+    return abscissa(-4, 4)
 
 
 def label_of(setting: dict[str, Any], main: Real | None = None) -> str:
@@ -275,9 +295,13 @@ class Panel:
     def svg(self, title: str, described: str) -> str:
         """Draw the axes with the curves, and an empty path for each that the script moves."""
         parts = []
+        x = self.figure.x
+        # Without the round places: on a kink the gradient would be a point between the two branches.
+        kept = ~np.isin(x, round_places(self.left, self.right))
+        kept[[0, -1]] = True
         for curve, line in zip(self.figure.curves, self.lines, strict=True):
             style = f"curve c{curve.colour}" + (" dashed" if curve.dashed else "")
-            parts.append(f'<path class="{style}" d="{self.path(self.figure.x, line)}"/>')
+            parts.append(f'<path class="{style}" d="{self.path(x[kept], line[kept])}"/>')
         if self.figure.slider is not None:
             for curve in self.figure.slider.curves[0]:
                 parts.append(f'<path class="curve moving{" dashed" if curve.dashed else ""}"/>')
@@ -313,9 +337,9 @@ class Panel:
         return "".join(steps)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Return about five round numbers between the ends."""
-    raw = (high - low) / 5
+def _ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Return about so many round numbers between the ends."""
+    raw = (high - low) / count
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw)
     first = math.ceil(low / step)

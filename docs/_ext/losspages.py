@@ -157,9 +157,10 @@ def equivalents(facts: PageFacts) -> str:
         else:
             state = "no direct call"
         rows.append([PACKAGES.get(item.package, item.package), call, here, link(item.note, info.name) or "–", state])
+    letters = f"{_letters(info)}.\n\n" if any(item.call for item in info.equivalents) else ""
     return (
         heading("The same elsewhere")
-        + f"\n{_letters(info)}.\n\n"
+        + f"\n{letters}"
         + table(["package", "there", "here", "difference", "checked"], rows, "13 32 22 21 12", "loss-equivalents")
         + "\n"
     )
@@ -194,17 +195,22 @@ def foot(facts: PageFacts) -> str:
     executed = sum(bool(result.version) for result in facts.equivalents)
     check = facts.formula
     compared = (
-        f"{check.numbers.total()} numbers of value and derivatives against the formula ({check.settings} parameter "
-        f"settings, largest relative deviation {check.largest:.1e})"
+        f"{check.numbers.total()} numbers of value and derivatives against the formula "
+        f"({_counted(check.settings, 'parameter setting')}, largest relative deviation {check.largest:.1e})"
     )
     if facts.differences is not None:
         compared += f", {facts.differences.numbers} entries of the gradient against differences of the value"
     denominators = sum(len(row.divisors) for row in facts.reductions)
     text = (
         f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: {compared}, "
-        f"{denominators} denominators, {facts.examples} lines of examples, {executed} calls of other packages."
+        f"{_counted(denominators, 'denominator')}, {_counted(facts.examples, 'line')} of examples, "
+        f"{_counted(executed, 'call')} of other packages."
     )
     return f".. rst-class:: loss-foot\n\n{text}\n"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def sections_of_elements(facts: PageFacts) -> list[str]:
@@ -264,7 +270,7 @@ def page(facts: PageFacts) -> str:
 
 def generate(app: Sphinx) -> None:
     """Check every loss and write its page; raise with everything that is wrong."""
-    if app.builder.name == "markdown":  # the second build for the Markdown twins, of pages that exist already
+    if app.builder.name.endswith("markdown"):  # the second build for the Markdown twins, of pages that exist already
         return
     start = time.perf_counter()
     folder = Path(app.srcdir) / "generated"

@@ -37,10 +37,9 @@ def portraits(infos: list[LossInfo]) -> list[Portrait]:
     difference = [
         info for info in pointwise if info.family == "regression" and not {"signed", "relative"} & set(info.tags)
     ]
-    scores = [info for info in pointwise if info.family == "binary" and verify.domains_of(info, {})[0].name == "real"]
-    probabilities = [
-        info for info in pointwise if info.family == "binary" and verify.domains_of(info, {})[0].name == "probability"
-    ]
+    binary = [info for info in pointwise if info.family == "binary" and "distance" not in info.tags]
+    scores = [info for info in binary if verify.domains_of(info, {})[0].name == "real"]
+    probabilities = [info for info in binary if verify.domains_of(info, {})[0].name == "probability"]
     return [
         Portrait(
             "Regression",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from figures import MOST_CURVES, SAMPLES, Curve, Figure, Slider, label_of, slider_values
+from figures import MOST_CURVES, SAMPLES, Curve, Figure, Slider, abscissa, label_of, slider_values
 from rowlosses import FURTHER_SETTINGS, target_kind
 from verify import own_parameters
 
@@ -93,14 +93,14 @@ def lines_of(info: LossInfo) -> list[tuple[dict[str, Any], Line, str]]:
 def _class_line(info: LossInfo) -> Line:
     """Return a line on which the first of three classes rises; it is the target."""
     if info.geometry == "margin" or info.name in OWN_PROBABILITIES:
-        x = np.linspace(-4, 4, SAMPLES)
+        x = abscissa(-4, 4)
         others = (0.0, -1.0) if info.geometry == "margin" else (0.0, 0.0)
         scores = np.column_stack([x, *(np.full_like(x, value) for value in others)])
         what = "score" if info.geometry == "margin" else "logit"
         rest = "the others are 0 and −1" if info.geometry == "margin" else "the two others are 0"
         return Line(f"{what} of the target ({rest})", x, [scores, _first_class(info)], "input", _along_first(x),
                     f"the entry of the target's {what}")  # fmt: skip
-    p = np.linspace(0.005, 0.995, SAMPLES)
+    p = abscissa(0.005, 0.995)
     rows = np.column_stack([p, (1 - p) / 2, (1 - p) / 2])
     if info.inputs[0].domain.name == "nonnegative":
         return Line("probability of the target", p, [rows, _first_class(info)], "input", _along_first(p),
@@ -156,7 +156,7 @@ def _vector_lines(info: LossInfo) -> list[tuple[dict[str, Any], Line, str]]:
 
 
 def _turning_line(names: tuple[str, ...], labels: tuple[float, ...]) -> Line:
-    degrees = np.linspace(0.2, 179.8, SAMPLES)
+    degrees = abscissa(0.2, 179.8)
     angle = np.radians(degrees)
     fixed = np.tile([1.0, 0.0], (SAMPLES, 1))
     turned = np.column_stack([np.cos(angle), np.sin(angle)])
@@ -167,7 +167,7 @@ def _turning_line(names: tuple[str, ...], labels: tuple[float, ...]) -> Line:
 
 
 def _parting_line(names: tuple[str, ...], label: float) -> Line:
-    x = np.linspace(0.005, 2.5, SAMPLES)
+    x = abscissa(0.005, 2.5)
     moved = np.column_stack([x, np.zeros_like(x)])
     outward = np.tile([1.0, 0.0], (SAMPLES, 1))
     return Line("distance of the vectors", x, [moved, np.zeros_like(moved), np.full(SAMPLES, label)], names[0], outward,
@@ -175,10 +175,10 @@ def _parting_line(names: tuple[str, ...], label: float) -> Line:
 
 
 def _triplet_line() -> Line:
-    x = np.linspace(0.005, 5.0, SAMPLES)
+    x = abscissa(0.005, 5.0)
     anchor = np.zeros((SAMPLES, 2))
     positive = np.tile([1.0, 0.0], (SAMPLES, 1))
     negative = np.column_stack([-x, np.zeros_like(x)])
     outward = np.tile([-1.0, 0.0], (SAMPLES, 1))
-    return Line("distance of the negative from the anchor (the positive is at 1)", x, [anchor, positive, negative],
+    return Line("distance of the negative (positive at 1)", x, [anchor, positive, negative],
                 "negative", outward, "the derivative for moving the negative away")  # fmt: skip

@@ -17,7 +17,7 @@ import mpmath
 import numpy as np
 import taylor
 from equivalents import EquivalentResult
-from figures import SAMPLES, Curve, Figure
+from figures import SAMPLES, Curve, Figure, abscissa
 from losschecks import EXAMINERS, PageFacts
 from rst import escape, heading, indent, link, math, table
 from taylor import Taylor
@@ -198,8 +198,8 @@ def sections(facts: PageFacts) -> list[str]:
 
 def _inputs(facts: PageFacts) -> str:
     rows = [
-        [f"``{item.name}``", link(item.meaning), f"``DomainError``: {escape(outside)}" if outside else "no value is"]
-        for item, outside in zip(facts.info.inputs, facts.outside, strict=True)
+        [f"``{item.name}``", link(item.meaning), f"``DomainError``: {escape(text)}" if text else "no value is outside"]
+        for item, text in zip(facts.info.inputs, facts.outside, strict=True)
     ]
     text = heading("Inputs") + "\n" + table(["input", "meaning", "outside"], rows, css="loss-inputs") + "\n"
     return text + "Types: float32 and float64, float16 and bfloat16; labels and lengths of any integer type.\n"
@@ -239,7 +239,7 @@ def _reductions(facts: PageFacts) -> str:
 
 def _picture(info: LossInfo) -> str:
     """Draw the value over the logit of the labels, the same at every node, for targets of several lengths."""
-    x = np.linspace(-4, 4, SAMPLES)
+    x = abscissa(-4, 4)
     curves = []
     for k, labels in enumerate((0, 1, 2, 4)):
         logits = np.zeros((SAMPLES, 4, labels + 1, 2))

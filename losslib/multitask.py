@@ -42,14 +42,14 @@ class MultiTask:
     ParameterError
         If there is no task, a loss has ``reduction="none"``, or a weight is not a finite number.
 
+    See Also
+    --------
+    losslib.WeightedSum : Losses on the same inputs, made by ``*`` and ``+``.
+
     Notes
     -----
     Gradients of float16 and bfloat16 are computed and weighted in float32 and rounded once. What a loss says of its
     inputs is raised with the name of the task before it.
-
-    See Also
-    --------
-    losslib.WeightedSum : Losses on the same inputs, made by ``*`` and ``+``.
 
     Examples
     --------

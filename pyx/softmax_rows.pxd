@@ -21,6 +21,25 @@ cdef extern from "losslib/softmax.h" namespace "losslib" nogil:
     T exp[T](T x)
     T log[T](T x)
     T product_or_zero[T](T coefficient, T factor)
+    cppclass DivergenceTerm[T]:
+        T value
+        T slope
+        T even
+    cppclass DivergenceOfTarget:
+        DivergenceTerm[T] at[T](T p, T y, T d)
+    cppclass DivergenceOfInput:
+        DivergenceTerm[T] at[T](T p, T y, T d)
+    cppclass DivergenceOfBoth:
+        double beta
+        DivergenceTerm[T] at[T](T p, T y, T d)
+
+ctypedef fused AnyDivergence:
+    DivergenceOfTarget
+    DivergenceOfInput
+    DivergenceOfBoth
+
+cdef enum:
+    BLOCK = 256    # classes of a divergence that are in local buffers together
 
 
 # ---- the softmax against a distribution ------------------------------------------------------------------------
@@ -256,42 +275,67 @@ cdef inline double row_sparsemax(Rows* rows, Py_ssize_t sample, real* x, real* t
     return 0.5 * half + m * (1.0 - mass) if tau == tau else NAN
 
 
+cdef inline double log_sum_of(const real* x, real m, double inverse, real* e, Py_ssize_t n) noexcept nogil:
+    """log sum exp((x - m) inverse), and the exponentials over their sum to e; computed in float64."""
+    cdef double[BLOCK] terms
+    cdef double total = 0.0, factor
+    cdef Py_ssize_t start = 0, c, length
+    while start < n:
+        length = min(<Py_ssize_t>BLOCK, n - start)
+        for c in range(length):
+            terms[c] = exp((<double>x[start + c] - <double>m) * inverse)
+        total += sum_block(<const double*>terms, length)
+        for c in range(length):
+            e[start + c] = <real>terms[c]
+        start += length
+    factor = 1.0 / total
+    for c in range(n):
+        e[c] = <real>(<double>e[c] * factor)
+    return c_log(total)
+
+
+cdef inline void divergence_terms(AnyDivergence given, const real* p, const real* y, const double* d, double* value,
+                                  double* slope, double* even, Py_ssize_t n) noexcept nogil:
+    cdef AnyDivergence loss = given
+    cdef DivergenceTerm[double] term
+    cdef Py_ssize_t c
+    for c in range(n):
+        term = loss.at(<double>p[c], <double>y[c], d[c])
+        value[c] = term.value
+        slope[c] = term.slope
+        even[c] = term.even
+
+
 cdef inline double row_divergence(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e, real* q) noexcept nogil:
     """Jensen-Shannon divergence or distillation between the softmax of two rows of logits."""
-    cdef Py_ssize_t c, n = rows.classes
-    cdef double beta = rows.numbers[0], scale = scale_of(rows, sample), total = 0.0, expected = 0.0, v, p, y, mixed
-    cdef real inverse = <real>(1.0 / rows.numbers[0]) if rows.kind == DISTILLATION else 1
-    cdef real mx, mt
-    cdef double sx, st, lx, lt
-    if rows.kind == DISTILLATION:
-        for c in range(n):
-            x[c] = x[c] * inverse
-            t[c] = t[c] * inverse
-        beta = 0.0
-    mx = row_max(x, n)
-    mt = row_max(t, n)
-    sx = row_exp(x, mx, e, n).sum
-    st = row_exp(t, mt, q, n).sum
-    lx = <double>mx + c_log(sx)
-    lt = <double>mt + c_log(st)
-    for c in range(n):
-        p = <double>e[c] / sx
-        y = <double>q[c] / st
+    cdef Py_ssize_t start = 0, c, length, n = rows.classes
+    cdef DivergenceOfTarget of_target
+    cdef DivergenceOfInput of_input
+    cdef DivergenceOfBoth of_both
+    cdef double[BLOCK] d, value, slope, even
+    cdef bint distillation = rows.kind == DISTILLATION
+    cdef double beta = 0.0 if distillation else rows.numbers[0]
+    cdef double inverse = 1.0 / rows.numbers[0] if distillation else 1.0
+    cdef double scale = scale_of(rows, sample), total = 0.0, expected = 0.0, offset
+    cdef real mx = row_max(x, n), mt = row_max(t, n)
+    offset = log_sum_of(x, mx, inverse, e, n) - log_sum_of(t, mt, inverse, q, n)
+    of_both.beta = beta
+    while start < n:
+        length = min(<Py_ssize_t>BLOCK, n - start)
+        for c in range(length):
+            d[c] = ((<double>x[start + c] - <double>mx) - (<double>t[start + c] - <double>mt)) * inverse - offset
         if beta == 0.0:
-            v = -y
-            total += 0.0 if y == 0.0 else y * ((<double>t[c] - lt) - (<double>x[c] - lx))
+            divergence_terms(of_target, e + start, q + start, d, value, slope, even, length)
         elif beta == 1.0:
-            v = 0.0 if p == 0.0 else p * ((<double>x[c] - lx) - (<double>t[c] - lt))
-            total += v
+            divergence_terms(of_input, e + start, q + start, d, value, slope, even, length)
         else:
-            mixed = c_log(beta * y + (1.0 - beta) * p)
-            v = 0.0 if p == 0.0 else (1.0 - beta) * p * ((<double>x[c] - lx) - mixed)
-            total += v
-            total += 0.0 if y == 0.0 else beta * y * ((<double>t[c] - lt) - mixed)
-        expected += v
-        e[c] = <real>p
-        q[c] = <real>v
-    if rows.kind == DISTILLATION:
+            divergence_terms(of_both, e + start, q + start, d, value, slope, even, length)
+        total += sum_block(<const double*>value, length)
+        expected += sum_block(<const double*>even, length)
+        for c in range(length):
+            q[start + c] = <real>slope[c]
+        start += length
+    if distillation:
         total = total * rows.numbers[0] * rows.numbers[0]
         scale = scale * rows.numbers[0]
     for c in range(n):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
+import mpmath
 import numpy as np
 import pytest
 
@@ -754,7 +755,7 @@ def shifted_rows(shape: tuple[int, ...], dtype: Any, seed: int = 8) -> Iterator[
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("shape", [(21, 2), (21, 10), (5, 100), (3, 5000), (2, 10, 7), (2, 300, 5)], ids=str)
-@pytest.mark.parametrize("name", PICKS)
+@pytest.mark.parametrize("name", [*PICKS, *TWO_ROWS])
 def test_a_common_offset_of_the_logits_changes_no_bit(name: str, shape: tuple[int, ...], dtype: Any) -> None:
     for parameters in SHIFT_OPTIONS.get(name, [{}]):
         given = {**filled(parameters, shape[1]), "reduction": "none"}
@@ -816,6 +817,92 @@ def test_the_z_loss_sees_the_offset() -> None:
         x = np.full((1, classes), 50.0)
         lse = 50.0 + np.log(classes)
         assert losslib.cross_entropy(x, [0], z_loss=0.01) == pytest.approx(np.log(classes) + 0.01 * lse**2, rel=1e-14)
+
+
+def exact_divergence(x: np.ndarray, t: np.ndarray, name: str, parameter: float) -> tuple[float, np.ndarray]:
+    """Value and gradient of one row, with fifty digits."""
+    with mpmath.workdps(50):
+        beta, temperature = (parameter, mpmath.mpf(1)) if name == "js_div" else (0.0, mpmath.mpf(parameter))
+
+        def log_softmax(row: np.ndarray) -> list[Any]:
+            u = [mpmath.mpf(float(number)) / temperature for number in row]
+            lse = mpmath.log(mpmath.fsum(mpmath.exp(number) for number in u))
+            return [number - lse for number in u]
+
+        lp, ly = log_softmax(x), log_softmax(t)
+        p, y = [mpmath.exp(u) for u in lp], [mpmath.exp(u) for u in ly]
+        lm = [mpmath.log(beta * b + (1 - mpmath.mpf(beta)) * a) for a, b in zip(p, y, strict=True)]
+        if beta == 0.0:
+            value = mpmath.fsum(b * (u - v) for b, u, v in zip(y, ly, lp, strict=True))
+            grad = [a - b for a, b in zip(p, y, strict=True)]
+        else:
+            own = [(1 - mpmath.mpf(beta)) * a * (u - w) for a, u, w in zip(p, lp, lm, strict=True)]
+            value = mpmath.fsum(own) + mpmath.fsum(beta * b * (v - w) for b, v, w in zip(y, ly, lm, strict=True))
+            if beta == 1.0:
+                own = [a * (u - v) for a, u, v in zip(p, lp, ly, strict=True)]
+                value = mpmath.fsum(own)
+            grad = [o - a * mpmath.fsum(own) for o, a in zip(own, p, strict=True)]
+        return max(float(value * temperature**2), 0.0), np.array([float(g * temperature) for g in grad])
+
+
+DIVERGENCES = [
+    ("js_div", {"beta": beta}) for beta in (0.0, 1e-3, 0.5, 0.9, 1.0)
+] + [("distillation_loss", {"temperature": temperature}) for temperature in (1.0, 3.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("classes", [2, 10, 70])
+@pytest.mark.parametrize(("name", "parameters"), DIVERGENCES, ids=str)
+def test_divergences_of_rows_near_and_far_keep_their_digits(
+    name: str, parameters: Parameters, classes: int, dtype: Any
+) -> None:
+    rng = np.random.default_rng(classes)
+    rtol = 1e-12 if dtype is np.float64 else 2e-6
+    for distance, offset in itertools.product((1e-6, 1e-4, 1e-2, 1.0, 20.0), (0.0, 1e4)):
+        x = (2 * rng.standard_normal((2, classes)) + offset).astype(dtype)
+        t = (x + distance * rng.standard_normal(x.shape)).astype(dtype)
+        value, grad = entry(name).value_and_grad(x, t, reduction="none", **parameters)
+        for i in range(2):
+            expected, slopes = exact_divergence(x[i], t[i], name, next(iter(parameters.values())))
+            # What 1e-16 in a logarithm of a sum does to the square of a distance.
+            np.testing.assert_allclose(value[i], expected, rtol=rtol, atol=1e-15 * np.sqrt(expected))
+            # Float32 rounds probabilities and slopes before their difference is taken.
+            floor = 1e-15 + (0.0 if dtype is np.float64 else 3e-7 * np.sqrt(expected))
+            np.testing.assert_allclose(grad[i], slopes, rtol=2 * rtol, atol=max(rtol * np.abs(slopes).max(), floor))
+
+
+@pytest.mark.parametrize("classes", [1, 2, 10, 100, 5000])
+@pytest.mark.parametrize(("name", "parameters"), DIVERGENCES, ids=str)
+def test_no_divergence_is_below_zero_and_that_of_equal_rows_is_zero(
+    name: str, parameters: Parameters, classes: int
+) -> None:
+    rng = np.random.default_rng(classes)
+    for dtype, spread in itertools.product((np.float32, np.float64), (0.0, 1.0, 30.0, 500.0)):
+        x = (spread * rng.standard_normal((8, classes)) + 3e4).astype(dtype)
+        value, grad = entry(name).value_and_grad(x, x.copy(), reduction="none", **parameters)
+        np.testing.assert_array_equal(value, 0.0)
+        np.testing.assert_array_equal(grad, 0.0)
+        for distance in (1e-7, 1e-3, 1.0, 300.0):
+            t = (x + distance * rng.standard_normal(x.shape)).astype(dtype)
+            assert (entry(name)(x, t, reduction="none", **parameters) >= 0).all()
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
+def test_a_divergence_of_rows_that_lack_classes(beta: float) -> None:
+    """What neither row has is left out; what only the second argument of a divergence lacks costs infinitely much."""
+    inf = np.inf
+    x, t = np.array([[0.0, 1.0, -inf, 2.0]]), np.array([[1.0, 0.0, -inf, 0.5]])
+    value, grad = losslib.js_div.value_and_grad(x, t, beta=beta)
+    short, slopes = losslib.js_div.value_and_grad(x[:, [0, 1, 3]], t[:, [0, 1, 3]], beta=beta)
+    assert value == pytest.approx(short, rel=1e-14)
+    np.testing.assert_allclose(grad, np.insert(slopes, 2, 0.0, axis=1), rtol=1e-13)
+    apart = np.array([[0.0, -inf]]), np.array([[-inf, 0.0]])
+    entropy = -(0.3 * np.log(0.3) + 0.7 * np.log(0.7))
+    assert losslib.js_div(*apart, beta=beta) == pytest.approx(entropy if beta == 0.3 else inf, rel=1e-14)
+    halves = np.array([[0.0, 0.0]]), np.array([[0.0, -inf]])
+    mixed = -0.3 * np.log(0.65) - 0.35 * np.log(1.3) - 0.35 * np.log(0.7)
+    expected = {0.0: np.log(2.0), 0.3: mixed, 1.0: inf}[beta]
+    assert losslib.js_div(*halves, beta=beta) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -123,6 +123,7 @@ cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, r
             else:
                 value = row_by_class(rows, sample, x, e, h, q, NULL)
             if rows.softcap > 0.0:
+                fetch(rows, &rows.input, sample, x)
                 uncap_row(x, e, h if rows.want_hess else <real*>NULL, <real>rows.softcap, n)
     if rows.values != NULL:
         rows.values[sample] = value

@@ -21,6 +21,7 @@ cdef extern from "losslib/softmax.h" namespace "losslib" nogil:
         double alpha
         double beta
         Picked[T] at[T](T lp)
+    T product_or_zero[T](T coefficient, T factor)
 
 ctypedef fused AnyPick:
     CrossEntropyPick
@@ -96,7 +97,7 @@ cdef inline Sample finish(Mixture mixture, double value, double slope, double we
     """
     cdef Sample sample
     cdef double lse = largest + log_sum
-    sample.value = weight * mixture.keep * value
+    sample.value = product_or_zero(weight * mixture.keep, value)
     sample.target_part = -weight * mixture.keep * slope
     sample.value += mixture.rest * (mixture.weight_total * log_sum - weighted_sum) + mixture.z_loss * lse * lse
     sample.softmax_part = (sample.target_part + mixture.rest * mixture.weight_total

@@ -112,7 +112,7 @@ cdef inline double row_by_distribution(Rows* rows, Py_ssize_t sample, real* x, r
             e[c] = e[c] * factor - q[c] * w
     elif rows.kind == SYMMETRIC:
         mass = sum_block(q, n)
-        value = rows.numbers[0] * (mass * log_sum - row_dot(q, x, m, h, n))
+        value = product_or_zero(rows.numbers[0], mass * log_sum - row_dot(q, x, m, h, n))
         for c in range(n):
             e[c] = e[c] * factor
         # The reverse part: sum p r with r = -log(max(t, exp(-4))).
@@ -143,7 +143,7 @@ cdef inline double row_nll(Rows* rows, Py_ssize_t sample, real* x, real* h) noex
     """The negative log-probability of the target's class; x becomes the gradient, h the Hessian."""
     cdef Py_ssize_t c, n = rows.classes, target = read_class(rows, sample)
     cdef double w = rows.class_weight[target] if rows.class_weight != NULL else 1.0
-    cdef double value = -w * <double>x[target]
+    cdef double value = -product_or_zero(w, <double>x[target])
     for c in range(n):
         x[c] = 0
         h[c] = 0
@@ -155,10 +155,17 @@ cdef inline double row_categorical(Rows* rows, Py_ssize_t sample, real* x, real*
     """Probabilities in, as Keras: divided by their sum, clipped, and no gradient where the clip holds."""
     cdef Py_ssize_t c, n = rows.classes
     cdef double total = sum_block(x, n), loss = 0.0, expected = 0.0, p, weight, scale = scale_of(rows, sample)
-    cdef double inverse = 1.0 / total, keep = 1.0 - rows.smoothing, rest = rows.smoothing / <double>n
+    cdef double inverse, unit = 1.0, keep = 1.0 - rows.smoothing, rest = rows.smoothing / <double>n
     cdef double low = 1e-7, high = 1.0 - 1e-7
+    if total > 1e300 or total < 1e-300:
+        # Neither the sum nor its inverse may leave the range: both are of the row times a power of two.
+        unit = 7.458340731200207e-155 if total > 1.0 else 1.3407807929942597e+154
+        total = 0.0
+        for c in range(n):
+            total += <double>x[c] * unit
+    inverse = 1.0 / total
     for c in range(n):
-        p = <double>x[c] * inverse
+        p = <double>x[c] * unit * inverse
         weight = (<double>t[c] * keep + rest) * (rows.class_weight[c] if rows.class_weight != NULL else 1.0)
         if p < low:
             loss -= weight * c_log(low)
@@ -173,7 +180,7 @@ cdef inline double row_categorical(Rows* rows, Py_ssize_t sample, real* x, real*
         t[c] = <real>(-c_log(low if p < low else (high if p > high else p)) * keep * scale
                       * (rows.class_weight[c] if rows.class_weight != NULL else 1.0))
     for c in range(n):
-        x[c] = <real>((expected - <double>e[c]) * inverse * scale)
+        x[c] = <real>((expected - <double>e[c]) * inverse * unit * scale)
     return loss
 
 

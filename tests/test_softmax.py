@@ -947,6 +947,43 @@ def test_focal_loss_of_certain_rows_is_zero_with_a_gradient_of_zero() -> None:
             np.testing.assert_array_equal(np.abs(grad), 0.0)
 
 
+@WIDTHS
+def test_a_weight_of_zero_leaves_an_impossible_target_out(classes: int) -> None:
+    x = np.linspace(0.0, 1.0, classes)[np.newaxis]
+    x[0, 0] = -np.inf
+    weight = np.ones(classes)
+    weight[0] = 0.0
+    for name, key in (("cross_entropy", "weight"), ("nll_loss", "weight"), ("softmax_focal_loss", "alpha")):
+        for target in ([0], np.eye(classes)[:1])[: len(kinds(name))]:
+            value, grad = entry(name).value_and_grad(x, target, reduction="sum", **{key: weight})
+            assert value == 0.0
+            np.testing.assert_array_equal(grad, 0.0)
+    for target in ([0], np.eye(classes)[:1]):
+        assert losslib.symmetric_cross_entropy(x, target, alpha=0.0) == pytest.approx(4.0, rel=1e-14)
+    x[0, 1] = np.nan
+    assert np.isnan(losslib.cross_entropy(x, [0], weight=weight, reduction="sum"))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_slope_of_a_soft_cap_keeps_its_digits_far_out(dtype: Any) -> None:
+    for logit in (200.0, 300.0, -300.0):
+        x = np.array([[logit, 0.0]], dtype)
+        _, grad, hess = losslib.cross_entropy.value_grad_hess(x, [1], softcap=30.0)
+        u = logit / 30.0
+        slope = np.cosh(u) ** -2.0
+        p = 1 / (1 + np.exp(-30.0 * np.tanh(u)))
+        assert grad[0, 0] == pytest.approx(p * slope, rel=1e-12 if dtype is np.float64 else 5e-6)
+        curved = p * (1 - p) * slope**2 - p * slope * 2 * np.tanh(u) / 30.0
+        assert hess[0, 0] == pytest.approx(curved, rel=1e-12 if dtype is np.float64 else 5e-6)
+
+
+def test_amounts_may_be_as_small_and_as_large_as_numbers_are() -> None:
+    for size, slope in ((1e-320, np.inf), (1e-310, np.inf), (1e-300, 5e299), (1e300, 5e-301), (1.5e308, 0.5 / 1.5e308)):
+        value, grad = losslib.categorical_cross_entropy.value_and_grad(np.full((1, 2), size), [0])
+        assert value == pytest.approx(np.log(2.0), rel=1e-14)
+        np.testing.assert_allclose(grad, [[-slope, slope]], rtol=1e-12)
+
+
 def test_probabilities_are_clipped_as_keras_clips_them() -> None:
     x = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [2.0, 1.0, 1.0]])
     value, grad = losslib.categorical_cross_entropy.value_and_grad(x, [0, 0, 0], reduction="none")

@@ -59,7 +59,7 @@ struct SymmetricPick {
     double alpha, beta;
     template <class T> LOSSLIB_INLINE Picked<T> at(T lp) const {
         const T q = -expm1(lp);
-        return {T(4 * beta) * q - T(alpha) * lp, T(4 * beta) * (q - T(1)) - T(alpha)};
+        return {T(4 * beta) * q - product_or_zero(T(alpha), lp), T(4 * beta) * (q - T(1)) - T(alpha)};
     }
 };
 

@@ -731,8 +731,25 @@ def _student_t_kernel(values: Values) -> Kernel:
     df, scale = float(values["df"]), float(values["scale"])
     constant = 0.0
     if values["full"]:
-        constant = math.lgamma(df / 2) - math.lgamma((df + 1) / 2) + 0.5 * math.log(math.pi * df)
+        constant = _log_gamma_ratio(df / 2) + 0.5 * math.log(2 * math.pi)
     return "StudentT", (df, scale, constant)
+
+
+def _log_gamma_ratio(y: float) -> float:
+    """Return log(sqrt(y) Gamma(y) / Gamma(y + 1/2)), which is 1/(8 y) for large y."""
+    if y < 8:
+        return math.lgamma(y) - math.lgamma(y + 0.5) + 0.5 * math.log(y)
+    # The difference of Stirling's series: the terms of size y log(y) are gone.
+    return 0.5 - y * math.log1p(0.5 / y) + _stirling_tail(y) - _stirling_tail(y + 0.5)
+
+
+def _stirling_tail(y: float) -> float:
+    """Return log(Gamma(y)) - (y - 1/2) log(y) + y - log(2 pi)/2 for y >= 8."""
+    inverse = 1 / y
+    tail = 0.0
+    for coefficient in (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
+        tail = tail * inverse * inverse + coefficient
+    return tail * inverse
 
 
 student_t_nll_loss, StudentTNLLLoss = pointwise(

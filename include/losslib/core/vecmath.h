@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "losslib/core/inline.h"
 #include "losslib/core/select.h"
@@ -56,7 +57,8 @@ template <> struct FloatFormat<float> {
     static constexpr float exp_highest = 89.0f;                 // exp overflows
     static constexpr float exp_least_normal = -0x1.5d589ep+6f;  // -87.336: exp is just above the least normal number
     static constexpr float expm1_lowest = -18.0f;               // expm1 rounds to -1
-    static constexpr float far_scale = 0x1p-80f, far_exponent = 160.0f;  // 2^-h and 2h of log_of_quotient
+    static constexpr float far_scale = 0x1p-80f, far_exponent = 160.0f;  // 2^-h and 2h of log_of_quotient,
+    static constexpr float far_quotient = 1e-36f;                        // for quotients beyond this and its inverse
     static constexpr float power_exponent = 0x1p40f;                     // every larger one gives 0, 1 or inf
 
     // (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2
@@ -103,6 +105,7 @@ template <> struct FloatFormat<double> {
     static constexpr double exp_least_normal = -0x1.6232bdd7abcd2p+9;  // -708.396
     static constexpr double expm1_lowest = -38.0;
     static constexpr double far_scale = 0x1p-540, far_exponent = 1080.0;
+    static constexpr double far_quotient = 1e-300;
     static constexpr double power_exponent = 0x1p80;
 
     template <class X> static LOSSLIB_INLINE X exp_tail(X r) {
@@ -266,19 +269,19 @@ template <class T> LOSSLIB_INLINE T log(T x) {
 }
 
 // 1 + x = 2^k (1 + f) + rounding: for k = 0, f = x exactly; otherwise `rest` is what rounding 1 + x lost, to
-// be added to the logarithm.
+// be added to the logarithm. With one = 0 the same of x itself, which is positive and normal then.
 template <class T> struct ReducedLog1p {
     T minus_k, f, rest;
     LogCorrection<T> correction;
 };
 
-template <class T> LOSSLIB_INLINE ReducedLog1p<T> reduce_log1p(T x) {
+template <class T> LOSSLIB_INLINE ReducedLog1p<T> reduce_log1p(T x, T one = T(1)) {
     using F = FloatFormat<T>;
-    const T u = T(1) + x;
+    const T u = one + x;
     const ReducedLog<T> r = reduce_log(u);
     const bool near_one = r.minus_k == T(0);
-    const T f = select(near_one, x, r.f);
-    const T lost = select(near_one, T(0), x - (u - T(1)));
+    const T f = select(near_one, x - (T(1) - one), r.f);
+    const T lost = select(near_one, T(0), x - (u - one));
     const LogCorrection<T> c = log_correction(f);
     // lost / u to 1 %: u = 2^k (1 + f), and a parabola near 1 / (1 + f). The power is 2^(1 - k), since 2^-k would
     // wrap around at k = bias + 1.
@@ -297,6 +300,20 @@ template <class T> LOSSLIB_INLINE T log1p(T x) {
     const T finite = (r.f - (c.half_square - small)) - r.minus_k * F::ln2_hi;
     const T edge = select(x == T(-1), -Limits::infinity(), Limits::quiet_NaN());
     return select(x < Limits::infinity(), select(x > T(-1), finite, edge), x);
+}
+
+// log1p(x), or where `plain` holds log(x): one logarithm of either. x >= 0, and positive and normal where it is plain.
+template <class T> LOSSLIB_INLINE T log1p_or_log(T x, bool plain) {
+    if constexpr (std::is_class_v<T>) {
+        return select(plain, log(x), log1p(x));  // the dual numbers of the tests
+    } else {
+        using F = FloatFormat<T>;
+        const ReducedLog1p<T> r = reduce_log1p(x, select(plain, T(0), T(1)));
+        const LogCorrection<T> c = r.correction;
+        const T small = c.tail + (r.rest - r.minus_k * F::ln2_lo);
+        const T finite = (r.f - (c.half_square - small)) - r.minus_k * F::ln2_hi;
+        return select(x < std::numeric_limits<T>::infinity(), finite, x);
+    }
 }
 
 // ULP 2.2/2.2, x >= 0: x - log1p(x), x^2/2 near 0 without cancellation, inf for inf.
@@ -322,7 +339,9 @@ template <class T> LOSSLIB_INLINE bool is_small_difference(T difference) {
 template <class T> LOSSLIB_INLINE QuotientLog<T> log_of_quotient(T a, T b, T difference) {
     using F = FloatFormat<T>;
     using Limits = std::numeric_limits<T>;
-    const bool above = a * T(1e-30) > b, below = b * T(1e-30) > a;
+    // So far apart that the quotient may leave the range: then the larger is not tiny and the smaller not huge, and both
+    // stay in the range when they are brought nearer to each other.
+    const bool above = a * F::far_quotient > b, below = b * F::far_quotient > a;
     const T scale_a = select(above, F::far_scale, T(1)) * select(below, T(1) / F::far_scale, T(1));
     const T scale_b = select(above, T(1) / F::far_scale, T(1)) * select(below, F::far_scale, T(1));
     const T moved = select(below, F::far_exponent, T(0)) - select(above, F::far_exponent, T(0));

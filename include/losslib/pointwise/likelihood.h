@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
@@ -177,14 +178,14 @@ struct Laplace {
     }
 };
 
-// (df + 1)/2 log1p(d^2 / (df scale^2)) + log(scale) + constant: a Cauchy loss in other units.
+// (df + 1)/2 log1p(d^2 / (df scale^2)) + log(scale) + constant: a Cauchy loss in other units. df is held where the
+// normal distribution has been reached, so that it stays in the range of T and its inverse does not underflow.
 struct StudentT {
     double df, scale, constant;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        const Jet<T> jet = jet_of_log1p_square(input - target, scale * std::sqrt(df));
-        const T factor = T(0.5 * (df + 1.0));
-        return jet_of_difference(factor * jet.value + T(std::log(scale) + constant), factor * jet.grad,
-                                 factor * jet.hess);
+        const double freedom = std::fmin(df, std::is_same_v<T, float> ? 1e20 : 1e100);
+        const Jet<T> jet = jet_of_log1p_square(input - target, scale * std::sqrt(freedom), 0.5 * (freedom + 1.0));
+        return jet_of_difference(jet.value + T(std::log(scale) + constant), jet.grad, jet.hess);
     }
 };
 

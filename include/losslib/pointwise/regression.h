@@ -82,21 +82,30 @@ struct SmoothL1 {
     }
 };
 
-// delta^2 (sqrt(1 + r^2) - 1) with r = d / delta, L006. As delta d r / (1 + sqrt(1 + r^2)) nothing cancels for
-// small d; r is held where quotients have reached their limits, so nothing overflows before the loss does. Both
-// quotients, r / (1 + root) and r / root, come from one division.
+// Of the hyperbola with h(r) = sqrt(1 + r^2): the `value` d (h - 1) / r, which is h - 1 for d = r, the `slope` r / h and
+// 1 / h. As d r / (1 + h) nothing cancels for small r, which is held where quotients have reached their limits, so that
+// nothing overflows before the value does. Both quotients, r / (1 + h) and r / h, come from one division.
+template <class T> struct Hyperbola {
+    T value, slope, inverse_root;
+};
+
+template <class T> LOSSLIB_INLINE Hyperbola<T> hyperbola(T d, T ratio) {
+    constexpr double most = std::is_same_v<T, float> ? 1e14 : 1e30;
+    const T r = maximum(T(-most), minimum(T(most), ratio));
+    const T root = sqrt(T(1) + r * r);
+    const T quotient = T(1) / (root * (T(1) + root));
+    return {d * (r * (root * quotient)), r * (quotient + root * quotient),
+            T(1) / select(abs(ratio) > T(most), abs(ratio), root)};
+}
+
+// delta^2 (sqrt(1 + r^2) - 1) with r = d / delta, L006.
 struct PseudoHuber {
     double delta;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        constexpr double most = std::is_same_v<T, float> ? 1e14 : 1e30;
         const T d = input - target;
-        const T ratio = d * T(1.0 / delta);
-        const T r = maximum(T(-most), minimum(T(most), ratio));
-        const T root = sqrt(T(1) + r * r);
-        const T quotient = T(1) / (root * (T(1) + root));
-        const T inverse = T(1) / select(abs(ratio) > T(most), abs(ratio), root);
-        const T value = d * (r * (root * quotient)), slope = r * (quotient + root * quotient);
-        return jet_of_difference(T(delta) * value, T(delta) * slope, inverse * inverse * inverse);
+        const Hyperbola<T> unit = hyperbola(d, d * T(1.0 / delta));
+        return jet_of_difference(T(delta) * unit.value, T(delta) * unit.slope,
+                                 unit.inverse_root * unit.inverse_root * unit.inverse_root);
     }
 };
 
@@ -161,9 +170,12 @@ struct AbsolutePercentageError {
         const T denominator = maximum(T(eps), abs(target));
         const T unit = T(scale) / denominator;
         const T value = abs(d) * unit, slope = sign(d) * unit;
-        // d/dt of 1/|t|, as a factor: -1/t where the denominator is |t|, 0 on the floor
-        const T shrink = select(abs(target) > T(eps), sign(target), T(0)) / denominator;
-        return {value, slope, T(0), -slope - value * shrink, T(2) * shrink * (slope + value * shrink)};
+        // d/dt of 1/|t|, as a factor: -1/t where the denominator is |t|, 0 on the floor. Above it the slope with respect to
+        // t is -slope x / t, without the cancellation of its parts for x near 0.
+        const bool above = abs(target) > T(eps);
+        const T shrink = select(above, sign(target), T(0)) / denominator;
+        const T slope2 = -(slope * select(above, input * shrink, T(1)));
+        return {value, slope, T(0), slope2, T(-2) * shrink * slope2};
     }
 };
 

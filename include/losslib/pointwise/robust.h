@@ -16,28 +16,28 @@
 
 namespace losslib {
 
-// Whether |d| and |d| / width are both so large that log1p((d / width)^2) is 2 log(|d|) - 2 log(width).
-template <class T> LOSSLIB_INLINE bool is_far(T d, double width) {
-    return abs(d) > T(SQUARE_SWALLOWS_ONE * std::fmax(1.0, width));
-}
+// Whether |d| / width is so large that log1p((d / width)^2) is 2 log(|d|) - 2 log(width).
+template <class T> LOSSLIB_INLINE bool is_far(T d, double width) { return abs(d) > T(SQUARE_SWALLOWS_ONE * width); }
 
 // log1p((d / width)^2) without the overflow of the square: one logarithm with a selected argument.
 template <class T> LOSSLIB_INLINE T log1p_square(T d, double width) {
     const bool far = is_far(d, width);
-    const T logarithm = log1p(select(far, abs(d) - T(1), square(d * T(1.0 / width))));
+    const T logarithm = log1p_or_log(select(far, abs(d), square(d * T(1.0 / width))), far);
     return select(far, T(2) * logarithm - T(2.0 * std::log(width)), logarithm);
 }
 
-// The jet of log1p((d / width)^2), with s = width^2 + d^2: slope 2 d / s, curvature 2 (width^2 - d^2) / s^2.
-template <class T> LOSSLIB_INLINE Jet<T> jet_of_log1p_square(T d, double width) {
+// The jet of factor * log1p((d / width)^2), with s = width^2 + d^2: slope 2 factor d / s, curvature
+// 2 factor (width^2 - d^2) / s^2. Neither the factor nor width^2 stands alone: they may be huge or tiny, their quotient
+// ordinary.
+template <class T> LOSSLIB_INLINE Jet<T> jet_of_log1p_square(T d, double width, double factor = 1.0) {
     const bool far = is_far(d, width);
-    const T u = d * T(1.0 / width);
+    const T u = d * T(1.0 / width), steepness = T(2.0 * factor / width);
     const T denominator = T(1) + u * u;
-    const T slope = select(far, T(2), u * T(2.0 / width)) / select(far, d, denominator);
+    const T slope = select(far, T(2.0 * factor), u * steepness) / select(far, d, denominator);
     const T inverse = T(1) / denominator;
-    const T curvature =
-        select(far, T(-0.5) * slope * slope, T(2.0 / (width * width)) * inverse * (T(2) * inverse - T(1)));
-    return jet_of_difference(log1p_square(d, width), slope, curvature);
+    const T bend = T(2.0 / width) * inverse - T(1.0 / width);
+    const T curvature = select(far, T(-0.5 / factor) * slope * slope, (steepness * inverse) * bend);
+    return jet_of_difference(T(factor) * log1p_square(d, width), slope, curvature);
 }
 
 // sqrt(r^2 + 1) - 1: the pseudo-Huber loss of r with delta 1 (Barron's alpha = 1).
@@ -45,8 +45,11 @@ struct Charbonnier {
     double scale;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const T inverse = T(1.0 / scale);
-        const Jet<T> unit = PseudoHuber{1.0}.at((input - target) * inverse, T(0));
-        return jet_of_difference(unit.value, unit.grad * inverse, unit.hess * inverse * inverse);
+        const T r = (input - target) * inverse;
+        const Hyperbola<T> unit = hyperbola(r, r);
+        // The cube of the inverse root may underflow where it is multiplied by a large square.
+        return jet_of_difference(unit.value, unit.slope * inverse,
+                                 square(unit.inverse_root * inverse) * unit.inverse_root);
     }
 };
 
@@ -80,8 +83,8 @@ struct GemanMcClure {
         const T r = (input - target) * inverse;
         const T r2 = r * r;
         const T w = T(4) / (r2 + T(4));
-        return jet_of_difference(select(r2 > T(1e30), T(2), T(0.5) * r2 * w), product_or_zero(w, r) * w * inverse,
-                                 w * w * (T(4) * w - T(3)) * inverse * inverse);
+        return jet_of_difference(select(r2 > T(1e30), T(2), T(0.5) * r2 * w), product_or_zero(w, r) * (w * inverse),
+                                 square(w * inverse) * (T(4) * w - T(3)));
     }
 };
 
@@ -104,7 +107,7 @@ struct TukeyBiweight {
 // except 0 and 2. With l = log(q):
 //   * the value is (b / alpha) expm1(alpha l / 2), stable for alpha near 0 and very negative;
 //   * for r^2 < 1e-17 it is r^2 / 2, whatever alpha is, where alpha l could underflow;
-//   * near alpha = 2 it is (r^2 + (b + r^2) expm1((alpha/2 - 1) l)) / alpha: there l is large and b small;
+//   * near alpha = 2 it is (r^2 (1 + g) + b g) / alpha, g = expm1((alpha/2 - 1) l): there l is large and b small;
 //   * the slope r q^(alpha/2 - 1) is (r / q) exp(alpha l / 2) for alpha < 1, since the rounding error grows
 //     with the exponent; far out (b / r) exp(alpha l / 2), or sqrt(b) exp((alpha - 1) l / 2) for alpha >= 1,
 //     which are never inf * 0.
@@ -121,7 +124,8 @@ struct Barron {
         const T steepness = T(0.5 * a - 1.0) * l;
         const bool near_quadratic = (T(a) > T(1)) & (abs(steepness) < T(0.5));
         const T growth = expm1(select(near_quadratic, steepness, T(0.5 * a) * l));
-        const T general = select(near_quadratic, T(1.0 / a) * (r2 + (T(b) + r2) * growth), T(b / a) * growth);
+        const T parabola = (T(1.0 / a) + T(1.0 / a) * growth) * r * r;
+        const T general = T(b / a) * growth + select(near_quadratic, parabola, T(0));
         const T value = select(r2 < T(1e-17), T(0.5) * r2, general);
 
         const bool far = is_far(d, width), sharp = T(a) < T(1);
@@ -132,9 +136,13 @@ struct Barron {
         const T outer = select(v > T(SWALLOWS_ONE), T(1), v * inner);
         const T stiffness = pull * select(sharp, inner, T(1));  // q^(alpha/2 - 1), unless far
         const T far_slope = product_or_zero(select(sharp, T(b) / d, T(std::sqrt(b) / scale) * sign(d)), pull);
-        const T slope = select(far, far_slope, r * stiffness * T(1.0 / scale));
-        const T curvature = select(far, product_or_zero(T(a - 1.0) / d, far_slope),
-                                   stiffness * (T(a - 1.0) * outer + inner) * T(1.0 / (scale * scale)));
+        const T relative = stiffness * T(1.0 / scale);
+        const T slope = select(far, far_slope, r * relative);
+        // (alpha - 1) far_slope / d, and what is left at alpha = 1
+        const T inverse = T(1) / d, near = T(width) * inverse;
+        const T far_bend =
+            product_or_zero(T(a - 1.0) * inverse, far_slope) + product_or_zero(near, far_slope) * (near * inverse);
+        const T curvature = select(far, far_bend, relative * (T(a - 1.0) * outer + inner) * T(1.0 / scale));
         return jet_of_difference(value, slope, curvature);
     }
 };

@@ -47,7 +47,7 @@ cdef extern from "losslib/distance.h" namespace "losslib" nogil:
         double cross
         double ratio_x
         double ratio_y
-    Cosine cosine_of_squares(double dot, double square_x, double square_y, double added)
+    Cosine cosine_of_squares(double dot, double square_x, double square_y)
     Cosine cosine_of_clamped_norms(double dot, double square_x, double square_y, double eps)
     cppclass FusedResidual:
         void set_ratio(double ratio)
@@ -588,11 +588,13 @@ cdef inline Cosine cosine_of_rows(const real* x, const real* y, double added, Py
                                   double* factor) noexcept nogil:
     """The cosine, with the factors that the rows were multiplied by to keep it in range (added = 0 for tiny ones)."""
     cdef double[3] total
-    cdef double product
+    cdef double product, square_x, square_y
     factor[0] = factor[1] = 1.0
     products(x, y, n, total)
-    product = (total[1] + added) * (total[2] + added)
-    if out_of_range(product) or out_of_range(total[1] + added) or out_of_range(total[2] + added):
+    square_x = total[1] + added
+    square_y = total[2] + added
+    product = square_x * square_y
+    if out_of_range(product) or out_of_range(square_x) or out_of_range(square_y):
         factor[0] = factor_of(largest_element(x, <const real*>NULL, 0.0, n))
         factor[1] = factor_of(largest_element(y, <const real*>NULL, 0.0, n))
         if factor[0] > 1.0 and added > 0.0:     # the constant decides about small rows: leave them as they are
@@ -600,9 +602,9 @@ cdef inline Cosine cosine_of_rows(const real* x, const real* y, double added, Py
         if factor[1] > 1.0 and added > 0.0:
             factor[1] = 1.0
         total[0] = scaled_product(x, y, factor[0], factor[1], n)
-        total[1] = scaled_product(x, x, factor[0], factor[0], n)
-        total[2] = scaled_product(y, y, factor[1], factor[1], n)
-    return cosine_of_squares(total[0], total[1], total[2], added)
+        square_x = scaled_product(x, x, factor[0], factor[0], n) + added * factor[0] * factor[0]
+        square_y = scaled_product(y, y, factor[1], factor[1], n) + added * factor[1] * factor[1]
+    return cosine_of_squares(total[0], square_x, square_y)
 
 
 cdef inline void pair_cosine_gradients(const real* tag, const Job* job, Py_ssize_t row, Cosine cosine, double slope,

@@ -183,3 +183,14 @@ def test_the_relative_error_is_differentiated_by_the_target_without_cancellation
         _, slope, bend = jet("mean_absolute_percentage_error", (x, t), np.float32, wrt="target", scale=1.0)
         assert slope == pytest.approx(float(-sign * mp.sign(second) * first / second**2), rel=1e-6)
         assert bend == pytest.approx(float(2 * sign * mp.sign(second) * first / second**3), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e80, 1e150, 1e200, 1e300])
+def test_the_constant_of_the_cosine_loss_does_not_grow_with_the_rows(size: float) -> None:
+    row = np.array([[size, 2 * size]])
+    value, (first, second) = losslib.cosine_embedding_loss.value_and_grad(
+        row, row.copy(), [1.0], wrt=("input1", "input2")
+    )
+    assert abs(value) < 4e-16 + 1e-12 / size**2 if size < 1e100 else abs(value) < 4e-16
+    assert np.abs(first).max() * size < 1e-11
+    assert np.abs(second).max() * size < 1e-11

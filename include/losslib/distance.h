@@ -98,10 +98,9 @@ struct Cosine {
     double value, cross, ratio_x, ratio_y;
 };
 
-// From x.y, x.x and y.y. PyTorch's cosine_embedding_loss adds a constant (1e-12) to both squares; 0 where the constant
-// is negligible or not wanted, and then a zero vector has the cosine 0 and the derivative 0.
-LOSSLIB_INLINE Cosine cosine_of_squares(double dot, double square_x, double square_y, double added) {
-    const double x = square_x + added, y = square_y + added;
+// From x.y, x.x and y.y; to the squares PyTorch's cosine_embedding_loss has added a constant (1e-12). Without it a zero
+// vector has the cosine 0 and the derivative 0.
+LOSSLIB_INLINE Cosine cosine_of_squares(double dot, double x, double y) {
     if (x == 0 || y == 0) return {0, 0, 0, 0};
     const double root = std::sqrt(x * y);  // sqrt(x * x) is exactly x: equal rows have the cosine 1
     return {dot / root, 1 / root, dot / x, dot / y};

@@ -58,10 +58,7 @@ def to_numpy(name: str, obj: Any) -> np.ndarray:
     if obj is None:
         raise TypeError(f"{name} must be an array, got None")
     if type(obj) is not np.ndarray:
-        if isinstance(obj, np.ma.MaskedArray):
-            raise DTypeError(
-                f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask"
-            )
+        refuse_masked(name, obj)
         obj = columns.plain(name, obj)
     try:
         if not hasattr(obj, "__array__") and hasattr(obj, "__dlpack__"):
@@ -71,6 +68,12 @@ def to_numpy(name: str, obj: Any) -> np.ndarray:
         raise ShapeError(f"{name} cannot be read as an array: {error}") from error
     except (TypeError, RuntimeError, BufferError) as error:
         raise DTypeError(f"{name} of type {type(obj).__name__} cannot be read as an array: {error}") from error
+
+
+def refuse_masked(name: str, obj: Any) -> None:
+    """Raise ``DTypeError`` for a masked array, whose mask would be lost without a word."""
+    if isinstance(obj, np.ma.MaskedArray):
+        raise DTypeError(f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask")
 
 
 def read_integers(name: str, obj: Any) -> np.ndarray:

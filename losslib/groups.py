@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from losslib.checks import refuse_masked
 from losslib.errors import DTypeError, ShapeError
 
 __all__ = ["read_keys"]
@@ -25,7 +26,7 @@ NO_DATE = np.datetime64("NaT")
 
 def read_keys(by: Any) -> tuple[np.ndarray, list[Hashable]]:
     """Return for each entry of `by` the position of its key, and the keys; a missing key is None."""
-    refuse_masked(by)
+    refuse_masked("by", by)
     if hasattr(by, "dictionary") and hasattr(by, "indices"):  # an Arrow dictionary array
         indices, keys = by.indices, [*by.dictionary.to_pylist(), None]
         if indices.null_count:
@@ -58,11 +59,6 @@ def read_keys(by: Any) -> tuple[np.ndarray, list[Hashable]]:
     return numbered(array.astype(object).reshape(-1).tolist(), array.shape)
 
 
-def refuse_masked(by: Any) -> None:
-    if isinstance(by, np.ma.MaskedArray):
-        raise DTypeError("by is a masked array; pass its data and the mask apart: by.data, where=~by.mask")
-
-
 def read_array(by: Any) -> np.ndarray:
     try:
         return np.asarray(by)
@@ -92,7 +88,7 @@ def unnest(by: Sequence[Any]) -> tuple[Sequence[Any], tuple[int, ...]]:
 def is_row(entry: Any) -> bool:
     if isinstance(entry, list):
         return True
-    refuse_masked(entry)
+    refuse_masked("by", entry)
     return isinstance(entry, np.ndarray) and entry.ndim > 0
 
 

@@ -138,12 +138,12 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=2000 \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
 	-s $(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
-	$(addprefix $(CURDIR)/tests/,test_arrays.py test_margin.py test_softmax.py test_distance.py test_multitask.py \
-	test_ctc_arrays.py test_ctc_alignment.py test_ctc_fuzz.py test_rnnt_fuzz.py))
+	$(addprefix $(CURDIR)/tests/,calls/test_arrays.py losses/test_margin.py losses/test_softmax.py losses/test_distance.py sums/test_multitask.py \
+	losses/test_ctc_arrays.py losses/test_ctc_alignment.py losses/test_ctc_fuzz.py losses/test_rnnt_fuzz.py))
 
 test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer
 	@mkdir -p build/tsan
-	g++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -Iinclude tests/thread_stress.cpp -o build/tsan/stress -pthread
+	g++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -Iinclude tests/threads/thread_stress.cpp -o build/tsan/stress -pthread
 	build/tsan/stress 5000
 
 test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build without OpenMP
@@ -156,7 +156,7 @@ test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build wit
 test-parallel: $(VENV)/.created $(wheel_built)  ## run tests in several Python threads at once
 	$(call install,$(VENV),test$(comma)test-parallel)
 	$(call pytest,$(VENV),--parallel-threads=4 -k 'not examples' \
-	$(addprefix $(CURDIR)/tests/,test_objects.py test_multitask.py test_distance.py))
+	$(addprefix $(CURDIR)/tests/,calls/test_objects.py sums/test_multitask.py losses/test_distance.py))
 
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)

@@ -64,7 +64,7 @@ if "LOSSLIB_SANITIZE" in os.environ:
 
 BASELINE_MODULES = ("cpu", "threads", "loss")  # compiled once, with the flags of the baseline
 # Compiled for every instruction set.
-ISA_MODULES = ("pointwise", "softmax", "margin", "distance", "lattice", "transducer", "exact")
+ISA_MODULES = ("pointwise", "softmax", "margin", "distance", "ctc", "transducer", "exact")
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = not FREE_THREADED and sys.implementation.name == "cpython"
@@ -116,15 +116,17 @@ def extension(module, source, package, isa):
     )
 
 
+def source_of(module):
+    """Return where a module is written: a geometry has a folder, its loops stand in driver.pyx."""
+    driver = Path("pyx") / module / "driver.pyx"
+    return str(driver if driver.exists() else Path("pyx") / f"{module}.pyx")
+
+
 def extensions():
     """Translate every pyx once, and list the generated C++ once for each instruction set."""
     base = next(iter(ISAS))
     translated = cythonize(
-        [
-            extension(module, f"pyx/{module}.pyx", "", base)
-            for module in BASELINE_MODULES + ISA_MODULES
-            if Path(f"pyx/{module}.pyx").exists()
-        ],
+        [extension(module, source_of(module), "", base) for module in BASELINE_MODULES + ISA_MODULES],
         build_dir="build/cython",
         include_path=["pyx"],
         nthreads=0,

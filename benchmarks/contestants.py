@@ -16,7 +16,7 @@ import numpy as np
 from formula import compose
 
 import losslib
-from losslib.registry import LossInfo
+from losslib.declaration.schema import LossInfo
 
 OBJECT, FUNCTION = "losslib", "losslib function"
 PEERS = ("PyTorch", "JAX", "scikit-learn")

@@ -96,7 +96,7 @@ def compose(
     Parameters
     ----------
     formula : str
-        An expression in the language of `losslib.registry.LossInfo.formula`.
+        An expression in the language of `losslib.declaration.schema.LossInfo.formula`.
     inputs : tuple of str
         The names of the inputs in the formula, in call order.
     parameters : mapping

@@ -90,7 +90,7 @@ def measure(options: argparse.Namespace, absent: dict[str, str]) -> Iterator[Any
     from timing import FULL, QUICK, CopyLoops, take_turns
 
     import losslib
-    from losslib.registry import info_of
+    from losslib.declaration.registry import info_of
 
     wanted = options.losses or (QUICK_LOSSES if options.quick else None)
     infos = [info_of(name) for name in wanted] if wanted else losslib.list_losses()

@@ -15,23 +15,23 @@ from __future__ import annotations
 from typing import Any
 
 # The declarations, in the order of the documentation.
-from losslib import regression, robust, likelihood, binary, margin_binary  # noqa: F401  # isort: skip
-from losslib import multiclass, divergences, margin_multiclass, embedding  # noqa: F401  # isort: skip
-from losslib import sequence, transduction  # noqa: F401  # isort: skip
+from losslib.losses import regression, robust, likelihood, binary, binary_margin  # noqa: F401  # isort: skip
+from losslib.losses import multiclass, divergence, multiclass_margin, embedding  # noqa: F401  # isort: skip
+from losslib.losses import sequence, transduction  # noqa: F401  # isort: skip
 from losslib import adapters as adapters
-from losslib import registry as _registry
-from losslib import softmax as _softmax  # noqa: F401
 from losslib._kernels.loss import Loss
 from losslib._version import __version__
 from losslib.alignment import ctc_forced_align, ctc_greedy_decode
-from losslib.combination import WeightedSum
+from losslib.combine.multitask import MultiTask, MultiTaskResult
+from losslib.combine.weighted_sum import WeightedSum
 from losslib.config import config, show_config
+from losslib.declaration import registry as _registry
+from losslib.declaration.schema import LossInfo
 from losslib.declare import LossFunction
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
-from losslib.multitask import MultiTask, MultiTaskResult
+from losslib.geometries import softmax as _softmax  # noqa: F401
 from losslib.parallelism import get_num_threads, set_num_threads, threads
-from losslib.registry import LossInfo
-from losslib.streaming import Accumulator
+from losslib.sums.accumulator import Accumulator
 
 __all__ = [
     "Accumulator",

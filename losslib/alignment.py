@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from losslib import _kernels
+from losslib.declaration.schema import Integer
 from losslib.errors import DomainError
-from losslib.lattice import Batch, read_batch, read_integers, read_scores, require_blank, require_lengths
-from losslib.registry import Integer
+from losslib.geometries.ctc import Batch, read_batch, read_integers, read_scores, require_blank, require_lengths
 
 __all__ = ["ctc_forced_align", "ctc_greedy_decode"]
 
-_lattice = _kernels.load("lattice")
+_lattice = _kernels.load("ctc")
 _BLANK = Integer("blank", 0, "The class that stands for no label.", least=0)
 
 

@@ -4,7 +4,7 @@ The width is the least of: ``LOSSLIB_NUM_THREADS`` (else ``OMP_NUM_THREADS``), t
 the CPU quota of its control group rounded up. At each call the OpenMP limit of the calling thread (what threadpoolctl
 and joblib set) bounds it further. Calls too small to gain from threads are computed serially.
 
-The threads are losslib's own (``include/losslib/core/thread_pool.h``). After a call they stay awake for a moment, for
+The threads are losslib's own (``include/losslib/system/thread_pool.h``). After a call they stay awake for a moment, for
 the next call may follow at once; under a CPU quota they sleep immediately, because a quota is spent by spinning too.
 """
 

@@ -14,12 +14,12 @@ cdef extern from "losslib/core/scalar.h" namespace "losslib" nogil:
     float float_from_bfloat16(uint16_t bits)
     uint16_t bfloat16_from_float(float value)
 
-cdef extern from "losslib/core/lanes.h" namespace "losslib" nogil:
+cdef extern from "losslib/simd/lanes.h" namespace "losslib" nogil:
     cppclass SixteenSums:
         void add[T](const T* x)
         void store(double* lane)
 
-cdef extern from "losslib/core/stream.h" namespace "losslib" nogil:
+cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
     const int stream_bytes
     void stream_vector(char* target, const char* source)
     void stream_fence()
@@ -293,7 +293,7 @@ cdef inline double combine(double* lane) noexcept nogil:
 
 cdef inline bint leaves_domain(const real* values, const unsigned char* mask, bint masked, int domain,
                                Py_ssize_t n) noexcept nogil:
-    """True if an element that counts lies outside the domain (codes of ``losslib.registry.Domain``); NaN does not."""
+    """True if an element that counts lies outside the domain (codes of ``losslib.declaration.schema.Domain``); NaN does not."""
     cdef Py_ssize_t i
     cdef int bad = 0, outside
     if not masked:

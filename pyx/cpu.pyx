@@ -1,6 +1,6 @@
 """What the processor runs; compiled with baseline flags, so it is safe to import anywhere."""
 
-cdef extern from "losslib/core/cpu.h" namespace "losslib" nogil:
+cdef extern from "losslib/system/cpu.h" namespace "losslib" nogil:
     bint runs_v3()
     bint runs_v4()
     const char* architecture()

@@ -4,7 +4,7 @@
 
 A call on plain contiguous arrays is answered here: type, shape and layout are read through NumPy's C API, a job is
 laid out on the stack and handed to the driver of the chosen instruction set. Every other call (lists, strides, mixed
-types, weights, masks, derivatives of other inputs …) is prepared in Python by ``losslib.calls`` and comes back through
+types, weights, masks, derivatives of other inputs …) is prepared in Python by ``losslib.call.answer`` and comes back through
 ``execute``. Names, signatures and docstrings are attached from the declarations by ``losslib.declare``.
 """
 
@@ -47,12 +47,12 @@ cdef enum Reduction:
     MEAN = 0
     SUM = 1
     NONE = 2
-    OTHER = 3            # batchmean and weighted_mean are answered in losslib.calls
+    OTHER = 3            # batchmean and weighted_mean are answered in losslib.call.answer
 
 cdef dict _reductions = {"mean": MEAN, "sum": SUM, "none": NONE}
 cdef int[4] _mode_kernel = [VALUE_ONLY, GRAD_ONLY, VALUE_GRAD, VALUE_GRAD_HESS]
 
-# Filled in by losslib.calls when it is imported.
+# Filled in by losslib.call.answer when it is imported.
 cdef object _bind = None
 cdef object _evaluate = None
 cdef object _raise_domain_error = None
@@ -164,7 +164,7 @@ cdef class Loss:
         self.averages = info.averages_last_axis
         self._values = values
         self._key = key
-        if kernel is None:      # another geometry: its own `quick` and losslib.calls answer
+        if kernel is None:      # another geometry: its own `quick` and losslib.call.answer answer
             self.kernels = NULL
             self.inputs = len(info.inputs)
             self.quick = plain
@@ -224,19 +224,19 @@ cdef class Loss:
     # -- combination
 
     def __add__(self, other):
-        from losslib.combination import add
+        from losslib.combine.weighted_sum import add
         return add(self, other)
 
     def __radd__(self, other):
-        from losslib.combination import add
+        from losslib.combine.weighted_sum import add
         return add(other, self)
 
     def __mul__(self, other):
-        from losslib.combination import scale
+        from losslib.combine.weighted_sum import scale
         return scale(other, self)
 
     def __rmul__(self, other):
-        from losslib.combination import scale
+        from losslib.combine.weighted_sum import scale
         return scale(other, self)
 
     # -- the calls
@@ -289,7 +289,7 @@ cdef inline object call(Loss loss, Mode mode, tuple args, dict kwargs):
 
 
 cdef object fast(Loss loss, Mode mode, tuple args, object out):
-    """Answer a call on plain arrays, or return NotImplemented for ``losslib.calls`` to answer or to complain."""
+    """Answer a call on plain arrays, or return NotImplemented for ``losslib.call.answer`` to answer or to complain."""
     cdef object first = args[0], array, value = None, grad = None, second = None
     cdef Job job
     cdef int type_number, k, type, violations
@@ -408,7 +408,7 @@ cdef inline bint is_output(Loss loss, object out, object first, int type_number,
     return True
 
 
-# ---- the general path: arrays prepared by losslib.calls ----------------------------------------------------------
+# ---- the general path: arrays prepared by losslib.call.answer ----------------------------------------------------------
 
 cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64, "bool": BOOL}
 
@@ -459,7 +459,7 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
             list factors=None, int value_factors=0, mask=None, value=None, bint reduce=False, bint want_value=True,
             list derivatives=None, tuple planes=(), double scale=1.0, bint stage=False,
             bint whole_vectors=False):
-    """Run one job over arrays of one shape; the arrays were checked by ``losslib.calls``.
+    """Run one job over arrays of one shape; the arrays were checked by ``losslib.call.answer``.
 
     Returns
     -------

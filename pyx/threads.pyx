@@ -1,4 +1,4 @@
-"""Thread control: the Python face of include/losslib/core/thread_state.h.
+"""Thread control: the Python face of include/losslib/system/thread_state.h.
 
 The state lives in this module alone; compiled callers reach it through the capsule ``gate``.
 """
@@ -17,7 +17,7 @@ cdef extern from "<atomic>" namespace "std" nogil:
         T load()
         void store(T)
 
-cdef extern from "losslib/core/thread_state.h" namespace "losslib" nogil:
+cdef extern from "losslib/system/thread_state.h" namespace "losslib" nogil:
     cppclass ThreadPool:
         int workers()
     cppclass ThreadState:

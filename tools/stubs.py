@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import losslib
-from losslib.calls import ARGUMENTS
-from losslib.registry import Array, Choice, Flag, Integer, LossInfo, Parameter, Real
+from losslib.declaration.modes import ARGUMENTS
+from losslib.declaration.schema import Array, Choice, Flag, Integer, LossInfo, Parameter, Real
 
 STUB = Path(__file__).resolve().parents[1] / "losslib" / "__init__.pyi"
 
@@ -28,7 +28,7 @@ from losslib._kernels.loss import Loss as Loss
 from losslib._version import __version__ as __version__
 from losslib.alignment import ctc_forced_align as ctc_forced_align
 from losslib.alignment import ctc_greedy_decode as ctc_greedy_decode
-from losslib.combination import WeightedSum as WeightedSum
+from losslib.combine.weighted_sum import WeightedSum as WeightedSum
 from losslib.config import config as config
 from losslib.config import show_config as show_config
 from losslib.declare import LossFunction as LossFunction
@@ -36,13 +36,13 @@ from losslib.errors import DomainError as DomainError
 from losslib.errors import DTypeError as DTypeError
 from losslib.errors import ParameterError as ParameterError
 from losslib.errors import ShapeError as ShapeError
-from losslib.registry import LossInfo as LossInfo
-from losslib.multitask import MultiTask as MultiTask
-from losslib.multitask import MultiTaskResult as MultiTaskResult
+from losslib.declaration.schema import LossInfo as LossInfo
+from losslib.combine.multitask import MultiTask as MultiTask
+from losslib.combine.multitask import MultiTaskResult as MultiTaskResult
 from losslib.parallelism import get_num_threads as get_num_threads
 from losslib.parallelism import set_num_threads as set_num_threads
 from losslib.parallelism import threads as threads
-from losslib.streaming import Accumulator as Accumulator
+from losslib.sums.accumulator import Accumulator as Accumulator
 
 NLLLoss2d = NLLLoss
 

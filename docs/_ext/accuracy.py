@@ -13,8 +13,8 @@ from losschecks import PageFacts, Summary
 from rst import heading, table
 
 import losslib
-from losslib import registry
-from losslib.registry import LossInfo
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo
 
 #: Points along each input of an elementwise loss, and rows of a row loss, that float32 is measured on.
 POINTS, ROWS, COLUMNS = 301, 64, 17
@@ -68,7 +68,7 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = _elements(info)
     elif info.geometry in rowlosses.GEOMETRIES:
         inputs = rowlosses.batch(info, ROWS, COLUMNS)
-    elif info.geometry == "lattice":
+    elif info.geometry == "ctc":
         inputs = latticelosses.batch()
     else:
         inputs = sequencepages.batch()

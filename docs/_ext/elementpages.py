@@ -8,7 +8,7 @@ import verify
 from rst import escape, heading, indent, link, math, table
 
 from formulas import LONGEST_LATEX, Formula, formula_flags
-from losslib.registry import Array, LossInfo, Real
+from losslib.declaration.schema import Array, LossInfo, Real
 
 
 def inputs_table(info: LossInfo, outside_messages: list[str]) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from verify import Disagreement, sample
 
-from losslib import registry
-from losslib.registry import Equivalent, LossInfo
+from losslib.declaration import registry
+from losslib.declaration.schema import Equivalent, LossInfo
 
 #: What a distribution is called where it differs from the name it is imported by.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}

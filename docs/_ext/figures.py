@@ -18,8 +18,8 @@ from verify import domains_of, own_parameters
 
 import losslib
 from formulas import Formula
-from losslib import registry
-from losslib.registry import LossInfo, Real
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo, Real
 
 #: What makes a curve: parameters, the other inputs, the label, and whether it is dashed.
 Line = tuple[dict[str, Any], tuple[float, ...], str, bool]

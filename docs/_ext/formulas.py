@@ -18,7 +18,7 @@ import mpmath
 import sympy
 from sympy.printing.latex import LatexPrinter
 
-from losslib.registry import Array, Flag, LossInfo, Real
+from losslib.declaration.schema import Array, Flag, LossInfo, Real
 
 #: Digits of the arithmetic that a formula is evaluated in: log1p and its like are written as they are in textbooks.
 DIGITS = 30

@@ -14,8 +14,8 @@ from equivalents import EquivalentResult, evaluate_equivalent
 from losschecks import EXAMINERS, PageFacts
 from verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
 
-from losslib import registry
-from losslib.registry import Equivalent, LossInfo
+from losslib.declaration import registry
+from losslib.declaration.schema import Equivalent, LossInfo
 
 FRAMES, CLASSES = 5, 3
 TOLERANCE = 1e-12
@@ -137,4 +137,4 @@ def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
     return evaluate_equivalent(info, equivalent, arrays, names)
 
 
-EXAMINERS["lattice"] = examine
+EXAMINERS["ctc"] = examine

@@ -13,7 +13,7 @@ from rst import escape, heading, indent, link, math, table
 from verify import FormulaCheck, ReductionRow
 
 import losslib
-from losslib.registry import LossInfo
+from losslib.declaration.schema import LossInfo
 
 SHAPES = (
     "``(T, N, C)`` or ``(T, C)``",

@@ -15,8 +15,8 @@ import verify
 from equivalents import EquivalentResult, run_equivalent
 
 import losslib
-from losslib import registry
-from losslib.registry import LossInfo
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo
 
 #: Fields of a declaration that no page can do without.
 REQUIRED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from losschecks import PageFacts
 from rst import heading, link, slug, table
 
-from losslib.registry import LossInfo
+from losslib.declaration.schema import LossInfo
 
 #: Title and opening of each family's index.
 FAMILIES = {

@@ -32,8 +32,10 @@ from sphinx.util import logging
 
 import losslib
 from formulas import FormulaError
-from losslib import calls, declare, registry
-from losslib.registry import Array, LossInfo, Real
+from losslib import declare
+from losslib.call import answer
+from losslib.declaration import modes, registry
+from losslib.declaration.schema import Array, LossInfo, Real
 
 logger = logging.getLogger(__name__)
 
@@ -94,11 +96,11 @@ def examples(info: LossInfo) -> str:
 
 
 def signature(info: LossInfo) -> str:
-    function = str(declare.function_signature(info, calls.VALUE))
+    function = str(declare.function_signature(info, modes.VALUE))
     cls = str(declare.class_signature(info))
     methods = ", ".join(f"``{info.name}.{name}``" for name in _derivatives(info))
     own = ", ".join(f"``{name}``" for name in _derivatives(info))
-    takes = ", ".join(f"``{name}``" for name in calls.DERIVATIVE_ARGUMENTS if name not in calls.VALUE_ARGUMENTS)
+    takes = ", ".join(f"``{name}``" for name in answer.DERIVATIVE_ARGUMENTS if name not in answer.VALUE_ARGUMENTS)
     names = ", ".join(info.input_names)
     return "\n".join(
         [
@@ -168,7 +170,7 @@ def equivalents(facts: PageFacts) -> str:
 
 def _letters(info: LossInfo) -> str:
     """Say what the names in the calls of other packages are."""
-    if info.geometry == "lattice":
+    if info.geometry == "ctc":
         return "``x`` is the first input of shape (T, N, C), ``t`` the targets, ``n`` and ``m`` the two lengths"
     if info.geometry == "distance":
         letters = {meaning: letter for letter, meaning in info.symbols.items()}
@@ -238,7 +240,7 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
     "softmax": sections_of_rows,
     "margin": sections_of_rows,
     "distance": sections_of_rows,
-    "lattice": latticepages.sections,
+    "ctc": latticepages.sections,
     "transducer": sequencepages.sections,
 }
 

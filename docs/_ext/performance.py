@@ -12,7 +12,7 @@ from typing import Any
 
 from rst import heading, table
 
-from losslib import registry
+from losslib.declaration import registry
 
 PEERS = ("PyTorch", "torch.compile", "JAX", "scikit-learn")
 OWN = "losslib"

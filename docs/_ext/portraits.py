@@ -10,8 +10,8 @@ import verify
 from figures import Curve, Figure, Panel
 from rst import heading, indent
 
-from losslib import registry
-from losslib.registry import LossInfo
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from figures import MOST_CURVES, SAMPLES, Curve, Figure, Slider, abscissa, label
 from rowlosses import FURTHER_SETTINGS, target_kind
 from verify import own_parameters
 
-from losslib import registry
-from losslib.registry import LossInfo, Real
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo, Real
 
 #: Losses whose probabilities are not the softmax: they are drawn over the lead of the target's logit.
 OWN_PROBABILITIES = ("sparsemax_loss", "bi_tempered_logistic_loss")

@@ -22,8 +22,8 @@ from taylor import Taylor
 from verify import Disagreement, FormulaCheck
 
 from formulas import DIGITS, FormulaError
-from losslib import registry
-from losslib.registry import Array, LossInfo
+from losslib.declaration import registry
+from losslib.declaration.schema import Array, LossInfo
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
 TOLERANCE = 2e-13

@@ -7,7 +7,7 @@ import ast
 from rowgradients import DEFINITIONS, SHOWN
 
 from formulas import TEX, FormulaError
-from losslib.registry import LossInfo
+from losslib.declaration.schema import LossInfo
 
 _NAMES = TEX | {
     "x1": "u", "x2": "v", "anchor": "a", "positive": "a^{+}", "negative": "a^{-}", "C": "C", "inf": r"\infty",

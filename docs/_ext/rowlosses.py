@@ -17,8 +17,8 @@ from equivalents import EquivalentResult, evaluate_equivalent
 from verify import OUTSIDE, Disagreement, ReductionRow, own_parameters
 
 import losslib
-from losslib import registry
-from losslib.registry import PROBABILITY, REAL, Choice, Equivalent, Flag, LossInfo, Real
+from losslib.declaration import registry
+from losslib.declaration.schema import PROBABILITY, REAL, Choice, Equivalent, Flag, LossInfo, Real
 
 Arrays = list[np.ndarray]
 

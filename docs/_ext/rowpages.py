@@ -14,7 +14,7 @@ from rowlatex import abbreviations, latex, letter
 from rst import escape, heading, indent, link, math, table
 from verify import ReductionRow
 
-from losslib.registry import REAL, LossInfo
+from losslib.declaration.schema import REAL, LossInfo
 
 #: Geometry -> shapes of the first input, and the sentence that says what a row is.
 SHAPES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from losslib import registry
+from losslib.declaration import registry
 
 
 def heading(text: str, line: str = "-") -> str:

@@ -25,8 +25,8 @@ from verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
 
 import losslib
 from formulas import DIGITS
-from losslib import registry
-from losslib.registry import LossInfo
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo
 
 #: Largest difference between kernel and oracle, relative to max(1, |oracle|), in float64.
 TOLERANCE = 2e-13

@@ -18,8 +18,8 @@ import numpy as np
 
 import losslib
 from formulas import DIGITS, Formula, flag_settings
-from losslib import checks, registry
-from losslib.registry import Array, Domain, LossInfo, Real
+from losslib.declaration import registry, schema
+from losslib.declaration.schema import Array, Domain, LossInfo, Real
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
 TOLERANCE = 2e-13
@@ -59,10 +59,10 @@ class Disagreement(Exception):
 def domains_of(info: LossInfo, parameters: Mapping[str, Any]) -> tuple[Domain, ...]:
     """Return the domain of every input for these parameters."""
     values = registry.class_of(info.name)(**parameters).parameters
-    return tuple(checks.domain_codes(info, values))
+    return tuple(parameters.domain_codes(info, values))
 
 
-def own_parameters(info: LossInfo) -> list[registry.Parameter]:
+def own_parameters(info: LossInfo) -> list[schema.Parameter]:
     """Return the parameters that belong to the loss alone."""
     return [item for item in info.parameters if item.name not in ("weight", "reduction", "check")]
 

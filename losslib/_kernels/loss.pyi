@@ -3,7 +3,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from losslib.registry import LossInfo
+from losslib.declaration.schema import LossInfo
 
 def connect(
     bind: Callable[..., Any],

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from losslib import registry
 from losslib._kernels.loss import Loss
-from losslib.combination import WeightedSum
+from losslib.combine.weighted_sum import WeightedSum
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
-from losslib.registry import LossInfo
 
 __all__ = [
     "bind",

@@ -18,9 +18,10 @@ import dask.array as da
 import numpy as np
 
 from losslib import parallelism
+from losslib.declaration.registry import class_of
+from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError, ShapeError
-from losslib.registry import LossInfo, class_of
-from losslib.streaming import Accumulator, flatten, grad_of_batch
+from losslib.sums.accumulator import Accumulator, flatten, grad_of_batch
 
 __all__ = ["accumulate", "grad", "value", "value_and_grad", "values"]
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import losslib
 from losslib.cli import bench, catalogue, completion, compute
-from losslib.registry import info_of
+from losslib.declaration.registry import info_of
 
 __all__ = ["main", "make_parser"]
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from losslib.config import config
+from losslib.declaration.registry import all_losses, class_of, info_of
+from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 from losslib.parallelism import set_num_threads
-from losslib.registry import LossInfo, all_losses, class_of, info_of
 
 __all__ = ["add_arguments", "run"]
 

@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 import losslib
-from losslib.registry import LossInfo
+from losslib.declaration.schema import LossInfo
 
 __all__ = ["describe", "list_losses"]
 

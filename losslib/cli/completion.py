@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from losslib.registry import all_losses
+from losslib.declaration.registry import all_losses
 
 __all__ = ["SHELLS", "script"]
 

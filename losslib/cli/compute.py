@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from losslib.cli.sources import Reader, Source, aligned, count_rows, open_source, parse
+from losslib.declaration.registry import class_of, info_of
+from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 from losslib.parallelism import set_num_threads
-from losslib.registry import LossInfo, class_of, closest, info_of
-from losslib.streaming import Accumulator, grad_of_batch
+from losslib.sums.accumulator import Accumulator, grad_of_batch
 
 __all__ = ["add_arguments", "run"]
 

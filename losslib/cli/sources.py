@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from losslib.registry import closest
+from losslib.declaration.schema import closest
 
 __all__ = ["Source", "aligned", "count_rows", "open_source", "parse"]
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import losslib
-from losslib.checks import read_array
+from losslib.call.arrays import read_array
 
 DATA = np.arange(1.0, 6.0)
 

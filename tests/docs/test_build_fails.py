@@ -26,7 +26,7 @@ import verify
 from sphinx.errors import ExtensionError
 
 import losslib
-from losslib import registry
+from losslib.declaration import registry
 
 
 def changed(name: str, old: str, new: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from losslib.registry import Array, Choice, Flag, LossInfo, Real
+from losslib.declaration.schema import Array, Choice, Flag, LossInfo, Real
 
 FLOATS = tuple(map(np.dtype, (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)))
 
@@ -39,7 +39,7 @@ def real(parameter: Real, rng: np.random.Generator) -> Any:
 
 
 def values_in(domain: str, shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Return float64 numbers of a domain of ``losslib.registry``."""
+    """Return float64 numbers of a domain of ``losslib.declaration.registry``."""
     drawn = rng.standard_normal(shape) * 2
     if domain in ("nonnegative", "positive"):
         return np.asarray(abs(drawn) + 0.01)
@@ -110,7 +110,7 @@ def vectors(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) ->
 def alignments(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
     """Frames of scores, label sequences and their lengths: CTC (T, N, C) and the transducer (N, T, U + 1, C)."""
     samples, frames, labels, classes = (int(n) for n in rng.integers((1, 1, 0, 2), (5, 12, 5, 9)))
-    ctc = info.geometry == "lattice"
+    ctc = info.geometry == "ctc"
     shape = (frames, samples, classes) if ctc else (samples, frames, labels + 1, classes)
     scores = rng.standard_normal(shape) * 2
     if ctc:
@@ -125,7 +125,7 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "softmax": rows,
     "margin": rows,
     "distance": vectors,
-    "lattice": alignments,
+    "ctc": alignments,
     "transducer": alignments,
 }
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from fuzz import arguments, hostile
 from fuzz.arenas import LAYOUTS, Arena, arena
-from losslib import DomainError, registry
-from losslib.registry import LossInfo
+from losslib import DomainError
+from losslib.declaration import registry
+from losslib.declaration.schema import LossInfo
 
 MODES = ("value", "grad", "value_and_grad", "value_grad_hess")
 

@@ -18,7 +18,7 @@ from fuzz import calls
 from fuzz.arenas import LAYOUTS
 from losslib import list_losses
 from losslib._kernels import threads
-from losslib.registry import info_of
+from losslib.declaration.registry import info_of
 
 CALLS = int(os.environ.get("LOSSLIB_FUZZ_CALLS", "1000"))
 SEED = int(os.environ.get("LOSSLIB_FUZZ_SEED", "0"))

@@ -10,7 +10,7 @@ import pytest
 import losslib
 from fuzz import calls
 from fuzz.arenas import LAYOUTS, arena
-from losslib.registry import info_of
+from losslib.declaration.registry import info_of
 
 
 class Misbehaving(calls.Call):

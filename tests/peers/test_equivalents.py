@@ -11,8 +11,8 @@ import pytest
 
 import losslib
 from formulas import row_inputs
-from losslib.checks import domain_codes
-from losslib.registry import Equivalent, LossInfo
+from losslib.call.parameters import domain_codes
+from losslib.declaration.schema import Equivalent, LossInfo
 from peers.agreement import DTYPES, assert_agree
 
 #: The agreement asked of packages with other formulas: cancellation and clips of their own.

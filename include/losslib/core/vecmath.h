@@ -14,7 +14,7 @@
 //
 // Coefficients are minimax fits (Remez exchange, 45 digits) to the relative error of the function named
 // beside them. "ULP float/double" is the largest error seen on 3 to 4 million arguments per function and
-// type, over the instruction sets x86-64-v2 (no fma), v3 and v4; tests/test_vecmath.py holds the bounds
+// type, over the instruction sets x86-64-v2 (no fma), v3 and v4; tests/numerics/test_vecmath.py holds the bounds
 // against mpmath. NaN gives NaN everywhere.
 #pragma once
 

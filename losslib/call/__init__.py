@@ -1,0 +1,1 @@
+"""One call of a loss: arrays, weights, outputs and the order of steps."""

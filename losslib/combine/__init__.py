@@ -1,0 +1,1 @@
+"""Several losses as one: weighted sums and tasks."""

@@ -1,0 +1,1 @@
+"""Which numbers meet: elements, rows of classes, pairs of vectors, sequences. One object each."""

@@ -1,0 +1,1 @@
+"""Values over more data than one call sees: exact sums, groups, accumulators."""

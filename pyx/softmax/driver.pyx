@@ -1,0 +1,538 @@
+"""The softmax geometry: losses of a row of logits, log-probabilities or probabilities against a class or a distribution
+of classes.
+
+An input is seen as (outer, classes, inner): the class axis may be anywhere, and nothing is transposed in memory. Two
+drivers share the work:
+
+``softmax_lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile, neighbouring positions of
+                       an image or rows that are transposed on the way.
+``softmax_class.pxd``, ``softmax_rows.pxd``
+                       everything else: one row at a time, vectorised over the classes, in place where the classes are
+                       neighbours, in buffers of one row for each thread otherwise.
+
+Values are written in float64, one a sample; gradients are multiplied by a factor for each sample that
+``losslib.geometries.softmax`` prepares (weight, upstream gradient, denominator). A sample is computed by one thread from start to
+end, so that the bits do not depend on threads.
+"""
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport NAN
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+
+from blocks cimport narrow_run, real, stream, stream_fence, sum_block, widen_run
+from gate cimport ThreadGate
+from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from softmax.call cimport (
+    BI_TEMPERED, CATEGORICAL, CROSS_ENTROPY, DISTILLATION, FOCAL, GENERALIZED, JENSEN_SHANNON, NLL, POLY, SPARSEMAX,
+    SYMMETRIC, Rows, View, address, counts, is_direct, is_native, read_class, sum_of_weights,
+)
+from softmax.by_class cimport cap_row, row_by_class, uncap_row
+from softmax.lanes cimport TILE_CLASSES, lanes_chunk, lanes_for
+from softmax.rows cimport (
+    row_bi_tempered, row_by_distribution, row_categorical, row_divergence, row_nll, row_sparsemax,
+)
+from softmax.targets cimport SCAN, Scan, scan_part
+
+from losslib._kernels import threads
+
+cnp._import_array()
+
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+
+KINDS = {
+    "cross_entropy": CROSS_ENTROPY, "nll": NLL, "categorical_cross_entropy": CATEGORICAL, "focal": FOCAL, "poly1": POLY,
+    "generalized": GENERALIZED, "symmetric": SYMMETRIC, "bi_tempered": BI_TEMPERED, "sparsemax": SPARSEMAX,
+    "js_div": JENSEN_SHANNON, "distillation": DISTILLATION,
+}
+
+cdef enum:
+    CHUNK = 32768          # elements that one thread takes at a time, in whole samples
+    STREAMING = 8388608    # bytes of an output from which it is stored past the caches
+    PLAIN_CLASSES = 64     # rows of more classes are long enough to be vectorised one by one
+
+
+# ---- rows: one sample at a time --------------------------------------------------------------------------------
+
+cdef inline void fetch(const Rows* rows, const View* view, Py_ssize_t sample, real* buffer) noexcept nogil:
+    widen_run(address(rows, view, sample), view.classes, view.type, buffer, rows.classes)
+
+
+cdef inline void deliver(const Rows* rows, const View* view, Py_ssize_t sample, const real* buffer) noexcept nogil:
+    cdef char* target = address(rows, view, sample)
+    if rows.streaming and is_direct(rows, view):
+        stream(target, <const char*>buffer, rows.classes * sizeof(real))
+    else:
+        narrow_run(buffer, target, view.classes, view.type, rows.classes)
+
+
+cdef inline void direct_row(Rows* rows, Py_ssize_t sample, real* buffer, real* top) noexcept nogil:
+    """A row whose classes are neighbours, against a class: the gradient arises where it will stand, without a copy."""
+    cdef const real* x = <const real*>address(rows, &rows.input, sample)
+    cdef real* e = buffer
+    cdef char* streamed = NULL
+    cdef double value
+    if rows.streaming:
+        streamed = address(rows, &rows.grad, sample)
+    elif rows.want_grad:
+        e = <real*>address(rows, &rows.grad, sample)
+    value = row_by_class(rows, sample, x, e, <real*>NULL, top, streamed)
+    if rows.values != NULL:
+        rows.values[sample] = value
+
+
+cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e, real* q,
+                              real* h) noexcept nogil:
+    """Any row: read into a buffer, computed there, written from there."""
+    cdef Py_ssize_t c, n = rows.classes
+    cdef real* gradient = x
+    cdef double value = 0.0
+    # These look at every class of the target; smoothing spreads the focal loss over all classes.
+    cdef bint one_hot = not rows.soft and (rows.kind in (CATEGORICAL, BI_TEMPERED, SPARSEMAX)
+                                           or (rows.kind == FOCAL and rows.smoothing > 0.0))
+    if not counts(rows, sample):
+        for c in range(n):
+            x[c] = 0
+            h[c] = 0
+            t[c] = 0
+    else:
+        fetch(rows, &rows.input, sample, x)
+        if rows.soft:
+            fetch(rows, &rows.target, sample, t)
+        elif one_hot:
+            for c in range(n):
+                t[c] = 0
+            t[read_class(rows, sample)] = 1
+        if rows.kind == NLL:
+            value = row_nll(rows, sample, x, h)
+        elif rows.kind == CATEGORICAL:
+            value = row_categorical(rows, sample, x, t, e)
+        elif rows.kind == BI_TEMPERED:
+            value = row_bi_tempered(rows, sample, x, t, e)
+        elif rows.kind == SPARSEMAX:
+            value = row_sparsemax(rows, sample, x, t)
+        elif rows.kind == JENSEN_SHANNON or rows.kind == DISTILLATION:
+            value = row_divergence(rows, sample, x, t, e, q)
+        else:
+            gradient = e
+            if rows.softcap > 0.0:
+                cap_row(x, <real>rows.softcap, n)
+            if rows.soft or one_hot:
+                value = row_by_distribution(rows, sample, x, t, e, q, h)
+            else:
+                value = row_by_class(rows, sample, x, e, h, q, NULL)
+            if rows.softcap > 0.0:
+                fetch(rows, &rows.input, sample, x)
+                uncap_row(x, e, h if rows.want_hess else <real*>NULL, <real>rows.softcap, n)
+    if rows.values != NULL:
+        rows.values[sample] = value
+    if rows.want_grad:
+        deliver(rows, &rows.grad, sample, gradient)
+    if rows.want_hess:
+        deliver(rows, &rows.hess, sample, h)
+    if rows.want_target:
+        deliver(rows, &rows.target_grad, sample, t)
+
+
+cdef inline bint picks_a_class(const Rows* rows) noexcept nogil:
+    """True for losses of the log-probability of one class, without what only `buffered_row` does."""
+    return (rows.kind in (CROSS_ENTROPY, FOCAL, POLY, GENERALIZED, SYMMETRIC) and not rows.soft
+            and not (rows.kind == FOCAL and rows.smoothing > 0.0) and rows.softcap == 0.0 and not rows.want_hess)
+
+
+cdef void rows_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nogil:
+    cdef Py_ssize_t sample = chunk * rows.chunk, stop = min(sample + rows.chunk, rows.samples), n = rows.classes
+    cdef real* buffer = <real*>malloc(5 * (n + 16) * sizeof(real))
+    cdef bint direct = (picks_a_class(rows) and is_direct(rows, &rows.input)
+                        and (not rows.want_grad or is_direct(rows, &rows.grad)))
+    if buffer == NULL:
+        rows.failed = 1
+        return
+    while sample < stop:
+        if direct and counts(rows, sample):
+            direct_row(rows, sample, buffer, buffer + (n + 16))
+        else:
+            buffered_row(rows, sample, buffer, buffer + (n + 16), buffer + 2 * (n + 16), buffer + 3 * (n + 16),
+                         buffer + 4 * (n + 16))
+        sample += 1
+    free(buffer)
+
+
+# ---- the driver ------------------------------------------------------------------------------------------------
+
+cdef void run_chunk(Rows* rows, Py_ssize_t chunk, bint lanes) noexcept nogil:
+    if rows.double_precision:
+        if lanes:
+            lanes_chunk(rows, chunk, <double>0)
+        else:
+            rows_chunk(rows, chunk, <double>0)
+    elif lanes:
+        lanes_chunk(rows, chunk, <float>0)
+    else:
+        rows_chunk(rows, chunk, <float>0)
+    if rows.streaming:
+        stream_fence()
+
+
+cdef void run_shared_rows(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
+    run_chunk(<Rows*>rows, chunk, False)
+
+
+cdef void run_shared_lanes(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
+    run_chunk(<Rows*>rows, chunk, True)
+
+
+cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
+    return (picks_a_class(rows) and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
+            and is_native(rows, &rows.input) and (not rows.want_grad or is_native(rows, &rows.grad)))
+
+
+cdef int execute_rows(Rows* rows, bint release) except -1:
+    cdef Py_ssize_t chunks, chunk, unit
+    cdef bint lanes = fits_lanes(rows)
+    cdef double cost = rows.samples * rows.classes * (1.0 if rows.double_precision else 0.5)
+    rows.chunk = max(<Py_ssize_t>1, CHUNK // rows.classes)
+    if lanes:
+        unit = lanes_for(rows.classes)
+        rows.chunk = (rows.chunk + unit - 1) // unit * unit
+    chunks = (rows.samples + rows.chunk - 1) // rows.chunk
+    rows.streaming = (rows.want_grad
+                      and rows.samples * rows.classes * (8 if rows.double_precision else 4) >= STREAMING)
+    rows.weight_total = sum_of_weights(rows) if rows.smoothing > 0.0 else 0.0
+    rows.threads = 1
+    rows.failed = 0
+    if not release:
+        for chunk in range(chunks):
+            run_chunk(rows, chunk, lanes)
+    else:
+        with nogil:
+            if chunks > 1:
+                rows.threads = _gate.begin(cost)
+            if rows.threads > 1:
+                _gate.run(run_shared_lanes if lanes else run_shared_rows, rows, chunks, rows.threads)
+                _gate.end()
+            else:
+                for chunk in range(chunks):
+                    run_chunk(rows, chunk, lanes)
+    if rows.failed:
+        raise MemoryError(f"no memory for a row of {rows.classes} classes")
+    return 0
+
+
+# ---- called from losslib.softmax -------------------------------------------------------------------------------
+
+cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64}
+
+
+cdef int place(View* view, object array) except -1:
+    view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+    view.type = _types[array.dtype.name]
+    view.outer, view.classes, view.inner = array.strides
+    return 0
+
+
+cdef int place_index(Rows* rows, object target) except -1:
+    """Class indices as a two-dimensional array (outer, inner) of a native integer type."""
+    rows.index = <const char*>cnp.PyArray_DATA(<cnp.ndarray>target)
+    rows.index_size = target.dtype.itemsize
+    rows.index_signed = target.dtype.kind == "i"
+    rows.index_outer, rows.index_inner = target.strides
+    return 0
+
+
+cdef inline void* data_of(object array) noexcept:
+    """Where a contiguous array starts; NULL for None."""
+    return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+def total(values):
+    """Add float64 values in the order that plain calls use, so that every path gives the same bits."""
+    return sum_block(<const double*>data_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
+
+
+cdef struct Scanning:
+    const Rows* rows
+    unsigned char* kept
+    Scan* part
+
+
+cdef void scan_block(void* context, Py_ssize_t k, int slot) noexcept nogil:
+    cdef Scanning* scanning = <Scanning*>context
+    cdef const Rows* rows = scanning.rows
+    scanning.part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), scanning.kept)
+
+
+cdef Scan scan_targets(const Rows* rows, unsigned char* kept, bint* failed) noexcept nogil:
+    """Scan all samples, in parts of a fixed length: the sum of the weights does not depend on threads."""
+    cdef Scan whole, one
+    cdef Scanning scanning
+    cdef Py_ssize_t parts = (rows.samples + SCAN - 1) // SCAN, k
+    cdef int width = 1
+    whole.count = 0
+    whole.weight = 0.0
+    whole.bad = -1
+    failed[0] = False
+    scanning.rows = rows
+    scanning.kept = kept
+    scanning.part = &one
+    if parts > 1:
+        scanning.part = <Scan*>malloc(parts * sizeof(Scan))
+        if scanning.part == NULL:
+            failed[0] = True
+            return whole
+        width = _gate.begin(rows.samples * (1.0 if rows.class_weight != NULL else 0.3))
+    if width > 1:
+        _gate.run(scan_block, &scanning, parts, width)
+        _gate.end()
+    else:
+        for k in range(parts):
+            scan_block(&scanning, k, 0)
+    for k in range(parts):
+        whole.count += scanning.part[k].count
+        whole.weight += scanning.part[k].weight
+        if whole.bad < 0:
+            whole.bad = scanning.part[k].bad
+    if parts > 1:
+        free(scanning.part)
+    if rows.class_weight == NULL:
+        whole.weight = <double>whole.count
+    return whole
+
+
+def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
+    """Look at class indices once: mark the samples that count, add their weights, find the first that is no class.
+
+    Returns
+    -------
+    count : int
+        Samples that count.
+    weight : float
+        Sum of their class weights, their number without weights.
+    bad : int
+        The first sample whose index is no class, or -1.
+    """
+    cdef Rows rows
+    cdef Scan found
+    cdef bint failed
+    cdef unsigned char* kept = <unsigned char*>data_of(keep)
+    rows.outer, rows.inner = target.shape
+    rows.classes = classes
+    rows.samples = rows.outer * rows.inner
+    rows.class_weight = <const double*>data_of(class_weight)
+    rows.keep = <const unsigned char*>data_of(mask)
+    rows.ignoring = ignore_index is not None
+    rows.ignored = ignore_index if rows.ignoring else 0
+    place_index(&rows, target)
+    with nogil:
+        found = scan_targets(&rows, kept, &failed)
+    if failed:
+        raise MemoryError(f"no memory to look at {rows.samples} targets")
+    return found.count, found.weight, found.bad
+
+
+def run(kind, tuple numbers, input, target, *, bint double_precision, bint soft, class_weight=None, keep=None,
+        scale=None, double scale_all=1.0, double smoothing=0.0, double z_loss=0.0, double softcap=0.0, values=None,
+        grad=None, hess=None, target_grad=None):
+    """Compute one call over arrays (outer, classes, inner); everything was checked by ``losslib.geometries.softmax``."""
+    cdef Rows rows
+    cdef int k
+    rows.kind = KINDS[kind]
+    for k in range(len(numbers)):
+        rows.numbers[k] = numbers[k]
+    rows.outer, rows.classes, rows.inner = input.shape
+    rows.samples = rows.outer * rows.inner
+    place(&rows.input, input)
+    rows.soft = soft
+    if soft:
+        place(&rows.target, target)
+    else:
+        place_index(&rows, target)
+    rows.class_weight = <const double*>data_of(class_weight)
+    rows.keep = <const unsigned char*>data_of(keep)
+    rows.ignoring = False      # `keep` knows
+    rows.scale = <const double*>data_of(scale)
+    rows.scale_all = scale_all
+    rows.smoothing = smoothing
+    rows.z_loss = z_loss
+    rows.softcap = softcap
+    rows.values = <double*>data_of(values)
+    rows.want_grad = grad is not None
+    if rows.want_grad:
+        place(&rows.grad, grad)
+    rows.want_hess = hess is not None
+    if rows.want_hess:
+        place(&rows.hess, hess)
+    rows.want_target = target_grad is not None
+    if rows.want_target:
+        place(&rows.target_grad, target_grad)
+    rows.double_precision = double_precision
+    execute_rows(&rows, rows.samples * rows.classes > 2048)
+
+
+# ---- plain calls -----------------------------------------------------------------------------------------------
+
+cdef dict _quick_numbers = {
+    CROSS_ENTROPY: (), FOCAL: ("gamma",), POLY: ("epsilon",), GENERALIZED: ("q",), SYMMETRIC: ("alpha", "beta"),
+    NLL: (),
+}
+
+cdef enum:
+    STACK_SAMPLES = 512    # samples whose values need no allocation
+
+
+cdef class Quick:
+    """Answers the calls of one loss object on plain arrays: C-contiguous logits, int64 or int32 classes, no option.
+
+    It returns NotImplemented for every other call, and for targets that are no classes, which ``losslib.geometries.softmax`` then
+    answers or complains about.
+    """
+
+    cdef int kind
+    cdef double[8] numbers
+    cdef double smoothing, z_loss
+    cdef bint ignoring, mean, zero_if_empty
+    cdef int64_t ignored
+    cdef object weight     # of each class, contiguous float64, or None
+
+    def __cinit__(self, kind, values):
+        cdef int k
+        self.kind = KINDS[kind]
+        for k, name in enumerate(_quick_numbers[self.kind]):
+            self.numbers[k] = values[name]
+        self.smoothing = values.get("label_smoothing") or 0.0
+        self.z_loss = values.get("z_loss") or 0.0
+        self.ignoring = values.get("ignore_index") is not None
+        self.ignored = values["ignore_index"] if self.ignoring else 0
+        self.weight = values.get("weight")
+        self.mean = values["reduction"] == "mean"
+        self.zero_if_empty = values.get("empty") == "zero"
+
+    def __call__(self, int mode, tuple args, out):
+        cdef object input = args[0], target = args[1], array
+        cdef Rows rows
+        cdef int ndim, k, type_number
+        cdef double[STACK_SAMPLES] few_values
+        cdef double* values = few_values
+        cdef double total, divisor
+        cdef Scan found
+        cdef bint failed
+        cdef const double* weight = <const double*>data_of(self.weight)
+        cdef Py_ssize_t* shape
+        cdef Py_ssize_t* target_shape
+        if mode == 3 or not (cnp.PyArray_CheckExact(input) and cnp.PyArray_CheckExact(target)):
+            return NotImplemented
+        type_number = cnp.PyArray_TYPE(<cnp.ndarray>input)
+        ndim = cnp.PyArray_NDIM(<cnp.ndarray>input)
+        if (type_number != cnp.NPY_FLOAT and type_number != cnp.NPY_DOUBLE) or ndim < 1:
+            return NotImplemented
+        if not (cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>input) and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>target)):
+            return NotImplemented
+        k = cnp.PyArray_TYPE(<cnp.ndarray>target)
+        if k != cnp.NPY_INT64 and k != cnp.NPY_INT32:
+            return NotImplemented
+        shape = <Py_ssize_t*>cnp.PyArray_DIMS(<cnp.ndarray>input)
+        target_shape = <Py_ssize_t*>cnp.PyArray_DIMS(<cnp.ndarray>target)
+        if cnp.PyArray_NDIM(<cnp.ndarray>target) != ndim - 1:
+            return NotImplemented
+        rows.inner = 1
+        if ndim == 1:
+            rows.outer = 1
+            rows.classes = shape[0]
+        else:
+            rows.outer = shape[0]
+            rows.classes = shape[1]
+            if target_shape[0] != shape[0]:
+                return NotImplemented
+        for k in range(2, ndim):
+            rows.inner *= shape[k]
+            if target_shape[k - 1] != shape[k]:
+                return NotImplemented
+        rows.samples = rows.outer * rows.inner
+        if rows.samples == 0 or rows.classes == 0:
+            return NotImplemented
+        if weight != NULL and cnp.PyArray_SIZE(<cnp.ndarray>self.weight) != rows.classes:
+            return NotImplemented
+
+        array = out
+        if mode == 0:
+            if out is not None:
+                return NotImplemented
+        elif out is None:
+            array = cnp.PyArray_SimpleNew(ndim, cnp.PyArray_DIMS(<cnp.ndarray>input), type_number)
+        else:
+            if not (cnp.PyArray_CheckExact(out) and cnp.PyArray_TYPE(<cnp.ndarray>out) == type_number
+                    and cnp.PyArray_ISCARRAY(<cnp.ndarray>out) and cnp.PyArray_NDIM(<cnp.ndarray>out) == ndim):
+                return NotImplemented
+            for k in range(ndim):
+                if cnp.PyArray_DIMS(<cnp.ndarray>out)[k] != shape[k]:
+                    return NotImplemented
+            if touches(out, input) and cnp.PyArray_DATA(<cnp.ndarray>out) != cnp.PyArray_DATA(<cnp.ndarray>input):
+                return NotImplemented
+            if touches(out, target):
+                return NotImplemented
+
+        rows.double_precision = type_number == cnp.NPY_DOUBLE
+        rows.kind = self.kind
+        for k in range(8):
+            rows.numbers[k] = self.numbers[k]
+        contiguous_view(&rows, &rows.input, input)
+        rows.soft = False
+        rows.index = <const char*>cnp.PyArray_DATA(<cnp.ndarray>target)
+        rows.index_size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>target)
+        rows.index_signed = True
+        rows.index_inner = rows.index_size
+        rows.index_outer = rows.index_size * rows.inner
+        rows.class_weight = weight
+        rows.smoothing = self.smoothing
+        rows.z_loss = self.z_loss
+        rows.softcap = 0.0
+        rows.scale = NULL
+        rows.want_grad = mode != 0
+        rows.want_hess = False
+        rows.want_target = False
+        if rows.want_grad:
+            contiguous_view(&rows, &rows.grad, array)
+
+        rows.keep = NULL
+        rows.ignoring = self.ignoring
+        rows.ignored = self.ignored
+        found = scan_targets(&rows, NULL, &failed)
+        if failed or found.bad >= 0:
+            return NotImplemented
+        divisor = found.weight if self.mean else 1.0
+        rows.scale_all = 1.0 / divisor
+        if rows.samples > STACK_SAMPLES:
+            values = <double*>malloc(rows.samples * sizeof(double))
+            if values == NULL:
+                raise MemoryError(f"no memory for the values of {rows.samples} samples")
+        rows.values = values
+        try:
+            execute_rows(&rows, rows.samples * rows.classes > 2048)
+            total = sum_block(<const double*>values, rows.samples)
+        finally:
+            if values != few_values:
+                free(values)
+        if mode == 1:
+            return array
+        if found.count == 0 and self.mean:
+            total = 0.0 if self.zero_if_empty else NAN
+        else:
+            total = total / divisor
+        if mode == 0:
+            return total
+        return total, array
+
+
+cdef inline bint touches(object a, object b) noexcept:
+    cdef char* p = <char*>cnp.PyArray_DATA(<cnp.ndarray>a)
+    cdef char* q = <char*>cnp.PyArray_DATA(<cnp.ndarray>b)
+    return p < q + cnp.PyArray_NBYTES(<cnp.ndarray>b) and q < p + cnp.PyArray_NBYTES(<cnp.ndarray>a)
+
+
+cdef inline void contiguous_view(const Rows* rows, View* view, object array) noexcept:
+    view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
+    view.type = FLOAT64 if rows.double_precision else FLOAT32
+    view.inner = 8 if rows.double_precision else 4
+    view.classes = view.inner * rows.inner
+    view.outer = view.classes * rows.classes

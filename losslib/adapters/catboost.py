@@ -14,7 +14,7 @@ import catboost
 import numpy as np
 
 from losslib._kernels.loss import Loss
-from losslib.adapters import binding, boosting
+from losslib.adapters import binding, boosting, labels
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
 
 __all__ = ["baseline", "metric", "objective", "optimal_constant"]
@@ -64,17 +64,17 @@ def _with_floor(matrix: np.ndarray, floor: float) -> np.ndarray:
     return matrix
 
 
-class RowObjective:
-    """A loss of rows as an objective of CatBoost, one score for each class; made by `objective`."""
+class RowObjective(RangeObjective):
+    """A loss of rows as an objective of CatBoost, one score for each class; made by `objective`.
 
-    no_jit = True
-
-    def __init__(self, derivatives: Derivatives) -> None:
-        self.derivatives = derivatives
+    For two classes CatBoost has one score, and asks for ranges of samples.
+    """
 
     def calc_ders_multi(self, approxes: Any, target: float, weight: float) -> tuple[list[float], list[list[float]]]:
         """Return gradient and matrix of second derivatives of the negative loss for one sample."""
-        return _negative_derivatives(self.derivatives, np.asarray(approxes), np.array([int(target)]), weight)
+        scores = np.asarray(approxes)
+        row = labels.row_targets(self.derivatives.loss, np.array([target]), len(scores))
+        return _negative_derivatives(self.derivatives, scores, row, weight)
 
 
 class MultiTargetObjective(catboost.MultiTargetCustomObjective):  # type: ignore[misc]  # catboost is untyped
@@ -232,7 +232,13 @@ def _metric_of(loss: Loss, multi_target: bool) -> Any:
 
 
 def baseline(
-    loss: Any, target: Any, *, sample_weight: Any = None, rows: int | None = None, **parameters: Any
+    loss: Any,
+    target: Any,
+    *,
+    sample_weight: Any = None,
+    rows: int | None = None,
+    n_classes: int | None = None,
+    **parameters: Any,
 ) -> np.ndarray:
     """Return the best constant score for each sample, where boosting should start.
 
@@ -249,6 +255,8 @@ def baseline(
         One weight for each sample.
     rows : int, optional
         For how many samples; None is as many as there are targets.
+    n_classes : int, optional
+        For losses of rows the number of classes, where the targets may lack the last. None takes the largest class.
     **parameters
         The parameters of a loss given by name.
 
@@ -257,5 +265,4 @@ def baseline(
     ndarray
         Of shape ``(rows,)`` or ``(rows, outputs)``, for ``baseline=``.
     """
-    scores: np.ndarray = boosting.constant_scores(loss, target, sample_weight, rows, parameters)
-    return scores
+    return boosting.constant_scores(loss, target, sample_weight, rows, parameters, n_classes)

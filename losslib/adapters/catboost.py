@@ -16,6 +16,7 @@ import numpy as np
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding, boosting, labels
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.adapters.reading import read_labels, read_numbers
 
 __all__ = ["baseline", "metric", "objective", "optimal_constant"]
 
@@ -31,8 +32,8 @@ class RangeObjective:
 
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> np.ndarray:
         """Return the first and second derivatives of the negative loss as columns."""
-        scores, target = np.asarray(approxes), np.asarray(targets)
-        grad, hess = self.derivatives(scores, target, None if weights is None else np.asarray(weights))
+        weight = None if weights is None else read_numbers("sample_weight", weights)
+        grad, hess = self.derivatives(read_labels("scores", approxes), read_labels("target", targets), weight)
         return -np.column_stack([grad, hess])
 
 
@@ -176,7 +177,7 @@ class Metric:
     def evaluate(self, approxes: Any, target: Any, weight: Any) -> tuple[float, float]:
         """Return the weighted sum of the losses and the sum of the weights."""
         scores = np.asarray(approxes[0]) if len(approxes) == 1 else np.array(approxes).T
-        return self._sums(scores, np.asarray(target), weight)
+        return self._sums(scores, read_labels("target", target), weight)
 
     def _sums(self, scores: np.ndarray, target: np.ndarray, weight: Any) -> tuple[float, float]:
         weights = None if weight is None or len(weight) == 0 else np.asarray(weight)

@@ -47,7 +47,7 @@ class Scorer:
         self.response_method = response_method
         self.raw = raw
         # Carries the requests for sample weights, which are of no concern to the score itself.
-        self._requests = make_scorer(measure, greater_is_better=False, response_method=response_method)
+        self._requests = make_scorer(measure, greater_is_better=False)
 
     def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None) -> float:
         """Return the negative mean loss, or the weighted mean."""

@@ -15,8 +15,8 @@ from losslib.adapters import binding
 from losslib.errors import ParameterError
 
 WRITTEN = (
-    "catboost", "constants", "jax", "lightgbm", "scipy", "sklearn_linear", "sklearn_metrics", "sklearn_scorers", "torch",
-    "xgboost",
+    "catboost", "constants", "jax", "lightgbm", "scipy", "sklearn_linear", "sklearn_metrics", "sklearn_scorers",
+    "torch", "xgboost",
 )  # fmt: skip
 
 

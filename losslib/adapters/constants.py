@@ -105,21 +105,31 @@ def _optimal_number(loss: Loss, target: np.ndarray, weight: np.ndarray) -> float
     grid = _grid(loss, target, weight)
     with np.errstate(all="ignore"):  # far from the targets a loss may be infinite
         values = np.array([value(point) for point in grid])
-        if np.isfinite(values).any():
-            best = int(np.nanargmin(values))
+        if np.isfinite(values).any():  # of equal ones, as squares that underflow, the flattest
+            best = min(np.flatnonzero(values == np.nanmin(values)), key=lambda k: abs(slope(grid[k])))
         else:  # squares beyond the largest number: the slopes tell the place
             best = int(np.argmax([slope(point) >= 0.0 for point in grid]))
-        left, right = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, len(grid) - 1)])
-        if slope(left) >= 0.0:
-            return left
-        if slope(right) <= 0.0:
-            return right
-        return float(brentq(slope, left, right, xtol=max(1e-15 * (right - left), 1e-300), rtol=1e-13, maxiter=2000))
+        here = float(grid[best])
+        direction = -np.sign(slope(here))
+        if direction == 0.0:
+            return here
+        end = float(grid[np.clip(best + int(direction), 0, len(grid) - 1)])
+        # Out from the best point in growing steps: a loss that is not convex may rise again before the next one.
+        for step in (end - here) * np.logspace(-9.0, 0.0, 31, base=10.0):
+            there = here + float(step)
+            if slope(there) * direction >= 0.0:
+                break
+        else:
+            return end
+        width = abs(there - here)
+        found = float(brentq(slope, here, there, xtol=max(1e-15 * width, 1e-300), rtol=1e-13, maxiter=2000))
+    return found
 
 
 def _grid(loss: Loss, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the scores to begin with: quantiles of the targets, as scores, and numbers of all sizes."""
-    typical = np.append(np.quantile(target, np.linspace(0.0, 1.0, 21)), weight @ target)
+    quantiles = np.quantile(target, np.linspace(0.0, 1.0, 65), method="inverted_cdf")  # targets themselves
+    typical = np.append(quantiles, weight @ target)
     if binding.has_log_link(loss):
         typical = np.log(typical[typical > 0.0])
     scores = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])

@@ -44,7 +44,6 @@ from losslib.errors import DomainError as DomainError
 from losslib.errors import DTypeError as DTypeError
 from losslib.errors import ParameterError as ParameterError
 from losslib.errors import ShapeError as ShapeError
-from losslib.declare import LossFunction
 from losslib.declaration.schema import LossInfo as LossInfo
 from losslib.combine.multitask import MultiTask as MultiTask
 from losslib.combine.multitask import MultiTaskResult as MultiTaskResult

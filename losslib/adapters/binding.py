@@ -10,7 +10,7 @@ import numpy as np
 from losslib._kernels.loss import Loss
 from losslib.combine.weighted_sum import WeightedSum
 from losslib.declaration import registry
-from losslib.declaration.schema import Input, LossInfo
+from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "first_term",
     "has_curvature",
     "has_log_link",
-    "holds",
     "info_of",
     "input_domain",
     "input_meaning",
@@ -98,20 +97,9 @@ def takes_rows(loss: Loss) -> bool:
     return rows.pop()
 
 
-def holds(info: LossInfo, item: Input) -> str:
-    """Return what an input holds: "number", "label", "class", "class_list", "length" or "row"."""
-    if item.indices:
-        if info.geometry == "margin":
-            return "class_list" if "a list of class indices" in item.meaning else "class"
-        return "length" if item.name.endswith("_lengths") else "class"
-    if item.domain.name in ("sign", "binary"):
-        return "label"
-    return "row" if info.geometry in ("softmax", "margin") else "number"
-
-
 def target_holds(loss: Loss) -> str:
     """Return what the target of the loss holds; of a sum, what suits all terms (rows suit losses of classes too)."""
-    found = {holds(term.info, term.info.inputs[1]) for term in _terms(loss)}
+    found = {term.info.inputs[1].holds for term in _terms(loss)}
     return next(kind for kind in ("class_list", "row", "class", "label", "number") if kind in found)
 
 

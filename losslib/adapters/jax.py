@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from losslib import geometries
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding
 from losslib.adapters.reading import read_labels
@@ -151,12 +152,14 @@ def value_dtype(inputs: tuple[Any, ...]) -> np.dtype[Any]:
 
 
 def values_shape(loss: Loss, inputs: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return the shape of the values that are not reduced, by computing them for ones, class 0 and no labels."""
-    term = binding.first_term(loss).replace(check=False)
+    """Return the shape of the values that are not reduced, as the geometry reads it off class 0, no frames and ones."""
+    term = binding.first_term(loss)
     info = binding.info_of(term)
     stand_ins = []
     for declared, item in zip(info.inputs, inputs, strict=True):
-        indices = declared.indices and item.dtype.kind in "iu"
-        one = np.full((), 0 if indices else 1, np.dtype(item.dtype))
-        stand_ins.append(np.broadcast_to(one, item.shape))
-    return tuple(np.shape(term(*stand_ins)))
+        array = np.full(item.shape, 0 if declared.indices and item.dtype.kind in "iu" else 1, np.dtype(item.dtype))
+        if declared.name == "target_lengths" and inputs[1].ndim == item.ndim == 1:
+            array[:1] = inputs[1].size  # all labels in one row belong to some sample
+        stand_ins.append(array)
+    values = {**term.parameters, "check": False}
+    return geometries.find(info.geometry).read(info, values, stand_ins, {}).value_shape

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import losslib
-from losslib.adapters import binding
 from losslib.adapters.jax import loss_function
 from losslib.adapters.sklearn import metric
 from losslib.adapters.torch import criterion
@@ -109,11 +108,3 @@ def test_a_criterion_takes_all_but_its_first_input_as_lists(info: LossInfo) -> N
     expected = losslib.get(info.name)(first, *others)
     value = criterion(info.name)(torch.from_numpy(first), *(array.tolist() for array in others))
     assert value.item() == pytest.approx(expected, rel=1e-12, nan_ok=True)
-
-
-@pytest.mark.parametrize("info", LOSSES, ids=NAMES)
-def test_an_input_is_said_to_hold_integers_where_it_takes_them_only(info: LossInfo) -> None:
-    kinds = [binding.holds(info, item) for item in info.inputs]
-    assert set(kinds) <= {"number", "label", "class", "class_list", "length", "row"}
-    for kind, array in zip(kinds, sample(info), strict=True):
-        assert (kind in ("class", "class_list", "length")) == (array.dtype.kind == "i")

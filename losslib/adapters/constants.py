@@ -106,7 +106,7 @@ def _optimal_number(loss: Loss, target: np.ndarray, weight: np.ndarray) -> float
     with np.errstate(all="ignore"):  # far from the targets a loss may be infinite
         values = np.array([value(point) for point in grid])
         if np.isfinite(values).any():  # of equal ones, as squares that underflow, the flattest
-            best = min(np.flatnonzero(values == np.nanmin(values)), key=lambda k: abs(slope(grid[k])))
+            best = min(np.flatnonzero(values == np.nanmin(values)).tolist(), key=lambda k: abs(slope(float(grid[k]))))
         else:  # squares beyond the largest number: the slopes tell the place
             best = int(np.argmax([slope(point) >= 0.0 for point in grid]))
         here = float(grid[best])

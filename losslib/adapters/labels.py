@@ -85,7 +85,7 @@ def row_targets(loss: Loss, target: np.ndarray, count: int) -> np.ndarray:
         position = int(np.argmax(outside))
         raise DomainError(f"target[{position}] is {int(indices[position])}, outside the classes 0 to {count - 1}")
     if kind == "row":
-        return np.eye(count)[indices]
+        return np.asarray(np.eye(count)[indices])
     lists = np.full((len(indices), count), -1, np.int64)
     lists[:, 0] = indices
     return lists

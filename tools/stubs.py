@@ -1,12 +1,14 @@
-"""Writes losslib/__init__.pyi from the registry, so that editors see every signature.
+"""Writes losslib/__init__.pyi from the registry, and losslib/_kernels/index.py from the sources of the kernels.
 
-The functions and classes are made at import from their declarations, which no static checker can follow. Run with the
-package built: ``python tools/stubs.py`` rewrites the file, ``--check`` fails if it is out of date.
+The stub is for editors: the functions and classes are made from their declarations, which no static checker can follow.
+The index says which module holds the kernels of a loss, so that no other is loaded for it. Run with the package built:
+``python tools/stubs.py`` rewrites both files, ``--check`` fails if one is out of date.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -14,7 +16,9 @@ import losslib
 from losslib.declaration.modes import ARGUMENTS
 from losslib.declaration.schema import Array, Choice, Flag, Integer, LossInfo, Parameter, Real
 
-STUB = Path(__file__).resolve().parents[1] / "losslib" / "__init__.pyi"
+ROOT = Path(__file__).resolve().parents[1]
+STUB = ROOT / "losslib" / "__init__.pyi"
+INDEX = ROOT / "losslib" / "_kernels" / "index.py"
 
 HEADER = """\
 # Written by tools/stubs.py from the declarations; do not edit.
@@ -139,19 +143,32 @@ def text() -> str:
     return HEADER + "\n" + body
 
 
+def index() -> str:
+    """Return the index of the kernels: the name of each that a family registers, and the module of the family."""
+    lines = [
+        '"""Which module holds the kernels of a pointwise loss. Written by tools/stubs.py; do not edit."""',
+        "",
+        "MODULES = {",
+    ]
+    for source in sorted((ROOT / "pyx" / "pointwise").glob("*.pyx")):
+        for name in re.findall(r"^register\[(\w+)\]", source.read_text(encoding="utf-8"), re.MULTILINE):
+            lines.append(f'    "{name}": "pointwise_{source.stem}",')
+    return "\n".join([*lines, "}", ""])
+
+
 def main() -> int:
-    """Write or check the stub."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the file is out of date")
+    """Write or check both files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="fail if a file is out of date")
     arguments = parser.parse_args()
-    wanted = text()
-    if arguments.check:
-        if STUB.read_text() == wanted:
-            return 0
-        print(f"{STUB.name} is out of date: run python tools/stubs.py", file=sys.stderr)
-        return 1
-    STUB.write_text(wanted)
-    return 0
+    outdated = False
+    for path, wanted in ((STUB, text()), (INDEX, index())):
+        if not arguments.check:
+            path.write_text(wanted, encoding="utf-8")
+        elif path.read_text(encoding="utf-8") != wanted:
+            print(f"{path.name} is out of date: run python tools/stubs.py", file=sys.stderr)
+            outdated = True
+    return 1 if outdated else 0
 
 
 if __name__ == "__main__":

@@ -325,7 +325,6 @@ def element_terms(
             value_factors=len(operands.weights),
             mask=operands.mask,
             value=values,
-            whole_vectors=True,  # the same terms however the data are split
         )
         raise_violations(loss, domains, operands, violations)
         if info.averages_last_axis:

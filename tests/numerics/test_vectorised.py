@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from itertools import pairwise
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 import losslib
+from losslib._kernels.index import MODULES
 
 pytestmark = [
     pytest.mark.skipif(
@@ -59,12 +61,6 @@ class KernelSet(ctypes.Structure):
     )
 
 
-class Geometry(ctypes.Structure):
-    """The first fields of the struct of that name in pyx/job.pxd."""
-
-    _fields_ = (("kernels", ctypes.POINTER(KernelSet)), ("count", ctypes.c_int))
-
-
 class LoadedFile(ctypes.Structure):
     """Dl_info of the C library."""
 
@@ -81,22 +77,20 @@ class Instruction(NamedTuple):
     following: tuple[int, ...]  # the addresses of those that may come next
 
 
-def functions(isa: str) -> dict[tuple[str, str, str], int]:
-    """Return loss, type and kind -> address in memory, for all kernels that a module has registered."""
-    module = importlib.import_module(f"losslib._kernels.{isa}.pointwise")
+def functions(module: ModuleType) -> dict[tuple[str, str, str], int]:
+    """Return loss, type and kind -> address in memory, for all kernels that a family has registered."""
     signature = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
     pointer_of = signature(("PyCapsule_GetPointer", ctypes.pythonapi))
-    geometry = Geometry.from_address(pointer_of(module.geometry, b"losslib.geometry"))
-    sets = geometry.kernels[: geometry.count]
-    registered = module.kernels()
-    # The structs above are still those of job.pxd.
-    assert [(entry.inputs, entry.cost) for entry in sets] == [(inputs, cost) for _, inputs, cost in registered]
-    return {
-        (name, dtype, kind): address
-        for (name, _, _), entry in zip(registered, sets, strict=True)
-        for dtype in ("float32", "float64")
-        for kind, address in zip(OUTPUTS, getattr(entry, dtype), strict=False)
-    }
+    found = {}
+    for name, capsule in module.kernels.items():
+        entry = KernelSet.from_address(pointer_of(capsule, b"losslib.kernel_set"))
+        # The struct above is still that of job.pxd.
+        assert (ctypes.string_at(entry.name).decode(), entry.inputs in (2, 3), entry.cost > 0) == (name, True, True)
+        for dtype in ("float32", "float64"):
+            for kind, address in zip(OUTPUTS, getattr(entry, dtype), strict=False):
+                if address or kind != "value and two gradients":
+                    found[name, dtype, kind] = address
+    return found
 
 
 def disassembly(address: int) -> dict[int, Instruction]:
@@ -152,11 +146,12 @@ def is_vectorised(body: list[str], register: str, outputs: int) -> bool:
     return sum(bool(store.match(text)) for text in body) >= outputs and not any(map(alone.match, body))
 
 
+@pytest.mark.parametrize("family", sorted(set(MODULES.values())))
 @pytest.mark.parametrize("isa", REGISTERS)
-def test_every_pointwise_kernel_is_vectorised(isa: str) -> None:
+def test_every_pointwise_kernel_is_vectorised(isa: str, family: str) -> None:
     if isa not in losslib.config()["isa_available"]:
         pytest.skip(f"{isa} was not built into this package, or does not run on this processor")
-    kernels = functions(isa)
+    kernels = functions(importlib.import_module(f"losslib._kernels.{isa}.{family}"))
     code = disassembly(next(iter(kernels.values())))
     scalar = [
         " ".join(kernel)

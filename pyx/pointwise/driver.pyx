@@ -60,7 +60,7 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     cdef real* derivative
     cdef real* place[2]
     cdef bint direct = not (job.factors or job.masked or job.stage or job.streaming or job.kernel == ALL)
-    cdef bint in_place, whole
+    cdef bint in_place
     cdef bint of_difference = job.kernel == ALL and job.kernels.float32[ALL] == NULL
     cdef int kernel = VALUE_GRAD_HESS if of_difference else job.kernel
     cdef Py_ssize_t start = task * TASK, stop = min(start + TASK, job.size), n, i
@@ -68,9 +68,6 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     cdef int violations = 0, k
     while start < stop:
         n = min(<Py_ssize_t>BLOCK, stop - start)
-        if n > LANES:
-            n -= n % LANES      # what is left over is a block of its own
-        whole = n >= LANES
         if job.prefetching:     # the hardware sees a run of BLOCK elements in one array, then one in another
             for k in range(job.inputs):
                 prefetch_block(&job.input[k], start + BLOCK)
@@ -91,13 +88,13 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
             start += n
             continue
 
-        if not whole:
+        if n < LANES:
             a = padded(a, <real*>buffer_a, n)
             b = padded(b, <real*>buffer_b, n)
             c = padded(c, <real*>buffer_c, n) if job.inputs == 3 else b
 
         # Write straight into the outputs where nothing has to be done to the numbers on the way.
-        in_place = direct and whole
+        in_place = direct and n >= LANES
         value = planes
         if in_place and job.store_value and is_native(&job.value, tag):
             value = <real*>job.value.data + start
@@ -105,7 +102,10 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
             place[k] = <real*>planes + (k + 1) * BLOCK
             if in_place and k < job.derivatives and is_native(&job.derivative[k], tag):
                 place[k] = <real*>job.derivative[k].data + start
-        call_kernel(job, kernel, a, b, c, value, place[0], place[1], (n + LANES - 1) // LANES)
+        call_kernel(job, kernel, a, b, c, value, place[0], place[1], max(n // LANES, <Py_ssize_t>1))
+        if n > LANES and n % LANES != 0:    # the last vector again from its own beginning: it gives the same bits
+            i = n - LANES
+            call_kernel(job, kernel, a + i, b + i, c + i, value + i, place[0] + i, place[1] + i, 1)
         if of_difference:
             derive_by_target(<real*>planes, n)
 

@@ -1,4 +1,4 @@
-"""Which module holds the kernels of a pointwise loss. Written by tools/stubs.py; do not edit."""
+"""Which module holds the kernels of a pointwise loss; written by tools/stubs.py, do not edit."""
 
 MODULES = {
     "BinaryCrossEntropy": "pointwise_binary",

@@ -31,6 +31,7 @@ def execute(
     scale: float = ...,
     stage: bool = ...,
 ) -> tuple[float, int]: ...
+def total(values: np.ndarray) -> float: ...
 
 class Loss:
     info: ClassVar[LossInfo]

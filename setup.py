@@ -1,7 +1,7 @@
 """What is compiled: modules x instruction sets x flags. Everything else about the package is in pyproject.toml.
 
 Environment variables
-    LOSSLIB_OPENMP=0        build without OpenMP, whose limit calls keep to (default: with, if the compiler can)
+    LOSSLIB_OPENMP=0        build without OpenMP: every call is serial (default: with, if the compiler can)
     LOSSLIB_BUILD_JOBS=n    compile n files at a time (default: the number of cores)
     LOSSLIB_BUILD_ISAS=...  comma-separated subset of the instruction sets, e.g. "baseline" for a quick build
     LOSSLIB_SANITIZE=...    value for -fsanitize=, e.g. "address,undefined"
@@ -101,25 +101,31 @@ def openmp_flags():
 OPENMP_COMPILE, OPENMP_LINK = openmp_flags()
 
 
+def source_of(module):
+    """Return where a module is written: a geometry has a folder, its loops stand in driver.pyx."""
+    driver = Path("pyx") / module / "driver.pyx"
+    return str(driver if driver.exists() else Path("pyx") / f"{module}.pyx")
+
+
+def has_parallel_loop(source):
+    """Say whether a module is written with Cython's ``prange``."""
+    return "from cython.parallel cimport" in Path(source).read_text(encoding="utf-8")
+
+
 def extension(module, source, package, isa):
     """Describe one compiled module of ``losslib._kernels``."""
+    parallel = module == "threads" or has_parallel_loop(source_of(module))
     return Extension(
         f"losslib._kernels.{package}{module}",
         [source],
         language="c++",
         include_dirs=["include", numpy.get_include()],
         define_macros=MACROS,
-        extra_compile_args=[*FLAGS, *(OPENMP_COMPILE if module == "threads" else []), *ISAS[isa]],
-        extra_link_args=[*(OPENMP_LINK if module == "threads" else []), *LINK],
+        extra_compile_args=[*FLAGS, *(OPENMP_COMPILE if parallel else []), *ISAS[isa]],
+        extra_link_args=[*(OPENMP_LINK if parallel else []), *LINK],
         depends=[str(path) for path in sorted(Path("include").rglob("*.h"))],
         py_limited_api=LIMITED_API,
     )
-
-
-def source_of(module):
-    """Return where a module is written: a geometry has a folder, its loops stand in driver.pyx."""
-    driver = Path("pyx") / module / "driver.pyx"
-    return str(driver if driver.exists() else Path("pyx") / f"{module}.pyx")
 
 
 def extensions():

@@ -12,8 +12,12 @@ import os
 from types import ModuleType
 
 import losslib._kernels.cpu as cpu
+from losslib._kernels import waiting
 
-__all__ = ["ISA", "available", "forced", "pointwise"]
+with waiting.loading():
+    import losslib._kernels.threads as threads
+
+__all__ = ["ISA", "available", "forced", "pointwise", "threads"]
 
 KNOWN = ("baseline", "v3", "v4")
 

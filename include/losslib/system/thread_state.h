@@ -7,11 +7,14 @@
 // - A forked child is serial until its number of threads is set; for good, if its parent's team was not given back
 //   before the fork.
 // - Where the system refuses threads, calls use those there are, and nothing ends the process.
+// - The barrier at the end of a loop waits for workers that other processes keep from their core. A call that lost more
+//   time there than threads can have won makes the calls that follow serial for a while.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 #include "losslib/system/team.h"
 
@@ -24,10 +27,25 @@ inline Nanoseconds monotonic_time() noexcept {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
+// What the calling thread has computed, without the time it slept or waited for a core; 0 where that is unknown.
+inline Nanoseconds time_on_core() noexcept {
+#ifdef CLOCK_THREAD_CPUTIME_ID
+    timespec now;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0) return Nanoseconds{1'000'000'000} * now.tv_sec + now.tv_nsec;
+#endif
+    return 0;
+}
+
 constexpr int kept_teams = 4;
 constexpr double worth_a_team = 1e6;  // nanoseconds of serial work from which making and ending a team pays
 // Waking a sleeper takes 20 to 50 us on a virtual machine: the work that pays for it, in multiples of the threshold.
 constexpr double asleep_factor = 12.0;
+// A wait that is worth a thought; how much longer than a wait calls stay serial at least, so that trying again costs 3 %
+// at most; how long at most. Reading the clock of the core takes half a microsecond: too much for shorter calls.
+constexpr Nanoseconds long_wait = 100'000;
+constexpr double worth_a_clock = 1e5;
+constexpr Nanoseconds least_rest = 32;
+constexpr Nanoseconds most_rest = 500'000'000;
 
 enum Creatable : int { creatable_unknown = -1, creatable_no = 0, creatable_yes = 1 };
 
@@ -42,6 +60,8 @@ struct ThreadState {
     std::atomic<double> threshold{8000.0};   // nanoseconds of serial work from which threads pay, if they are awake
     std::atomic<Nanoseconds> recent{0};      // a call within this time of another finds its workers soon
     std::atomic<Nanoseconds> last_call{0};   // when the latest call began that might have used threads
+    std::atomic<Nanoseconds> rest{0};        // how long calls are serial after the latest one that waited in vain
+    std::atomic<Nanoseconds> rest_ends{0};
 };
 
 inline ThreadState& thread_state() {
@@ -54,6 +74,8 @@ struct Team {
     int width = 1;  // of its latest region
     bool kept = false;
     bool strands = false;  // it could not be given back before a fork
+    Nanoseconds start = 0, start_on_core = 0;  // of its latest call
+    double estimate = 0.0;
     ~Team() {
         if (kept) thread_state().kept.fetch_sub(1);
     }
@@ -97,12 +119,13 @@ inline int register_fork_guard() {
 // ---- calls ---------------------------------------------------------------------------------------------------------
 
 // True if a call of this estimated serial duration gains from threads. After a pause the workers are asleep; waking them
-// pays for a long call, or for the next one if calls come quickly.
+// pays for a long call, or for the next one if calls come quickly. With a threshold of 0, threads are used whatever comes.
 inline bool threads_pay(ThreadState& state, double nanoseconds) noexcept {
     const double threshold = state.threshold.load(std::memory_order_relaxed);
     if (nanoseconds < threshold) return false;
     const Nanoseconds now = monotonic_time();
     const Nanoseconds pause = now - state.last_call.exchange(now, std::memory_order_relaxed);
+    if (threshold > 0.0 && now < state.rest_ends.load(std::memory_order_relaxed)) return false;
     return nanoseconds >= asleep_factor * threshold || pause < state.recent.load(std::memory_order_relaxed);
 }
 
@@ -143,11 +166,32 @@ inline int begin_parallel(double nanoseconds, bool* refused) noexcept {
         return 1;
     }
     team.width = width;
+    team.start = monotonic_time();
+    team.start_on_core = nanoseconds >= worth_a_clock ? time_on_core() : 0;
+    team.estimate = nanoseconds;
     return width;
+}
+
+// Two threads halve the work W, so a call that waits longer than W/2, half of the time it takes, had better been serial.
+inline void learn_from_wait(ThreadState& state, const Team& team) noexcept {
+    const Nanoseconds now = monotonic_time(), duration = now - team.start;
+    Nanoseconds waited = 0, rest = 0;
+    if (duration >= long_wait) {
+        const bool measured = team.start_on_core != 0;
+        waited = duration - (measured ? time_on_core() - team.start_on_core : static_cast<Nanoseconds>(team.estimate));
+    }
+    if (waited >= long_wait && 2 * waited >= duration) {
+        rest = 2 * state.rest.load(std::memory_order_relaxed);
+        if (rest < least_rest * waited) rest = least_rest * waited;
+        if (rest > most_rest) rest = most_rest;
+        state.rest_ends.store(now + rest, std::memory_order_relaxed);
+    }
+    state.rest.store(rest, std::memory_order_relaxed);
 }
 
 inline void end_parallel() noexcept {
     Team& team = own_team();
+    learn_from_wait(thread_state(), team);
     if (!team.kept && release_team()) team.width = 1;
     thread_state().busy.store(false);
 }

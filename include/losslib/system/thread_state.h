@@ -7,8 +7,8 @@
 // - A forked child is serial until its number of threads is set; for good, if its parent's team was not given back
 //   before the fork.
 // - Where the system refuses threads, calls use those there are, and nothing ends the process.
-// - The barrier at the end of a loop waits for workers that other processes keep from their core. A call that lost more
-//   time there than threads can have won makes the calls that follow serial for a while.
+// - The barrier at the end of a loop waits for workers that other processes keep from their core. Two calls in a row that
+//   lost more time there than threads can have won make the calls that follow serial for a while.
 #pragma once
 
 #include <atomic>
@@ -60,7 +60,8 @@ struct ThreadState {
     std::atomic<double> threshold{8000.0};   // nanoseconds of serial work from which threads pay, if they are awake
     std::atomic<Nanoseconds> recent{0};      // a call within this time of another finds its workers soon
     std::atomic<Nanoseconds> last_call{0};   // when the latest call began that might have used threads
-    std::atomic<Nanoseconds> rest{0};        // how long calls are serial after the latest one that waited in vain
+    std::atomic<int> waits{0};               // calls in a row that waited in vain
+    std::atomic<Nanoseconds> rest{0};        // how long calls were serial after the latest of them
     std::atomic<Nanoseconds> rest_ends{0};
 };
 
@@ -173,19 +174,23 @@ inline int begin_parallel(double nanoseconds, bool* refused) noexcept {
 }
 
 // Two threads halve the work W, so a call that waits longer than W/2, half of the time it takes, had better been serial.
+// The first after a pause may: a virtual processor that was halted takes a millisecond to come.
 inline void learn_from_wait(ThreadState& state, const Team& team) noexcept {
     const Nanoseconds now = monotonic_time(), duration = now - team.start;
     Nanoseconds waited = 0, rest = 0;
+    int waits = 0;
     if (duration >= long_wait) {
         const bool measured = team.start_on_core != 0;
         waited = duration - (measured ? time_on_core() - team.start_on_core : static_cast<Nanoseconds>(team.estimate));
     }
-    if (waited >= long_wait && 2 * waited >= duration) {
+    if (waited >= long_wait && 2 * waited >= duration) waits = state.waits.load(std::memory_order_relaxed) + 1;
+    if (waits > 1) {
         rest = 2 * state.rest.load(std::memory_order_relaxed);
         if (rest < least_rest * waited) rest = least_rest * waited;
         if (rest > most_rest) rest = most_rest;
         state.rest_ends.store(now + rest, std::memory_order_relaxed);
     }
+    state.waits.store(waits > 1 ? 2 : waits, std::memory_order_relaxed);
     state.rest.store(rest, std::memory_order_relaxed);
 }
 

@@ -27,8 +27,11 @@ __all__ = ["default_width", "get_num_threads", "set_num_threads", "threads"]
 
 MOST = 256
 
-#: A call too short to wake sleeping threads for uses them only within this time of another, in nanoseconds.
-RECENT = 2_000_000
+#: Microseconds that a call below the price of waking takes at most: its workers sleep so much later than it began.
+SHORT = 100
+
+#: How long the threads of a runtime that losslib did not set may be taken to wait awake, in microseconds.
+USUAL_SPIN = 2_000
 
 #: Why the number of threads of a forked child cannot be set.
 STRANDED = (
@@ -95,8 +98,14 @@ def _set_width(width: int) -> None:
         if _threads.stranded():
             raise RuntimeError(STRANDED)
         _threads.allow_in_child()
-    _threads.set_recent(0 if waiting.must_not_spin() or width > affinity() else RECENT)
+    _threads.set_recent(0 if waiting.must_not_spin() or width > affinity() else 1_000 * _awake())
     _threads.set_width(width)
+
+
+def _awake() -> int:
+    """Return how many microseconds after a short call began another finds its threads awake."""
+    spin = USUAL_SPIN if waiting.chosen is None else waiting.chosen
+    return SHORT + spin if spin > 0 else 0
 
 
 def _integer(n: object) -> int:

@@ -184,14 +184,17 @@ def test_a_fork_while_other_threads_compute_leaves_children_that_work() -> None:
 
 # ---- a child that cannot have threads ----------------------------------------------------------------------------
 
-needs_openmp = pytest.mark.skipif(not threads.openmp(), reason="built without OpenMP: there are no threads to lose")
 needs_preload = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="LD_PRELOAD is Linux's")
+
+needs_libgomp = pytest.mark.skipif(
+    "libgomp" not in threads.runtime()[1], reason="only libgomp's teams stay with the parent"
+)
 
 #: A runtime that does not give its teams back, as libgomp before GCC 9.
 KEEPS_TEAMS = 'extern "C" int omp_pause_resource_all(int) { return -1; }\n'
 
 
-@needs_openmp
+@needs_libgomp
 @needs_preload
 def test_a_child_whose_parent_could_not_give_its_team_back_is_serial_and_says_why() -> None:
     code = PREPARE + (
@@ -225,7 +228,7 @@ def test_a_child_whose_parent_could_not_give_its_team_back_is_serial_and_says_wh
     assert lines[-1] == "0 2 True 1"
 
 
-@needs_openmp
+@needs_libgomp
 @needs_preload
 def test_a_child_of_a_thread_that_never_computed_has_threads_even_then() -> None:
     code = PREPARE + (
@@ -239,7 +242,7 @@ def test_a_child_of_a_thread_that_never_computed_has_threads_even_then() -> None
     assert run(code, LD_PRELOAD=native.build(KEEPS_TEAMS)._name) == "11"
 
 
-@needs_openmp
+@needs_libgomp
 def test_a_fork_costs_the_parent_no_threads() -> None:
     code = PREPARE + (
         "expected = compute()\n"

@@ -28,13 +28,14 @@
 #include <sys/syscall.h>
 #endif
 
-#if defined(_OPENMP) && defined(LOSSLIB_POSIX_THREADS)
-// Weak: libgomp has the first from GCC 9 on, only LLVM's and Intel's runtimes have the second.
-#if defined(__clang__) || __GNUC__ >= 9
+// GCC's code may meet LLVM's or Intel's runtime when it runs, which alone have the first of these symbols; libgomp has the
+// second from GCC 9 on. Clang's code always meets LLVM's.
+#if defined(_OPENMP) && defined(__GNUC__) && !defined(__clang__)
+extern "C" void kmp_set_blocktime(int) noexcept __attribute__((weak));
+#if __GNUC__ >= 9
 extern "C" int omp_pause_resource_all(omp_pause_resource_t) noexcept __attribute__((weak));
 #define LOSSLIB_CAN_PAUSE 1
 #endif
-extern "C" void kmp_set_blocktime(int) noexcept __attribute__((weak));
 #endif
 
 namespace losslib {
@@ -53,7 +54,9 @@ inline int openmp_specification() noexcept {
 }
 
 inline bool is_llvm_runtime() noexcept {
-#if defined(_OPENMP) && defined(LOSSLIB_POSIX_THREADS)
+#if defined(_OPENMP) && defined(__clang__)
+    return true;
+#elif defined(_OPENMP) && defined(__GNUC__)
     return kmp_set_blocktime != nullptr;
 #else
     return false;

@@ -43,7 +43,7 @@ constexpr double asleep_factor = 12.0;
 // A wait that is worth a thought; how much longer than a wait calls stay serial at least, so that trying again costs 3 %
 // at most; how long at most. Reading the clock of the core takes half a microsecond: too much for shorter calls.
 constexpr Nanoseconds long_wait = 100'000;
-constexpr double worth_a_clock = 1e5;
+constexpr double worth_a_clock = 2e5;
 constexpr Nanoseconds least_rest = 32;
 constexpr Nanoseconds most_rest = 500'000'000;
 

@@ -152,7 +152,15 @@ def threads(n: int) -> Iterator[None]:
 
 
 #: Year and month of a specification of OpenMP -> its version.
-_SPECIFICATIONS = {200203: "2.0", 201107: "3.1", 201307: "4.0", 201511: "4.5", 201811: "5.0", 202011: "5.1", 202111: "5.2"}
+_SPECIFICATIONS = {
+    200203: "2.0",
+    201107: "3.1",
+    201307: "4.0",
+    201511: "4.5",
+    201811: "5.0",
+    202011: "5.1",
+    202111: "5.2",
+}
 
 
 def runtime() -> dict[str, Any] | None:
@@ -168,9 +176,8 @@ def runtime() -> dict[str, Any] | None:
     specification, file, llvm, _ = _threads.runtime()
     if not specification:
         return None
-    name = "libomp" if llvm else "libgomp" if "gomp" in os.path.basename(file) else "vcomp" if not file else file
     return {
-        "name": name,
+        "name": "libomp" if llvm else "libgomp" if "gomp" in os.path.basename(file) else file or "vcomp",
         "version": _SPECIFICATIONS.get(specification, str(specification)),
         "file": file,
         "private": waiting.is_private(file),

@@ -252,7 +252,8 @@ def total(values):
     return sum_block(<const double*>data_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
 
 
-cdef void scan_parts(const Rows* rows, unsigned char* kept, Scan* part, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+cdef void scan_parts(const Rows* rows, unsigned char* kept, Scan* part, Py_ssize_t first,
+                     Py_ssize_t stop) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(first, stop):
         part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), kept)

@@ -68,7 +68,9 @@ def test_every_loop_runs_without_the_gil_by_a_block_that_released_it() -> None:
 
 @needs_sources
 def test_nothing_but_the_trial_of_threads_makes_threads() -> None:
-    words = re.compile(r"std::thread|std::async|pthread_create|condition_variable|pthread_cond|<thread>|import threading")
+    words = re.compile(
+        r"std::thread|std::async|pthread_create|condition_variable|pthread_cond|<thread>|import threading"
+    )
     places = [*SOURCES.glob("include/**/*.h"), *SOURCES.glob("pyx/**/*.p[yx][xd]")]
     found = {path.name for path in places if words.search(path.read_text())}
     assert found == {"team.h"}

@@ -40,11 +40,10 @@ constexpr int kept_teams = 4;
 constexpr double worth_a_team = 1e6;  // nanoseconds of serial work from which making and ending a team pays
 // Waking a sleeper takes 20 to 50 us on a virtual machine: the work that pays for it, in multiples of the threshold.
 constexpr double asleep_factor = 12.0;
-// A wait that is worth a thought; how much longer than a wait calls stay serial at least, so that trying again costs 3 %
-// at most; how long at most. Reading the clock of the core takes half a microsecond: too much for shorter calls.
+// A wait that is worth a thought; how much longer than a wait calls stay serial at first; how long at most. Reading the clock of the core takes half a microsecond: too much for shorter calls.
 constexpr Nanoseconds long_wait = 100'000;
 constexpr double worth_a_clock = 2e5;
-constexpr Nanoseconds least_rest = 32;
+constexpr Nanoseconds least_rest = 8;
 constexpr Nanoseconds most_rest = 500'000'000;
 
 enum Creatable : int { creatable_unknown = -1, creatable_no = 0, creatable_yes = 1 };
@@ -53,7 +52,7 @@ struct ThreadState {
     std::atomic<int> width{1};
     std::atomic<bool> busy{false};
     std::atomic<bool> forked{false};
-    std::atomic<bool> stranded{false};       // a forked child whose thread still has the record of its parent's team
+    std::atomic<bool> stranded{false};  // a forked child whose thread still has the record of its parent's team
     std::atomic<int> creatable{creatable_unknown};
     std::atomic<int> granted{most_threads};  // the width that the system granted when it refused more
     std::atomic<int> kept{0};                // teams that stay
@@ -74,7 +73,7 @@ inline ThreadState& thread_state() {
 struct Team {
     int width = 1;  // of its latest region
     bool kept = false;
-    bool strands = false;  // it could not be given back before a fork
+    bool strands = false;                      // it could not be given back before a fork
     Nanoseconds start = 0, start_on_core = 0;  // of its latest call
     double estimate = 0.0;
     ~Team() {

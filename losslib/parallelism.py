@@ -4,8 +4,8 @@ The width is the least of: ``LOSSLIB_NUM_THREADS`` (else ``OMP_NUM_THREADS``), t
 the CPU quota of its control group rounded up. At each call the OpenMP limit of the calling thread (what threadpoolctl
 and joblib set) bounds it further. Calls too small to gain from threads are computed serially.
 
-The threads are OpenMP's (``include/losslib/system/team.h``). How long they wait awake for the next call is a setting of its
-runtime (``losslib._kernels.waiting``).
+The threads are OpenMP's (``include/losslib/system/team.h``). How long they wait awake for the next call is a setting of
+its runtime (``losslib._kernels.waiting``).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ USUAL_SPIN = 2_000
 #: Why the number of threads of a forked child cannot be set.
 STRANDED = (
     "this process was forked from a thread whose OpenMP workers stayed with the parent (the fork came from inside a "
-    "parallel region, or the OpenMP runtime is older than 5.0): it can compute on one thread only. Use the start method "
-    "'spawn' or 'forkserver'"
+    "parallel region, or the OpenMP runtime is older than 5.0): it can compute on one thread only. Use the start "
+    "method 'spawn' or 'forkserver'"
 )
 
 
@@ -169,8 +169,8 @@ def runtime() -> dict[str, Any] | None:
     Returns
     -------
     dict
-        Its ``name``; the ``version`` of the specification that the package was compiled for; its ``file``; whether it is
-        ``private``, a copy that came with the wheel, or shared with whoever loads that file; and for how many
+        Its ``name``; the ``version`` of the specification that the package was compiled for; its ``file``; whether it
+        is ``private``, a copy that came with the wheel, or shared with whoever loads that file; and for how many
         microseconds its threads wait awake, ``spin``, which is None where that was not losslib's to say.
     """
     specification, file, llvm, _ = _threads.runtime()

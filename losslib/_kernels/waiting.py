@@ -1,10 +1,11 @@
 """How long OpenMP's threads wait awake for the next parallel call.
 
 libgomp's default is several milliseconds without offering the core to anybody: where another process holds a core, the
-barrier at the end of a call waits for a worker that is not scheduled. Here it is some 50 microseconds, about what waking
-a sleeper takes. The runtime reads its settings while it is loaded and never again, so the variables are set around that
-moment, unless the user has set one of them, and taken away at once. A wheel brings a copy of the runtime under a name of
-its own, which nobody else uses; a build from source shares the system's, whose first user in a process decides for all.
+barrier at the end of a call waits for a worker that is not scheduled. Here it is some 50 microseconds, about what
+waking a sleeper takes. The runtime reads its settings while it is loaded and never again, so the variables are set
+around that moment, unless the user has set one of them, and taken away at once. A wheel brings a copy of the runtime
+under a name of its own, which nobody else uses; a build from source shares the system's, whose first user in a process
+decides for all.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def is_private(file: str) -> bool:
 
 
 def settings() -> dict[str, str]:
-    """Return the variables for libgomp to find while it is loaded; none if that has happened or it is another runtime."""
+    """Return the variables for libgomp to find while it is loaded; none if it is there already or not the runtime."""
     global chosen
     chosen = None
     if not cpu.build()["compiler"].startswith("gcc"):

@@ -12,7 +12,6 @@ cimport cython
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport free, malloc
-from gate cimport ThreadGate
 from job cimport (
     ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
     VALUE_PAIR, Geometry, Job, KernelSet, Operand, Partial,
@@ -21,18 +20,15 @@ from blocks cimport sum_block
 from plain cimport is_plain, new_like, overlap, same_shape
 
 from losslib import _kernels
-from losslib._kernels import threads
 
 cnp._import_array()
 
 cdef Geometry* _pointwise = <Geometry*>PyCapsule_GetPointer(_kernels.pointwise.geometry, b"losslib.geometry")
-cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
 # Costs in the kernel table are those of float32 on v3; the baseline has half of its lanes and no fused multiply-add.
 cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
 
 cdef enum:
-    SMALL = 4096         # elements up to which the GIL is kept: releasing it costs more than the work
     PREFETCHING = 524288  # bytes of an input from which blocks are asked for ahead
     STREAMING = 16777216  # bytes of an output from which it is stored past the caches
     STACK_TASKS = 64     # partial sums that need no allocation: up to a million elements
@@ -103,30 +99,20 @@ cdef double sum_pairwise(const Partial* partials, Py_ssize_t n) noexcept nogil:
 
 
 cdef int run(Job* job, double* total) except -1:
-    """Run the job, choose threads and GIL by its size; return the bits of the inputs that left their domain."""
+    """Run the job and add up its tasks; return the bits of the inputs that left their domain."""
     cdef Py_ssize_t tasks = (job.size + TASK - 1) // TASK, i
     cdef Partial[STACK_TASKS] few
     cdef Partial* partials = few
     cdef int violations = 0
-    cdef double cost
     if tasks > STACK_TASKS:
         partials = <Partial*>malloc(tasks * sizeof(Partial))
         if partials == NULL:
             raise MemoryError(f"no memory for the partial sums of {job.size} elements")
     job.partials = partials
-    job.threads = 1
+    job.cost = job.kernels.cost * _isa_factor * job.size * (2.0 if job.double_precision else 1.0)
     job.prefetching = job.size * (8 if job.double_precision else 4) >= PREFETCHING
     job.streaming = job.size * (8 if job.double_precision else 4) >= STREAMING
-    if job.size <= SMALL:
-        _pointwise.run(job)
-    else:
-        cost = job.kernels.cost * _isa_factor * job.size * (2.0 if job.double_precision else 1.0)
-        with nogil:
-            if tasks > 1:
-                job.threads = _gate.begin(cost)
-            _pointwise.run(job)
-            if job.threads > 1:
-                _gate.end()
+    _pointwise.run(job)
     total[0] = sum_pairwise(partials, tasks)
     for i in range(tasks):
         violations |= partials[i].violations

@@ -5,7 +5,8 @@
 A call on plain contiguous arrays of a pointwise loss is answered here (``PlainCall``): type, shape and layout are read
 through NumPy's C API, a job is laid out on the stack and handed to the driver of the chosen instruction set. Every
 other call (lists, strides, mixed types, weights, masks, derivatives of other inputs …) is prepared in Python by
-``losslib.call.answer`` and comes back through ``execute``. Names, signatures and docstrings are attached from the declarations by ``losslib.declare``.
+``losslib.call.answer`` and comes back through ``execute``. Names, signatures and docstrings are attached from the
+declarations by ``losslib.declare``.
 """
 
 cimport cython
@@ -231,7 +232,7 @@ cdef class PlainCall:
             job.plane[1] = 2
             job.derivatives = 2
         job.kernel = VALUE_PAIR if self.pair and mode != VALUE else _mode_kernel[<int>mode]
-        divisor = self.divisor(first)
+        divisor = self.divisor(first, job.size)
         job.scale = 1.0 / divisor
         violations = run(&job, &total)
         if violations:
@@ -293,10 +294,10 @@ cdef class PlainCall:
                 job.stage = True
         return True
 
-    cdef inline double divisor(self, object first) noexcept:
+    cdef inline double divisor(self, object first, Py_ssize_t size) noexcept:
         """What the sum of the values is divided by."""
         if self.reduction == MEAN:
-            return <double>cnp.PyArray_SIZE(<cnp.ndarray>first)
+            return <double>size
         if self.averages:
             return <double>cnp.PyArray_DIMS(<cnp.ndarray>first)[cnp.PyArray_NDIM(<cnp.ndarray>first) - 1]
         return 1.0

@@ -1,6 +1,6 @@
 # cython: binding=False
 # (methods as plain descriptors: a bound Cython function costs 250 ns more at every call under the limited API)
-"""The objects that users hold: ``Loss`` (parameters bound) and ``Entry`` (parameters given at the call).
+"""The objects that users hold: ``Loss`` (parameters bound) and ``LossCallable`` (parameters given at the call).
 
 A call on plain contiguous arrays of a pointwise loss is answered here (``PlainCall``): type, shape and layout are read
 through NumPy's C API, a job is laid out on the stack and handed to the driver of the chosen instruction set. Every
@@ -566,7 +566,7 @@ cdef enum:
     CACHED = 128         # bound losses that a function keeps; parameters rarely take more values
 
 
-cdef class Entry:
+cdef class LossCallable:
     """A callable of a loss with the parameters as keywords: the function itself or one of its derivatives.
 
     ``losslib.declare`` derives the public types from it, which carry name, signature and docstring.

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from losslib._kernels.loss import LossCallable, Loss
+from losslib._kernels.loss import Loss, LossCallable
 from losslib.call import answer as _answer  # noqa: F401  # connects the compiled objects with it
 from losslib.call import parameters
 from losslib.declaration import modes, registry

@@ -1,0 +1,184 @@
+"""Losses of Dask arrays over the registry: numbers and messages are those in memory, however the arrays are chunked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dask
+import dask.array as da
+import dask.dataframe
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import losslib
+from formulas import LOSSES, ROWS, sample_inputs
+from losslib.adapters import dask as losslib_dask
+
+CHUNKED = [info for info in LOSSES if info.geometry not in ("ctc", "transducer")]
+PER_LOSS = pytest.mark.parametrize("info", CHUNKED, ids=lambda info: info.name)
+
+#: Chunks of the first axis and of the others.
+CHUNKS = [(4, 1), (3, 2), (6, 1)]
+
+
+@pytest.fixture(autouse=True)
+def no_cluster() -> Iterator[None]:
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def lazily(arrays: Sequence[np.ndarray], chunks: tuple[int, int]) -> list[da.Array]:
+    return [
+        da.from_array(array, chunks=tuple(chunks[k > 0] for k in range(array.ndim)))
+        if isinstance(array, np.ndarray)
+        else array
+        for array in arrays
+    ]
+
+
+def sums_of(info: Any) -> list[str]:
+    return [reduction for reduction in info.reductions if reduction != "none"]
+
+
+def with_more_axes(info: Any) -> list[list[np.ndarray]]:
+    """Return samples of a loss as they come, and as rows of rows where the elements are samples."""
+    inputs = sample_inputs(info)
+    found = [inputs]
+    if info.geometry == "pointwise":
+        found.append([np.stack([array, np.roll(array, 1, 0), np.roll(array, 2, 0)], axis=1) for array in inputs])
+        if not info.averages_last_axis:
+            found.append([array[:, 0].copy() for array in inputs])
+    return found
+
+
+@PER_LOSS
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_values_and_gradients_do_not_depend_on_the_chunks(info: Any, chunks: tuple[int, int]) -> None:
+    for inputs in with_more_axes(info):
+        arrays = lazily(inputs, chunks)
+        for reduction in sums_of(info):
+            loss = losslib.get(info.name, reduction=reduction)
+            value, gradient = losslib_dask.value_and_grad(loss, *arrays)
+            assert value.compute() == pytest.approx(loss(*inputs), rel=1e-12, abs=1e-300), reduction
+            expected = loss.grad(*inputs, wrt=info.input_names[0])
+            np.testing.assert_allclose(gradient.compute(), expected, rtol=1e-12, atol=1e-300)
+        each = losslib.get(info.name, reduction="none")
+        np.testing.assert_array_equal(losslib_dask.values(each, *arrays).compute(), each(*inputs))
+
+
+@PER_LOSS
+def test_weights_and_masks_do_not_depend_on_the_chunks(info: Any) -> None:
+    rng = np.random.default_rng(0)
+    for inputs in with_more_axes(info):
+        shape = inputs[0].shape if info.geometry == "pointwise" else (ROWS,)
+        weights, kept = rng.random(shape), rng.random(shape) < 0.7
+        for weight in (weights, weights.reshape(ROWS, -1)[:, 0]):
+            options = {"sample_weight": weight, "where": kept}
+            for reduction in sums_of(info):
+                loss = losslib.get(info.name, reduction=reduction)
+                arrays = lazily(inputs, (4, 1))
+                found = losslib_dask.value(loss, *arrays, **options).compute()
+                expected = loss(*inputs, **options)
+                assert found == pytest.approx(expected, rel=1e-12, abs=1e-300, nan_ok=True), reduction
+                gradient = losslib_dask.grad(loss, *arrays, **options).compute()
+                np.testing.assert_allclose(
+                    gradient, loss.grad(*inputs, **options, wrt=info.input_names[0]), rtol=1e-12, atol=1e-300
+                )
+
+
+@PER_LOSS
+def test_groups_do_not_depend_on_the_chunks(info: Any) -> None:
+    rng = np.random.default_rng(1)
+    for inputs in with_more_axes(info):
+        shape = inputs[0].shape if info.geometry == "pointwise" else (ROWS,)
+        for by in (rng.integers(0, 3, ROWS), rng.integers(0, 3, shape)):
+            for reduction in sums_of(info):
+                total = losslib.Accumulator(losslib.get(info.name, reduction=reduction))
+                total.update(*inputs, by=by)
+                keys = by if by.ndim == 1 else da.from_array(by, chunks=2)
+                found = losslib_dask.value(total.loss, *lazily(inputs, (4, 1)), by=keys).compute()
+                assert found == pytest.approx(total.result(), rel=1e-12, abs=1e-300, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", ["cosine_similarity_loss", "js_div", "triplet_margin_loss"])
+def test_a_vector_in_chunks_is_one_sample(name: str) -> None:
+    count = len(losslib.get(name).info.inputs)
+    inputs = [np.random.default_rng(seed).dirichlet(np.ones(1000)) for seed in range(count)]
+    arrays = [da.from_array(array, chunks=300) for array in inputs]
+    assert losslib_dask.value(name, *arrays).compute() == pytest.approx(losslib.get(name)(*inputs), rel=1e-12)
+    expected = losslib.get(name).grad(*inputs, wrt=losslib.get(name).info.input_names[0])
+    np.testing.assert_allclose(losslib_dask.grad(name, *arrays).compute(), expected, rtol=1e-12)
+
+
+def test_losses_of_sequences_are_refused() -> None:
+    for info in LOSSES:
+        if info not in CHUNKED:
+            with pytest.raises(losslib.ParameterError, match="loss of sequences"):
+                losslib_dask.value(info.name, *map(da.from_array, sample_inputs(info)))
+
+
+# ---- positions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunks", [(10, 4), (3, 4), (4, 1), (1, 2)])
+@pytest.mark.parametrize("call", ["value", "values", "grad"])
+def test_positions_in_errors_count_from_the_start_of_the_array(chunks: tuple[int, int], call: str) -> None:
+    compute = getattr(losslib_dask, call)
+    x, t = np.full((10, 4), 0.5), np.zeros((10, 4))
+    t[7, 2] = 3.0
+    arrays = [da.from_array(array, chunks=chunks) for array in (x, t)]
+    with pytest.raises(losslib.DomainError, match=r"^target\[7, 2\] is 3"):
+        compute("bce", *arrays).compute()
+    scores, classes = np.zeros((10, 4, 3)), np.zeros((10, 3), np.int64)
+    classes[7, 2] = 9
+    arrays = [da.from_array(scores, chunks=(chunks[0], 2, chunks[1])), da.from_array(classes, chunks=chunks)]
+    with pytest.raises(losslib.DomainError, match=r"^target\[7, 2\] is 9"):
+        compute("cross_entropy", *arrays).compute()
+
+
+def test_a_position_behind_chunks_of_unknown_length_says_so() -> None:
+    frame = pd.DataFrame({"p": np.full(10, 0.5), "y": np.r_[np.zeros(9), 2.0]})
+    lazy = dask.dataframe.from_pandas(frame, npartitions=5)
+    with pytest.raises(losslib.DomainError, match=r"target\[1\] is 2.*the position is that in a chunk"):
+        losslib_dask.value("bce", lazy["p"], lazy["y"]).compute()
+
+
+# ---- keys, masks and nulls ---------------------------------------------------------------------------------------
+
+BIG = [2**60 + 1, None, 2**60, 2**60 + 1]
+COLUMNS = {
+    "list": list,
+    "pandas Int64": lambda keys: pd.Series(keys, dtype="Int64"),
+    "pandas arrow": lambda keys: pd.Series(keys, dtype="int64[pyarrow]"),
+    "polars": pl.Series,
+    "pyarrow": pa.array,
+    "pyarrow chunks": lambda keys: pa.chunked_array([keys[:1], keys[1:]], pa.int64()),
+    "dask": lambda keys: dask.dataframe.from_pandas(pd.Series(keys, dtype="Int64"), npartitions=2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_integer_keys_with_a_null_stay_integers(kind: str) -> None:
+    frame = pd.DataFrame({"p": [1.0, 2.0, 4.0, 8.0], "y": np.zeros(4)})
+    lazy = dask.dataframe.from_pandas(frame, npartitions=2)
+    arrays = (lazy["p"], lazy["y"]) if kind == "dask" else (da.from_array(frame["p"].to_numpy(), chunks=2), np.zeros(4))
+    found = losslib_dask.value(losslib.L1Loss(reduction="sum"), *arrays, by=COLUMNS[kind](BIG)).compute()
+    assert found == {2**60: 4.0, 2**60 + 1: 9.0, None: 2.0}
+    assert {type(key) for key in found} == {int, type(None)}
+
+
+def test_masked_arrays_and_nulls_are_refused_by_name() -> None:
+    x, t = da.zeros(3, chunks=1), da.zeros(3, chunks=1)
+    masked = np.ma.array([0.0, 1.0, 2.0], mask=[False, True, False])
+    for options in ({}, {"sample_weight": masked}, {"where": masked > 0}, {"by": masked}):
+        arrays = (x, t) if options else (x, masked)
+        with pytest.raises(losslib.DTypeError, match="is a masked array"):
+            losslib_dask.value("mse", *arrays, **options).compute()
+    with pytest.raises(losslib.DTypeError, match="is a masked array"):
+        losslib_dask.value("mse", x, da.from_array(masked, chunks=1)).compute()
+    with pytest.raises(losslib.DTypeError, match="target has 1 null"):
+        losslib_dask.value("mse", x, pa.array([0.0, None, 1.0]))

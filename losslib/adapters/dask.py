@@ -23,9 +23,9 @@ from losslib.call import arrays as call_arrays
 from losslib.declaration.registry import class_of
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ParameterError, ShapeError
-from losslib.sums.accumulator import Accumulator, add_piece, flatten, grad_of_batch
+from losslib.sums.accumulator import Accumulator, flatten, grad_of_batch
 from losslib.sums.groups import Keys, read_keys
-from losslib.sums.pieces import cut_axes, in_whole, value_axes
+from losslib.sums.pieces import cut_axes, in_whole, sample_axes, term_axes
 
 __all__ = ["accumulate", "grad", "value", "value_and_grad", "values"]
 
@@ -141,7 +141,8 @@ def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, 
     Returns
     -------
     dask.array.Array
-        Of the shape, dtype and chunks of that input. If the denominator depends on the data, they are read once now.
+        Of the shape and dtype of that input, in its chunks where these hold whole samples. If the denominator depends
+        on the data, they are read once now.
     """
     bound = _bind(loss)
     call = _Call(bound, inputs, {"sample_weight": sample_weight, "where": where})
@@ -213,10 +214,9 @@ class _Call:
         if any(part.info.geometry in ("ctc", "transducer") for _, part in flatten(loss)):
             raise ParameterError(f"{self.info.name} is a loss of sequences; its samples do not fit chunks")
         every = tuple(range(first.ndim))
-        self.value_axes = value_axes(loss, first.ndim)
+        self.value_axes = sample_axes(loss, first.ndim)
         self._whole = set(every) - set(cut_axes(loss, first.ndim))
-        # What is weighed, masked and grouped: the elements of a pointwise loss, and the samples of the others.
-        term_axes = every if self.info.geometry == "pointwise" else self.value_axes
+        terms = term_axes(loss, first.ndim)
         self.arrays: list[tuple[Any, tuple[int, ...] | None]] = [self._place(first, every)]
         for item, obj in zip(self.info.inputs[1:], inputs[1:], strict=True):
             array = _as_dask(item.name, obj)
@@ -243,13 +243,13 @@ class _Call:
             else:
                 array = _as_dask(name, obj)
             if name == "where":  # NumPy's rule: the last axes
-                axes = term_axes[len(term_axes) - array.ndim :]
+                axes = terms[len(terms) - array.ndim :]
             elif array.ndim == 1:
-                axes = term_axes[:1]
+                axes = terms[:1]
             else:
-                axes = term_axes
+                axes = terms
             if array.ndim != len(axes):
-                raise ShapeError(f"{name} has {array.ndim} axes, expected at most {len(term_axes)}")
+                raise ShapeError(f"{name} has {array.ndim} axes, expected at most {len(terms)}")
             self.options.append((name, *self._place(array, axes)))
 
     def _place(self, array: da.Array, axes: tuple[int, ...]) -> tuple[da.Array, tuple[int, ...]]:
@@ -382,10 +382,6 @@ class _Place:
     starts: dict[int, tuple[int | None, ...]]  # of the chunks along these axes
     arrays: dict[str, tuple[int, ...]]  # the axes of each array
 
-    def first_of_samples(self, block: tuple[int, ...]) -> bool:
-        """Say whether the task has the beginning of its samples: other tasks may have the rest of them."""
-        return not any(number for axis, number in zip(self.axes, block, strict=True) if axis)
-
     @contextmanager
     def errors(self, block: tuple[int, ...]) -> Iterator[None]:
         """Make errors tell positions in the whole."""
@@ -447,7 +443,7 @@ def _accumulate_block(
         by = Keys(by, keys)
     accumulator = Accumulator(loss)
     with serial(), place.errors(block):
-        add_piece(accumulator, args, options, by, counts_samples=place.first_of_samples(block))
+        accumulator.update(*args, **options, by=by)
     return accumulator
 
 

@@ -213,18 +213,10 @@ def find_sources(arguments: argparse.Namespace, infos: Sequence[LossInfo], strea
             texts[role] = getattr(arguments, role)
     sources: dict[str, Source] = {}
     for role, text in texts.items():
-        real = role == "weight" or role == names[0] or (role in names and _takes_numbers(infos, names.index(role)))
+        real = role == "weight" or role in names
+        real = real and not any(item.indices for info in infos for item in info.inputs if item.name == role)
         sources[role] = parse(role, streams.keep(text), next(iter(sources.values()), None), real=real)
     return sources
-
-
-def _takes_numbers(infos: Sequence[LossInfo], position: int) -> bool:
-    """Say whether an input holds real numbers, and no classes, labels or lengths."""
-    return all(
-        not info.inputs[position].indices
-        and (info.geometry == "pointwise" or not info.input_names[position].startswith("target"))
-        for info in infos
-    )
 
 
 def require_gradient(arguments: argparse.Namespace, losses: Sequence[Any]) -> None:

@@ -17,7 +17,7 @@ from losslib.cli.sources import Batch, Format, Reader, Source, aligned, count_ro
 from losslib.errors import DomainError, ParameterError
 from losslib.sums.accumulator import Accumulator, grad_of_batch
 from losslib.sums.groups import Keys
-from losslib.sums.pieces import cut_axes, in_whole, value_axes
+from losslib.sums.pieces import cut_axes, in_whole, term_axes
 
 __all__ = ["Job", "compute_on_cluster", "progress", "write_gradient"]
 
@@ -70,7 +70,7 @@ class Job:
     def _check_mask(self, axes: Mapping[str, int], first: str) -> None:
         """Raise where NumPy's rule would lay a mask along other axes than the rows."""
         for loss in self.losses if "where" in axes else ():
-            terms = axes[first] if loss.info.geometry == "pointwise" else len(value_axes(loss, axes[first]))
+            terms = len(term_axes(loss, axes[first]))
             if axes["where"] < terms:
                 raise ParameterError(
                     f"--where has {_axes(axes['where'])} and what {loss.info.name} adds up has {terms}: "

@@ -51,7 +51,7 @@ WORDS = {"true": True, "t": True, "yes": True, "y": True, "1": True,
 
 #: What the libraries raise for damaged files, beside ValueError and OSError.
 DAMAGE = (
-    zipfile.BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, RuntimeError, MemoryError, OverflowError,
+    zipfile.BadZipFile, zlib.error, EOFError, LookupError, RuntimeError, MemoryError, OverflowError,
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from losslib.sums.exact import ExactSums, quotient
 from losslib.sums.groups import canonical, read_keys
 from losslib.sums.terms import read_terms
 
-__all__ = ["Accumulator", "add_piece", "flatten", "grad_of_batch"]
+__all__ = ["Accumulator", "flatten", "grad_of_batch"]
 
 
 class Accumulator:
@@ -97,9 +97,7 @@ class Accumulator:
         TypeError
             If `by` is a masked array or holds what is not hashable; nothing has been added then either.
         """
-        add_piece(self, inputs, {"sample_weight": sample_weight, "where": where, **named}, by)
-
-    def _add(self, inputs: Sequence[Any], options: Mapping[str, Any], by: Any, counts_samples: bool) -> None:
+        options = {"sample_weight": sample_weight, "where": where, **named}
         self._require_grouping(by is not None)
         terms = [read_terms(part.loss, inputs, options) for part in self._parts]
         rows: np.ndarray | None = None
@@ -108,10 +106,10 @@ class Accumulator:
             fitted = [_fit_groups(codes, item.values.shape) for item in terms]
             rows = self._rows_of(keys)
             for part, item, group in zip(self._parts, terms, fitted, strict=True):
-                part.add(item, rows[group], counts_samples)
+                part.add(item, rows[group])
         else:
             for part, item in zip(self._parts, terms, strict=True):
-                part.add(item, None, counts_samples)
+                part.add(item, None)
         self._grouped = by is not None
 
     def merge(self, other: Accumulator) -> Accumulator:
@@ -227,11 +225,9 @@ class _Part:
         if self.divisors is not None:
             self.divisors.grow(rows)
 
-    def add(self, terms: Terms, rows: np.ndarray | None, counts_samples: bool) -> None:
+    def add(self, terms: Terms, rows: np.ndarray | None) -> None:
         self.numerators.add(terms.values, rows)
         if self.divisors is None or terms.divisors is None:
-            return
-        if self.loss.reduction == "batchmean" and not counts_samples:
             return
         if terms.divisors.ndim or float(terms.divisors) != 1.0:
             self.divisors.add(np.broadcast_to(terms.divisors, terms.values.shape), rows)
@@ -260,17 +256,6 @@ class _Part:
 
 #: The number 1 in the units of `ExactSums.value`.
 _ONE = 2**1074
-
-
-def add_piece(
-    total: Accumulator, inputs: Sequence[Any], options: Mapping[str, Any], by: Any, *, counts_samples: bool = True
-) -> None:
-    """Add the terms of a piece of the data, which may have been cut along several axes.
-
-    A loss that divides by the number of samples gets them from one piece of each sample: ``counts_samples`` says
-    whether it is this one.
-    """
-    total._add(inputs, options, by, counts_samples)
 
 
 def flatten(loss: Any, coefficient: float = 1.0) -> list[tuple[float, Any]]:

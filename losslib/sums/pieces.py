@@ -6,53 +6,35 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib import geometries
+from losslib.errors import DomainError, ParameterError
 from losslib.sums.accumulator import flatten
 
-__all__ = ["cut_axes", "in_whole", "value_axes"]
+__all__ = ["cut_axes", "in_whole", "sample_axes", "term_axes"]
 
 
 def cut_axes(loss: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes of the first input along which the terms of all pieces add up to those of the whole."""
     axes = set(range(ndim))
     for _, part in flatten(loss):
-        axes &= set(_cut_axes(part.info, part.parameters, ndim))
+        axes &= set(geometries.find(part.info.geometry).cut_axes(part.info, part.parameters, ndim))
     return tuple(sorted(axes))
 
 
-def value_axes(loss: Any, ndim: int) -> tuple[int, ...]:
+def sample_axes(loss: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes of the first input that the values of ``reduction="none"`` run along."""
-    found = {_value_axes(part.info, part.parameters, ndim) for _, part in flatten(loss)}
+    parts = [part for _, part in flatten(loss)]
+    found = {geometries.find(part.info.geometry).sample_axes(part.info, part.parameters, ndim) for part in parts}
     if len(found) > 1:
         raise ParameterError("the losses of the sum run along different axes")
     return found.pop()
 
 
-def _value_axes(info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-    axis = -1
-    if info.geometry == "pointwise":
-        return tuple(range(ndim - info.averages_last_axis))
-    if info.geometry == "transducer":
-        return (0,)
-    if info.geometry == "ctc":
-        return (1,) if ndim == 3 else ()
-    if info.geometry == "softmax":
-        axis = 0 if ndim == 1 else values.get("axis", 1)
-    elif info.geometry == "distance":
-        axis = values.get("axis", -1)
-    if not -ndim <= axis < ndim:
-        raise ShapeError(f"axis={axis} is not an axis of {info.input_names[0]}, which has {ndim}")
-    return tuple(k for k in range(ndim) if k != axis % ndim)
-
-
-def _cut_axes(info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-    axes = set(_value_axes(info, values, ndim))
-    for name in info.array_parameter_names if info.geometry == "pointwise" else ():
-        bound = values[name]  # weights of elements, which must see their axes whole
-        if bound is not None:
-            axes -= {ndim - 1 - k for k in range(bound.ndim) if bound.shape[bound.ndim - 1 - k] != 1}
-    return tuple(sorted(axes))
+def term_axes(loss: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes that weights, masks and groups run along: of the elements, or of the samples."""
+    if all(part.info.per == "element" for _, part in flatten(loss)):
+        return tuple(range(ndim))
+    return sample_axes(loss, ndim)
 
 
 # ---- errors ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,17 @@ import importlib.util
 import os
 from types import ModuleType
 
-import losslib._kernels.cpu as cpu
+try:
+    import losslib._kernels.cpu as cpu
+except ModuleNotFoundError as error:
+    if not (error.name or "").startswith("losslib._kernels"):
+        raise
+    raise ImportError(
+        f"the compiled part of losslib is missing in {os.path.dirname(__file__)}: this is a checkout that has not been "
+        f"built; build it with 'python setup.py build_ext --inplace' or 'pip install -e .', or leave this directory to "
+        f"use an installed losslib",
+        name=error.name,
+    ) from None
 
 __all__ = ["ISA", "available", "forced", "pointwise"]
 

@@ -42,9 +42,9 @@ class Streams:
 
     def keep(self, text: str) -> str:
         """Return the text of an array, where it names a stream with the file of its copy instead."""
-        path, colon, selector = text.rpartition(":") if not os.path.exists(text) else (text, "", "")
-        if not colon:
-            path = text
+        path, colon, selector = text.rpartition(":")
+        if not colon or os.path.exists(text):
+            path, colon, selector = text, "", ""
         if path != "-" and not _is_stream(path):
             return text
         if path not in self._kept:

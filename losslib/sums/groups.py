@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from losslib.call.arrays import columns_of, count_nulls, refuse_masked
+from losslib.call.arrays import columns_of, count_nulls, refuse_masked, refuse_without_array
 from losslib.errors import DTypeError, ShapeError
 
 __all__ = ["Keys", "canonical", "join", "read_keys"]
@@ -52,6 +52,7 @@ def read_keys(by: Any) -> tuple[np.ndarray, list[Hashable]]:
     if isinstance(by, Keys):
         return used(by.codes, by.keys)
     refuse_masked("by", by)
+    refuse_without_array("by", by)
     if hasattr(by, "unify_dictionaries"):  # an Arrow column of several chunks; NumPy would take dictionaries apart
         by = by.unify_dictionaries().combine_chunks()
     if hasattr(by, "dictionary") and hasattr(by, "indices"):  # an Arrow dictionary array

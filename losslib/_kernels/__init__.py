@@ -13,6 +13,7 @@ from types import ModuleType
 
 try:
     import losslib._kernels.cpu as cpu
+    from losslib._kernels.index import MODULES
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("losslib._kernels"):
         raise
@@ -23,7 +24,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
-__all__ = ["ISA", "available", "forced", "pointwise"]
+__all__ = ["ISA", "available", "forced", "kernel", "load", "pointwise"]
 
 KNOWN = ("baseline", "v3", "v4")
 
@@ -58,8 +59,21 @@ available: tuple[str, ...] = tuple(name for name in KNOWN if _is_built(name) and
 
 
 def load(module: str) -> ModuleType:
-    """Return a compiled geometry of the chosen instruction set."""
-    return importlib.import_module(f"losslib._kernels.{ISA}.{module}")
+    """Return a compiled module of the chosen instruction set, or of the widest below it that it was compiled for."""
+    for name in reversed(KNOWN[: KNOWN.index(ISA) + 1]):
+        path = f"{__name__}.{name}.{module}"
+        try:
+            return importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name != path:
+                raise
+    raise ImportError(f"losslib was built without {module} for {ISA}")
+
+
+def kernel(name: str) -> object:
+    """Return the kernels of a pointwise loss, a capsule; the module of its family is loaded when one is asked for."""
+    found: object = load(MODULES[name]).kernels[name]
+    return found
 
 
 pointwise: ModuleType = load("pointwise")

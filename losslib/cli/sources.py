@@ -288,7 +288,7 @@ def read_mask(place: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind in "iuf":
         good = (array == 0) | (array == 1)
         if good.all():
-            return array == 1
+            return np.asarray(array == 1)
         wrong = array[~good].reshape(-1)[0].item()
     else:
         unique, codes = np.unique(array.astype(str), return_inverse=True)

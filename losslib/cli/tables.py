@@ -95,7 +95,8 @@ class Table(Reader):
         self._refuse_nulls(name, column)
         encoded = column.dictionary_encode()
         words = np.array(encoded.dictionary.to_pylist(), str)
-        return read_mask(f"{self.path}:{name}", words)[np.from_dlpack(encoded.indices)]
+        mask: np.ndarray = read_mask(f"{self.path}:{name}", words)[np.from_dlpack(encoded.indices)]
+        return mask
 
     def _refuse_nulls(self, name: str, column: Any) -> None:
         if column.null_count and len(column):

@@ -24,9 +24,6 @@ __all__ = ["evaluate"]
 
 _softmax = _kernels.load("softmax")
 
-#: Losses whose target is always a second row of logits, and those that read probabilities.
-TWO_ROWS = ("js_div", "distillation")
-
 
 class ClassAxis:
     """Where the classes of an array are, and the shape of the samples around them."""
@@ -62,21 +59,21 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         if given_at_call is not None:
             values[name] = given_at_call
 
-    kind = str(info.kernel)
+    kernel, numbers = info.resolve_kernel(values)
     first = arrays.read_array("input", raw[0])
     axis = ClassAxis(first.shape, values.get("axis", 1), "input")
-    target, soft = read_target(info, kind, raw[1], first, axis)
+    target, soft = read_target(info, raw[1], first, axis)
     given = [first, target]
     dtype = np.result_type(first.dtype, target.dtype) if soft and target.dtype != first.dtype else first.dtype
     weight = class_weight(values, axis.classes)
     ignore_index = values.get("ignore_index")
-    if soft and kind not in TWO_ROWS and ignore_index is not None and ignore_index >= 0:
+    if soft and info.inputs[1].indices and ignore_index is not None and ignore_index >= 0:
         raise ParameterError(f"ignore_index={ignore_index}: probabilities as target have no class to ignore; use where")
     if values["check"]:
-        check_domains(info, kind, first, target if soft else None, options.get("where"), axis)
+        check_domains(info, first, target if soft else None, options.get("where"), axis)
 
     keep, count, weight_sum = look_at_classes(options.get("where"), target, soft, axis, ignore_index, weight)
-    in_mean = weight is not None and not soft and kind in ("cross_entropy", "nll")
+    in_mean = weight is not None and not soft and info.mean_divisor == "weight"
     reduction = values["reduction"]
     kernel_weight = None
     if (
@@ -103,19 +100,18 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     single = True
     if mode != VALUE:
         positions, single = answer.wrt_positions(info, options.pop("wrt", None), owner)
-        if 1 in positions and not (soft and kind in ("cross_entropy", "categorical_cross_entropy")):
+        if 1 in positions and not soft:
             raise ParameterError(f"wrt='target': class indices have no derivative; {owner} offers it for probabilities")
     value_out = None
     if mode == VALUE:
         value_out = rows.prepare_values(out, reduction, axis.samples, dtype)
     derivatives = lay_out(info, mode, positions, given, out, [first, target], axis, owner)
 
-    numbers, extra = kernel_numbers(info, kind, values)
     sample_values = np.empty(axis.outer * axis.inner, np.float64) if mode != GRAD else None
     if axis.outer * axis.inner > 0:
         scale = samples.scale
         _softmax.run(
-            kind,
+            kernel,
             numbers,
             axis.rows(first),
             axis.rows(target) if soft else target.reshape(axis.outer, axis.inner),
@@ -128,7 +124,8 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
             else None,
             scale_all=0.0 if isinstance(scale, np.ndarray) else scale,
             values=sample_values,
-            **extra,
+            smoothing=values.get("label_smoothing") or 0.0,
+            z_loss=values.get("z_loss") or 0.0,
             **{name: axis.rows(item.array) for name, item in derivatives.items()},
         )
     value: Any = None
@@ -140,10 +137,10 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     return answer.arrange(mode, value, finished, single)
 
 
-def read_target(info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: ClassAxis) -> tuple[np.ndarray, bool]:
+def read_target(info: LossInfo, obj: Any, first: np.ndarray, axis: ClassAxis) -> tuple[np.ndarray, bool]:
     """Return the target and whether it is a distribution (or logits) of the input's shape."""
     array = arrays.read_integers("target", obj)
-    if array.dtype.kind in "iu" and kind not in TWO_ROWS:
+    if array.dtype.kind in "iu" and info.inputs[1].indices:
         if array.shape != axis.samples:
             hint = ""
             if array.shape == first.shape:
@@ -154,11 +151,11 @@ def read_target(info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: Cl
         if not array.dtype.isnative or not array.flags.aligned:
             array = array.astype(array.dtype.newbyteorder("="))
         return array, False
-    if kind == "nll":
+    if info.kernel == "nll":
         raise DTypeError(
             f"target has dtype {array.dtype}; class indices must be integers: use target.astype(numpy.int64)"
         )
-    if kind not in TWO_ROWS and array.shape == axis.samples and array.shape != first.shape:
+    if info.inputs[1].indices and array.shape == axis.samples and array.shape != first.shape:
         raise DTypeError(
             f"target has dtype {array.dtype} and one entry a sample; class indices must be integers: "
             f"use target.astype(numpy.int64)"
@@ -213,16 +210,14 @@ def look_at_classes(
     return (None if count == total else keep), count, weight_sum
 
 
-def check_domains(
-    info: LossInfo, kind: str, first: np.ndarray, target: np.ndarray | None, where: Any, axis: ClassAxis
-) -> None:
+def check_domains(info: LossInfo, first: np.ndarray, target: np.ndarray | None, where: Any, axis: ClassAxis) -> None:
     """Raise ``DomainError`` for probabilities outside [0, 1]."""
     mask: Any = None
     if where is not None:
         mask = arrays.broadcast_to("where", arrays.read_mask(where), axis.samples, "a mask of the samples")
         mask = mask.reshape(axis.outer, 1, axis.inner)
         mask = np.broadcast_to(mask, (axis.outer, axis.classes, axis.inner)).reshape(first.shape)
-    if target is not None and kind not in TWO_ROWS:
+    if target is not None and info.inputs[1].indices:
         fix = f"divide each row by its sum; class indices are integers of shape {axis.samples}"
         arrays.require_domain("target", target, PROBABILITY, fix, mask, info.name)
     if info.inputs[0].domain is not REAL:
@@ -265,39 +260,18 @@ def lay_out(
     return prepared
 
 
-def kernel_numbers(info: LossInfo, kind: str, values: dict[str, Any]) -> tuple[tuple[float, ...], dict[str, float]]:
-    """Return the numbers of a kernel, and what the cross-entropy family shares."""
-    names = {
-        "focal": ("gamma",),
-        "poly1": ("epsilon",),
-        "generalized": ("q",),
-        "symmetric": ("alpha", "beta"),
-        "bi_tempered": ("t1", "t2"),
-        "js_div": ("beta",),
-        "distillation": ("temperature",),
-    }
-    numbers = tuple(float(values[name]) for name in names.get(kind, ()))
-    extra = {
-        "smoothing": float(values.get("label_smoothing") or 0.0),
-        "z_loss": float(values.get("z_loss") or 0.0),
-        "softcap": float(values.get("softcap") or 0.0),
-    }
-    return numbers, extra
-
-
 def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:
     """Return what answers plain calls of a loss object with these parameters, or None."""
-    kind = str(info.kernel)
+    kernel, numbers = info.resolve_kernel(values)
     plain = (
-        kind in ("cross_entropy", "nll", "focal", "poly1", "generalized", "symmetric")
+        info.inputs[1].indices
+        and info.inputs[0].domain is REAL
         and values["reduction"] in ("mean", "sum")
         and values.get("axis", 1) == 1
-        and values.get("softcap") is None
-        and (kind != "focal" or values["alpha"] is None)
+        and all(values[name] is None for name in info.array_parameter_names if name != "weight")
         and (values.get("weight") is None or values["weight"].ndim == 1)
-        and not (kind == "focal" and values["label_smoothing"] > 0)
     )
-    return _softmax.Quick(kind, values) if plain else None
+    return _softmax.Quick(kernel, numbers, values) if plain else None
 
 
 answer.GEOMETRIES["softmax"] = evaluate

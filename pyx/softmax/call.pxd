@@ -41,6 +41,11 @@ cdef struct Kernel:
     PullDouble pull64
     int map_numbers        # the numbers of the map begin here
 
+cdef struct Scan:
+    Py_ssize_t count    # samples that count
+    double weight       # sum of their class weights
+    Py_ssize_t bad      # the first sample whose index is no class, or -1
+
 cdef struct Rows:
     const Kernel* kernel
     double[8] numbers
@@ -60,6 +65,7 @@ cdef struct Rows:
     double scale_all
     double smoothing, z_loss
     double weight_total    # sum of the class weights; needed for label smoothing only
+    Scan* found            # NULL: the class indices are known; else by SCAN samples, written where a kernel is `given`
     double* values         # by sample, or NULL
     bint want_grad, want_hess, want_target
     View grad

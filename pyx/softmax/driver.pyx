@@ -31,11 +31,11 @@ from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from softmax.by_class cimport row_by_class
 from softmax.call cimport (
-    Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat, Rows, View, address, counts,
-    is_direct, is_native, read_class, sum_of_weights,
+    Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat, Rows, Scan, View, address,
+    counts, is_direct, is_native, read_class, sum_of_weights,
 )
 from softmax.divergence cimport row_distillation, row_jensen_shannon
-from softmax.given cimport GIVEN, given_chunk
+from softmax.given cimport given_chunk
 from softmax.lanes cimport TILE_CLASSES, lanes_chunk, lanes_for
 from softmax.logits cimport AnyMap, SoftCap, map_logits, pull_back
 from softmax.own cimport row_bi_tempered, row_categorical, row_sparsemax
@@ -43,7 +43,7 @@ from softmax.pick cimport (
     AnyPick, CrossEntropyPick, FocalPick, GeneralizedPick, PolyPick, SymmetricPick, picks_of,
 )
 from softmax.rows cimport row_cross_entropy, row_of_picks, row_symmetric
-from softmax.targets cimport SCAN, Scan, scan_part
+from softmax.targets cimport SCAN, scan_part
 
 from losslib._kernels import threads
 
@@ -271,7 +271,7 @@ cdef int execute_rows(Rows* rows, bint release) except -1:
         if rows.want_grad:
             cost = rows.samples * (5.0 + 0.1 * rows.classes)
         else:
-            rows.chunk = GIVEN
+            rows.chunk = SCAN
             cost = rows.samples * 3.0
     elif fits_lanes(rows):
         rows.run = run_lanes
@@ -344,15 +344,28 @@ cdef void scan_block(void* context, Py_ssize_t k, int slot) noexcept nogil:
     scanning.part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), scanning.kept)
 
 
+cdef Scan add_up(const Rows* rows, const Scan* part, Py_ssize_t parts) noexcept nogil:
+    cdef Scan whole
+    cdef Py_ssize_t k
+    whole.count = 0
+    whole.weight = 0.0
+    whole.bad = -1
+    for k in range(parts):
+        whole.count += part[k].count
+        whole.weight += part[k].weight
+        if whole.bad < 0:
+            whole.bad = part[k].bad
+    if rows.class_weight == NULL:
+        whole.weight = <double>whole.count
+    return whole
+
+
 cdef Scan scan_targets(const Rows* rows, unsigned char* kept, bint* failed) noexcept nogil:
     """Scan all samples, in parts of a fixed length: the sum of the weights does not depend on threads."""
     cdef Scan whole, one
     cdef Scanning scanning
     cdef Py_ssize_t parts = (rows.samples + SCAN - 1) // SCAN, k
     cdef int width = 1
-    whole.count = 0
-    whole.weight = 0.0
-    whole.bad = -1
     failed[0] = False
     scanning.rows = rows
     scanning.kept = kept
@@ -369,15 +382,9 @@ cdef Scan scan_targets(const Rows* rows, unsigned char* kept, bint* failed) noex
     else:
         for k in range(parts):
             scan_block(&scanning, k, 0)
-    for k in range(parts):
-        whole.count += scanning.part[k].count
-        whole.weight += scanning.part[k].weight
-        if whole.bad < 0:
-            whole.bad = scanning.part[k].bad
+    whole = add_up(rows, scanning.part, parts)
     if parts > 1:
         free(scanning.part)
-    if rows.class_weight == NULL:
-        whole.weight = <double>whole.count
     return whole
 
 
@@ -437,6 +444,7 @@ def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint
     rows.smoothing = smoothing
     rows.z_loss = z_loss
     rows.values = <double*>data_of(values)
+    rows.found = NULL
     rows.want_grad = grad is not None
     if rows.want_grad:
         place(&rows.grad, grad)
@@ -491,6 +499,7 @@ cdef class Quick:
         cdef double* values = few_values
         cdef double total, divisor
         cdef Scan found
+        cdef Py_ssize_t parts
         cdef bint failed
         cdef const double* weight = <const double*>data_of(self.weight)
         cdef Py_ssize_t* shape
@@ -571,18 +580,27 @@ cdef class Quick:
         rows.keep = NULL
         rows.ignoring = self.ignoring
         rows.ignored = self.ignored
-        found = scan_targets(&rows, NULL, &failed)
-        if failed or found.bad >= 0:
-            return NotImplemented
-        divisor = found.weight if self.mean else 1.0
-        rows.scale_all = 1.0 / divisor
+        rows.found = NULL
+        parts = (rows.samples + SCAN - 1) // SCAN
         if rows.samples > STACK_SAMPLES:
-            values = <double*>malloc(rows.samples * sizeof(double))
+            values = <double*>malloc(rows.samples * sizeof(double) + parts * sizeof(Scan))
             if values == NULL:
                 raise MemoryError(f"no memory for the values of {rows.samples} samples")
         rows.values = values
         try:
-            execute_rows(&rows, rows.samples * rows.classes > 2048)
+            if self.kernel.given and mode == 0:     # no gradient waits for the divisor: one look at the indices is enough
+                rows.found = &found if parts == 1 else <Scan*>(values + rows.samples)
+            else:
+                found = scan_targets(&rows, NULL, &failed)
+                if failed or found.bad >= 0:
+                    return NotImplemented
+                rows.scale_all = 1.0 / found.weight if self.mean else 1.0
+            execute_rows(&rows, rows.samples * (1 if rows.found != NULL else rows.classes) > 2048)
+            if rows.found != NULL:
+                found = add_up(&rows, rows.found, parts)
+                if found.bad >= 0:
+                    return NotImplemented
+            divisor = found.weight if self.mean else 1.0
             total = sum_block(<const double*>values, rows.samples)
         finally:
             if values != few_values:

@@ -1,6 +1,7 @@
 """Log-probabilities come in and the target is a class: of a row one number is read, and one of its gradient is not 0.
 
-A row is a cache miss, so that what the next samples will read is asked for while they are looked up.
+What the numbers of a run cost is the cache misses, one a row: loads that wait for nothing else stand in a loop of their
+own, so that many are under way at a time.
 """
 
 from libc.stdint cimport int64_t
@@ -9,15 +10,12 @@ from libc.string cimport memcpy, memset
 from blocks cimport narrow_run, stream, widen_run
 from job cimport FLOAT32, FLOAT64
 from softmax.call cimport Rows, View, address, is_class, read_raw, scale_of
-
-cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
-    void prefetch(const char* source)
+from softmax.targets cimport scan_part
 
 cdef extern from "losslib/softmax/softmax.h" namespace "losslib" nogil:
     T product_or_zero[T](T coefficient, T factor)
 
 cdef enum:
-    GIVEN = 8192    # samples that one thread takes at a time where no gradient is written
     RUN = 128       # samples that are looked up together
     ZEROS = 4096    # bytes
 
@@ -84,8 +82,6 @@ cdef inline void given_run(const Rows* rows, Py_ssize_t first, Py_ssize_t n) noe
     if rows.keep != NULL:
         for j in range(n):
             counted[j] &= rows.keep[first + j] != 0
-    for j in range(n):
-        prefetch(base + j * step + index[j] * view.classes)
     if view.type == FLOAT32:
         for j in range(n):
             lp[j] = (<const float*>(base + j * step + index[j] * view.classes))[0]
@@ -121,6 +117,8 @@ cdef inline void given_run(const Rows* rows, Py_ssize_t first, Py_ssize_t n) noe
 
 cdef inline void given_chunk(Rows* rows, Py_ssize_t chunk) noexcept nogil:
     cdef Py_ssize_t first = chunk * rows.chunk, stop = min(first + rows.chunk, rows.samples), n
+    if rows.found != NULL:
+        rows.found[chunk] = scan_part(rows, first, stop, NULL)
     while first < stop:
         n = min(<Py_ssize_t>RUN, stop - first)
         if rows.inner > 1:      # a run does not cross from one outer position to the next

@@ -1,23 +1,32 @@
 """Divergences of the softmax of two rows of logits: Jensen-Shannon and distillation."""
 
 from libc.math cimport log as c_log
+from libc.math cimport log1p as c_log1p
 
-from blocks cimport real, sum_block
+from blocks cimport combine, real
 from softmax.call cimport Rows, scale_of
-from softmax.reduce cimport row_max
+from softmax.reduce cimport row_exp, row_max
+
+cdef extern from "losslib/simd/lanes.h" namespace "losslib" nogil:
+    cppclass SixteenSums:
+        void add[T](const T* source)
+        void store(double* lane)
 
 cdef extern from "losslib/softmax/divergence.h" namespace "losslib" nogil:
     T exp[T](T x)
     cppclass DivergenceTerm[T]:
         T value
         T slope
-        T even
+        T excess
     cppclass DivergenceOfTarget:
+        double curvature()
         DivergenceTerm[T] at[T](T p, T y, T d)
     cppclass DivergenceOfInput:
+        double curvature()
         DivergenceTerm[T] at[T](T p, T y, T d)
     cppclass DivergenceOfBoth:
         double beta
+        double curvature()
         DivergenceTerm[T] at[T](T p, T y, T d)
 
 ctypedef fused AnyDivergence:
@@ -25,62 +34,90 @@ ctypedef fused AnyDivergence:
     DivergenceOfInput
     DivergenceOfBoth
 
-cdef enum:
-    BLOCK = 256    # classes that are in local buffers together
 
-
-cdef inline double log_sum_of(const real* x, real m, double inverse, real* e, Py_ssize_t n) noexcept nogil:
-    """log sum exp((x - m) inverse), and the exponentials over their sum to e; computed in float64."""
-    cdef double[BLOCK] terms
-    cdef double total = 0.0, factor
-    cdef Py_ssize_t start = 0, c, length
-    while start < n:
-        length = min(<Py_ssize_t>BLOCK, n - start)
-        for c in range(length):
-            terms[c] = exp((<double>x[start + c] - <double>m) * inverse)
-        total += sum_block(<const double*>terms, length)
-        for c in range(length):
-            e[start + c] = <real>terms[c]
-        start += length
-    factor = 1.0 / total
+cdef inline double softmax_sum(const real* x, real largest, double inverse, real* e, Py_ssize_t n) noexcept nogil:
+    """e = exp((x - largest) inverse), return the sum."""
+    cdef Py_ssize_t c
+    if inverse == 1.0:
+        return row_exp(x, largest, e, n).sum
     for c in range(n):
-        e[c] = <real>(<double>e[c] * factor)
-    return c_log(total)
+        e[c] = <real>((<double>x[c] - <double>largest) * inverse)
+    return row_exp(<const real*>e, <real>0, e, n).sum
 
 
-cdef inline void divergence_terms(AnyDivergence given, const real* p, const real* y, const double* d, double* value,
-                                  double* slope, double* even, Py_ssize_t n) noexcept nogil:
+cdef inline double sum_of(SixteenSums& sums) noexcept nogil:
+    cdef double[16] lane
+    sums.store(lane)
+    return combine(lane)
+
+
+cdef inline void divergence_terms(AnyDivergence given, real* e, real* q, const real* d, real factor_e, real factor_q,
+                                  real* value, real* excess) noexcept nogil:
+    """Sixteen classes: e and q are probabilities times factors; p is left in e, the slope in q."""
     cdef AnyDivergence loss = given
-    cdef DivergenceTerm[double] term
+    cdef DivergenceTerm[real] term
+    cdef int k
+    for k in range(16):
+        e[k] = e[k] * factor_e
+        term = loss.at(e[k], q[k] * factor_q, d[k])
+        value[k] = term.value
+        q[k] = term.slope
+        excess[k] = term.excess
+
+
+cdef inline double far_divergence(AnyDivergence given, const real* x, const real* t, real mx, real mt, double inverse,
+                                  double sum_x, double sum_t, Py_ssize_t n) noexcept nogil:
+    """The value where terms leave the range of the row's type."""
+    cdef AnyDivergence loss = given
+    cdef double total = 0.0, u, v, offset = c_log(sum_x) - c_log(sum_t)
     cdef Py_ssize_t c
     for c in range(n):
-        term = loss.at(<double>p[c], <double>y[c], d[c])
-        value[c] = term.value
-        slope[c] = term.slope
-        even[c] = term.even
+        u = (<double>x[c] - <double>mx) * inverse
+        v = (<double>t[c] - <double>mt) * inverse
+        total += loss.at(exp(u) / sum_x, exp(v) / sum_t, (u - v) - offset).value
+    return total
 
 
 cdef inline double divergence_of(AnyDivergence given, const Rows* rows, double inverse, double factor, real* x, real* t,
                                  real* e, real* q) noexcept nogil:
-    """Divergence of softmax(x inverse) from softmax(t inverse); e becomes its gradient by x inverse, times `factor`."""
-    cdef Py_ssize_t start = 0, c, length, n = rows.classes
-    cdef double[BLOCK] d, value, slope, even
-    cdef double total = 0.0, expected = 0.0, offset
-    cdef real mx = row_max(x, n), mt = row_max(t, n)
-    offset = log_sum_of(x, mx, inverse, e, n) - log_sum_of(t, mt, inverse, q, n)
+    """Divergence of softmax(x inverse) from softmax(t inverse); e becomes its gradient by x inverse, times `factor`.
+
+    Differences d of log-probabilities are taken in float64 before they are rounded: in equal rows nothing else is left
+    of them. All the rest has the type of the row, sixteen classes at a time; what is behind the row is 0 everywhere.
+    """
+    cdef AnyDivergence loss = given
+    cdef Py_ssize_t start = 0, c, n = rows.classes
+    cdef real[16] d, value, excess
+    cdef SixteenSums values, slopes, excesses
+    cdef real mx = row_max(x, n), mt = row_max(t, n), factor_e, factor_q
+    cdef double sum_x = softmax_sum(<const real*>x, mx, inverse, e, n)
+    cdef double sum_t = softmax_sum(<const real*>t, mt, inverse, q, n)
+    cdef double offset = c_log(sum_x) - c_log(sum_t), total, expected, rest
+    cdef double high = <double>mx, low = <double>mt
+    cdef int k
+    factor_e = <real>(1.0 / sum_x)
+    factor_q = <real>(1.0 / sum_t)
+    for c in range(n, (n + 15) // 16 * 16):
+        x[c] = mx
+        t[c] = mt
+        e[c] = 0
+        q[c] = 0
     while start < n:
-        length = min(<Py_ssize_t>BLOCK, n - start)
-        for c in range(length):
-            d[c] = ((<double>x[start + c] - <double>mx) - (<double>t[start + c] - <double>mt)) * inverse - offset
-        divergence_terms(given, e + start, q + start, d, value, slope, even, length)
-        total += sum_block(<const double*>value, length)
-        expected += sum_block(<const double*>even, length)
-        for c in range(length):
-            q[start + c] = <real>slope[c]
-        start += length
+        for k in range(16):
+            d[k] = <real>(((<double>x[start + k] - high) - (<double>t[start + k] - low)) * inverse - offset)
+        divergence_terms(loss, e + start, q + start, d, factor_e, factor_q, value, excess)
+        values.add(<const real*>value)
+        slopes.add(<const real*>(q + start))
+        excesses.add(<const real*>excess)
+        start += 16
+    rest = sum_of(excesses)
+    expected = sum_of(slopes)
+    total = sum_of(values) - loss.curvature() * (rest - c_log1p(rest))
+    if total > 1e37 and real is float:
+        total = far_divergence(loss, <const real*>x, <const real*>t, mx, mt, inverse, sum_x, sum_t, n)
     for c in range(n):
         e[c] = <real>((<double>q[c] - <double>e[c] * expected) * factor)
-    return total
+    return 0.0 if total < 0.0 else total
 
 
 cdef inline double row_jensen_shannon(const DivergenceOfBoth* loss, const Rows* rows, Py_ssize_t sample, real* x,

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from losslib import _kernels
+from losslib.call.samples import read_blank
 from losslib.declaration.schema import Integer
 from losslib.errors import DomainError
-from losslib.geometries.ctc import Batch, read_batch, read_integers, read_scores, require_blank, require_lengths
+from losslib.geometries.ctc import Batch, read_batch, read_integers, read_scores, require_lengths
 
 __all__ = ["ctc_forced_align", "ctc_greedy_decode"]
 
 _lattice = _kernels.load("ctc")
-_BLANK = Integer("blank", 0, "The class that stands for no label.", least=0)
+_BLANK = Integer("blank", 0, "The class that stands for no label; a negative one counts from the last.")
 
 
 def ctc_greedy_decode(scores: Any, input_lengths: Any = None, *, blank: int = 0) -> tuple[Any, Any]:
@@ -28,7 +29,7 @@ def ctc_greedy_decode(scores: Any, input_lengths: Any = None, *, blank: int = 0)
     input_lengths : array_like of int, optional
         Frames of each sample, N integers from 0 to T (a number for a single sequence); None takes all frames.
     blank : int, default 0
-        The class that stands for no label.
+        The class that stands for no label; a negative one counts from the last.
 
     Returns
     -------
@@ -65,8 +66,7 @@ def ctc_greedy_decode(scores: Any, input_lengths: Any = None, *, blank: int = 0)
     array = read_scores("scores", scores)
     shape = array.shape[1:-1]
     frames, count = array.shape[0], shape[0] if shape else 1
-    blank = int(_BLANK.check(blank))
-    require_blank(blank, array.shape[-1], "scores")
+    blank = read_blank(int(_BLANK.check(blank)), array.shape[-1], "scores")
     if input_lengths is None:
         lengths = np.full(count, frames, np.int64)
     else:
@@ -96,7 +96,7 @@ def ctc_forced_align(
     input_lengths, target_lengths : array_like of int, optional
         Frames and labels of each sample as for `ctc_loss`; None takes all frames, and all labels of a row.
     blank : int, default 0
-        The class that stands for no label.
+        The class that stands for no label; a negative one counts from the last.
 
     Returns
     -------
@@ -138,7 +138,8 @@ def ctc_forced_align(
         input_lengths = np.full(count, frames)
     if target_lengths is None:
         target_lengths = np.full(count, np.shape(targets)[-1] if np.ndim(targets) else 0)
-    batch = read_batch(names, array, [targets, input_lengths, target_lengths], int(_BLANK.check(blank)))
+    blank = read_blank(int(_BLANK.check(blank)), array.shape[-1], names[0])
+    batch = read_batch(names, array, [targets, input_lengths, target_lengths], blank)
     paths = np.full((count, frames), -1, np.int64)
     values = np.empty(count, np.float64)
     if count:

@@ -152,10 +152,16 @@ def require_domain(
     where = f"{name}[{index}]" if index else name
     advice = fix or domain.fix
     raise DomainError(
-        f"{where} is {float(value):g}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
+        f"{where} is {in_full(value)}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
         + (f"; {advice}" if advice else "")
         + "; check=False computes the formula regardless"
     )
+
+
+def in_full(value: Any) -> str:
+    """Write a number with as many digits as tell it from its neighbours: 1.0000001 is not 1."""
+    short = f"{float(value):g}"
+    return short if float(short) == float(value) else str(value)
 
 
 # ---- columns and tensors of other packages ----

@@ -26,6 +26,7 @@ __all__ = [
     "as_rows",
     "lies_in_rows",
     "prepare_values",
+    "read_blank",
     "read_classes",
     "read_mask",
     "read_samples",
@@ -35,6 +36,16 @@ __all__ = [
 _total = _kernels.load("softmax").total
 
 SLAB = 1 << 20  #: elements that are converted at a time
+
+
+def read_blank(blank: int, classes: int, name: str) -> int:
+    """Return the class of the blank; a negative one counts from the last."""
+    if not -classes <= blank < classes:
+        raise ParameterError(
+            f"blank={blank} is none of the {classes} classes of {name}: expected {-classes} to {classes - 1}, where "
+            f"negative numbers count from the last class"
+        )
+    return blank % classes
 
 
 def read_classes(

@@ -14,10 +14,10 @@ import numpy as np
 from losslib import _kernels
 from losslib.call import answer, arrays
 from losslib.call.outputs import prepare_gradient
-from losslib.call.samples import prepare_values, read_samples
+from losslib.call.samples import prepare_values, read_blank, read_samples
 from losslib.declaration.modes import GRAD, VALUE
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, ShapeError
 
 __all__ = ["Batch", "evaluate", "read_batch"]
 
@@ -51,7 +51,8 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     with np.errstate(all="ignore"):  # infinite values and weights are results, not warnings
         samples = read_samples(shape, reduction, options)
         mask = None if samples.mask is None else samples.mask.reshape(-1)
-        batch = read_batch(info.input_names, scores, raw[1:], values["blank"], mask=mask, check=values["check"])
+        blank = read_blank(values["blank"], scores.shape[-1], info.inputs[0].name)
+        batch = read_batch(info.input_names, scores, raw[1:], blank, mask=mask, check=values["check"])
         out = options.pop("out", None)
         single = True
         if mode != VALUE:
@@ -73,7 +74,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
                 batch.offsets,
                 batch.input_lengths,
                 batch.target_lengths,
-                blank=values["blank"],
+                blank=blank,
                 logits=info.kernel == "logits",
                 zero_infinity=values["zero_infinity"],
                 scale=scale,
@@ -116,7 +117,6 @@ def read_batch(
     shape = scores.shape[1:-1]
     count = shape[0] if shape else 1
     targets_name, input_lengths_name, target_lengths_name = names[1:]
-    require_blank(blank, classes, names[0])
     targets = read_integers(targets_name, raw[0], "class indices")
     input_lengths = read_integers(input_lengths_name, raw[1], "lengths", shape)
     target_lengths = read_integers(target_lengths_name, raw[2], "lengths", shape)
@@ -179,12 +179,6 @@ def require_lengths(
     if mask is not None:
         checked[~mask] = masked
     return checked
-
-
-def require_blank(blank: int, classes: int, name: str) -> None:
-    """Raise ``ParameterError`` if the blank is no class."""
-    if not 0 <= blank < classes:
-        raise ParameterError(f"blank={blank} is no class of {name}, which has {classes}: expected 0 to {classes - 1}")
 
 
 def require_labels(

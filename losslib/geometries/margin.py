@@ -62,7 +62,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     require_rows(info, scores)
     if dense or lists:
         require_target_shape(info, target, scores, dense)
-    classes = scores.shape[-1]
+    classes = scores.shape[-1] if scores.ndim else 1  # a number is the score of one class, as in PyTorch
     shape = scores.shape[:-1]
     if not shape and target.shape == (1,) and not dense and not lists:
         shape = (1,)  # one row of scores with a list of one class, as PyTorch takes it
@@ -101,7 +101,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
         if lists:
             require_classes(target_name, target, classes, mask)
         elif dense and values["check"]:
-            rows_kept = None if mask is None else np.broadcast_to(mask[..., np.newaxis], scores.shape)
+            rows_kept = None if mask is None else np.broadcast_to(mask[..., np.newaxis], (*shape, classes))
             arrays.require_domain(target_name, target, info.inputs[1].domain, info.inputs[1].fix, rows_kept, info.name)
 
     if shares:  # no input is lost: look first, write afterwards
@@ -143,15 +143,13 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 def require_rows(info: LossInfo, scores: np.ndarray) -> None:
     """Raise unless the scores are one row of classes or several."""
-    if scores.ndim not in (1, 2):
-        fix = ""
-        if scores.ndim > 2:
-            fix = "; move the class axis last and flatten the others: numpy.moveaxis(input, 1, -1).reshape(-1, C)"
+    if scores.ndim > 2:
+        fix = "; move the class axis last and flatten the others: numpy.moveaxis(input, 1, -1).reshape(-1, C)"
         raise ShapeError(
             f"{info.inputs[0].name} of {info.name} has shape {scores.shape}; "
             f"expected (N, C), or (C,) for one sample{fix}"
         )
-    if scores.shape[-1] == 0 and scores.shape[0:-1] != (0,):
+    if scores.ndim > 0 and scores.shape[-1] == 0 and scores.shape[0:-1] != (0,):
         raise ShapeError(
             f"{info.inputs[0].name} of {info.name} has shape {scores.shape}; a sample needs at least one class"
         )

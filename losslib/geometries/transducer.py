@@ -16,7 +16,7 @@ from losslib.call import samples as rows
 from losslib.call.outputs import Output
 from losslib.declaration import modes
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, ShapeError
 
 __all__ = ["evaluate"]
 
@@ -30,7 +30,7 @@ def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     values = loss.parameters
     logits = read_logits(raw[0])
     samples, frames, columns, classes = logits.shape
-    blank = blank_class(values["blank"], classes)
+    blank = rows.read_blank(values["blank"], classes, "logits")
     with np.errstate(all="ignore"):  # infinities and NaN of weights and of float16 results are results, not warnings
         counted = rows.read_samples((samples,), values["reduction"], options)
     frame_counts = read_lengths("logit_lengths", raw[2], samples, frames, "frames", counted.mask)
@@ -84,16 +84,6 @@ def read_logits(obj: Any) -> np.ndarray:
         what = "row for the start of the labels" if logits.shape[2] == 0 else "class"
         raise ShapeError(f"logits has shape {logits.shape}, expected (N, T, U + 1, C) with at least one {what}")
     return logits
-
-
-def blank_class(blank: int, classes: int) -> int:
-    """Return the class of the blank; a negative one counts from the last."""
-    if not -classes <= blank < classes:
-        raise ParameterError(
-            f"blank={blank} is none of the {classes} classes of logits: expected {-classes} to {classes - 1}, where "
-            f"negative numbers count from the last class"
-        )
-    return blank % classes
 
 
 def read_lengths(name: str, obj: Any, samples: int, most: int, what: str, mask: np.ndarray | None) -> np.ndarray:

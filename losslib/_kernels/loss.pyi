@@ -30,8 +30,8 @@ def execute(
     planes: tuple[int, ...] = ...,
     scale: float = ...,
     stage: bool = ...,
-    whole_vectors: bool = ...,
 ) -> tuple[float, int]: ...
+def total(values: np.ndarray) -> float: ...
 
 class Loss:
     info: ClassVar[LossInfo]

@@ -15,7 +15,7 @@ import numpy as np
 
 from losslib.call import arrays
 from losslib.call.samples import TermByTerm, read_where
-from losslib.declaration.schema import PROBABILITY, Input, LossInfo
+from losslib.declaration.schema import PROBABILITY, REAL, Input, LossInfo
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work, domains_of, draw_rows
 

@@ -141,9 +141,13 @@ cdef inline double outside_steps(const real* x, real m, real* kept, Py_ssize_t n
     cdef Py_ssize_t start = 0, length
     cdef double inside = 0.0, outside = 0.0, of_blank = 0.0, of_label = 0.0
     if blank >= 0:
-        of_blank = <double>(kept[blank] if kept != NULL else exp(x[blank] - m))
+        if kept == NULL:
+            row_exp(x + blank, m, terms, 1)
+        of_blank = <double>(kept[blank] if kept != NULL else terms[0])
     if label >= 0 and label != blank:
-        of_label = <double>(kept[label] if kept != NULL else exp(x[label] - m))
+        if kept == NULL:
+            row_exp(x + label, m, terms, 1)
+        of_label = <double>(kept[label] if kept != NULL else terms[0])
     inside = of_blank + of_label
     if inside < 0.9 * total[0]:
         return (total[0] - inside) / total[0]

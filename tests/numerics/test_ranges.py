@@ -29,9 +29,9 @@ def stated_range(info: LossInfo, parameters: Any) -> tuple[float, float] | None:
     """Return the interval of the declaration, None where it depends on what the inputs are."""
     if "for other inputs" in info.value_range:
         return None
-    ends = info.value_range.split("]")[0].split(" for ")[0].strip("[](), ")
-    names = {"log": math.log, "inf": math.inf, "max": max, **parameters}
-    low, high = eval(f"({ends.rstrip(')') if ends.count('(') < ends.count(')') else ends})", names)
+    depth = itertools.accumulate((c in "([") - (c in ")]") for c in info.value_range)
+    ends = info.value_range[1 : list(depth).index(0)]  # of the interval in front of any condition
+    low, high = eval(f"({ends})", {"log": math.log, "inf": math.inf, "max": max, **parameters})
     return float(low), float(high)
 
 

@@ -157,7 +157,7 @@ struct TweedieIdentity {
         const T down = select(above, T(1) / unit, select(below, unit, T(1)));
         const T up = select(above, unit, select(below, T(1) / unit, T(1)));
         const T bracket = T(1.0 / (2.0 - power)) * (input * down) - T(1.0 / (1.0 - power)) * (target * down);
-        const T value = select(bracket == T(0), T(0), (bracket * root) * root) * up;
+        const T value = select(bracket == T(0), T(0), ((bracket * root) * up) * root);
         const T infinity = std::numeric_limits<T>::infinity();
         const T limit = power < 2.0 ? infinity : T(0);  // of x^(2-p) for an infinite mean
         return {select((input == infinity) & (target < infinity), limit, value), (root * (T(1) - ratio)) * root,

@@ -26,7 +26,7 @@ from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from ctc.paths cimport (
     BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, beyond_middle, exp,
-    exp_nonpositive, log, missed, start, to_middle, trace,
+    exp_nonpositive, has_states_of_its_own, log, missed, start, to_middle, trace,
 )
 from softmax.reduce cimport row_exp, row_max
 
@@ -395,7 +395,7 @@ cdef double finish(Sequence* s) noexcept nogil:
     # Scaling multiplied the sum by a power of two.
     offset -= 0.6931471805599453 * <double>(s.chain[FORWARD].at_middle + s.chain[BACKWARD].at_middle)
     value = -(s.log_total + offset)
-    return -log1p(-missed(s)) if s.normalised and value < NEARLY_CERTAIN else value
+    return -log1p(-missed(s)) if s.normalised and value < NEARLY_CERTAIN and has_states_of_its_own(s) else value
 
 
 cdef inline bint settle(Batch* batch, Sequence* s, double value) noexcept nogil:

@@ -355,6 +355,15 @@ cdef inline double left_out(const double* p, Py_ssize_t slots, double outside, i
     return rest
 
 
+cdef inline bint has_states_of_its_own(const Sequence* s) noexcept nogil:
+    """True if a path is in one state at a time: no label is the blank, which only check=False lets pass."""
+    cdef Py_ssize_t i
+    for i in range(s.labels):
+        if s.slot[i] == 0:
+            return False
+    return True
+
+
 cdef inline double missed(Sequence* s) noexcept nogil:
     """The probability that the frames spell another target, without the difference to 1.
 

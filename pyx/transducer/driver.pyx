@@ -478,6 +478,15 @@ cdef void run_pass(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
             run_task(job, task, 0)
 
 
+cdef inline bint blank_is_no_label(const Transducer* job, Py_ssize_t sample) noexcept nogil:
+    """True if the two steps of every node are different classes: only check=False lets others pass."""
+    cdef Py_ssize_t u
+    for u in range(job.target_counts[sample]):
+        if job.targets[sample * (job.columns - 1) + u] == job.blank:
+            return False
+    return True
+
+
 cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double* workspace) noexcept nogil:
     """All passes over the samples first … first + count."""
     cdef Py_ssize_t k
@@ -490,7 +499,7 @@ cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double*
     if job.want_value:
         for k in range(count):
             value = 0.0 - job.lattices[k].log_likelihood
-            if job.fused and value < NEARLY_CERTAIN and job.lattices[k].frames > 0:
+            if job.fused and value < NEARLY_CERTAIN and job.lattices[k].frames > 0 and blank_is_no_label(job, first + k):
                 value = -log1p(-missed(&job.lattices[k]))
             job.values[first + k] = value
     if job.want_grad:

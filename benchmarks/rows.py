@@ -1,8 +1,8 @@
 """Losses of rows against PyTorch (eager and compiled), JAX and scikit-learn: classes, margins, pairs and triplets.
 
 What is timed is value and gradient, or the value alone ("forward"), float32, mean, as a user of each package would
-write it; losslib and scikit-learn write into arrays that exist already. PyTorch's compiled form is a function around the
-same call. JAX has no loss functions, so its are put together from ``jax.nn`` and ``jax.numpy``.
+write it; losslib and scikit-learn write into arrays that exist already. PyTorch's compiled form is a function around
+the same call. JAX has no loss functions, so its are put together from ``jax.nn`` and ``jax.numpy``.
 """
 
 from __future__ import annotations

@@ -215,7 +215,8 @@ cdef inline const real* fetch(const Batch* batch, const char* source, real* copy
     return <const real*>source
 
 
-cdef inline double outside_slots(const Sequence* s, real* e, double* kept, double* total, Py_ssize_t n) noexcept nogil:
+cdef inline double outside_slots(const Sequence* s, real* e, double* kept, double* total,
+                                 Py_ssize_t n) noexcept nogil:
     """The part of a row's exponentials that is in no slot; where it is small, added up by itself, and the total anew."""
     cdef double inside = 0.0, outside
     cdef Py_ssize_t k

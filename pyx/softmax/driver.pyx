@@ -2,8 +2,8 @@
 of classes.
 
 A loss that is a function f of the log-probability of one class is a struct of ``softmax/softmax.h`` in
-``include/losslib``, listed in ``pick.pxd`` and registered below under the name that its declaration gives. A distribution
-as target then costs sum_c t_c f(log p_c). Losses of their own kind register what they make of a row.
+``include/losslib``, listed in ``pick.pxd`` and registered below under the name that its declaration gives. A
+distribution as target then costs sum_c t_c f(log p_c). Losses of their own kind register what they make of a row.
 
 An input is seen as (outer, classes, inner): the class axis may be anywhere, and nothing is transposed in memory. The
 drivers share the work:
@@ -588,7 +588,7 @@ cdef class Quick:
                 raise MemoryError(f"no memory for the values of {rows.samples} samples")
         rows.values = values
         try:
-            if self.kernel.given and mode == 0:     # no gradient waits for the divisor: one look at the indices is enough
+            if self.kernel.given and mode == 0:     # no gradient waits for the divisor: one look is enough
                 rows.found = &found if parts == 1 else <Scan*>(values + rows.samples)
             else:
                 found = scan_targets(&rows, NULL, &failed)

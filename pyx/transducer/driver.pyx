@@ -499,7 +499,8 @@ cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double*
     if job.want_value:
         for k in range(count):
             value = 0.0 - job.lattices[k].log_likelihood
-            if job.fused and value < NEARLY_CERTAIN and job.lattices[k].frames > 0 and blank_is_no_label(job, first + k):
+            if (job.fused and value < NEARLY_CERTAIN and job.lattices[k].frames > 0
+                    and blank_is_no_label(job, first + k)):
                 value = -log1p(-missed(&job.lattices[k]))
             job.values[first + k] = value
     if job.want_grad:

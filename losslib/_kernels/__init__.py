@@ -12,9 +12,13 @@ import os
 from types import ModuleType
 
 import losslib._kernels.cpu as cpu
+from losslib._kernels import waiting
 from losslib._kernels.index import MODULES
 
-__all__ = ["ISA", "available", "forced", "kernel", "load", "pointwise"]
+with waiting.loading():
+    import losslib._kernels.threads as threads
+
+__all__ = ["ISA", "available", "forced", "kernel", "load", "pointwise", "threads"]
 
 KNOWN = ("baseline", "v3", "v4")
 

@@ -1,9 +1,9 @@
 # The loops of the pointwise losses, and the table that a family of them hands over: included, since Cython has no
 # templates over open sets of types, by each family after its fused type ``Loss``.
 #
-# A kernel walks whole vectors, LANES elements each, and may write no memory that it reads (`Target` is restrict). So the
-# compiler needs one loop and no other: no copy of it for arrays that overlap, none for a rest, and the bits of an element
-# depend neither on its place in an array nor on that of the array in memory. The driver sees to both.
+# A kernel walks whole vectors, LANES elements each, and writes no memory that it reads (`Target` is restrict). So the
+# compiler needs one loop and no other: no copy of it for arrays that overlap, none for a rest, and the bits of an
+# element depend neither on its place in an array nor on that of the array in memory. The driver sees to both.
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport calloc

@@ -73,7 +73,6 @@ cdef struct Rows:
     View target_grad
     bint streaming         # the gradient is stored past the caches
     bint double_precision
-    int threads
     Py_ssize_t chunk       # samples that one thread takes at a time
     void (*run)(Rows*, Py_ssize_t) noexcept nogil      # computes a chunk
     int failed             # a buffer could not be allocated

@@ -40,8 +40,8 @@ template <class Loss> constexpr bool sees_difference_alone(const Loss*) {
 // A loss of two predictions says which input is the second: `static constexpr int partner = 2`, or 3 for a variance or
 // a scale, which stands behind the target.
 template <class Loss, class = void> struct PartnerOf : std::integral_constant<int, 0> {};
-template <class Loss>
-struct PartnerOf<Loss, std::void_t<decltype(Loss::partner)>> : std::integral_constant<int, Loss::partner> {};
+template <class Loss> struct PartnerOf<Loss, std::void_t<decltype(Loss::partner)>>
+    : std::integral_constant<int, Loss::partner> {};
 
 template <class Loss> constexpr bool has_partner(const Loss*) { return PartnerOf<Loss>::value != 0; }
 

@@ -196,7 +196,8 @@ struct StudentT {
     double df, scale, constant;
     template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const double freedom = std::fmin(df, std::is_same_v<T, float> ? 1e20 : 1e100);
-        const JetOfDifference<T> jet = jet_of_log1p_square(input - target, scale * std::sqrt(freedom), 0.5 * (freedom + 1.0));
+        const JetOfDifference<T> jet =
+            jet_of_log1p_square(input - target, scale * std::sqrt(freedom), 0.5 * (freedom + 1.0));
         return jet_of_difference(jet.value + T(std::log(scale) + constant), jet.grad, jet.hess);
     }
 };

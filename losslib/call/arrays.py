@@ -168,10 +168,16 @@ def require_domain(
     place, value = first(bad, values)
     advice = fix or domain.fix
     raise DomainError(
-        f"{name}{place} is {float(value):g}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
+        f"{name}{place} is {in_full(value)}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
         + (f"; {advice}" if advice else "")
         + "; check=False computes the formula regardless"
     )
+
+
+def in_full(value: Any) -> str:
+    """Write a number with as many digits as tell it from its neighbours: 1.0000001 is not 1."""
+    short = f"{float(value):g}"
+    return short if float(short) == float(value) else str(value)
 
 
 # ---- types and addresses ---------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 
-__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "lookup"]
+__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "is_own", "lookup"]
 
 _losses: dict[str, LossInfo] = {}
 _functions: dict[str, Any] = {}
@@ -27,6 +27,11 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
     _losses[info.name] = info
     _functions[info.name] = function
     _classes[info.name] = cls
+
+
+def is_own(name: str) -> bool:
+    """True if a loss has this very name; `lookup` also folds case and hyphens."""
+    return name in _names
 
 
 def lookup(name: str) -> str:

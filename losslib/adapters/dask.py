@@ -17,8 +17,8 @@ import dask
 import dask.array as da
 import numpy as np
 
+import losslib
 from losslib import parallelism
-from losslib.declaration.registry import class_of
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError, ShapeError
 from losslib.sums.accumulator import Accumulator, flatten, grad_of_batch
@@ -301,7 +301,7 @@ class _Call:
 
 
 def _bind(loss: Any) -> Any:
-    return class_of(loss)() if isinstance(loss, str) else loss
+    return losslib.get(loss) if isinstance(loss, str) else loss
 
 
 def _with_reduction(loss: Any, reduction: str) -> Any:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from losslib._kernels.loss import connect, execute
-from losslib.call import arrays, parameters
+from losslib.call import arrays, order, parameters
 from losslib.call.operands import Operands, read_operands
 from losslib.call.outputs import Output, output_array, prepare_derivatives, prepare_output
 from losslib.declaration.modes import ARGUMENTS, GRAD, MODE_NAMES, VALUE, VALUE_GRAD_HESS
 from losslib.declaration.schema import Domain, LossInfo, closest
-from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 
 
 class TermByTerm(str):
@@ -50,7 +50,8 @@ def split_inputs(
     inputs = list(args)
     for name in names[len(args) :]:
         if name not in rest:
-            raise TypeError(f"{owner} is missing the argument {name!r}; it takes {', '.join(names)}")
+            hint = order.keyword_hint(info, rest)
+            raise TypeError(f"{owner} is missing the argument {name!r}; it takes {', '.join(names)}{hint}")
         inputs.append(rest.pop(name))
     for name in names[: len(args)]:
         if name in rest:
@@ -191,7 +192,11 @@ def dispatch(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     info: LossInfo = loss.info
     if mode == VALUE_GRAD_HESS and not info.has_hessian:
         raise TypeError(f"{info.name} has no Hessian; it offers the value, grad and value_and_grad")
-    return GEOMETRIES[info.geometry](loss, mode, args, kwargs)
+    try:
+        return GEOMETRIES[info.geometry](loss, mode, args, kwargs)
+    except (DomainError, DTypeError, ShapeError) as error:
+        order.add_hint(info, loss.parameters, args, error)
+        raise
 
 
 def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -369,7 +374,11 @@ def raise_domain_error(loss: Any, args: tuple[Any, ...], mask: np.ndarray | None
     """Raise the ``DomainError`` of a call on plain arrays."""
     info: LossInfo = loss.info
     operands = Operands(args[0].shape, list(args), list(args), [], mask, None, None, False, args[0].dtype)
-    raise_violations(loss, parameters.domain_codes(info, loss.parameters), operands, violations)
+    try:
+        raise_violations(loss, parameters.domain_codes(info, loss.parameters), operands, violations)
+    except DomainError as error:
+        order.add_hint(info, loss.parameters, args, error)
+        raise
 
 
 def empty_result(

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+import losslib
 from losslib.cli.sources import Reader, Source, aligned, count_rows, open_source, parse
-from losslib.declaration.registry import class_of, info_of
+from losslib.declaration.registry import info_of
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
+from losslib.names.tables import find, split
 from losslib.parallelism import set_num_threads
 from losslib.sums.accumulator import Accumulator, grad_of_batch
 
@@ -105,26 +107,35 @@ def run(arguments: argparse.Namespace) -> None:
 
 def bind_losses(names: Sequence[str], settings: Sequence[tuple[str, str]], reduction: str | None) -> list[Any]:
     """Return the loss objects with their parameters."""
-    infos = [info_of(name) for name in names]
-    values: list[dict[str, Any]] = [{} if reduction is None else {"reduction": reduction} for _ in infos]
+    known_names = [parameter_names(name) for name in names]
+    values: list[dict[str, Any]] = [{} if reduction is None else {"reduction": reduction} for _ in names]
     for key, text in settings:
         owner, dot, name = key.rpartition(".")
         taken = False
-        for given, info, parameters in zip(names, infos, values, strict=True):
-            if (not dot or owner in (given, info.name, info.class_name)) and name in info.parameter_names:
+        for (spellings, known), parameters in zip(known_names, values, strict=True):
+            if (not dot or owner in spellings) and name in known:
                 parameters[name] = _literal(text)
                 taken = True
         if not taken:
-            known = sorted({word for info in infos for word in info.parameter_names})
+            words = sorted({word for _, known in known_names for word in known})
             raise ParameterError(
-                f"--set {key}={text}: {', '.join(names)} has no parameter {name!r}{closest(name, known)}; "
-                f"known are {', '.join(known)}"
+                f"--set {key}={text}: {', '.join(names)} has no parameter {name!r}{closest(name, words)}; "
+                f"known are {', '.join(words)}"
             )
-    losses = [class_of(info.name)(**parameters) for info, parameters in zip(infos, values, strict=True)]
+    losses = [losslib.get(name, **parameters) for name, parameters in zip(names, values, strict=True)]
     for loss in losses:
         if loss.reduction == "none":
             raise ParameterError(f"reduction none: {loss.info.name} over files is one value; use mean, sum or another")
     return losses
+
+
+def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the spellings of a loss that ``--set`` may name it by, and its parameters; those of a package for its names."""
+    parts = split(name)
+    if parts is not None:
+        return (name,), tuple(find(*parts).parameters)
+    info = info_of(name)
+    return (name, info.name, info.class_name), info.parameter_names
 
 
 def _literal(text: str) -> Any:

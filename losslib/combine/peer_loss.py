@@ -1,7 +1,7 @@
 """A loss of elements in the frame that another package puts around it: clipped inputs, means over some axes.
 
-Keras clips probabilities to [1e-7, 1 - 1e-7] and averages the last axis before any reduction; MXNet averages all axes but
-the first. `losslib.get("keras:...")` gives such a loss where a plain one would give other numbers.
+Keras clips probabilities to [1e-7, 1 - 1e-7] and averages the last axis before any reduction; MXNet averages all axes
+but the first. `losslib.get("keras:...")` gives such a loss where a plain one would give other numbers.
 """
 
 from __future__ import annotations
@@ -124,7 +124,10 @@ class PeerLoss(Loss):
         return PeerLoss(**{**self.parameters, **changes})
 
     def __repr__(self) -> str:
-        words = [f"{name}={value!r}" for name, value in self.parameters.items() if name != "loss" and value]
+        shown = {name: value for name, value in self.parameters.items() if value and name != "loss"}
+        if not self._rows:
+            del shown["axes"]
+        words = [f"{name}={value!r}" for name, value in shown.items()]
         return f"PeerLoss({self._loss!r}, {', '.join(words)})"
 
     def _key(self) -> tuple[Any, ...]:
@@ -146,7 +149,7 @@ class PeerLoss(Loss):
         """Return the value: a number, or an array with ``reduction="none"``."""
         if out is not None and self._reduction != "none":
             raise ParameterError(
-                f"out: with reduction={self._reduction!r} the value is a float; out takes the values of reduction='none'"
+                f"out: with reduction={self._reduction!r} the value is a float; out takes values of reduction='none'"
             )
         return self._answer(VALUE, args, kwargs, out)
 

@@ -1,7 +1,7 @@
 """Names without a package: what losslib understands, and what it asks about.
 
-A plain name is losslib's own (function, class, alias), or another package's spelling whose functions all come out as one
-losslib loss. Everything else is an error that names the meanings and the calls.
+A plain name is losslib's own (function, class, alias), or the spelling of other packages whose functions all are, at their
+defaults, one losslib loss at its defaults. Everything else is an error that names the meanings and the calls.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from losslib._kernels.loss import Loss
+from losslib.combine.peer_loss import PeerLoss
 from losslib.declaration import registry
 from losslib.errors import ParameterError
 from losslib.names.binding import bind, case_of, values_of, write
-from losslib.names.schema import Binding
-from losslib.names.tables import PACKAGES, spellings
+from losslib.names.schema import REQUIRED, Binding
+from losslib.names.tables import PACKAGES, package, spellings
 
-__all__ = ["CONTESTED", "OWN", "candidates", "get", "is_plain"]
+__all__ = ["NEAREST", "OWN", "agrees", "candidates", "get", "is_plain"]
 
-#: Spellings of other packages that look like a losslib loss and are another function there by default.
-CONTESTED = {
+#: Spellings of other packages that are another function there by default than losslib's loss of the nearest name.
+NEAREST = {
     "KLDivergence": "kl_div",
     "kl_divergence": "kl_div",
     "Poisson": "poisson_nll_loss",
@@ -38,15 +39,22 @@ CONTESTED = {
     "reg:squaredlogerror": "mean_squared_logarithmic_error",
     "reg:quantileerror": "quantile_loss",
     "reg:expectileerror": "expectile_loss",
+    "FocalLoss": "sigmoid_focal_loss",
+    "Focal": "sigmoid_focal_loss",
+    "Logloss": "binary_cross_entropy",
 }
 
-#: Aliases of losslib that are words of the field: some package gives the word another function, named here.
+#: Aliases of losslib that are words of the field, though another package gives the word another function by default.
 OWN = {
-    "poisson": "the log link, as LightGBM; Keras's function takes means",
-    "log_loss": "the logarithms alone, as scikit-learn; Paddle and TensorFlow add epsilon inside them",
-    "mape": "a share of 1; Keras's is in percent, LightGBM divides by at least 1",
-    "mae": "the mean; Keras's function gives row means",
+    "poisson": "the log link, as in LightGBM; Keras's function takes means",
+    "log_loss": "the logarithms alone, as in scikit-learn; Paddle and TensorFlow add epsilon inside them",
+    "mape": "a share of 1; Keras's is in percent, and LightGBM divides by at least 1",
+    "l2": "the square; LightGBM's derivatives are those of half of it",
+    "mean_squared_error": "the square; LightGBM's derivatives are those of half of it",
 }
+
+#: Parameters that say how a value is formed from those of elements or rows, not which function it is.
+FORM = ("reduction", "axis", "empty", "check")
 
 
 def is_plain(name: object) -> bool:
@@ -66,52 +74,86 @@ def get(name: str, parameters: Mapping[str, Any]) -> Loss:
 
     Raises
     ------
+    TypeError
+        If no package that has it takes these parameters.
     ParameterError
-        If they mean several, or losslib's loss of the nearest name is another function.
+        If they mean several losses, or losslib's loss of the nearest name is another function.
     """
-    found = candidates(name)
-    if name not in CONTESTED and found:
+    found = [(key, item) for key, item in candidates(name) if not _missing(item, parameters)]
+    # A parameter that losslib's loss has not says whose function is meant.
+    ours = set(registry.info_of(NEAREST[name]).parameter_names) if name in NEAREST else set()
+    clear = bool(set(parameters) - ours) if ours else all(agrees(key, item) for key, item in found)
+    if found and clear:
         taking = [(key, item) for key, item in found if set(parameters) <= set(item.parameters)]
         if not taking:
-            values_of(*found[0], parameters)  # says what it takes
-        losses = []
-        for key, item in taking:
-            try:
-                losses.append(bind(key, item, parameters))
-            except ParameterError:
-                if len(taking) == 1:
-                    raise
-        if losses and all(loss == losses[0] for loss in losses) and len(losses) == len(taking):
+            values_of(*found[0], parameters)  # raises with what it takes
+        losses = [bind(key, item, parameters) for key, item in taking]
+        if all(_averaged(loss) == _averaged(losses[0]) for loss in losses):
             return losses[0]
-    raise ParameterError(question(name, found, parameters))
+    raise ParameterError(_question(name, candidates(name)))
 
 
-def question(name: str, found: list[tuple[str, Binding]], parameters: Mapping[str, Any]) -> str:
+def agrees(key: str, binding: Binding) -> bool:
+    """True if a function of another package, at its defaults, is a losslib loss at its defaults.
+
+    Clips that guard logarithms, the reduction and the axis of the classes make no other function of it; a required
+    parameter has no default that could differ.
+    """
+    needed = {name: _sample(binding, name) for name in _missing(binding, {})}
+    try:
+        loss = bind(key, binding, needed)
+    except ParameterError:
+        return False
+    if isinstance(loss, PeerLoss):
+        if loss.parameters["log"]:
+            return False
+        loss = loss.parameters["loss"]
+    if loss.info is None:  # a factor
+        return False
+    ours, theirs = type(loss)().parameters, loss.parameters
+    return all(
+        theirs[name] == ours[name]
+        for name in ours
+        if name not in FORM and name not in {getattr(binding.parameters[item], "to", "") or item for item in needed}
+    )
+
+
+def _missing(binding: Binding, parameters: Mapping[str, Any]) -> list[str]:
+    """Return the required parameters that are not given."""
+    return [name for name, item in binding.parameters.items() if item.default is REQUIRED and name not in parameters]
+
+
+def _sample(binding: Binding, name: str) -> Any:
+    """Return some legal value of a required parameter: one that a case asks for, or a number."""
+    return next((case.when[name] for case in binding.cases if name in case.when), 0.5 if name != "q" else 2.0)
+
+
+def _averaged(loss: Loss) -> Loss:
+    """Return the loss with the mean in place of the weighted mean, which it is without weights."""
+    return loss.replace(reduction="mean") if loss.info is not None and loss.reduction == "weighted_mean" else loss
+
+
+def _question(name: str, found: list[tuple[str, Binding]]) -> str:
     """Say what a name means here and in other packages, and how to write each."""
-    given = "".join(f", {key}={value!r}" for key, value in parameters.items())
-    meanings = [f"{meaning(key, binding)}: {write(key, binding)}" for key, binding in found]
-    ours = CONTESTED.get(name)
+    meanings = [_meaning(key, binding) for key, binding in found]
+    ours = NEAREST.get(name)
     if ours is not None:
         info = registry.info_of(ours)
-        inputs = info.inputs[0].meaning.partition(". ")[0].rstrip(".")
-        inputs = inputs[0].lower() + inputs[1:]
-        meanings.append(f'losslib\'s {ours}, whose {info.inputs[0].name} is {inputs}: losslib.get("{ours}")')
-    listed = "; or ".join(meanings)
-    return f"{name!r}{' with' + given[1:] if given else ''} could mean several losses: {listed}"
+        text = info.inputs[0].meaning.split(". ")[0].split(":")[0].rstrip(".")
+        meanings.append(f'in losslib {ours} is the nearest ({text[0].lower()}{text[1:]}): losslib.get("{ours}")')
+    return f"{name!r} alone is not clear: {'; '.join(meanings)}"
 
 
-def meaning(key: str, binding: Binding) -> str:
-    """Say in a line what a name is in a package at its defaults there."""
-    try:
-        case = case_of(key, binding, values_of(key, binding, {}))
-    except (ParameterError, TypeError):
-        needed = [name for name, item in binding.parameters.items() if repr(item.default) == "required"]
-        return f"{key}'s {binding.name}, which needs {', '.join(needed)}"
+def _meaning(key: str, binding: Binding) -> str:
+    """Say what a name is in a package at its defaults there, and how to write it."""
+    title = package(key).title
+    needed = _missing(binding, {})
+    if needed:
+        arguments = ", ".join(f"{name}=..." for name in needed)
+        return f'in {title} it needs {", ".join(needed)}: losslib.get("{key}:{binding.name}", {arguments})'
+    case = case_of(key, binding, values_of(key, binding, {}))
     if case.refused:
-        return f"{key}'s {binding.name} ({case.refused})"
-    try:
-        loss = bind(key, binding, {})
-    except (ParameterError, TypeError):
-        return f"{key}'s {binding.name}"
-    note = f" {case.note[0].lower()}{case.note[1:].rstrip('.')}" if case.note else ""
-    return f"{key}'s {binding.name}, {loss!r}{',' if note else ''}{note}"
+        return f"in {title} {case.refused}"
+    constants = ", ".join(f"{name}={value!r}" for name, value in case.sets.items())
+    note = f" ({case.note[0].lower()}{case.note[1:].rstrip('.')})" if case.note else ""
+    return f"in {title} it is {case.loss}{f' with {constants}' if constants else ''}{note}: {write(key, binding)}"

@@ -45,7 +45,7 @@ class PeerLoss(Loss):
     axes : {"last", "samples"}
         The last axis, or all axes but the first.
     reduction : {"mean", "sum", "none", "weighted_mean"}
-        What is done with the rows, or with the elements where `rows` is empty; ``"weighted_mean"`` for elements only.
+        What is done with the rows, or with the elements where `rows` is empty.
 
     Raises
     ------
@@ -85,8 +85,6 @@ class PeerLoss(Loss):
             if value not in words:
                 raise ParameterError(f"{name} must be one of {', '.join(map(repr, words))}, got {value!r}")
         limits = {name: (float(low), float(high)) for name, (low, high) in (clip or {}).items()}
-        if rows and reduction == "weighted_mean":
-            raise ParameterError('reduction="weighted_mean" is one of elements, not of rows')
         for name in (*limits, *log):
             if name not in info_of(loss).input_names:
                 raise ParameterError(f"{name!r} is no input; those are {', '.join(info_of(loss).input_names)}")
@@ -240,7 +238,8 @@ class PeerLoss(Loss):
         if self._reduction == "mean":
             share = share / np.count_nonzero(in_row) if values.size else share
         elif self._reduction == "weighted_mean":
-            share = share / float((counted * _weights(values, named.get("sample_weight"))).sum())
+            weights = counted * _weights(values, named.get("sample_weight"))
+            share = share / float((weights / in_row if axes else weights).sum(where=counted > 0))
         return np.broadcast_to(np.where(counted > 0, share, 0.0), values.shape)
 
     def _reduced(self, values: np.ndarray, share: np.ndarray) -> Any:

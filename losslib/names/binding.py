@@ -19,7 +19,7 @@ from losslib.names.schema import REQUIRED, Binding, Case, Chooses, Only, Reduces
 from losslib.names.tables import find, package, split
 
 #: What is done over the axes of a row and then with the rows, where that is the reduction of all elements.
-SAME = (("mean", "mean"), ("sum", "sum"))
+SAME = (("mean", "mean"), ("mean", "weighted_mean"), ("sum", "sum"))
 
 __all__ = ["bind", "case_of", "get", "losses_of", "values_of", "write"]
 
@@ -67,7 +67,7 @@ def bind(key: str, binding: Binding, given: Mapping[str, Any]) -> Loss:
 def _build(case: Case, arguments: Mapping[str, Any], reduction: str) -> Loss:
     """Make the loss, its factor, and the frame of clips, logarithms and means over axes."""
     # A mean of means of equally many elements is their mean, and a sum of sums their sum: plain losses have both.
-    rows = "" if reduction == "weighted_mean" or (case.rows, reduction) in SAME else case.rows
+    rows = "" if (case.rows, reduction) in SAME else case.rows
     framed = bool(case.clip or case.log or rows)
     loss: Loss = registry.class_of(case.loss)(**{**arguments, "reduction": "none" if framed else reduction})
     if case.factor != 1.0:

@@ -7,6 +7,8 @@ from losslib.names.schema import REQUIRED, Binding, Case, Chooses, Ignored, Only
 __all__ = ["PACKAGE"]
 
 WORDS = {word: word for word in ("mean", "sum", "none")}
+FLAT = '!it flattens the values; write losslib.sigmoid_focal_loss(..., reduction="none").ravel()'
+KEPT = '!it keeps an axis of length 1; write losslib.cross_entropy(..., reduction="none")'
 FOCAL_WORDS = {
     **WORDS,
     "batchwise_mean": '!it adds up the first axis and keeps the others; take reduction="none" and sum(0)',
@@ -42,7 +44,7 @@ PACKAGE = Package(
                 "ignore_index": Only(None, "pass where= to the call: it leaves elements out"),
                 "from_logits": Only(True, "it turns probabilities into logits; do that first"),
                 "eps": Ignored(1e-7),
-                "reduction": Reduces("mean", words=FOCAL_WORDS),
+                "reduction": Reduces("mean", words={**FOCAL_WORDS, "none": FLAT}),
                 "normalized": NORMALIZED,
                 "reduced_threshold": REDUCED,
                 "class_weights": Only(None, "losslib's weight= is one of elements and broadcasts"),
@@ -76,7 +78,7 @@ PACKAGE = Package(
                 ),
             ),
             {
-                "reduction": Reduces("mean", words=WORDS),
+                "reduction": Reduces("mean", words={**WORDS, "none": KEPT}),
                 "smooth_factor": Takes(None, "label_smoothing"),
                 "ignore_index": Only(
                     -100, "its mean counts the ignored targets, losslib's does not; write losslib.cross_entropy"

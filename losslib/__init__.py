@@ -88,7 +88,7 @@ def get(name: str, **parameters: Any) -> Loss:
     BCEWithLogitsLoss(label_smoothing=0.1, reduction='mean')
     """
     loss: Loss
-    if isinstance(name, str) and not _registry.is_own(name):
+    if isinstance(name, str) and not _registry.takes(name, parameters):
         from losslib.names import lookup  # only for names of other packages: not worth its import time otherwise
 
         loss = lookup.get(name, parameters)

@@ -1,6 +1,6 @@
 """The order of the arguments: losslib's is (input, target), the prediction first, also for names of other packages.
 
-Keras, scikit-learn and others take the target first. A call that fails, and would not if its first two arguments changed
+Keras, scikit-learn and others take the target first. A call that fails, and would not if its two arguments changed
 places, is told so; so is one with the keywords of another package.
 """
 
@@ -43,7 +43,7 @@ def _look_exchanged(info: LossInfo, values: Any, first: Any, second: Any) -> boo
     """True if the first argument could be the target and the second the input."""
     try:
         target, source = (np.asarray(arrays.to_numpy("input", obj)) for obj in (first, second))
-        if not (target.size and source.size):
+        if not (target.size and source.size) or {target.dtype.kind, source.dtype.kind} - set("biuf"):
             return False
         if info.geometry == "pointwise":
             domains = parameters.domain_codes(info, values)

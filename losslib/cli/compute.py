@@ -130,7 +130,7 @@ def bind_losses(names: Sequence[str], settings: Sequence[tuple[str, str]], reduc
 
 
 def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the spellings of a loss that ``--set`` may name it by, and its parameters; those of a package for its names."""
+    """Return the spellings of a loss that ``--set`` may name it by, and its parameters, a package's for its names."""
     parts = split(name)
     if parts is not None:
         return (name,), tuple(find(*parts).parameters)

@@ -15,7 +15,16 @@ import numpy as np
 from losslib._kernels.loss import Loss
 from losslib.call import arrays
 from losslib.call.answer import arrange, read_call
-from losslib.combine.weighted_sum import METHODS, Call, deliver, info_of, names_of_derivatives, take_apart, widen
+from losslib.combine.weighted_sum import (
+    METHODS,
+    Call,
+    deliver,
+    first_term,
+    info_of,
+    names_of_derivatives,
+    take_apart,
+    widen,
+)
 from losslib.declaration.modes import GRAD, VALUE, VALUE_AND_GRAD, VALUE_GRAD_HESS
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError, ShapeError
@@ -125,7 +134,7 @@ class PeerLoss(Loss):
         shown = {name: value for name, value in self.parameters.items() if value and name != "loss"}
         if not self._rows:
             del shown["axes"]
-        words = [f"{name}={value!r}" for name, value in shown.items()]
+        words = [f"{name}={value!r}".replace("inf", "float('inf')") for name, value in shown.items()]
         return f"PeerLoss({self._loss!r}, {', '.join(words)})"
 
     def _key(self) -> tuple[Any, ...]:
@@ -173,7 +182,8 @@ class PeerLoss(Loss):
             call = widen(info, (), named)
             inner, changes = self._framed(info, call.kwargs)
             method = VALUE_AND_GRAD if mode == GRAD else mode  # what comes from above is spread over the values
-            values, derivatives, single = take_apart(method, getattr(self._loss, METHODS[method])(**inner))
+            inputs = [inner.pop(name) for name in info.input_names]
+            values, derivatives, single = take_apart(method, getattr(self._loss, METHODS[method])(*inputs, **inner))
             share = self._share(values, named)
             factor = self._spread(values, share, upstream)
             if derivatives:
@@ -194,7 +204,9 @@ class PeerLoss(Loss):
         for name in dict.fromkeys((*self._clip, *self._log)):
             array = arrays.read_array(name, inner[name])
             item = info.inputs[info.input_names.index(name)]
-            if item.domain.name == "probability" and self._checks():  # a clip is no licence for logits
+            if (
+                item.domain.name == "probability" and first_term(self._loss).parameters["check"]
+            ):  # a clip is no licence for logits
                 mask = None if given.get("where") is None else np.broadcast_to(given["where"], array.shape)
                 arrays.require_domain(name, array, item.domain, item.fix, mask, info.name)
             low, high = self._clip.get(name, (-np.inf, np.inf))
@@ -203,12 +215,6 @@ class PeerLoss(Loss):
             inner[name] = np.log(array) if name in self._log else array
             changes[name] = inside, array if name in self._log else None
         return inner, changes
-
-    def _checks(self) -> bool:
-        loss = self._loss
-        while loss.info is None:
-            loss = loss.terms[0][1]  # type: ignore[attr-defined]
-        return bool(loss.parameters["check"])
 
     def _spread(self, values: np.ndarray, share: np.ndarray, upstream: Any) -> np.ndarray:
         """Return the factor of each element's derivative: its share, times what comes from above."""
@@ -259,7 +265,7 @@ class PeerLoss(Loss):
         if isinstance(value, np.ndarray | np.generic):
             value = np.asarray(value).astype(call.dtype_of_values(values), copy=False)
         if mode == VALUE:
-            if out is None:
+            if out is None or not isinstance(value, np.ndarray):
                 return value
             return deliver([("out", value, value.dtype, out)])[0]
         names = names_of_derivatives(info, wrt)

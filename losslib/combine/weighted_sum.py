@@ -27,6 +27,7 @@ __all__ = [
     "add",
     "add_up",
     "deliver",
+    "first_term",
     "info_of",
     "names_of_derivatives",
     "scale",
@@ -242,11 +243,16 @@ def _read_terms(terms: Any) -> tuple[Term, ...]:
     return tuple(found)
 
 
+def first_term(loss: Any) -> Any:
+    """Return the first loss of a combination that is none itself; another loss as it is."""
+    while loss.info is None:
+        loss = loss.terms[0][1]
+    return loss
+
+
 def info_of(loss: Loss) -> LossInfo:
     """Return the declaration of a loss, for a combination that of its first term."""
-    while loss.info is None:
-        loss = loss.terms[0][1]  # type: ignore[attr-defined]
-    info: LossInfo = loss.info
+    info: LossInfo = first_term(loss).info
     return info
 
 

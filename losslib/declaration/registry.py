@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 
-__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "is_own", "lookup"]
+__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "is_own", "lookup", "takes"]
 
 _losses: dict[str, LossInfo] = {}
 _functions: dict[str, Any] = {}
@@ -32,6 +33,12 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
 def is_own(name: str) -> bool:
     """True if a loss has this very name; `lookup` also folds case and hyphens."""
     return name in _names
+
+
+def takes(name: str, parameters: Iterable[str]) -> bool:
+    """True if a loss has this very name and all these parameters."""
+    info = _losses.get(_names.get(name, ""))
+    return info is not None and all(item in info.parameter_names or item in info.class_order for item in parameters)
 
 
 def lookup(name: str) -> str:

@@ -10,7 +10,7 @@ from losslib.names.schema import REQUIRED, Binding, Case, Ignored, Only, Package
 __all__ = ["PACKAGE"]
 
 
-def _loss(name: str, loss: str, note: str = "", **parameters: Parameter) -> Binding:
+def _loss(name: str, loss: str, note: str = "", /, **parameters: Parameter) -> Binding:
     return Binding((name,), (Case(loss, reduction="weighted_mean", note=note),), parameters)
 
 
@@ -76,7 +76,8 @@ PACKAGE = Package(
             ("MultiClassOneVsAll",),
             (
                 Case(
-                    refused="it averages one binary loss a class; write losslib.BCEWithLogitsLoss() with the target as rows "
+                    refused="it averages one binary loss a class; write losslib.BCEWithLogitsLoss() with the target "
+                    "as rows "
                     "of 0 and 1"
                 ),
             ),
@@ -85,7 +86,8 @@ PACKAGE = Package(
             ("RMSEWithUncertainty",),
             (
                 Case(
-                    refused="its second output is the logarithm of the standard deviation and it steps along the natural "
+                    refused="its second output is the logarithm of the standard deviation and it steps along the "
+                    "natural "
                     "gradient; write losslib.gaussian_nll_loss(x, t, np.exp(2 * s), full=True) for the value"
                 ),
             ),

@@ -144,7 +144,8 @@ BINDINGS = (
         ),
         Case(
             when={"from_logits": False},
-            refused="it takes probabilities; write losslib.softmax_focal_loss(np.log(p), target, alpha=0.25, gamma=2.0, "
+            refused="it takes probabilities; write losslib.softmax_focal_loss(np.log(p), target, alpha=0.25, "
+            "gamma=2.0, "
             "axis=-1), the same for probabilities within [1e-7, 1 - 1e-7]",
         ),
         alpha=Takes(0.25), gamma=Takes(2.0), from_logits=Chooses(False), label_smoothing=Takes(0.0), axis=AXIS,

@@ -66,7 +66,8 @@ PACKAGE = Package(
         _objective(
             ("multiclassova", "multiclass_ova", "ova", "ovr"),
             Case(
-                refused="it is one binary loss a class; write losslib.BCEWithLogitsLoss(reduction='sum') with the target "
+                refused="it is one binary loss a class; write losslib.BCEWithLogitsLoss(reduction='sum') with the "
+                "target "
                 "as rows of 0 and 1"
             ),
             num_class=Ignored(REQUIRED),

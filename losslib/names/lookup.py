@@ -1,4 +1,4 @@
-"""What `losslib.get` does with a name that is not one of losslib's own, letter for letter."""
+"""What `losslib.get` does with a name or parameters that are not losslib's own, letter for letter."""
 
 from __future__ import annotations
 
@@ -19,5 +19,8 @@ def get(name: str, parameters: Mapping[str, Any]) -> Loss:
         return binding.get(name, parameters)
     if not registry.is_own(name) and plain.is_plain(name):
         return plain.get(name, parameters)
-    loss: Loss = registry.class_of(name)(**parameters)
-    return loss
+    cls = registry.class_of(name)
+    loss: Loss | None = None
+    if set(parameters) - {*cls.info.parameter_names, *cls.info.class_order}:
+        loss = plain.by_parameters(name, parameters)
+    return cls(**parameters) if loss is None else loss

@@ -47,7 +47,8 @@ PACKAGE = Package(
                 Case("binary_cross_entropy_with_logits", when={"from_sigmoid": False}, rows="mean", axes="samples"),
                 Case(
                     when={"from_sigmoid": True},
-                    refused="it adds 1e-12 inside the logarithms; write losslib.binary_cross_entropy, the same away from 0 "
+                    refused="it adds 1e-12 inside the logarithms; write losslib.binary_cross_entropy, the same away "
+                    "from 0 "
                     "and 1",
                 ),
             ),
@@ -65,7 +66,8 @@ PACKAGE = Package(
                 Case("nll_loss", when={"from_logits": True, "sparse_label": True}, note=SAMPLES),
                 Case(
                     when={"from_logits": True},
-                    refused="it takes log-probabilities and rows of probabilities; the softmax leaves log-probabilities as "
+                    refused="it takes log-probabilities and rows of probabilities; the softmax leaves "
+                    "log-probabilities as "
                     "they are: write losslib.cross_entropy",
                 ),
             ),
@@ -122,7 +124,8 @@ PACKAGE = Package(
             ("CTCLoss",),
             (
                 Case(
-                    refused="its blank is the last class, which losslib writes as blank=C - 1, and batches come first; write "
+                    refused="its blank is the last class, which losslib writes as blank=C - 1, and batches come "
+                    "first; write "
                     'losslib.ctc_loss_with_logits(pred.transpose(1, 0, 2), ..., blank=C - 1, reduction="none")'
                 ),
             ),

@@ -98,7 +98,8 @@ PACKAGE = Package(
             (
                 Case("triplet_margin_loss", when={"eps": 0.0}),
                 Case(
-                    refused="it adds eps to the sum of the powers, losslib and PyTorch to every difference; write eps=0.0"
+                    refused="it adds eps to the sum of the powers, losslib and PyTorch to every difference; write "
+                    "eps=0.0"
                 ),
             ),
             {

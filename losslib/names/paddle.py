@@ -15,7 +15,7 @@ DIVERGENCE = {
 WEIGHT = {"weight": Takes(None)}
 
 
-def _pair(names: tuple[str, ...], loss: str, note: str = "", **parameters: Parameter) -> Binding:
+def _pair(names: tuple[str, ...], loss: str, note: str = "", /, **parameters: Parameter) -> Binding:
     return Binding(names, (Case(loss, note=note),), {**parameters, **REDUCTION})
 
 
@@ -53,7 +53,8 @@ PACKAGE = Package(
             ("log_loss",),
             (
                 Case(
-                    refused="it adds epsilon = 1e-4 inside both logarithms; write losslib.binary_cross_entropy, the same "
+                    refused="it adds epsilon = 1e-4 inside both logarithms; write losslib.binary_cross_entropy, the "
+                    "same "
                     "up to a relative 1e-4 away from 0 and 1"
                 ),
             ),
@@ -107,7 +108,8 @@ PACKAGE = Package(
                 ),
                 Case(
                     when={"use_softmax": False},
-                    refused="it takes probabilities and does not normalise them; write losslib.nll_loss(np.log(p), target)",
+                    refused="it takes probabilities and does not normalise them; write losslib.nll_loss(np.log(p), "
+                    "target)",
                 ),
             ),
             {
@@ -171,7 +173,7 @@ PACKAGE = Package(
         ),
         Binding(
             ("RNNTLoss", "rnnt_loss"),
-            (Case("rnnt_loss"),),
+            (Case("rnnt_loss", sets={"fused_log_softmax": False}, note="The input is log-probabilities, on a CPU."),),
             {"blank": Takes(0), "fastemit_lambda": Takes(0.001), **REDUCTION},
         ),
     ),

@@ -1,7 +1,7 @@
 """Names without a package: what losslib understands, and what it asks about.
 
-A plain name is losslib's own (function, class, alias), or the spelling of other packages whose functions all are, at their
-defaults, one losslib loss at its defaults. Everything else is an error that names the meanings and the calls.
+A plain name is losslib's own (function, class, alias), or the spelling of other packages whose functions all are, at
+their defaults, one losslib loss at its defaults. Everything else is an error that names the meanings and the calls.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from losslib._kernels.loss import Loss
 from losslib.combine.peer_loss import PeerLoss
 from losslib.declaration import registry
 from losslib.errors import ParameterError
-from losslib.names.binding import bind, case_of, values_of, write
+from losslib.names.binding import bind, case_of, losses_of, values_of, write
 from losslib.names.schema import REQUIRED, Binding
 from losslib.names.tables import PACKAGES, package, spellings
 
-__all__ = ["NEAREST", "OWN", "agrees", "candidates", "get", "is_plain"]
+__all__ = ["NEAREST", "OWN", "agrees", "by_parameters", "candidates", "get", "is_plain"]
 
 #: Spellings of other packages that are another function there by default than losslib's loss of the nearest name.
 NEAREST = {
@@ -49,6 +49,7 @@ OWN = {
     "poisson": "the log link, as in LightGBM; Keras's function takes means",
     "log_loss": "the logarithms alone, as in scikit-learn; Paddle and TensorFlow add epsilon inside them",
     "mape": "a share of 1; Keras's is in percent, and LightGBM divides by at least 1",
+    "ctc": "log-probabilities, as in PyTorch; Keras's function takes logits",
     "l2": "the square; LightGBM's derivatives are those of half of it",
     "mean_squared_error": "the square; LightGBM's derivatives are those of half of it",
 }
@@ -93,6 +94,15 @@ def get(name: str, parameters: Mapping[str, Any]) -> Loss:
     raise ParameterError(_question(name, candidates(name)))
 
 
+def by_parameters(name: str, parameters: Mapping[str, Any]) -> Loss | None:
+    """Return the loss of a name that is losslib's and a package's, by parameters that the package alone has."""
+    ours = registry.info_of(name).name
+    for key, binding in candidates(name):
+        if set(parameters) <= set(binding.parameters) and ours in losses_of(binding) and agrees(key, binding):
+            return bind(key, binding, parameters)
+    return None
+
+
 def agrees(key: str, binding: Binding) -> bool:
     """True if a function of another package, at its defaults, is a losslib loss at its defaults.
 
@@ -101,7 +111,7 @@ def agrees(key: str, binding: Binding) -> bool:
     """
     needed = {name: _sample(binding, name) for name in _missing(binding, {})}
     try:
-        loss = bind(key, binding, needed)
+        loss: Any = bind(key, binding, needed)
     except ParameterError:
         return False
     if isinstance(loss, PeerLoss):

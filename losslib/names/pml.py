@@ -14,7 +14,8 @@ PACKAGE = Package(
             ("ContrastiveLoss",),
             (
                 Case(
-                    refused="it takes embeddings and labels, forms all pairs, does not square, and averages both kinds of "
+                    refused="it takes embeddings and labels, forms all pairs, does not square, and averages both "
+                    "kinds of "
                     "pairs apart over those that cost something; losslib.contrastive_loss takes given pairs"
                 ),
             ),
@@ -24,7 +25,8 @@ PACKAGE = Package(
             ("TripletMarginLoss",),
             (
                 Case(
-                    refused="it takes embeddings and labels, forms all triplets of normalised vectors, and averages those "
+                    refused="it takes embeddings and labels, forms all triplets of normalised vectors, and averages "
+                    "those "
                     "that cost something; losslib.triplet_margin_loss takes given triplets"
                 ),
             ),

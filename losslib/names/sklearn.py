@@ -27,12 +27,12 @@ def _metric(name: str, case: Case, **parameters: Parameter) -> Binding:
     return Binding((name,), (case,), {**parameters, **OUTPUTS})
 
 
-def _private(name: str, loss: str, note: str = "", **parameters: Parameter) -> Binding:
+def _private(name: str, loss: str, note: str = "", /, **parameters: Parameter) -> Binding:
     """Return a loss object of ``sklearn._loss``, which averages when it is called."""
     return Binding((name,), (Case(loss, reduction=WEIGHTED, note=note),), {**parameters, **SAMPLE_WEIGHT})
 
 
-def _sgd(model: str, name: str, loss: str, note: str = "", **parameters: Parameter) -> Binding:
+def _sgd(model: str, name: str, loss: str, note: str = "", /, **parameters: Parameter) -> Binding:
     """Return a loss that `SGDClassifier` or `SGDRegressor` takes by this word: values of elements."""
     return Binding((f"{model}.{name}",), (Case(loss, note=note),), parameters)
 
@@ -151,7 +151,8 @@ PACKAGE = Package(
     prefixes=("sklearn.metrics.", "metrics.", "sklearn._loss.", "_loss."),
     order="(y_true, y_pred)",
     notes=(
-        "Metrics and private losses average with the weights of the call: ``reduction='weighted_mean'``, which is the mean "
+        "Metrics and private losses average with the weights of the call: ``reduction='weighted_mean'``, which is "
+        "the mean "
         "without weights.",
         "The losses of SGD are named by their model, ``SGDClassifier.hinge``: values of elements.",
     ),

@@ -33,7 +33,8 @@ PACKAGE = Package(
                 ),
                 Case(
                     when={"mode": "multiclass"},
-                    refused="it adds up one binary focal loss a class; write losslib.sigmoid_focal_loss with the target as "
+                    refused="it adds up one binary focal loss a class; write losslib.sigmoid_focal_loss with the "
+                    "target as "
                     "rows of 0 and 1, alpha=-1, and multiply the mean by the number of classes",
                 ),
             ),

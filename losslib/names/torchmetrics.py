@@ -75,7 +75,8 @@ PACKAGE = Package(
             ("jensen_shannon_divergence", "JensenShannonDivergence"),
             (
                 Case(
-                    refused="it takes tables of probabilities; write losslib.js_div(np.log(p), np.log(q)), whose softmax "
+                    refused="it takes tables of probabilities; write losslib.js_div(np.log(p), np.log(q)), whose "
+                    "softmax "
                     "gives them back"
                 ),
             ),
@@ -95,7 +96,8 @@ PACKAGE = Package(
             ("multiclass_hinge_loss", "MulticlassHingeLoss"),
             (
                 Case(
-                    refused="it applies a softmax to scores outside [0, 1]; write losslib.crammer_singer_loss, on scores as "
+                    refused="it applies a softmax to scores outside [0, 1]; write losslib.crammer_singer_loss, on "
+                    "scores as "
                     "they are"
                 ),
             ),

@@ -7,7 +7,7 @@ from losslib.names.schema import REQUIRED, Binding, Case, Ignored, Package, Para
 __all__ = ["PACKAGE"]
 
 
-def _objective(name: str, loss: str, note: str = "", factor: float = 1.0, **parameters: Parameter) -> Binding:
+def _objective(name: str, loss: str, note: str = "", factor: float = 1.0, /, **parameters: Parameter) -> Binding:
     return Binding((name,), (Case(loss, factor=factor, reduction="sum", note=note),), parameters)
 
 

@@ -264,7 +264,8 @@ def flatten(loss: Any, coefficient: float = 1.0) -> list[tuple[float, Any]]:
         return [part for factor, term in loss.terms for part in flatten(term, coefficient * factor)]
     if isinstance(loss, Loss) and type(loss).info is None:
         raise ParameterError(
-            f"{loss!r} clips its inputs or reduces rows in a way of its own, which is not added up over pieces; give the "
+            f"{loss!r} clips its inputs or reduces rows in a way of its own, which is not added up over pieces; give "
+            f"the "
             f"loss inside with the reduction mean, sum or none"
         )
     if not isinstance(loss, Loss) or not hasattr(loss, "reduction"):

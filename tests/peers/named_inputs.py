@@ -16,7 +16,14 @@ ROWS_OF_PROBABILITIES = {
     "poly_loss_cross_entropy", "softmax_cross_entropy_with_logits",
 }  # fmt: skip
 #: Functions that take one axis, or labels that are 0 or 1 without anything between.
-ONE_AXIS = {"log_cosh_error", "log_loss", "hinge_loss", "brier_score_loss", "mean_poisson_deviance", "cosine_similarity"}
+ONE_AXIS = {
+    "log_cosh_error",
+    "log_loss",
+    "hinge_loss",
+    "brier_score_loss",
+    "mean_poisson_deviance",
+    "cosine_similarity",
+}
 HARD = {"log_loss", "brier_score_loss", "FocalLoss", "sigmoid_focal_loss", "sparsemax_loss", "Focal", "Logloss"}
 
 ROWS, COLUMNS = 6, 4
@@ -85,7 +92,10 @@ def rows_for(name: str, loss: str, rng: np.random.Generator) -> list[np.ndarray]
     if loss == "categorical_hinge_loss":
         return [x, np.eye(COLUMNS)[rng.integers(0, COLUMNS, ROWS)]]
     if loss == "multilabel_margin_loss":
-        return [x, np.array([[2, 0, -1, -1], [1, -1, 0, 2], [3, 1, 0, -1], [0, -1, -1, -1], [-1, 0, 1, 2], [3, 2, 1, 0]])]
+        return [
+            x,
+            np.array([[2, 0, -1, -1], [1, -1, 0, 2], [3, 1, 0, -1], [0, -1, -1, -1], [-1, 0, 1, 2], [3, 2, 1, 0]]),
+        ]
     if name in ROWS_OF_PROBABILITIES:
         return [x, rng.dirichlet(np.ones(COLUMNS), ROWS)]
     return [x, rng.integers(0, COLUMNS, ROWS)]

@@ -24,7 +24,18 @@ ONE_AXIS = {
     "mean_poisson_deviance",
     "cosine_similarity",
 }
-HARD = {"log_loss", "brier_score_loss", "FocalLoss", "sigmoid_focal_loss", "sparsemax_loss", "Focal", "Logloss"}
+HARD = {
+    "log_loss",
+    "brier_score_loss",
+    "FocalLoss",
+    "sigmoid_focal_loss",
+    "sparsemax_loss",
+    "Focal",
+    "Logloss",
+    "binary",
+    "binary:logistic",
+    "binary:logitraw",
+}
 
 ROWS, COLUMNS = 6, 4
 

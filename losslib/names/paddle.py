@@ -91,6 +91,16 @@ PACKAGE = Package(
             (
                 Case(
                     "cross_entropy",
+                    when={"use_softmax": True, "soft_label": False, "label_smoothing": 0.0, "reduction": "none"},
+                    note="Class indices.",
+                ),
+                Case(
+                    when={"use_softmax": True, "reduction": "none"},
+                    refused="it keeps an axis of length 1 for rows of probabilities and smoothed labels; write "
+                    'losslib.cross_entropy(..., axis=-1, reduction="none")',
+                ),
+                Case(
+                    "cross_entropy",
                     when={"use_softmax": True, "soft_label": False},
                     sets={"empty": "zero"},
                     note="Class indices. A negative ignore_index counts in the mean there unless weight is given.",

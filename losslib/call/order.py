@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from losslib.call import arrays, parameters
+from losslib.call import arrays
 from losslib.declaration.schema import LossInfo
+from losslib.errors import DomainError
 
 __all__ = ["add_hint", "keyword_hint"]
 
@@ -32,7 +33,11 @@ def keyword_hint(info: LossInfo, given: Collection[str]) -> str:
 
 def add_hint(info: LossInfo, values: Any, args: Sequence[Any], error: Exception) -> None:
     """Add to the message of a failed call that its first two arguments look exchanged, if they do."""
-    if info.input_names == ("input", "target") and len(args) == 2 and _look_exchanged(info, values, *args):
+    if info.input_names != ("input", "target") or len(args) != 2:
+        return
+    if info.geometry == "pointwise" and not isinstance(error, DomainError):  # of an element, shapes say nothing
+        return
+    if _look_exchanged(info, values, *args):
         error.args = (
             f"{error}; the arguments look exchanged: losslib takes (input, target), the prediction first",
             *error.args[1:],
@@ -46,7 +51,9 @@ def _look_exchanged(info: LossInfo, values: Any, first: Any, second: Any) -> boo
         if not (target.size and source.size) or {target.dtype.kind, source.dtype.kind} - set("biuf"):
             return False
         if info.geometry == "pointwise":
-            domains = parameters.domain_codes(info, values)
+            from losslib.geometries.base import domains_of  # loaded by now: a call has failed
+
+            domains = domains_of(info, values)
             return (
                 target.shape == source.shape
                 and bool(domains[1].contains(target.astype(np.float64)).all())

@@ -58,6 +58,7 @@ _losslib() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" command="${{COMP_WORDS[1]}}" options="" whole
     whole="${{COMP_LINE:0:COMP_POINT}}"
     whole="${{whole##* }}"
+    [[ -z $whole ]] && whole="$word"
     if [[ $COMP_CWORD -eq 1 ]]; then
         COMPREPLY=($(compgen -W "{" ".join(commands)} --help --version" -- "$word"))
         return

@@ -284,7 +284,7 @@ class PeerLoss(Loss):
 
 def _named(info: LossInfo, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return all arguments of a call by name, each of which the loss or the mode takes."""
-    _, raw, options = read_call(info, mode, args, kwargs, ())
+    _, raw, options = read_call(info, mode, args, kwargs)
     return {**dict(zip(info.input_names, raw, strict=True)), **options}
 
 

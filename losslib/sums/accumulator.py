@@ -11,7 +11,7 @@ import numpy as np
 
 import losslib
 from losslib._kernels.loss import Loss
-from losslib.call.answer import Terms, ratio
+from losslib.call.samples import Terms, ratio
 from losslib.combine.weighted_sum import WeightedSum, add_up
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError, ShapeError

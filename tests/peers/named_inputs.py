@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import losslib
-from losslib.call.parameters import domain_codes
 from losslib.combine.weighted_sum import info_of
+from losslib.geometries.base import domains_of
 
 #: Functions whose target is a row of probabilities for each sample.
 ROWS_OF_PROBABILITIES = {
@@ -73,7 +73,7 @@ def inputs_for(key: str, name: str, loss: losslib.Loss, seed: int) -> list[np.nd
     term: Any = loss
     while term.info is None:
         term = term.terms[0][1]
-    domains = [domain.name for domain in domain_codes(info, term.parameters)]
+    domains = [domain.name for domain in domains_of(info, term.parameters)]
     if getattr(loss, "parameters", {}).get("log"):
         domains[0] = "probability"
     arrays = [draw(rng, domain, shape, k > 0 and name in HARD) for k, domain in enumerate(domains)]

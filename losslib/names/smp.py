@@ -23,19 +23,25 @@ PACKAGE = Package(
         Binding(
             ("FocalLoss",),
             (
-                *(
-                    Case(
-                        "sigmoid_focal_loss",
-                        when={"mode": mode},
-                        note="For targets of 0 and 1 of the shape of the input; smp flattens both.",
-                    )
-                    for mode in ("binary", "multilabel")
+                Case(
+                    "sigmoid_focal_loss",
+                    when={"mode": "binary"},
+                    note="For targets of 0 and 1 of the shape of the input; smp flattens both.",
+                ),
+                Case(
+                    "sigmoid_focal_loss",
+                    when={"mode": "multilabel", "reduction": "mean"},
+                    note="For targets of 0 and 1 of the shape of the input.",
+                ),
+                Case(
+                    when={"mode": "multilabel"},
+                    refused="it averages the sums of the classes; write losslib.sigmoid_focal_loss(..., "
+                    'reduction="sum") and divide by the number of classes',
                 ),
                 Case(
                     when={"mode": "multiclass"},
-                    refused="it adds up one binary focal loss a class; write losslib.sigmoid_focal_loss with the "
-                    "target as "
-                    "rows of 0 and 1, alpha=-1, and multiply the mean by the number of classes",
+                    refused="it takes class indices and averages one binary focal loss a class; write "
+                    "losslib.sigmoid_focal_loss with the target as rows of 0 and 1",
                 ),
             ),
             {

@@ -104,7 +104,12 @@ def test_a_name_has_the_value_and_the_gradient_of_its_package(key: str, binding:
         kind = "softmax_cross_entropy" if given.get("soft_label") else name
         arrays = inputs_for(key, kind, loss, zlib.crc32(name.encode()) % 1000)
         arrays = [a if a.dtype.kind == "i" else a.astype(dtype) for a in arrays]
-        theirs, their_gradient = differentiate(make(name, given), arrays, dtype)
+        try:
+            theirs, their_gradient = differentiate(make(name, given), arrays, dtype)
+        except ValueError as error:  # parameters that the package does not take together
+            if "not allowed" in str(error):
+                continue
+            raise
         ours = np.asarray(loss(*arrays), dtype=np.float64)
         assert ours.shape == theirs.shape, (given, loss)
         upstream = upstream_for(ours)

@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 
+import losslib
 from losslib.cli.csv_files import TYPES
 from losslib.cli.job import Job, compute_on_cluster, progress, write_gradient
 from losslib.cli.results import refuse_inputs, terminable
 from losslib.cli.sources import Format, Source, files_of, parse
 from losslib.cli.streams import Streams
-from losslib.declaration.registry import class_of, info_of
-from losslib.declaration.schema import Array, LossInfo, closest
+from losslib.declaration.registry import info_of
+from losslib.declaration.schema import closest
 from losslib.errors import ParameterError
+from losslib.names.tables import find, split
 from losslib.parallelism import set_num_threads
 from losslib.sums.accumulator import Accumulator
 
@@ -132,35 +134,43 @@ def compute(job: Job, arguments: argparse.Namespace) -> None:
 
 def bind_losses(names: Sequence[str], settings: Sequence[tuple[str, str]], reduction: str | None) -> list[Any]:
     """Return the loss objects with their parameters."""
-    infos = [info_of(name) for name in names]
-    values: list[dict[str, Any]] = [{} if reduction is None else {"reduction": reduction} for _ in infos]
+    known_names = [parameter_names(name) for name in names]
+    values: list[dict[str, Any]] = [{} if reduction is None else {"reduction": reduction} for _ in names]
     for key, text in settings:
         owner, dot, name = key.rpartition(".")
         taken = False
-        for given, info, parameters in zip(names, infos, values, strict=True):
-            if (not dot or owner in (given, info.name, info.class_name)) and name in info.parameter_names:
-                parameters[name] = _setting(info, name, text)
+        for (spellings, known, arrays), parameters in zip(known_names, values, strict=True):
+            if (not dot or owner in spellings) and name in known:
+                parameters[name] = _setting(name, text, name in arrays)
                 taken = True
         if not taken:
-            known = sorted({word for info in infos for word in info.parameter_names})
+            words = sorted({word for _, known, _ in known_names for word in known})
             raise ParameterError(
-                f"--set {key}={text}: {', '.join(names)} has no parameter {name!r}{closest(name, known)}; "
-                f"known are {', '.join(known)}"
+                f"--set {key}={text}: {', '.join(names)} has no parameter {name!r}{closest(name, words)}; "
+                f"known are {', '.join(words)}"
             )
-    losses = [class_of(info.name)(**parameters) for info, parameters in zip(infos, values, strict=True)]
+    losses = [losslib.get(name, **parameters) for name, parameters in zip(names, values, strict=True)]
     for loss in losses:
         if loss.reduction == "none":
             raise ParameterError(f"reduction none: {loss.info.name} over files is one value; use mean, sum or another")
     return losses
 
 
-def _setting(info: LossInfo, name: str, text: str) -> Any:
+def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the spellings that ``--set`` may name a loss by, its parameters, and those of them that are arrays."""
+    parts = split(name)
+    if parts is not None:
+        return (name,), tuple(find(*parts).parameters), ("weight", "pos_weight", "class_weights", "alpha")
+    info = info_of(name)
+    return (name, info.name, info.class_name), info.parameter_names, info.array_parameter_names
+
+
+def _setting(name: str, text: str, is_array: bool) -> Any:
     """Read the value of a parameter: a word, a number, or an array from a file."""
     if name == "reduction":
         return text
     value = _literal(text)
-    parameter = next((item for item in info.parameters if item.name == name), None)
-    if isinstance(parameter, Array) and isinstance(value, str):
+    if is_array and isinstance(value, str):
         if not text.endswith(".npy"):
             raise ParameterError(f"--set {name}={text}: expected a number, a list such as [0.5, 2], or a .npy file")
         try:

@@ -19,7 +19,7 @@ from losslib.cli.results import refuse_inputs, terminable
 from losslib.cli.sources import Format, Source, files_of, parse
 from losslib.cli.streams import Streams
 from losslib.declaration.registry import info_of
-from losslib.declaration.schema import closest
+from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 from losslib.names.tables import find, split
 from losslib.parallelism import set_num_threads

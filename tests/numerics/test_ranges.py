@@ -221,3 +221,12 @@ def test_a_negative_blank_counts_from_the_last_class_everywhere() -> None:
     lattice = rng.standard_normal((1, 4, 3, 3))
     given = lattice, np.array([[0, 1]]), [4], [2]
     assert losslib.rnnt_loss(*given, blank=-1) == losslib.rnnt_loss(*given, blank=2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_of_a_mean_of_squares_is_finite_wherever_it_is_representable(dtype: Any) -> None:
+    """2 d overflows, 2 d / n does not."""
+    far = np.array([0.9 * np.finfo(dtype).max, -0.6 * np.finfo(dtype).max, 1.0, 0.0], dtype)
+    expected = (far / dtype(2)).astype(dtype)
+    np.testing.assert_array_equal(losslib.mse_loss.grad(far, np.zeros_like(far)), expected)
+    np.testing.assert_array_equal(losslib.mse_loss.value_and_grad(far, np.zeros_like(far))[1], expected)

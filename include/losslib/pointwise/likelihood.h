@@ -240,9 +240,12 @@ template <class T> LOSSLIB_INLINE T poisson_deviance(T t, T mean, T slope) {
     return select(is_small_difference(slope), mean * r.divergence, t * r.log + (mean - t));
 }
 
-// log(Gamma(r + 1)) less its Stirling formula without the tail.
+// log(Gamma(r + 1)) less its Stirling formula without the tail. It depends on parameters alone, and without a branch it
+// leaves the loop over the elements.
 LOSSLIB_INLINE double stirling_error(double r) {
-    return r >= 8.0 ? stirling_tail(r) : log_gamma(r + 1.0) - ((r + 0.5) * std::log(r) - r + HALF_LOG_2PI);
+    const double low = minimum(r, 8.0);
+    const double difference = log_gamma(low + 1.0) - ((low + 0.5) * log(low) - low + HALF_LOG_2PI);
+    return select(r >= 8.0, stirling_tail(r), difference);
 }
 
 // A negative binomial loss and its constant, for large t as the sum of two deviances (Loader's saddle point: the

@@ -64,7 +64,7 @@ if "LOSSLIB_SANITIZE" in os.environ:
 
 BASELINE_MODULES = ("cpu", "threads", "loss")  # compiled once, with the flags of the baseline
 # Compiled for every instruction set.
-ISA_MODULES = ("pointwise", "softmax", "margin", "distance", "ctc", "transducer", "exact")
+ISA_MODULES = ("pointwise", "formula", "softmax", "margin", "distance", "ctc", "transducer", "exact")
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = not FREE_THREADED and sys.implementation.name == "cpython"
@@ -128,7 +128,7 @@ def extensions():
     translated = cythonize(
         [extension(module, source_of(module), "", base) for module in BASELINE_MODULES + ISA_MODULES],
         build_dir="build/cython",
-        include_path=["pyx"],
+        include_path=["pyx", "pyx/formula"],
         nthreads=0,
         compiler_directives={
             "language_level": 3,

@@ -28,7 +28,8 @@ from losslib.config import config, show_config
 from losslib.declaration import registry as _registry
 from losslib.declaration.schema import LossInfo
 from losslib.declare import LossFunction
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, FormulaError, ParameterError, ShapeError
+from losslib.formula.loss import FormulaLoss, from_formula
 from losslib.geometries import softmax as _softmax  # noqa: F401
 from losslib.parallelism import get_num_threads, set_num_threads, threads
 from losslib.sums.accumulator import Accumulator
@@ -37,6 +38,8 @@ __all__ = [
     "Accumulator",
     "DTypeError",
     "DomainError",
+    "FormulaError",
+    "FormulaLoss",
     "Loss",
     "LossFunction",
     "LossInfo",
@@ -49,6 +52,7 @@ __all__ = [
     "config",
     "ctc_forced_align",
     "ctc_greedy_decode",
+    "from_formula",
     "get",
     "get_num_threads",
     "list_losses",

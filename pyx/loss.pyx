@@ -18,6 +18,7 @@ from job cimport (
     VALUE_PAIR, Geometry, Job, KernelSet, Operand, Partial,
 )
 from plain cimport is_plain, new_like, overlap, same_shape
+from program cimport Formula
 
 from losslib import _kernels
 from losslib._kernels import threads
@@ -68,6 +69,23 @@ def connect(bind, evaluate, raise_domain_error, resolve_call, require_arguments)
     _raise_domain_error = raise_domain_error
     _resolve_call = resolve_call
     _require_arguments = require_arguments
+
+
+# ---- what computes an element: an entry of the table of kernels by its name, or the program of a formula ----------
+
+cdef const KernelSet* kernels_of(object kernel) except NULL:
+    if isinstance(kernel, str):
+        return &_pointwise.kernels[<int>_kernel_index[kernel]]
+    return &(<Formula*>PyCapsule_GetPointer(kernel.formula, b"losslib.formula")).set
+
+
+cdef inline int prepare(object program, Job* job) except -1:
+    """Let a program have the tape that the job runs, and be its parameters."""
+    cdef Formula* formula = <Formula*>job.kernels     # the set of kernels is its first member
+    if formula.tape[job.kernel] == NULL:
+        program.prepare(job.kernel)
+    job.parameters = <const double*>formula
+    return 0
 
 
 # ---- running a job ---------------------------------------------------------------------------------------------
@@ -135,6 +153,7 @@ cdef class Loss:
     cdef readonly object _values        # dict: parameters, weight, reduction, check
     cdef object _key                    # what equality and hash compare
     cdef const KernelSet* kernels
+    cdef object program                 # of a formula: it owns the kernels and is their parameters; else None
     cdef double[8] numbers
     cdef int[3] domain
     cdef int inputs
@@ -169,7 +188,8 @@ cdef class Loss:
             self.inputs = len(info.inputs)
             self.quick = plain
             return
-        self.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
+        self.kernels = kernels_of(kernel)
+        self.program = None if isinstance(kernel, str) else kernel
         if len(numbers) > 8:
             raise SystemError("a kernel has at most eight parameters")
         for k, number in enumerate(numbers):
@@ -372,6 +392,8 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
     job.masked = False
     job.kernel = VALUE_PAIR if loss.pair and mode != VALUE else _mode_kernel[<int>mode]
     job.scale = 1.0 / divisor
+    if loss.program is not None:
+        prepare(loss.program, &job)
     violations = run(&job, &total)
     if violations:
         _raise_domain_error(loss, args, None, violations)
@@ -482,7 +504,7 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
     cdef list strides = lay_out(&job, arrays)
     for k, number in enumerate(numbers):
         parameters[k] = number
-    job.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
+    job.kernels = kernels_of(kernel)
     job.parameters = parameters
     job.double_precision = double_precision
     job.inputs = len(inputs)
@@ -516,6 +538,8 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
         job.kernel = VALUE_GRAD_HESS
     else:
         job.kernel = ALL
+    if not isinstance(kernel, str):
+        prepare(kernel, &job)
     violations = run(&job, &total)
     return total, violations
 

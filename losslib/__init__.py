@@ -31,6 +31,7 @@ from losslib.declare import LossFunction
 from losslib.errors import DomainError, DTypeError, FormulaError, ParameterError, ShapeError
 from losslib.formula.loss import FormulaLoss, from_formula
 from losslib.geometries import softmax as _softmax  # noqa: F401
+from losslib.gradient_check import GradientReport, check_grad
 from losslib.parallelism import get_num_threads, set_num_threads, threads
 from losslib.sums.accumulator import Accumulator
 
@@ -40,6 +41,7 @@ __all__ = [
     "DomainError",
     "FormulaError",
     "FormulaLoss",
+    "GradientReport",
     "Loss",
     "LossFunction",
     "LossInfo",
@@ -49,6 +51,7 @@ __all__ = [
     "ShapeError",
     "WeightedSum",
     "__version__",
+    "check_grad",
     "config",
     "ctc_forced_align",
     "ctc_greedy_decode",

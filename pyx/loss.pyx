@@ -79,6 +79,13 @@ cdef const KernelSet* kernels_of(object kernel) except NULL:
     return &(<Formula*>PyCapsule_GetPointer(kernel.formula, b"losslib.formula")).set
 
 
+cdef inline void repeat_input(Job* job) noexcept:
+    """The driver reads two inputs: of a formula of one, the same twice."""
+    if job.inputs == 1:
+        job.input[1] = job.input[0]
+        job.domain[1] = 0
+
+
 cdef inline int prepare(object program, Job* job) except -1:
     """Let a program have the tape that the job runs, and be its parameters."""
     cdef Formula* formula = <Formula*>job.kernels     # the set of kernels is its first member
@@ -393,6 +400,7 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
     job.kernel = VALUE_PAIR if loss.pair and mode != VALUE else _mode_kernel[<int>mode]
     job.scale = 1.0 / divisor
     if loss.program is not None:
+        repeat_input(&job)
         prepare(loss.program, &job)
     violations = run(&job, &total)
     if violations:
@@ -539,6 +547,7 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
     else:
         job.kernel = ALL
     if not isinstance(kernel, str):
+        repeat_input(&job)
         prepare(kernel, &job)
     violations = run(&job, &total)
     return total, violations

@@ -81,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError) as error:
-        print(f"losslib: {' '.join(str(error).split())}", file=sys.stderr)
+        shows_place = isinstance(error, losslib.FormulaError)
+        print(f"losslib: {error if shows_place else ' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("losslib: interrupted", file=sys.stderr)

@@ -19,6 +19,9 @@ from losslib.cli.sources import Reader, Source, aligned, count_rows, open_source
 from losslib.declaration.registry import class_of, info_of
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
+from losslib.formula.language import names_in
+from losslib.formula.language import parse as parse_formula
+from losslib.formula.loss import from_formula
 from losslib.parallelism import set_num_threads
 from losslib.sums.accumulator import Accumulator, grad_of_batch
 
@@ -29,6 +32,7 @@ examples:
   losslib compute mse huber --set huber.delta=2 --input p.npy --target y.npy
   losslib compute quantile --set quantile=0.9 --input preds.parquet:p90 --target :y --by :region --weight :w
   losslib compute cross_entropy --input "scores.parquet:logit_*" --target :class --json
+  losslib compute --formula "where(d < 0, cost*abs(d), abs(d))" --set cost=4 --input preds.parquet:p --target :y
   losslib compute triplet_margin_loss --read anchor=a.npy --read positive=p.npy --read negative=n.npy
 
 An array is FILE or FILE:COLUMN; :COLUMN is one of the file of the first array. Several columns (a,b,c or a pattern such
@@ -46,7 +50,11 @@ PATIENCE = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("losses", nargs="+", metavar="LOSS", help="names of losses: one pass over the data for all")
+    parser.add_argument("losses", nargs="*", metavar="LOSS", help="names of losses: one pass over the data for all")
+    parser.add_argument("--formula", metavar="TEXT", action="append", default=[],
+                        help="a loss from a formula of x (the prediction), t (the target) and what --set gives: "
+                        "numbers, and definitions such as p='sigmoid(x)'")  # fmt: skip
+    parser.add_argument("--inputs", metavar="NAMES", default="x,t", help="the inputs of the formulas: x,t or x,t,v ...")
     parser.add_argument("--input", metavar="ARRAY", help="the prediction (the first input of the loss)")
     parser.add_argument("--target", metavar="ARRAY", help="the target")
     parser.add_argument("--read", metavar="NAME=ARRAY", action="append", default=[], type=_pair,
@@ -83,7 +91,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Compute what the arguments ask for and print it."""
     if arguments.threads:
         set_num_threads(arguments.threads)
-    losses = bind_losses(arguments.losses, arguments.settings, arguments.reduction)
+    losses = bind_losses(
+        arguments.losses, arguments.settings, arguments.reduction, arguments.formula, arguments.inputs.split(",")
+    )
     job = Job(losses, find_sources(arguments, [loss.info for loss in losses]), arguments.batch_rows)
     if arguments.grad is not None:
         require_gradient(arguments, losses)
@@ -103,28 +113,50 @@ def run(arguments: argparse.Namespace) -> None:
 # ---- what to compute ---------------------------------------------------------------------------------------------
 
 
-def bind_losses(names: Sequence[str], settings: Sequence[tuple[str, str]], reduction: str | None) -> list[Any]:
-    """Return the loss objects with their parameters."""
+def bind_losses(
+    names: Sequence[str],
+    settings: Sequence[tuple[str, str]],
+    reduction: str | None,
+    formulas: Sequence[str] = (),
+    inputs: Sequence[str] = ("x", "t"),
+) -> list[Any]:
+    """Return the loss objects with their parameters: those that have names, then those of formulas."""
+    if not names and not formulas:
+        raise ParameterError("name a loss, or give a --formula; losslib list shows all losses")
     infos = [info_of(name) for name in names]
-    values: list[dict[str, Any]] = [{} if reduction is None else {"reduction": reduction} for _ in infos]
+    common: dict[str, Any] = {} if reduction is None else {"reduction": reduction}
+    values: list[dict[str, Any]] = [dict(common) for _ in infos]
+    used = [names_of(text, settings) for text in formulas]
     for key, text in settings:
         owner, dot, name = key.rpartition(".")
-        taken = False
+        taken = not dot and any(name in letters for letters in used)
         for given, info, parameters in zip(names, infos, values, strict=True):
             if (not dot or owner in (given, info.name, info.class_name)) and name in info.parameter_names:
                 parameters[name] = _literal(text)
                 taken = True
         if not taken:
-            known = sorted({word for info in infos for word in info.parameter_names})
+            known = sorted({word for info in infos for word in info.parameter_names} | set().union(*used))
             raise ParameterError(
-                f"--set {key}={text}: {', '.join(names)} has no parameter {name!r}{closest(name, known)}; "
+                f"--set {key}={text}: {', '.join((*names, *formulas))} has no parameter {name!r}{closest(name, known)}; "
                 f"known are {', '.join(known)}"
             )
     losses = [class_of(info.name)(**parameters) for info, parameters in zip(infos, values, strict=True)]
+    for formula, letters in zip(formulas, used, strict=True):
+        parameters = {name: _literal(text) for name, text in settings if name in letters}
+        losses.append(from_formula(formula, inputs=inputs, name=formula, **common, **parameters))
     for loss in losses:
         if loss.reduction == "none":
             raise ParameterError(f"reduction none: {loss.info.name} over files is one value; use mean, sum or another")
     return losses
+
+
+def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
+    """Return the names that a formula uses, those of the definitions it uses among them."""
+    used = names_in(parse_formula(formula))
+    for name, text in reversed(settings):  # a definition uses those before it
+        if name in used and isinstance(value := _literal(text), str):
+            used |= names_in(parse_formula(value, f"the definition of {name}"))
+    return used
 
 
 def _literal(text: str) -> Any:

@@ -57,6 +57,9 @@ def _slope(g: Graph, node: int, op: str, args: tuple[int, ...], slopes: list[int
             return g.signed(args[0], slopes[1])
         case "sqrt":
             return g.div(g.mul(slopes[0], g.constant(0.5)), node)
+        case "sqrt1pm1":
+            root = g.call("sqrt", g.add(args[0], g.one))
+            return g.div(g.mul(slopes[0], g.constant(0.5)), root)
         case "log":
             return g.div(slopes[0], args[0])
         case "log1p":

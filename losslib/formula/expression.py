@@ -91,7 +91,7 @@ class Graph:
                 if ops[a] == "sqrt":  # sqrt(u + 1) - 1 loses the digits of a small u
                     below = self.args[a][0]
                     if ops[below] == "add" and values[self.args[below][1]] == 1.0:
-                        return self.div(self.args[below][0], self.add(a, self.one))
+                        return self.call("sqrt1pm1", self.args[below][0])
             if ops[a] == "add" and (inner := values[self.args[a][1]]) is not None and inner + y == 0.0:
                 return self.args[a][0]
             if ops[a] == "neg":

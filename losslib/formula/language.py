@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -96,6 +97,8 @@ def parse(text: str, what: str = "the formula") -> ast.expr:
     if not text.isascii():
         column = next(k for k, letter in enumerate(text) if not letter.isascii())
         raise FormulaError(f"{what} holds {text[column]!r}; names and signs are ASCII", text, column, column + 1)
+    if (column := text.find("#")) >= 0:
+        raise FormulaError("a formula has no comments", text, column, column + 1)
     # A line break is a blank, so that a place in the text is a column.
     line = text.translate(_BLANKS)
     start = len(line) - len(line.lstrip())
@@ -180,10 +183,9 @@ class Reader:
             case ast.Constant(value=bool(value)):
                 return graph.truth(value)
             case ast.Constant(value=int() | float() as value):
-                try:
-                    return graph.constant(float(value))
-                except OverflowError:
-                    raise self._error("the number is beyond every float", tree) from None
+                if not abs(value) <= sys.float_info.max:
+                    raise self._error("the number is beyond every float", tree)
+                return graph.constant(float(value))
             case ast.Name(id=name):
                 return self._name(name, tree)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:

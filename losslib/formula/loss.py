@@ -338,7 +338,7 @@ def _require_free(name: Any, taken: Sequence[str]) -> None:
         raise ParameterError(f"{name!r} is no name for a formula; take letters, digits and underscores")
     if name in taken:
         raise ParameterError(f"{name!r} names an input already")
-    if name in language.FUNCTIONS or name in language.CONSTANTS:
+    if name in language.CONSTANTS:
         raise ParameterError(f"{name!r} has a meaning in the formula language; take another name")
     if name in RESERVED or name.startswith("_") or hasattr(Loss, name):
         raise ParameterError(f"{name!r} is a word of the losses themselves; take another name")

@@ -52,6 +52,8 @@ cdef extern from "losslib/formula/operations.h" namespace "losslib" nogil:
         pass
     cppclass SquareRoot:
         pass
+    cppclass RootOfOnePlusMinusOne:
+        pass
     cppclass Exp:
         pass
     cppclass Expm1:
@@ -144,6 +146,7 @@ ctypedef fused Unary:
     Sign
     Not
     SquareRoot
+    RootOfOnePlusMinusOne
     Exp
     Expm1
     Log
@@ -433,6 +436,7 @@ enter_unary[Negative](NULL, "neg")
 enter_unary[Absolute](NULL, "abs")
 enter_unary[Sign](NULL, "sign")
 enter_unary[SquareRoot](NULL, "sqrt")
+enter_unary[RootOfOnePlusMinusOne](NULL, "sqrt1pm1")
 enter_unary[Exp](NULL, "exp")
 enter_unary[Expm1](NULL, "expm1")
 enter_unary[Log](NULL, "log")

@@ -22,6 +22,12 @@ struct Absolute { template <class T> LOSSLIB_INLINE T at(T a) const { return abs
 struct Sign { template <class T> LOSSLIB_INLINE T at(T a) const { return sign(a); } };
 struct Not { template <class T> LOSSLIB_INLINE T at(T a) const { return T(1) - a; } };
 struct SquareRoot { template <class T> LOSSLIB_INLINE T at(T a) const { return sqrt(a); } };
+// sqrt(1 + a) - 1, a >= -1, with the digits of a small a.
+struct RootOfOnePlusMinusOne {
+    template <class T> LOSSLIB_INLINE T at(T a) const {
+        return select(a < T(1), a / (sqrt(T(1) + a) + T(1)), sqrt(T(1) + a) - T(1));
+    }
+};
 struct Exp { template <class T> LOSSLIB_INLINE T at(T a) const { return exp(a); } };
 struct Expm1 { template <class T> LOSSLIB_INLINE T at(T a) const { return expm1(a); } };
 struct Log { template <class T> LOSSLIB_INLINE T at(T a) const { return log(a); } };

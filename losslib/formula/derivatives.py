@@ -23,12 +23,17 @@ def derivative(graph: Graph, output: int, position: int) -> int:
         else:
             args = graph.args[node]
             slopes = [slope[arg] for arg in args]
-            slope[node] = graph.zero if all(s == graph.zero for s in slopes) else _slope(graph, node, op, args, slopes)
+            slope[node] = graph.zero if all(s == graph.zero for s in slopes) else _slope(graph, node, op, args, slopes, slope)
     return slope[output]
 
 
-def _slope(g: Graph, node: int, op: str, args: tuple[int, ...], slopes: list[int]) -> int:
+def _slope(
+    g: Graph, node: int, op: str, args: tuple[int, ...], slopes: list[int], slope: dict[int, int]
+) -> int:
     """Apply the rule of one operation, some of whose arguments move."""
+    if node in g.powers:
+        base, exponent = g.powers[node]
+        return g.mul(g.mul(g.power(base, g.constant(exponent - 1.0)), g.constant(float(exponent))), slope[base])
     match op:
         case "add":
             return g.add(*slopes)

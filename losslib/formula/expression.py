@@ -42,6 +42,8 @@ class Graph:
         self.args: list[tuple[int, ...]] = []
         #: The value of a constant, None for every other node. Truth values are the constants 0 and 1.
         self.values: list[float | None] = []
+        #: What products of equal factors are powers of: node -> (base, exponent).
+        self.powers: dict[int, tuple[int, int]] = {}
         self._known: dict[tuple[object, ...], int] = {}
         self.zero = self.constant(0.0)
         self.one = self.constant(1.0)
@@ -221,13 +223,15 @@ class Graph:
         return self._node("power", (a, b))
 
     def _product(self, a: int, n: int) -> int:
-        result, square = self.one, a
+        result, square, exponent = self.one, a, n
         while n:
             if n & 1:
                 result = self.mul(result, square)
             n >>= 1
             if n:
                 square = self.mul(square, square)
+        if exponent > 1:
+            self.powers[result] = (a, exponent)
         return result
 
     # ---- functions

@@ -200,7 +200,7 @@ cdef void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numbers c, 
                 Py_ssize_t n) noexcept nogil:
     cdef Unary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES     # so that the compiler knows it, and writes no loop for a rest
     for i in range(n):
         out[i] = apply(f, a[i])
 
@@ -210,7 +210,7 @@ cdef void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Number
     cdef Trigonometric f
     cdef Py_ssize_t i
     cdef int far = 0
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply(f, a[i])
     for i in range(n):
@@ -225,7 +225,7 @@ cdef void binary(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c
                  Py_ssize_t n) noexcept nogil:
     cdef Binary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_two(f, a[i], b[i])
 
@@ -234,7 +234,7 @@ cdef void binary_vs(const Binary* tag, Numbers out, Numbers a, Numbers b, Number
                     Py_ssize_t n) noexcept nogil:
     cdef Binary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_two(f, a[i], b[0])
 
@@ -243,7 +243,7 @@ cdef void binary_sv(const Binary* tag, Numbers out, Numbers a, Numbers b, Number
                     Py_ssize_t n) noexcept nogil:
     cdef Binary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_two(f, a[0], b[i])
 
@@ -252,7 +252,7 @@ cdef void ternary(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers
                   Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[i], c[i])
 
@@ -261,7 +261,7 @@ cdef void ternary_vsv(const Ternary* tag, Numbers out, Numbers a, Numbers b, Num
                       Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[0], c[i])
 
@@ -270,7 +270,7 @@ cdef void ternary_vvs(const Ternary* tag, Numbers out, Numbers a, Numbers b, Num
                       Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[i], c[0])
 
@@ -279,7 +279,7 @@ cdef void ternary_vss(const Ternary* tag, Numbers out, Numbers a, Numbers b, Num
                       Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[0], c[0])
 
@@ -288,7 +288,7 @@ cdef void quaternary(const void* tag, Numbers out, Numbers a, Numbers b, Numbers
                      Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_four(f, a[i], b[i], c[i], d[i])
 
@@ -297,7 +297,7 @@ cdef void quaternary_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Nu
                           Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_four(f, a[i], b[i], c[i], d[0])
 
@@ -306,7 +306,7 @@ cdef void quaternary_vsvv(const void* tag, Numbers out, Numbers a, Numbers b, Nu
                           Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_four(f, a[i], b[0], c[i], d[i])
 
@@ -315,7 +315,7 @@ cdef void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Nu
                           Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = apply_four(f, a[i], b[0], c[i], d[0])
 
@@ -323,7 +323,7 @@ cdef void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Nu
 cdef void fill(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
                Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
-    n -= n % LANES
+    n &= -LANES
     for i in range(n):
         out[i] = a[0]
 
@@ -333,7 +333,7 @@ cdef void logistic_of(const void* tag, Numbers out, Numbers a, Numbers b, Number
     cdef Py_ssize_t i
     cdef Logistic[float] both
     cdef Logistic[double] both64
-    n -= n % LANES
+    n &= -LANES
     if Numbers is Floats:
         for i in range(n):
             both = logistic(d[i])
@@ -355,7 +355,7 @@ cdef void sigmoids_of(const void* tag, Numbers out, Numbers a, Numbers b, Number
     cdef Py_ssize_t i
     cdef Logistic[float] both
     cdef Logistic[double] both64
-    n -= n % LANES
+    n &= -LANES
     if Numbers is Floats:
         for i in range(n):
             both = logistic(b[i])
@@ -373,7 +373,7 @@ cdef void log_cosh_tanh_of(const void* tag, Numbers out, Numbers a, Numbers b, N
     cdef Py_ssize_t i
     cdef LogCosh[float] pair
     cdef LogCosh[double] pair64
-    n -= n % LANES
+    n &= -LANES
     if Numbers is Floats:
         for i in range(n):
             pair = log_cosh(b[i])

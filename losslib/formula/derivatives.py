@@ -31,8 +31,8 @@ def _slope(
     g: Graph, node: int, op: str, args: tuple[int, ...], slopes: list[int], slope: dict[int, int]
 ) -> int:
     """Apply the rule of one operation, some of whose arguments move."""
-    if node in g.powers:
-        base, exponent = g.powers[node]
+    base, exponent = g.powers.get(node, (node, 1))
+    if exponent > 1 and base in slope:  # constants that moved out of it may have left the base behind
         return g.mul(g.mul(g.power(base, g.constant(exponent - 1.0)), g.constant(float(exponent))), slope[base])
     match op:
         case "add":

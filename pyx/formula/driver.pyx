@@ -131,6 +131,9 @@ cdef extern from "losslib/formula/operations.h" namespace "losslib" nogil:
     cppclass Extreme:
         pass
 
+cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
+    void prefetch(const char* address)
+
 ctypedef fused Numbers:
     Floats
     Doubles
@@ -526,6 +529,11 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
             place[FIRST_CONSTANT + k] = tape.float64 + k
     for k in range(tape.registers):
         place[FIRST_CONSTANT + tape.constants + k] = <real*>first + k * row
+    # An output is written by the last steps, all at once: ask for its lines before the first ones.
+    for k in range(FIRST_INPUT):
+        if outputs[k] != NULL:
+            for i in range(0, n * <Py_ssize_t>sizeof(real), ALIGNMENT):
+                prefetch(<const char*>outputs[k] + i)
     while n - start >= LANES:
         rows = min(row, n - start)
         rows -= rows % LANES

@@ -139,7 +139,10 @@ def _function(name: str, a: Dual) -> Dual:
 
 
 class _Walk:
-    """One evaluation; the result of operation number ``disturb[0]`` is multiplied by 1 + ``disturb[1]``."""
+    """One evaluation, in which one result is moved a little: ``disturb`` is the number of the move and its size.
+
+    Each result of an operation can be moved as a whole, in its first derivative alone and in its second alone.
+    """
 
     def __init__(self, names: dict[str, Dual], disturb: tuple[int, Any] | None) -> None:
         self.names = names
@@ -150,10 +153,22 @@ class _Walk:
         result = self.plain(node)
         if isinstance(node, ast.Constant | ast.Name):
             return result
-        if self.disturb is not None and self.disturb[0] == self.count:
-            factor = Dual(1 + self.disturb[1])
-            result = result * factor
-        self.count += 1
+        return self.noted(result, node)
+
+    def noted(self, result: Dual, node: ast.expr | None = None) -> Dual:
+        self.count += 3
+        if self.disturb is None or self.disturb[0] // 3 != self.count // 3 - 1:
+            return result
+        kind, eta = self.disturb[0] % 3, self.disturb[1]
+        if kind == 1:
+            return Dual(result.value, result.first * (1 + eta), result.second)
+        if kind == 2:
+            return Dual(result.value, result.first, result.second * (1 + eta))
+        result = result * Dual(1 + eta)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("loggamma", "digamma"):
+            # These have zeros, where only their absolute error is small.
+            slope = abs(_Walk(self.names, None).plain(node.args[0]).first)
+            result = result + Dual(eta, eta * slope, eta * slope**2)
         return result
 
     def plain(self, node: ast.expr) -> Dual:
@@ -176,7 +191,7 @@ class _Walk:
                     case ast.Mult():
                         return a * b
                     case ast.Div():
-                        return a / b
+                        return a * self.noted(Dual(mpf(1)) / b)
                     case ast.Pow():
                         return _power(a, b)
             case ast.Call(func=ast.Name(id="where"), args=[condition, yes, no]):

@@ -1,7 +1,7 @@
 """Losses from formulas: against the built-in kernels, careful NumPy, numexpr and JAX, and how long they take to make.
 
-Run ``python benchmarks/own_losses.py``; numexpr and JAX are measured if they are installed. Every contestant runs on the
-same number of threads, in turns, on the same float32 arrays.
+Run ``python benchmarks/own_losses.py``; numexpr and JAX are measured if they are installed. Every contestant runs on
+the same number of threads, in turns, on the same float32 arrays.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ for _name in ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS"):
 os.environ.setdefault("XLA_FLAGS", f"--xla_cpu_multi_thread_eigen=true intra_op_parallelism_threads={THREADS}")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import numpy as np
+import numpy as np  # noqa: E402 - after the number of threads
 
-import losslib
+import losslib  # noqa: E402
 
 Arrays = tuple[np.ndarray, ...]
 

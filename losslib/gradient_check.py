@@ -1,7 +1,7 @@
 """``check_grad``: the derivatives of a loss against differences of its values, as a report.
 
-Differences are of fourth order, taken with two steps and from both sides: where they disagree the function has a kink or
-too much noise, and no derivative is judged by them.
+Differences are of fourth order, taken with two steps and from both sides: where they disagree the function has a kink
+or too much noise, and no derivative is judged by them.
 """
 
 from __future__ import annotations
@@ -144,9 +144,7 @@ def check_grad(
         calls = _Calls(loss, arrays, name, place, options)
         chosen = _chosen(arrays[place].shape, elements)
         gradient = calls.gradient(arrays[place])
-        comparisons.append(
-            _compare("gradient", name, arrays[place], chosen, gradient, calls.value, tolerance)
-        )
+        comparisons.append(_compare("gradient", name, arrays[place], chosen, gradient, calls.value, tolerance))
         hessian = calls.hessian()
         if hessian is not None:
             comparisons.append(
@@ -188,7 +186,9 @@ class _Calls:
             return self._part(self.loss.value_and_grad(*inputs, **options)[1])
         if hasattr(self.loss, "value_grad_hess"):
             return self._part(self.loss.value_grad_hess(*inputs, **options)[1])
-        raise TypeError(f"{self.loss!r} has none of grad, value_and_grad and value_grad_hess: there is nothing to check")
+        raise TypeError(
+            f"{self.loss!r} has none of grad, value_and_grad and value_grad_hess: there is nothing to check"
+        )
 
     def hessian(self) -> Array | None:
         info = getattr(self.loss, "info", None)

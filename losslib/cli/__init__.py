@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import losslib
 from losslib.cli import bench, catalogue, completion, compute
 from losslib.declaration.registry import info_of
+from losslib.errors import FormulaError
 
 __all__ = ["main", "make_parser"]
 
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError) as error:
-        shows_place = isinstance(error, losslib.FormulaError)
+        shows_place = isinstance(error, FormulaError)
         print(f"losslib: {error if shows_place else ' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

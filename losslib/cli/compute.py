@@ -137,8 +137,8 @@ def bind_losses(
         if not taken:
             known = sorted({word for info in infos for word in info.parameter_names} | set().union(*used))
             raise ParameterError(
-                f"--set {key}={text}: {', '.join((*names, *formulas))} has no parameter {name!r}{closest(name, known)}; "
-                f"known are {', '.join(known)}"
+                f"--set {key}={text}: {', '.join((*names, *formulas))} has no parameter {name!r}"
+                f"{closest(name, known)}; known are {', '.join(known)}"
             )
     losses = [class_of(info.name)(**parameters) for info, parameters in zip(infos, values, strict=True)]
     for formula, letters in zip(formulas, used, strict=True):

@@ -23,13 +23,13 @@ def derivative(graph: Graph, output: int, position: int) -> int:
         else:
             args = graph.args[node]
             slopes = [slope[arg] for arg in args]
-            slope[node] = graph.zero if all(s == graph.zero for s in slopes) else _slope(graph, node, op, args, slopes, slope)
+            slope[node] = (
+                graph.zero if all(s == graph.zero for s in slopes) else _slope(graph, node, op, args, slopes, slope)
+            )
     return slope[output]
 
 
-def _slope(
-    g: Graph, node: int, op: str, args: tuple[int, ...], slopes: list[int], slope: dict[int, int]
-) -> int:
+def _slope(g: Graph, node: int, op: str, args: tuple[int, ...], slopes: list[int], slope: dict[int, int]) -> int:
     """Apply the rule of one operation, some of whose arguments move."""
     base, exponent = g.powers.get(node, (node, 1))
     if exponent > 1 and base in slope:  # constants that moved out of it may have left the base behind

@@ -237,7 +237,7 @@ class Graph:
     # ---- functions
 
     def call(self, name: str, *args: int) -> int:
-        """Apply a function; forms that lose digits, such as ``log(1 - sigmoid(u))``, are written as those that do not."""
+        """Apply a function; forms that lose digits, such as ``log(1 - sigmoid(u))``, become those that do not."""
         a = args[0]
         if name in ("max", "min"):
             return self._extremum(name, *args)

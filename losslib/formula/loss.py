@@ -1,8 +1,8 @@
 """``from_formula``: a loss like every other, made from one line of mathematics.
 
-A `Definition` is what the user wrote, read and checked once. A class of losses is made from it as from a declaration; its
-kernel is a program (`losslib.formula.tape`), made for the values of the parameters when a loss object binds them, so
-that choices among formulas and whole exponents cost nothing.
+A `Definition` is what the user wrote, read and checked once. A class of losses is made from it as from a declaration;
+its kernel is a program (`losslib.formula.tape`), made for the values of the parameters when a loss object binds them,
+so that choices among formulas and whole exponents cost nothing.
 """
 
 from __future__ import annotations
@@ -273,8 +273,8 @@ def from_formula(
 
     Notes
     -----
-    Derivatives are exact, by every input (``wrt``). ``where`` chooses between derivatives: infinities and NaN of the side
-    that is not taken never show. At a kink, ``abs`` and ``sign`` have the derivative 0, ``max`` and ``min`` the mean of
+    Derivatives are exact, by every input (``wrt``). ``where`` chooses between derivatives: infinities and NaN of the
+    side that is not taken never show. At a kink, ``abs`` and ``sign`` have the derivative 0, ``max`` and ``min`` the mean of
     both sides. A formula is never evaluated as Python; compiling it takes less than a millisecond.
 
     Examples

@@ -35,7 +35,8 @@ FORMS: dict[str, tuple[str, ...]] = {
 
 #: Nanoseconds of an element in float32 (one thread, v3): they decide from which size threads pay.
 COSTS = {
-    "div": 0.15, "sqrt": 0.15, "sqrt1pm1": 0.3, "exp": 0.35, "expm1": 0.4, "log": 0.5, "log1p": 0.6, "tanh": 0.5, "cosh": 0.6, "sinh": 0.9,
+    "div": 0.15, "sqrt": 0.15, "sqrt1pm1": 0.3, "exp": 0.35, "expm1": 0.4, "log": 0.5, "log1p": 0.6,
+    "tanh": 0.5, "cosh": 0.6, "sinh": 0.9,
     "sigmoid": 0.5, "softplus": 0.7, "log_cosh": 0.9, "power": 2.5, "sin": 1.5, "cos": 1.5, "erf": 2.0, "loggamma": 3.0,
     "digamma": 4.0, "trigamma": 4.0, "tetragamma": 4.0, "logistic": 0.9, "sigmoids": 0.6, "log_cosh_tanh": 1.0,
 }  # fmt: skip
@@ -183,8 +184,8 @@ def _lowered(graph: Graph, outputs: Mapping[int, int]) -> list[_Step]:
     ops, args, values = graph.ops, graph.args, graph.values
     needed = [node for node in graph.below(list(outputs.values())) if ops[node] not in ("constant", "input")]
     uses: dict[int, int] = {}
-    for node in [*(arg for node in needed for arg in args[node]), *outputs.values()]:
-        uses[node] = uses.get(node, 0) + 1
+    for used in [*(arg for node in needed for arg in args[node]), *outputs.values()]:
+        uses[used] = uses.get(used, 0) + 1
     groups = _groups(graph, needed)
 
     def step_of(node: int) -> _Step:

@@ -1,8 +1,8 @@
 """Formulas of users: a tape of operations, interpreted over rows of at most a block of numbers.
 
 A row of numbers is a register; all registers together stay in the first cache, so that an operation costs little more
-than its arithmetic. The interpreter is one more kernel of the pointwise geometry, whose parameters are the tape: weights,
-masks, types, strides, threads and sums are those of every other loss.
+than its arithmetic. The interpreter is one more kernel of the pointwise geometry, whose parameters are the tape:
+weights, masks, types, strides, threads and sums are those of every other loss.
 
 Rows have whole vectors of sixteen, the last one padded, so that the bits of an element do not depend on its place.
 """
@@ -193,7 +193,6 @@ ctypedef fused Ternary:
     MultiplyAdd
     MultiplySubtract
     SubtractProduct
-
 
 
 # ---- one operation on rows of n numbers, n a multiple of LANES ---------------------------------------------------

@@ -138,7 +138,7 @@ def test_slopes_at_kinks() -> None:
         ("abs(x)**1.5", 0.0), ("where(x >= 0, x, 0)", 1.0), ("where(x > 0, x, 0)", 0.0), ("clip(x, 0, 1)", 0.5),
     ):  # fmt: skip
         loss = losslib.from_formula(formula, inputs=("x",), reduction="sum")
-        value, grad, hess = loss.value_grad_hess(at_zero)
+        _, grad, hess = loss.value_grad_hess(at_zero)
         assert (grad[0], hess[0]) == (slope, 0.0), formula
 
 

@@ -6,7 +6,6 @@ import ast
 import os
 from typing import Any
 
-import mpmath
 import numpy as np
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -77,8 +76,8 @@ def test_value_gradient_and_hessian_of_a_random_formula_are_those_of_mpmath(form
 def _exact(tree: ast.expr, x: float, t: float, name: str) -> tuple[list[Any], list[Any]]:
     """Return value, first and second derivative, with the scale of each.
 
-    The scale is the number itself and what relative errors of 1 in all intermediate results would change it by, found by
-    evaluating the formula again with each result of an operation moved a little.
+    The scale is the number itself and what relative errors of 1 in all intermediate results would change it by, found
+    by evaluating the formula again with each result of an operation moved a little.
     """
     moves = (mpf(int(name == "input")), mpf(int(name == "target")))
     names = {"x": Dual(mpf(x), moves[0]), "t": Dual(mpf(t), moves[1])}
@@ -89,7 +88,5 @@ def _exact(tree: ast.expr, x: float, t: float, name: str) -> tuple[list[Any], li
     scale = [abs(part) for part in exact.parts]
     for number in range(count):
         moved = evaluate(tree, names, disturb=(number, eta))
-        scale = [
-            size + abs(a - b) / eta for size, a, b in zip(scale, moved.parts, exact.parts, strict=True)
-        ]
+        scale = [size + abs(a - b) / eta for size, a, b in zip(scale, moved.parts, exact.parts, strict=True)]
     return list(exact.parts), scale

@@ -13,8 +13,8 @@ from formulas import CASE_IDS, CASES, as_dtype, defaults, function, names_in, re
 
 N = 20
 
-#: By how much a formula and its kernel may differ, in units of the scale of the number: what a relative error of one unit
-#: in the last place of every input would change. Formulas are written for readers, kernels for accuracy.
+#: By how much a formula and its kernel may differ, in units of the scale of the number: what a relative change of 1 in
+#: every input would change it by, to first order. Formulas are written for readers, kernels for accuracy.
 TOLERANCE = {np.float64: 2e-13, np.float32: 2e-5}
 
 #: 1 - (1 - u)**3 as it is written loses the digits of a small u.

@@ -434,9 +434,7 @@ def test_v3_and_v4_give_the_same_bits(name, type_name):
 
 # Duals: x(t) = x + 1.5 t - 0.4 t^2 and y(t) = y - 0.5 t + 0.3 t^2 at t = 0.
 DUAL_X, DUAL_Y = (1.5, -0.8), (-0.5, 0.6)
-DUAL_CASES = {
-    name: (case.expression, case.reference) for name, case in CASES.items() if name not in WITHOUT_DUALS
-} | {
+DUAL_CASES = {name: (case.expression, case.reference) for name, case in CASES.items() if name not in WITHOUT_DUALS} | {
     "arithmetic": ("arithmetic(x, y)", lambda x, y: ((x + y) * (x - 2) - -y) / (x * x + 3) / y),
     "select": ("select(x > y, square(x), y)", lambda x, y: x * x if x > y else y),
 }

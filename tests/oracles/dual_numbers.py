@@ -21,8 +21,8 @@ class NoDerivative(ArithmeticError):
 @dataclass
 class Dual:
     value: Any
-    first: Any = mpf(0)
-    second: Any = mpf(0)
+    first: Any = 0
+    second: Any = 0
     operations: int = 0
 
     @property

@@ -45,10 +45,18 @@ LOSSLIB_INLINE double sine_of_quarters(double x, std::uint64_t quarter) {
     const ReducedAngle a = reduce_angle(x);
     const std::uint64_t n = a.n + quarter;
     const double z = a.r * a.r;
-    const double sine = a.r + (a.r * z * polynomial(z, -0.1666666666666663, 0.008333333333321974, -0.00019841269829469333, 2.7557313578256376e-06, -2.5050740799094794e-08, 1.5895814924754651e-10) + a.rest * (1.0 - 0.5 * z));
+    const double sine = a.r + (a.r * z *
+                                   polynomial(z, -0.1666666666666663, 0.008333333333321974, -0.00019841269829469333,
+                                              2.7557313578256376e-06, -2.5050740799094794e-08, 1.5895814924754651e-10) +
+                               a.rest * (1.0 - 0.5 * z));
     const double half = 0.5 * z;
     const double one_less = 1.0 - half;
-    const double cosine = one_less + (((1.0 - one_less) - half) + (z * z * polynomial(z, 0.0416666666666666, -0.0013888888888873951, 2.480158728936835e-05, -2.755731431801196e-07, 2.0875718425858894e-09, -1.1359387957683996e-11) - a.r * a.rest));
+    const double cosine =
+        one_less + (((1.0 - one_less) - half) +
+                    (z * z *
+                         polynomial(z, 0.0416666666666666, -0.0013888888888873951, 2.480158728936835e-05,
+                                    -2.755731431801196e-07, 2.0875718425858894e-09, -1.1359387957683996e-11) -
+                     a.r * a.rest));
     const double size = select((n & 1) != 0, cosine, sine);
     return from_bits<double>(to_bits(size) ^ ((n & 2) << 62));
 }
@@ -85,11 +93,19 @@ template <class T> LOSSLIB_INLINE T sinh(T x) {
 template <class T> LOSSLIB_INLINE T erf(T x) {
     const T a = abs(x);
     const T z = a * a;
-    const T near = a * polynomial(z, T(1.1283791670955126), T(-0.3761263890318352), T(0.11283791670944185), T(-0.026866170643111482), T(0.005223977606118614), T(-0.000854832592932217), T(0.00012055293577152762), T(-1.4924712307185837e-05), T(1.6447131638251597e-06), T(-1.6206314289113782e-07), T(1.3710982748678367e-08), T(-7.779472948426816e-10));
+    const T near = a * polynomial(z, T(1.1283791670955126), T(-0.3761263890318352), T(0.11283791670944185),
+                                  T(-0.026866170643111482), T(0.005223977606118614), T(-0.000854832592932217),
+                                  T(0.00012055293577152762), T(-1.4924712307185837e-05), T(1.6447131638251597e-06),
+                                  T(-1.6206314289113782e-07), T(1.3710982748678367e-08), T(-7.779472948426816e-10));
     const T far_off = select(a > T(6.1), T(6.1), a);
     const T u = (far_off - T(2)) / (far_off + T(2));
-    const T tail = exp_nonpositive(-(far_off * far_off)) / (T(1) + T(2) * far_off) *
-                   polynomial(u, T(1.2769783815525289), T(-0.09276382658574552), T(-0.16603039761538615), T(0.16405128003337202), T(-0.05422000097982136), T(-0.008034015086302877), T(0.008722653292553131), T(0.001271339573649682), T(-0.0014568006765560931), T(-0.0004543628558753107), T(0.0002062153525030613), T(0.00015138716895162461), T(-7.264424232571974e-07), T(-3.898190478078105e-05), T(-1.4190085987912067e-05), T(1.1041804117445832e-05));
+    const T tail =
+        exp_nonpositive(-(far_off * far_off)) / (T(1) + T(2) * far_off) *
+        polynomial(u, T(1.2769783815525289), T(-0.09276382658574552), T(-0.16603039761538615), T(0.16405128003337202),
+                   T(-0.05422000097982136), T(-0.008034015086302877), T(0.008722653292553131), T(0.001271339573649682),
+                   T(-0.0014568006765560931), T(-0.0004543628558753107), T(0.0002062153525030613),
+                   T(0.00015138716895162461), T(-7.264424232571974e-07), T(-3.898190478078105e-05),
+                   T(-1.4190085987912067e-05), T(1.1041804117445832e-05));
     return with_sign_of(x, select(a < T(1), near, select(a == a, T(1) - tail, a)));
 }
 
@@ -112,7 +128,6 @@ template <class T> LOSSLIB_INLINE T log_gamma(T y) {
     return series - select(small, log(steps), T(0));
 }
 
-
 // The argument of an asymptotic series: y moved up by twelve steps of the recurrence where it is below 12.
 LOSSLIB_INLINE double moved_up(double y) { return select(y < 12.0, y + 12.0, y); }
 
@@ -133,7 +148,8 @@ template <class T> LOSSLIB_INLINE T digamma(T x) {
     const double tail = square * polynomial(square, -1.0 / 12.0, 1.0 / 120.0, -1.0 / 252.0, 1.0 / 240.0, -1.0 / 132.0,
                                             691.0 / 32760.0, -1.0 / 12.0);
     const double value = (log(z) - 0.5 * inverse + tail) - sum_of_steps<1>(y);
-    const double edge = select(y == 0.0, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
+    const double edge =
+        select(y == 0.0, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
     return T(select(y > 0.0, value, edge));
 }
 
@@ -141,10 +157,12 @@ template <class T> LOSSLIB_INLINE T digamma(T x) {
 template <class T> LOSSLIB_INLINE T trigamma(T x) {
     const double y = double(x), z = moved_up(y);
     const double inverse = 1.0 / z, square = inverse * inverse;
-    const double tail = inverse * square * polynomial(square, 1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0,
-                                                      -691.0 / 2730.0, 7.0 / 6.0);
+    const double tail =
+        inverse * square *
+        polynomial(square, 1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0);
     const double value = (inverse + 0.5 * square + tail) + sum_of_steps<2>(y);
-    const double edge = select(y == 0.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
+    const double edge =
+        select(y == 0.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
     return T(select(y > 0.0, value, edge));
 }
 
@@ -152,10 +170,12 @@ template <class T> LOSSLIB_INLINE T trigamma(T x) {
 template <class T> LOSSLIB_INLINE T tetragamma(T x) {
     const double y = double(x), z = moved_up(y);
     const double inverse = 1.0 / z, square = inverse * inverse;
-    const double tail = square * square * polynomial(square, -0.5, 1.0 / 6.0, -1.0 / 6.0, 3.0 / 10.0, -5.0 / 6.0, 691.0 / 210.0,
-                                                     -35.0 / 2.0);
+    const double tail =
+        square * square *
+        polynomial(square, -0.5, 1.0 / 6.0, -1.0 / 6.0, 3.0 / 10.0, -5.0 / 6.0, 691.0 / 210.0, -35.0 / 2.0);
     const double value = (-square - inverse * square + tail) - 2.0 * sum_of_steps<3>(y);
-    const double edge = select(y == 0.0, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
+    const double edge =
+        select(y == 0.0, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
     return T(select(y > 0.0, value, edge));
 }
 

@@ -7,6 +7,7 @@ values. At kinks: 0 for ``abs`` at a tie and for ``sign`` everywhere, the mean o
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from losslib.formula.expression import Graph
 
@@ -93,7 +94,8 @@ def _secant_squared(g: Graph, a: int, node: int) -> int:
     return g.mul(g.mul(g.call("sigmoid", twice), g.call("sigmoid", g.neg(twice))), g.constant(4.0))
 
 
-_RULES = {
+#: The slope of a function of one argument: (graph, argument, the function's own node) -> node.
+_RULES: dict[str, Callable[[Graph, int, int], int]] = {
     "exp": lambda g, a, node: node,
     "expm1": lambda g, a, node: g.call("exp", a),
     "tanh": _secant_squared,

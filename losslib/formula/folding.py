@@ -106,13 +106,13 @@ def _polygamma(order: int) -> Callable[[float], float]:
     return polygamma
 
 
-FUNCTIONS: dict[str, Callable[[float], float]] = {
-    name: _guarded(function)
-    for name, function in {
+_PLAIN: dict[str, Callable[[float], float]] = {
         "abs": abs, "sign": _sign, "sqrt": math.sqrt,
         "sqrt1pm1": lambda a: a / (math.sqrt(1.0 + a) + 1.0), "exp": math.exp, "expm1": math.expm1, "log": _log,
         "log1p": _log1p, "sin": math.sin, "cos": math.cos, "tanh": math.tanh, "cosh": lambda a: math.cosh(a),
         "sinh": math.sinh, "sigmoid": _sigmoid, "softplus": _softplus, "log_cosh": _log_cosh, "erf": math.erf,
         "loggamma": _loggamma, "digamma": _polygamma(0), "trigamma": _polygamma(1), "tetragamma": _polygamma(2),
-    }.items()
 }  # fmt: skip
+
+#: The functions of one argument by name.
+FUNCTIONS = {name: _guarded(function) for name, function in _PLAIN.items()}

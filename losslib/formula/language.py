@@ -202,8 +202,8 @@ class Reader:
             case ast.BoolOp(op=op, values=values):
                 combine = graph.both if isinstance(op, ast.And) else graph.either
                 result = self._condition(values[0], below)
-                for value in values[1:]:
-                    result = combine(result, self._condition(value, below))
+                for part in values[1:]:
+                    result = combine(result, self._condition(part, below))
                 return result
             case ast.Call():
                 return self._call(tree, below)

@@ -34,6 +34,9 @@ DOMAINS = {
     )
 }  # fmt: skip
 
+#: Those that every elementwise loss has.
+REDUCTIONS = ("mean", "sum", "none", "weighted_mean")
+
 #: What the letters of a formula are called in a call.
 INPUT_NAMES = {"x": "input", "t": "target"}
 MOST_INPUTS = 3
@@ -182,7 +185,6 @@ def _class_of(definition: Definition, defaults: tuple[tuple[str, Number], ...]) 
     )
     names = tuple(item.name for item in inputs)
     summary, _, rest = definition.doc.strip().partition("\n\n")
-    reductions: tuple[str, ...] = LossInfo.__dataclass_fields__["reductions"].default
     text = definition.formula.strip() + "".join(f", {name} = {text.strip()}" for name, text in definition.definitions)
 
     programs: dict[tuple[Number, ...], Any] = {}
@@ -207,11 +209,12 @@ def _class_of(definition: Definition, defaults: tuple[tuple[str, Number], ...]) 
         summary=" ".join(summary.split()) or "A loss from a formula.",
         description=textwrap.dedent(rest).strip(),
         inputs=inputs,
-        parameters=(*listed, WEIGHT, reduction_parameter("pointwise", reductions, "count", False), CHECK),
+        parameters=(*listed, WEIGHT, reduction_parameter("pointwise", REDUCTIONS, "count", False), CHECK),
         formula=text,
         symbols={letter: name for letter, name in zip(definition.inputs, names, strict=True) if letter != name},
         differentiable=names,
         default_wrt=names[:1],
+        reductions=REDUCTIONS,
         kernel=kernel,
         value_range="(-inf, inf)",
     )
@@ -275,7 +278,7 @@ def from_formula(
     -----
     Derivatives are exact, by every input (``wrt``). ``where`` chooses between derivatives: infinities and NaN of the
     side that is not taken never show. At a kink, ``abs`` and ``sign`` have the derivative 0, ``max`` and ``min`` the mean of
-    both sides. A formula is never evaluated as Python; compiling it takes less than a millisecond.
+    both sides. A formula is never evaluated as Python; compiling it takes about a millisecond.
 
     Examples
     --------

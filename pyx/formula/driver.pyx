@@ -496,8 +496,8 @@ cdef enum:
 
 cdef inline void run_rows(const Tape* tape, real** place, Py_ssize_t n) noexcept nogil:
     cdef const Step* step = tape.steps
-    cdef int k
-    for k in range(tape.count):
+    cdef int _
+    for _ in range(tape.count):
         if real is float:
             _float32[step.code](NULL, place[step.operand[0]], place[step.operand[1]], place[step.operand[2]],
                                 place[step.operand[3]], place[step.operand[4]], n)
@@ -531,8 +531,8 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
     # An output is written by the last steps, all at once: ask for its lines before the first ones.
     for k in range(FIRST_INPUT):
         if outputs[k] != NULL:
-            for i in range(0, n * <Py_ssize_t>sizeof(real), ALIGNMENT):
-                prefetch(<const char*>outputs[k] + i)
+            for i in range((n * <Py_ssize_t>sizeof(real) + ALIGNMENT - 1) // ALIGNMENT):
+                prefetch(<const char*>outputs[k] + i * ALIGNMENT)
     while n - start >= LANES:
         rows = min(row, n - start)
         rows -= rows % LANES
@@ -556,8 +556,8 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
                 memcpy(outputs[k] + start, place[k], rows * sizeof(real))
 
 
-cdef inline void run_kernel(const void* parameters, int kernel, const real* a, const real* b, const real* c, real* value,
-                            real* grad, real* hess, real scale, Py_ssize_t n) noexcept nogil:
+cdef inline void run_kernel(const void* parameters, int kernel, const real* a, const real* b, const real* c,
+                            real* value, real* grad, real* hess, real scale, Py_ssize_t n) noexcept nogil:
     cdef const real* inputs[3]
     cdef real* outputs[PLANES]
     cdef int k

@@ -156,6 +156,9 @@ class _Walk:
         return self.noted(result, node)
 
     def noted(self, result: Dual, node: ast.expr | None = None) -> Dual:
+        for part in result.parts:
+            if part != 0 and not mpf("1e-80") < abs(part) < mpf("1e80"):
+                raise NoDerivative  # float64 would lose products of such numbers
         self.count += 3
         if self.disturb is None or self.disturb[0] // 3 != self.count // 3 - 1:
             return result

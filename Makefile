@@ -47,12 +47,16 @@ SOURCES := setup.py pyproject.toml $(shell find include pyx losslib \( -name __p
 	-o -name '*.h' -print -o -name '*.pyx' -print -o -name '*.pxd' -print -o -name '*.py' -print -o -name '*.pyi' -print)
 CHECKOUT := build/wheel/.built
 
+# For the processor that it is built on; `make wheel` compiles for all.
+export LOSSLIB_BUILD_ISAS ?= native
+wheel test-wheel: override LOSSLIB_BUILD_ISAS :=
+
 # build/ keeps what is compiled for the next time, but it knows nothing of changed flags, and a Python module that is
 # no longer in losslib/ would stay in it.
 $(CHECKOUT): $(SOURCES) | $(VENV)/.created
 	@if [ ! -e $@ ] || [ -n "$$(find setup.py pyproject.toml -newer $@)" ]; then rm -rf build; fi
 	@rm -rf build/wheel && mkdir -p build && find build -path 'build/lib*' -name '*.py*' -type f -delete
-	@echo "Compiling losslib for each instruction set: a minute or two."
+	@echo "Compiling losslib ($(LOSSLIB_BUILD_ISAS)): a minute or two."
 	$(VENV)/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	@touch $@
 
@@ -142,10 +146,17 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	formula/test_formula_losses.py formula/test_random_formulas.py \
 	losses/test_ctc_arrays.py losses/test_ctc_alignment.py losses/test_ctc_fuzz.py losses/test_rnnt_fuzz.py))
 
-test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer
-	@mkdir -p build/tsan
-	g++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -Iinclude tests/threads/thread_stress.cpp -o build/tsan/stress -pthread
-	build/tsan/stress 5000
+# Clang: LLVM's OpenMP tells ThreadSanitizer what its barriers order (Archer, a tool that the runtime loads), libgomp does
+# not. Python and NumPy are not instrumented; what they lock, they lock through calls that ThreadSanitizer sees.
+CLANG ?= $(firstword $(foreach name,clang-21 clang-20 clang-19 clang-18 clang,$(if $(shell command -v $(name)),$(name))))
+clang_file = $$($(CLANG) -print-file-name=$(1))
+
+test-tsan: $(VENV)/.created $(wheel_built)  ## run parallel calls of every geometry under ThreadSanitizer, with clang
+	$(call install,$(VENV),test)
+	$(call variant,tsan,CC=$(CLANG) CXX=$(CLANG)++ LOSSLIB_OPENMP=1 LOSSLIB_SANITIZE=thread LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
+	cd build/pytest && PYTHONPATH=$(CURDIR)/build/tsan/site LD_PRELOAD="$(call clang_file,libclang_rt.tsan-$(shell uname -m).so)" \
+	OMP_TOOL_LIBRARIES="$(call clang_file,libarcher.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:exitcode=66 \
+	$(abspath $(VENV))/bin/python -P $(CURDIR)/tests/threads/stress.py
 
 test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build without OpenMP
 	$(call install,$(VENV),test)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,10 @@ from losslib.geometries.ctc import Alignments, frames_of, read_alignments, read_
 
 __all__ = ["ctc_forced_align", "ctc_greedy_decode"]
 
-_lattice = _kernels.load("ctc")
+if TYPE_CHECKING:
+    from losslib._kernels.baseline import ctc as _lattice
+else:
+    _lattice = _kernels.load("ctc")
 _BLANK = Integer("blank", 0, "The class that stands for no label.", least=0)
 
 

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from losslib._kernels.loss import Entry, Loss
+from losslib._kernels.loss import Loss, LossCallable
 from losslib.call import answer as _answer  # noqa: F401  # connects the compiled objects with it
 from losslib.call import parameters
 from losslib.declaration import modes, registry
@@ -85,7 +85,7 @@ def _function_doc(instance: Any, owner: Any) -> str:
     return function_docstring(instance.info, instance._mode)
 
 
-class DerivativeFunction(Entry):
+class DerivativeFunction(LossCallable):
     __doc__ = _Written(_function_doc)
     __name__: str
     __qualname__: str

@@ -30,7 +30,6 @@ def execute(
     planes: tuple[int, ...] = ...,
     scale: float = ...,
     stage: bool = ...,
-    whole_vectors: bool = ...,
 ) -> tuple[float, int]: ...
 def total(values: np.ndarray) -> float: ...
 
@@ -52,7 +51,7 @@ class Loss:
     def __mul__(self, other: float) -> Loss: ...
     def __rmul__(self, other: float) -> Loss: ...
 
-class Entry:
+class LossCallable:
     info: LossInfo
     loss_class: type[Loss]
     def __new__(cls, loss_class: type[Loss], mode: int = ...) -> Self: ...

@@ -3,14 +3,11 @@
 A row of numbers is a register; all registers together stay in the first cache, so that an operation costs little more
 than its arithmetic. The interpreter is one more kernel of the pointwise geometry, whose parameters are the tape:
 weights, masks, types, strides, threads and sums are those of every other loss.
-
-Rows have whole vectors of sixteen, the last one padded, so that the bits of an element do not depend on its place.
 """
 
 cimport cython
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
 from job cimport (
     ALL, BLOCK, GRAD_ONLY, KERNELS, LANES, PLANES, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
     KernelDouble, KernelFloat, KernelSet,
@@ -510,7 +507,6 @@ cdef inline void run_rows(const Tape* tape, real** place, Py_ssize_t n) noexcept
 cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real scale, Py_ssize_t n) noexcept nogil:
     """Run the tape over n numbers, as many at a time as the registers leave room for."""
     cdef char[CACHE + ALIGNMENT] memory
-    cdef real[FIRST_CONSTANT * LANES] ends       # rows of what is left over: outputs, inputs
     cdef real* place[PLACES]
     cdef real factor = scale
     cdef char* first = memory
@@ -533,31 +529,18 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
         if outputs[k] != NULL:
             for i in range((n * <Py_ssize_t>sizeof(real) + ALIGNMENT - 1) // ALIGNMENT):
                 prefetch(<const char*>outputs[k] + i * ALIGNMENT)
-    while n - start >= LANES:
+    while start < n:
         rows = min(row, n - start)
-        rows -= rows % LANES
         for k in range(FIRST_INPUT):
             place[k] = outputs[k] + start if outputs[k] != NULL else NULL
         for k in range(3):
             place[FIRST_INPUT + k] = <real*>inputs[k] + start
         run_rows(tape, place, rows)
         start += rows
-    rows = n - start
-    if rows > 0:
-        for k in range(FIRST_INPUT):
-            place[k] = <real*>ends + k * LANES
-        for k in range(3):
-            place[FIRST_INPUT + k] = <real*>ends + (FIRST_INPUT + k) * LANES
-            for i in range(LANES):
-                place[FIRST_INPUT + k][i] = inputs[k][min(start + i, n - 1)]
-        run_rows(tape, place, LANES)
-        for k in range(FIRST_INPUT):
-            if outputs[k] != NULL:
-                memcpy(outputs[k] + start, place[k], rows * sizeof(real))
 
 
 cdef inline void run_kernel(const void* parameters, int kernel, const real* a, const real* b, const real* c,
-                            real* value, real* grad, real* hess, real scale, Py_ssize_t n) noexcept nogil:
+                            real* value, real* grad, real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
     cdef const real* inputs[3]
     cdef real* outputs[PLANES]
     cdef int k
@@ -570,32 +553,32 @@ cdef inline void run_kernel(const void* parameters, int kernel, const real* a, c
     if kernel != ALL:
         outputs[1] = grad
         outputs[2] = hess
-    interpret((<const Formula*>parameters).tape[kernel], inputs, outputs, scale, n)
+    interpret((<const Formula*>parameters).tape[kernel], inputs, outputs, scale, vectors * LANES)
 
 
 cdef void value_only(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
-                     real* hess, real scale, Py_ssize_t n) noexcept nogil:
-    run_kernel(parameters, VALUE_ONLY, a, b, c, value, NULL, NULL, scale, n)
+                     real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, VALUE_ONLY, a, b, c, value, NULL, NULL, scale, vectors)
 
 
 cdef void grad_only(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
-                    real* hess, real scale, Py_ssize_t n) noexcept nogil:
-    run_kernel(parameters, GRAD_ONLY, a, b, c, NULL, grad, NULL, scale, n)
+                    real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, GRAD_ONLY, a, b, c, NULL, grad, NULL, scale, vectors)
 
 
 cdef void value_grad(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
-                     real* hess, real scale, Py_ssize_t n) noexcept nogil:
-    run_kernel(parameters, VALUE_GRAD, a, b, c, value, grad, NULL, scale, n)
+                     real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, VALUE_GRAD, a, b, c, value, grad, NULL, scale, vectors)
 
 
 cdef void value_grad_hess(const void* parameters, const real* a, const real* b, const real* c, real* value,
-                          real* grad, real* hess, real scale, Py_ssize_t n) noexcept nogil:
-    run_kernel(parameters, VALUE_GRAD_HESS, a, b, c, value, grad, hess, scale, n)
+                          real* grad, real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, VALUE_GRAD_HESS, a, b, c, value, grad, hess, scale, vectors)
 
 
 cdef void all_planes(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
-                     real* hess, real scale, Py_ssize_t n) noexcept nogil:
-    run_kernel(parameters, ALL, a, b, c, value, NULL, NULL, scale, n)
+                     real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, ALL, a, b, c, value, NULL, NULL, scale, vectors)
 
 
 # ---- what Python holds ---------------------------------------------------------------------------------------------

@@ -50,7 +50,6 @@ cdef struct Rows:
     View target_grad
     bint streaming         # the gradient is stored past the caches
     bint double_precision
-    int threads
     Py_ssize_t chunk       # samples that one thread takes at a time
     int failed             # a buffer could not be allocated
 

@@ -17,6 +17,7 @@ end, so that the bits do not depend on threads.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
 from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -34,6 +35,7 @@ from softmax.rows cimport (
     row_bi_tempered, row_by_distribution, row_categorical, row_divergence, row_nll, row_sparsemax,
 )
 from softmax.targets cimport SCAN, Scan, scan_part
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -175,12 +177,10 @@ cdef void run_chunk(Rows* rows, Py_ssize_t chunk, bint lanes) noexcept nogil:
         stream_fence()
 
 
-cdef void run_shared_rows(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
-    run_chunk(<Rows*>rows, chunk, False)
-
-
-cdef void run_shared_lanes(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
-    run_chunk(<Rows*>rows, chunk, True)
+cdef void run_chunks(Rows* rows, Py_ssize_t first, Py_ssize_t stop, bint lanes) noexcept nogil:
+    cdef Py_ssize_t chunk
+    for chunk in range(first, stop):
+        run_chunk(rows, chunk, lanes)
 
 
 cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
@@ -189,7 +189,9 @@ cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
 
 
 cdef int execute_rows(Rows* rows, bint release) except -1:
-    cdef Py_ssize_t chunks, chunk, unit
+    cdef Py_ssize_t chunks, unit, i
+    cdef int width = 1
+    cdef FloatMode mode = get_float_mode()
     cdef bint lanes = fits_lanes(rows)
     cdef double cost = rows.samples * rows.classes * (1.0 if rows.double_precision else 0.5)
     rows.chunk = max(<Py_ssize_t>1, CHUNK // rows.classes)
@@ -200,21 +202,20 @@ cdef int execute_rows(Rows* rows, bint release) except -1:
     rows.streaming = (rows.want_grad
                       and rows.samples * rows.classes * (8 if rows.double_precision else 4) >= STREAMING)
     rows.weight_total = sum_of_weights(rows) if rows.smoothing > 0.0 else 0.0
-    rows.threads = 1
     rows.failed = 0
     if not release:
-        for chunk in range(chunks):
-            run_chunk(rows, chunk, lanes)
+        run_chunks(rows, 0, chunks, lanes)
     else:
         with nogil:
             if chunks > 1:
-                rows.threads = _gate.begin(cost)
-            if rows.threads > 1:
-                _gate.run(run_shared_lanes if lanes else run_shared_rows, rows, chunks, rows.threads)
-                _gate.end()
+                width = _gate.begin(cost)
+            if width == 1:
+                run_chunks(rows, 0, chunks, lanes)
             else:
-                for chunk in range(chunks):
-                    run_chunk(rows, chunk, lanes)
+                for i in prange(count_runs(chunks, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    run_chunks(rows, first_task(i, chunks, width), first_task(i + 1, chunks, width), lanes)
+                _gate.end()
     if rows.failed:
         raise MemoryError(f"no memory for a row of {rows.classes} classes")
     return 0
@@ -251,53 +252,48 @@ def total(values):
     return sum_block(<const double*>data_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
 
 
-cdef struct Scanning:
-    const Rows* rows
-    unsigned char* kept
-    Scan* part
+cdef void scan_parts(const Rows* rows, unsigned char* kept, Scan* part, Py_ssize_t first,
+                     Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(first, stop):
+        part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), kept)
 
 
-cdef void scan_block(void* context, Py_ssize_t k, int slot) noexcept nogil:
-    cdef Scanning* scanning = <Scanning*>context
-    cdef const Rows* rows = scanning.rows
-    scanning.part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), scanning.kept)
-
-
-cdef Scan scan_targets(const Rows* rows, unsigned char* kept, bint* failed) noexcept nogil:
+cdef int scan_targets(const Rows* rows, unsigned char* kept, Scan* whole) except -1:
     """Scan all samples, in parts of a fixed length: the sum of the weights does not depend on threads."""
-    cdef Scan whole, one
-    cdef Scanning scanning
-    cdef Py_ssize_t parts = (rows.samples + SCAN - 1) // SCAN, k
-    cdef int width = 1
+    cdef Scan one
+    cdef Scan* part = &one
+    cdef Py_ssize_t parts = (rows.samples + SCAN - 1) // SCAN, i, k
+    cdef int width
+    cdef FloatMode mode = get_float_mode()
     whole.count = 0
     whole.weight = 0.0
     whole.bad = -1
-    failed[0] = False
-    scanning.rows = rows
-    scanning.kept = kept
-    scanning.part = &one
-    if parts > 1:
-        scanning.part = <Scan*>malloc(parts * sizeof(Scan))
-        if scanning.part == NULL:
-            failed[0] = True
-            return whole
-        width = _gate.begin(rows.samples * (1.0 if rows.class_weight != NULL else 0.3))
-    if width > 1:
-        _gate.run(scan_block, &scanning, parts, width)
-        _gate.end()
+    if parts <= 1:
+        scan_parts(rows, kept, part, 0, parts)
     else:
-        for k in range(parts):
-            scan_block(&scanning, k, 0)
+        part = <Scan*>malloc(parts * sizeof(Scan))
+        if part == NULL:
+            raise MemoryError(f"no memory to look at {rows.samples} targets")
+        with nogil:
+            width = _gate.begin(rows.samples * (1.0 if rows.class_weight != NULL else 0.3))
+            if width == 1:
+                scan_parts(rows, kept, part, 0, parts)
+            else:
+                for i in prange(count_runs(parts, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    scan_parts(rows, kept, part, first_task(i, parts, width), first_task(i + 1, parts, width))
+                _gate.end()
     for k in range(parts):
-        whole.count += scanning.part[k].count
-        whole.weight += scanning.part[k].weight
+        whole.count += part[k].count
+        whole.weight += part[k].weight
         if whole.bad < 0:
-            whole.bad = scanning.part[k].bad
+            whole.bad = part[k].bad
     if parts > 1:
-        free(scanning.part)
+        free(part)
     if rows.class_weight == NULL:
         whole.weight = <double>whole.count
-    return whole
+    return 0
 
 
 def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
@@ -314,7 +310,6 @@ def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
     """
     cdef Rows rows
     cdef Scan found
-    cdef bint failed
     cdef unsigned char* kept = <unsigned char*>data_of(keep)
     rows.outer, rows.inner = target.shape
     rows.classes = classes
@@ -324,10 +319,7 @@ def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
     rows.ignoring = ignore_index is not None
     rows.ignored = ignore_index if rows.ignoring else 0
     place_index(&rows, target)
-    with nogil:
-        found = scan_targets(&rows, kept, &failed)
-    if failed:
-        raise MemoryError(f"no memory to look at {rows.samples} targets")
+    scan_targets(&rows, kept, &found)
     return found.count, found.weight, found.bad
 
 
@@ -416,7 +408,6 @@ cdef class Quick:
         cdef double* values = few_values
         cdef double total, divisor
         cdef Scan found
-        cdef bint failed
         cdef const double* weight = <const double*>data_of(self.weight)
         cdef Py_ssize_t* shape
         cdef Py_ssize_t* target_shape
@@ -497,8 +488,8 @@ cdef class Quick:
         rows.keep = NULL
         rows.ignoring = self.ignoring
         rows.ignored = self.ignored
-        found = scan_targets(&rows, NULL, &failed)
-        if failed or found.bad >= 0:
+        scan_targets(&rows, NULL, &found)
+        if found.bad >= 0:
             return NotImplemented
         divisor = found.weight if self.mean else 1.0
         rows.scale_all = 1.0 / divisor

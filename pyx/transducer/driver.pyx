@@ -21,6 +21,7 @@ lattice is computed by one thread from start to end: neither groups nor threads 
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY
 from libc.math cimport log as c_log
 from libc.stdint cimport int64_t
@@ -31,6 +32,7 @@ from blocks cimport item_size, narrow_run, real, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from softmax.reduce cimport row_exp, row_max
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -81,8 +83,7 @@ cdef struct Transducer:
     const double* scale            # of the gradient by sample
     double* values
     bint double_precision
-    int threads
-    Py_ssize_t chunk, chunks       # frames that one thread takes at a time; chunks of a sample
+    Py_ssize_t chunk, chunks       # frames of a task; chunks of a sample
     Lattice* lattices              # of the group
     char* buffers                  # for each thread: a row
     int stage                      # the pass that runs
@@ -395,8 +396,7 @@ cdef void frames_task(Transducer* job, Py_ssize_t task, int slot, real tag) noex
         t += 1
 
 
-cdef void run_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Transducer* job = <Transducer*>context
+cdef void run_task(Transducer* job, Py_ssize_t task, int slot) noexcept nogil:
     cdef Lattice* lattice
     if job.stage == RECURSIONS:
         lattice = &job.lattices[task // 2]
@@ -413,60 +413,81 @@ cdef void run_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
         frames_task(job, task, slot, <float>0)
 
 
-cdef void run_pass(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
+cdef void run_tasks(Transducer* job, Py_ssize_t first, Py_ssize_t stop, int slot) noexcept nogil:
     cdef Py_ssize_t task
-    job.stage = stage
-    if job.threads > 1 and tasks > 1:
-        _gate.run(run_task, job, tasks, job.threads)
-    else:
-        for task in range(tasks):
-            run_task(job, task, 0)
+    for task in range(first, stop):
+        run_task(job, task, slot)
 
 
-cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double* workspace) noexcept nogil:
-    """All passes over the samples first … first + count."""
+cdef inline Py_ssize_t tasks_of(const Transducer* job, int stage, Py_ssize_t count) noexcept nogil:
+    """The tasks of a pass over a group of so many samples."""
+    if stage == RECURSIONS:
+        return 2 * count
+    if stage == SLOPES:
+        return count if job.want_grad else 0
+    return count * job.chunks if stage == READ or job.want_grad else 0
+
+
+cdef void lay_out_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double* workspace) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(count):
         lay_out(job, &job.lattices[k], first + k, workspace)
         workspace += doubles_needed(job.lattices[k].frames, job.lattices[k].columns, job.want_grad)
-    run_pass(job, READ, count * job.chunks)
-    run_pass(job, RECURSIONS, 2 * count)
-    if job.want_value:
-        for k in range(count):
-            job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
-    if job.want_grad:
-        run_pass(job, SLOPES, count)
-        run_pass(job, WRITE, count * job.chunks)
 
 
-cdef inline Py_ssize_t group_size(const Transducer* job) noexcept nogil:
+cdef inline Py_ssize_t group_size(const Transducer* job, int width) noexcept nogil:
     """Samples of a group: their logits, or their lattices where these are larger, fill the caches."""
     cdef Py_ssize_t logits = job.frames * job.columns * job.classes * item_size(job.logits.type)
     cdef Py_ssize_t lattice = sizeof(Lattice) + sizeof(double) * doubles_needed(job.frames, job.columns, job.want_grad)
     cdef Py_ssize_t fitting = GROUP // max(logits, lattice)
-    return min(max(fitting, <Py_ssize_t>((job.threads + 1) // 2)), job.samples)
+    return min(max(fitting, <Py_ssize_t>((width + 1) // 2)), job.samples)
 
 
-cdef bint run_groups(Transducer* job) noexcept nogil:
-    """Compute everything; False if there is no memory, and then nothing was written."""
-    cdef Py_ssize_t count = group_size(job), first = 0, sample, doubles = 0, most = 0
-    cdef double* workspace
-    cdef bint good
+cdef Py_ssize_t doubles_of_groups(const Transducer* job, Py_ssize_t count) noexcept nogil:
+    """The workspace that the largest group of so many samples needs."""
+    cdef Py_ssize_t sample, doubles = 0, most = 0
     for sample in range(job.samples):
         if sample % count == 0:
             doubles = 0
         doubles += doubles_needed(job.frame_counts[sample], job.target_counts[sample] + 1, job.want_grad)
         most = max(most, doubles)
-    workspace = <double*>malloc((most + 1) * sizeof(double))
-    job.lattices = <Lattice*>malloc(count * sizeof(Lattice))
-    job.buffers = <char*>malloc(job.threads * job.classes * sizeof(double))
-    good = workspace != NULL and job.lattices != NULL and job.buffers != NULL
-    while good and first < job.samples:
-        run_group(job, first, min(count, job.samples - first), workspace)
-        first += count
-    free(job.buffers)
-    free(job.lattices)
-    free(workspace)
+    return most
+
+
+cdef bint execute(Transducer* job, double cost) noexcept:
+    """Compute everything; False if there is no memory, and then nothing was written."""
+    cdef Py_ssize_t group, count, first = 0, tasks, i, k
+    cdef double* workspace
+    cdef int width
+    cdef bint good
+    cdef FloatMode mode = get_float_mode()
+    with nogil:
+        width = _gate.begin(cost)
+        group = group_size(job, width)
+        workspace = <double*>malloc((doubles_of_groups(job, group) + 1) * sizeof(double))
+        job.lattices = <Lattice*>malloc(group * sizeof(Lattice))
+        job.buffers = <char*>malloc(width * job.classes * sizeof(double))
+        good = workspace != NULL and job.lattices != NULL and job.buffers != NULL
+        while good and first < job.samples:
+            count = min(group, job.samples - first)
+            lay_out_group(job, first, count, workspace)
+            for job.stage in range(READ, WRITE + 1):
+                tasks = tasks_of(job, job.stage, count)
+                if width == 1 or tasks == 1:
+                    run_tasks(job, 0, tasks, 0)
+                else:
+                    for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                        set_float_mode(mode)
+                        run_tasks(job, first_task(i, tasks, width), first_task(i + 1, tasks, width), threadid())
+            if job.want_value:
+                for k in range(count):
+                    job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
+            first += count
+        free(job.buffers)
+        free(job.lattices)
+        free(workspace)
+        if width > 1:
+            _gate.end()
     return good
 
 
@@ -493,7 +514,6 @@ def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint 
     """
     cdef Transducer job
     cdef double cost
-    cdef bint good
     job.samples, job.frames, job.columns, job.classes = logits.shape
     place(&job.logits, logits)
     job.want_grad = grad is not None
@@ -512,16 +532,10 @@ def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint 
     job.double_precision = job.logits.type == FLOAT64
     job.chunk = max(<Py_ssize_t>1, CHUNK // (job.columns * job.classes))
     job.chunks = (job.frames + job.chunk - 1) // job.chunk
-    job.threads = 1
     # Nanoseconds: a node of the lattice, and an exponential of each logit with what goes with it.
     cost = (25.0 if job.want_grad else 10.0)
     if fused:
         cost += 45.0 + job.classes * (0.75 if job.want_grad else 0.5) * (2.0 if job.double_precision else 1.0)
     cost *= <double>job.samples * job.frames * job.columns
-    with nogil:
-        job.threads = _gate.begin(cost)
-        good = run_groups(&job)
-        if job.threads > 1:
-            _gate.end()
-    if not good:
+    if not execute(&job, cost):
         raise MemoryError(f"no memory for the lattices of {job.frames} frames and {job.columns - 1} labels")

@@ -156,8 +156,8 @@ cdef class PlainCall:
     ----------
     info : LossInfo
         The declaration.
-    kernel : str
-        The name of the kernels.
+    kernel : str or Program
+        The name of the kernels, or the program of a formula.
     numbers : tuple of float
         Their parameters.
     domains : tuple of int

@@ -277,8 +277,8 @@ def from_formula(
     Notes
     -----
     Derivatives are exact, by every input (``wrt``). ``where`` chooses between derivatives: infinities and NaN of the
-    side that is not taken never show. At a kink, ``abs`` and ``sign`` have the derivative 0, ``max`` and ``min`` the mean of
-    both sides. A formula is never evaluated as Python; compiling it takes about a millisecond.
+    side that is not taken never show. At a kink, ``abs`` and ``sign`` have the derivative 0, ``max`` and ``min`` the
+    mean of both sides. A formula is never evaluated as Python; compiling it takes about a millisecond.
 
     Examples
     --------

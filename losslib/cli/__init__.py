@@ -62,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = make_parser()
     arguments = parser.parse_args(argv)
+    if arguments.command == "compute" and not (arguments.losses or arguments.formula):
+        parser.error("compute: name a loss, or give a --formula; losslib list shows all losses")
     try:
         if arguments.command == "info":
             if arguments.json:

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("losses", nargs="*", metavar="LOSS", help="names of losses: one pass over the data for all")
     parser.add_argument("--formula", metavar="TEXT", action="append", default=[],
                         help="a loss from a formula of x (the prediction), t (the target) and what --set gives: "
-                        "numbers, and definitions such as p='sigmoid(x)'")  # fmt: skip
+                        "numbers, and definitions such as p='sigmoid(x)'; --formula=-x where it begins with a sign")  # fmt: skip
     parser.add_argument("--inputs", metavar="NAMES", default="x,t", help="the inputs of the formulas: x,t or x,t,v ...")
     parser.add_argument("--input", metavar="ARRAY", help="the prediction (the first input of the loss)")
     parser.add_argument("--target", metavar="ARRAY", help="the target")
@@ -121,8 +121,6 @@ def bind_losses(
     inputs: Sequence[str] = ("x", "t"),
 ) -> list[Any]:
     """Return the loss objects with their parameters: those that have names, then those of formulas."""
-    if not names and not formulas:
-        raise ParameterError("name a loss, or give a --formula; losslib list shows all losses")
     infos = [info_of(name) for name in names]
     common: dict[str, Any] = {} if reduction is None else {"reduction": reduction}
     values: list[dict[str, Any]] = [dict(common) for _ in infos]

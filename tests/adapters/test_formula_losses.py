@@ -89,7 +89,7 @@ def test_the_command_line_takes_formulas_over_a_parquet_file(
     assert own["loss"] == huber
     assert eval(own["object"]) == losslib.from_formula(huber, delta=1.5, name=huber)
     assert (built_in["value"], own["value"]) == (pytest.approx(expected), pytest.approx(expected))
-    (found,) = value("--formula", "-log(q)", "--set", "c=2", "--set", "q=sigmoid(c*d)", "--by", ":region")
+    (found,) = value("--formula=-log(q)", "--set", "c=2", "--set", "q=sigmoid(c*d)", "--by", ":region")
     for name in ("north", "south"):
         here = region == name
         expected = losslib.from_formula("softplus(-2*d)")(p[here], y[here])
@@ -98,7 +98,9 @@ def test_the_command_line_takes_formulas_over_a_parquet_file(
     lines = capsys.readouterr().err.splitlines()
     assert "unknown name 'delta'" in lines[0]
     assert lines[2].strip() == "^^^^^"
-    assert main(["compute", *files]) == 1
+    with pytest.raises(SystemExit) as ended:
+        main(["compute", *files])
+    assert ended.value.code == 2
     assert "--formula" in capsys.readouterr().err
     assert main(["compute", "--formula", huber, "--set", "delta=1", "--set", "gamma=2", *files]) == 1
     assert "no parameter 'gamma'" in capsys.readouterr().err

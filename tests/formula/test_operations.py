@@ -28,7 +28,7 @@ def test_the_page_lists_every_function_with_the_error_that_the_headers_state() -
     page = (ROOT / "docs/user/own_loss.rst").read_text(encoding="utf-8")
     rows = re.findall(r"\* - ``(.+?)``\n     - .+\n     - (.+)", page)
     listed = {word for names, _ in rows for word in re.findall(r"[a-z0-9]+", names.partition("(")[0])}
-    assert set(language.FUNCTIONS) - {"where"} <= listed | set(["abs", "sign", "max", "min", "clip"])
+    assert set(language.FUNCTIONS) - {"where"} <= listed | {"abs", "sign", "max", "min", "clip"}
     headers = "".join(
         (ROOT / f"include/losslib/core/{name}.h").read_text(encoding="utf-8") for name in ("vecmath", "special")
     )
@@ -59,10 +59,10 @@ def test_sine_and_cosine_go_on_beyond_the_reduction() -> None:
 
 
 def test_many_intermediate_results_are_computed_in_shorter_rows() -> None:
-    terms = "+".join(f"sin({k}*x)*cos({k + 1}*t)" for k in range(1, 40))
+    terms = "+".join(f"sin({k}*x)*cos({k + 1}*t)" for k in range(1, 16))
     wide = losslib.from_formula(f"({terms})/({terms.replace('+', '-')} + 100)", reduction="none")
     x, t = np.random.default_rng(0).standard_normal((2, 1111))
-    k = np.arange(1, 40)[:, np.newaxis]
+    k = np.arange(1, 16)[:, np.newaxis]
     parts = np.sin(k * x) * np.cos((k + 1) * t)
     expected = parts.sum(0) / (2 * parts[0] - parts.sum(0) + 100)
     np.testing.assert_allclose(wide(x, t), expected, rtol=1e-11, atol=1e-13)

@@ -90,10 +90,11 @@ def test_the_command_line_takes_formulas_over_a_parquet_file(
     assert eval(own["object"]) == losslib.from_formula(huber, delta=1.5, name=huber)
     assert (built_in["value"], own["value"]) == (pytest.approx(expected), pytest.approx(expected))
     (found,) = value("--formula=-log(q)", "--set", "c=2", "--set", "q=sigmoid(c*d)", "--by", ":region")
-    for name in ("north", "south"):
-        here = region == name
+    assert {item["key"] for item in found["groups"]} == {"north", "south"}
+    for item in found["groups"]:
+        here = region == item["key"]
         expected = losslib.from_formula("softplus(-2*d)")(p[here], y[here])
-        assert found["value"][name] == pytest.approx(expected)
+        assert item["value"] == pytest.approx(expected)
     assert main(["compute", "--formula", huber, *files]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert "unknown name 'delta'" in lines[0]

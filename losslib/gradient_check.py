@@ -130,7 +130,7 @@ def check_grad(
     --------
     >>> loss = losslib.from_formula("log(cosh(d))")
     >>> report = losslib.check_grad(loss, np.array([0.3, -2.0]), np.array([0.0, 0.5]))  # doctest: +ELLIPSIS
-    check_grad of losslib.from_formula('log(cosh(d))', reduction='mean')
+    check_grad of from_formula('log(cosh(d))', reduction='mean')
       gradient for input: 2 of 2 elements, largest difference ...e-1..., agrees
       Hessian for input: 2 of 2 elements, largest difference ...e-1..., agrees
       gradient for target: 2 of 2 elements, largest difference ...e-1..., agrees

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("losses", nargs="*", metavar="LOSS", help="names of losses: one pass over the data for all")
     parser.add_argument("--formula", metavar="TEXT", action="append", default=[],
                         help="a loss from a formula of x (the prediction), t (the target) and what --set gives: "
-                        "numbers, and definitions such as p='sigmoid(x)'; write --formula=-x before a sign")  # fmt: skip
+                        "numbers, and definitions such as p='sigmoid(x)'; before a sign, --formula=-x")  # fmt: skip
     parser.add_argument("--inputs", metavar="NAMES", default="x,t", help="the inputs of the formulas: x,t or x,t,v ...")
     parser.add_argument("--input", metavar="ARRAY", help="the prediction (the first input of the loss)")
     parser.add_argument("--target", metavar="ARRAY", help="the target")

@@ -153,7 +153,7 @@ class FormulaLoss(Loss):
         if definition.domains:
             texts.append(f"domains={dict(definition.domains)!r}")
         texts += [f"{key}={value!r}" for key, value in (("name", definition.name), ("doc", definition.doc)) if value]
-        return f"losslib.from_formula({', '.join([*texts, parameters.class_arguments(self.parameters, self.info)])})"
+        return f"from_formula({', '.join([*texts, parameters.class_arguments(self.parameters, self.info)])})"
 
 
 def _rebuild(definition: Definition, values: dict[str, Any]) -> Loss:

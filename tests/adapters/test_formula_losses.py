@@ -87,7 +87,7 @@ def test_the_command_line_takes_formulas_over_a_parquet_file(
     built_in, own = value("huber", "--formula", huber, "--set", "delta=1.5")
     expected = losslib.huber_loss(p, y, delta=1.5)
     assert own["loss"] == huber
-    assert eval(own["object"]) == losslib.from_formula(huber, delta=1.5, name=huber)
+    assert eval(own["object"], vars(losslib)) == losslib.from_formula(huber, delta=1.5, name=huber)
     assert (built_in["value"], own["value"]) == (pytest.approx(expected), pytest.approx(expected))
     (found,) = value("--formula=-log(q)", "--set", "c=2", "--set", "q=sigmoid(c*d)", "--by", ":region")
     assert {item["key"] for item in found["groups"]} == {"north", "south"}

@@ -162,7 +162,12 @@ def test_losses_compare_hash_copy_pickle_and_print_by_formula_and_values() -> No
     assert huber(delta=2.0) == huber().replace(delta=2.0)
     assert hash(huber(delta=2.0)) == hash(huber().replace(delta=2.0))
     assert len({huber(), huber(), huber(delta=3.0)}) == 2
-    for again in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss), eval(repr(loss)), eval(repr(huber()))):
+    for again in (
+        pickle.loads(pickle.dumps(loss)),
+        copy.deepcopy(loss),
+        eval(repr(loss), vars(losslib)),
+        eval(repr(huber()), vars(losslib)),
+    ):
         assert again in (loss, huber())
     assert loss.delta == 1.0
     assert loss.info.name == "my huber"

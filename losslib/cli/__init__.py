@@ -58,12 +58,27 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def attach_streams(words: Sequence[str]) -> list[str]:
+    """Write ``--input -:column``, a column of standard input, as one word: argparse takes ``-:`` for an option."""
+    attached: list[str] = []
+    for word in words:
+        if word.startswith("-:") and attached and attached[-1].startswith("--"):
+            attached[-1] += f"={word}"
+        else:
+            attached.append(word)
+    return attached
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = make_parser()
+<<<<<<< HEAD
     arguments = parser.parse_args(argv)
     if arguments.command == "compute" and not (arguments.losses or arguments.formula):
         parser.error("compute: name a loss, or give a --formula; losslib list shows all losses")
+=======
+    arguments = parser.parse_args(attach_streams(sys.argv[1:] if argv is None else argv))
+>>>>>>> main
     try:
         if arguments.command == "info":
             if arguments.json:

@@ -77,7 +77,7 @@ bi_tempered_logistic_loss, BiTemperedLogisticLoss = declare(
         IGNORE_INDEX,
         AXIS,
     ),
-    kernel="bi_tempered",
+    kernel=lambda values: ("bi_tempered", (float(values["t1"]), float(values["t2"]))),
     formula=(
         f"sum_c({SMOOTHED}*(log_t({SMOOTHED}, t1) - log_t(p_c, t1)) - ({SMOOTHED}**(2 - t1) - p_c**(2 - t1))/(2 - t1))"
     ),

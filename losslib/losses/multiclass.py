@@ -7,6 +7,9 @@ calls of other packages take x of shape (N, C) and class indices t of shape (N,)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from losslib.declaration.schema import NONNEGATIVE, Array, Choice, Equivalent, Input, Integer, Real, Reference
 from losslib.declare import declare
 
@@ -103,6 +106,11 @@ SMOOTHING = Reference(
 )
 
 
+def _cross_entropy_kernel(values: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    softcap = values["softcap"]
+    return ("cross_entropy", ()) if softcap is None else ("capped_cross_entropy", (float(softcap),))
+
+
 cross_entropy, CrossEntropyLoss = declare(
     "softmax",
     "cross_entropy",
@@ -149,7 +157,7 @@ cross_entropy, CrossEntropyLoss = declare(
             choices=("nan", "zero"),
         ),
     ),
-    kernel="cross_entropy",
+    kernel=_cross_entropy_kernel,
     formula=f"sum_c(w_c*{SMOOTHED}*(lse(x) - x_c)) + z_loss*lse(x)**2",
     symbols={**SYMBOLS, "w": "weight"},
     differentiable=("input", "target"),
@@ -405,7 +413,7 @@ categorical_cross_entropy, CategoricalCrossEntropy = declare(
     summary="Cross entropy between class labels and predicted class probabilities.",
     inputs=(PROBABILITIES, CLASSES_OR_PROBABILITIES),
     parameters=(WEIGHT, LABEL_SMOOTHING, IGNORE_INDEX, AXIS),
-    kernel="categorical_cross_entropy",
+    kernel=lambda values: ("categorical_cross_entropy", ()),
     formula=f"-sum_c(w_c*{SMOOTHED}*log(min(max(x_c/sum_c(x_c), 1e-7), 1 - 1e-7)))",
     symbols={**SYMBOLS, "w": "weight"},
     differentiable=("input", "target"),
@@ -522,7 +530,7 @@ softmax_focal_loss, SoftmaxFocalLoss = declare(
         IGNORE_INDEX,
         AXIS,
     ),
-    kernel="focal",
+    kernel=lambda values: ("focal", (float(values["gamma"]),)),
     formula=f"sum_c(alpha_c*{SMOOTHED}*(1 - p_c)**gamma*(lse(x) - x_c))",
     symbols=SYMBOLS,
     has_hessian=False,

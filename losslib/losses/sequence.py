@@ -42,7 +42,7 @@ TARGET_LENGTHS = Input(
     "Labels of each sample, N integers from 0 to S. A number for a single sequence.",
     holds="length",
 )
-BLANK = Integer("blank", 0, "The class that stands for no label. At least 0 and less than C.", least=0)
+BLANK = Integer("blank", 0, "The class that stands for no label. Negative numbers count from the last class.")
 ZERO_INFINITY = Flag(
     "zero_infinity",
     False,

@@ -82,7 +82,7 @@ class Accumulator:
             The inputs of the loss, in its order; they may be given by name too.
         by : array_like, optional
             The group of each sample (first axis) or of each element: integers, strings, or any hashable objects; in a
-            list, a tuple is one key. Given at every update or at none.
+            list, a tuple is one key. A missing key (NaN, NaT, None, a null) is None. Given at every update or at none.
         sample_weight : array_like, optional
             As in a call of the loss.
         where : array_like of bool, optional
@@ -144,14 +144,14 @@ class Accumulator:
         Returns
         -------
         float or dict
-            One value; with groups a dict of them, in the order of the keys where they have one. Without any sample it
-            is what the loss gives for an empty array: 0.0 for a sum and NaN for a mean.
+            One value; with groups a dict of them, in the order of the keys where they have one, None last. Without
+            any sample it is what the loss gives for an empty array: 0.0 for a sum and NaN for a mean.
         """
         if not self._grouped:
             return self._value(0)
         keys: list[Any] = list(self._rows)
         with suppress(TypeError):  # keys without an order stay as they came
-            keys = sorted(keys)
+            keys = sorted(key for key in keys if key is not None) + [None] * (None in self._rows)
         return {key: self._value(self._rows[key]) for key in keys}
 
     def divisors(self) -> list[float]:

@@ -17,17 +17,17 @@ depends on threads.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
-from libc.math cimport INFINITY, NAN
+from libc.math cimport INFINITY, NAN, log1p
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
-from blocks cimport narrow_run, real, stream, stream_fence, widen_run
+from blocks cimport narrow_run, real, stream, stream_fence, sum_block, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from ctc.paths cimport (
     BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, beyond_middle, exp,
-    exp_nonpositive, log, start, to_middle, trace,
+    exp_nonpositive, has_states_of_its_own, log, missed, start, to_middle, trace,
 )
 from softmax.reduce cimport row_exp, row_max
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
@@ -48,6 +48,8 @@ cdef enum:
     MANY = 4               # samples for each thread from which they are not divided further
     LANES = 16             # of sums over states
     ROUND = 8              # doubles to which a row of slots is rounded up
+
+cdef double NEARLY_CERTAIN = 1e-3     # below this value what the alignment misses is added up instead
 
 cdef struct View:
     char* data
@@ -98,6 +100,8 @@ cdef Py_ssize_t lay_out(Sequence* s, double* memory) noexcept nogil:
     s.lse = next
     next += s.frames
     s.ratio = next
+    next += s.frames
+    s.outside = next
     next += s.frames
     s.states = next
     next += (s.frames + 2) * s.stride + BORDER
@@ -212,6 +216,25 @@ cdef inline const real* fetch(const Batch* batch, const char* source, real* copy
     return <const real*>source
 
 
+cdef inline double outside_slots(const Sequence* s, real* e, double* kept, double* total,
+                                 Py_ssize_t n) noexcept nogil:
+    """The part of a row's exponentials that is in no slot; where it is small, added up by itself, and the total anew."""
+    cdef double inside = 0.0, outside
+    cdef Py_ssize_t k
+    for k in range(s.slots):
+        inside += <double>e[s.classes[k]]
+    if inside < 0.9 * total[0]:
+        return (total[0] - inside) / total[0]
+    for k in range(s.slots):
+        kept[k] = <double>e[s.classes[k]]
+        e[s.classes[k]] = 0
+    outside = sum_block(<const real*>e, n)
+    for k in range(s.slots):
+        e[s.classes[k]] = <real>kept[k]
+    total[0] = inside + outside
+    return outside / total[0]
+
+
 cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, real* copy, Py_ssize_t n,
                           bint direct) noexcept nogil:
     """One row: its largest logit (to `top`), the sum of exponentials, and the gradient without the target."""
@@ -224,6 +247,7 @@ cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, rea
     if batch.logits:
         m = row_max(x, n)
         total = row_exp(x, m, e, n).sum
+        s.outside[frame] = outside_slots(s, e, s.emission + frame * s.columns, &total, n)
         s.top[frame] = <double>m
         s.ratio[frame] = total
         if batch.want_grad:
@@ -363,7 +387,7 @@ cdef double best_path(const Batch* batch, Sequence* s) noexcept nogil:
 
 cdef double finish(Sequence* s) noexcept nogil:
     """The value of a sample whose sums are done; a sum that left the range is done again."""
-    cdef double offset = 0.0
+    cdef double offset = 0.0, value
     cdef Py_ssize_t frame
     if s.chain[FORWARD].lost or s.chain[BACKWARD].lost:
         sum_logarithms(s)
@@ -372,7 +396,8 @@ cdef double finish(Sequence* s) noexcept nogil:
         offset += s.top[frame] - s.lse[frame]
     # Scaling multiplied the sum by a power of two.
     offset -= 0.6931471805599453 * <double>(s.chain[FORWARD].at_middle + s.chain[BACKWARD].at_middle)
-    return -(s.log_total + offset)
+    value = -(s.log_total + offset)
+    return -log1p(-missed(s)) if s.normalised and value < NEARLY_CERTAIN and has_states_of_its_own(s) else value
 
 
 cdef inline bint settle(Batch* batch, Sequence* s, double value) noexcept nogil:
@@ -524,6 +549,7 @@ cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, co
                 s.sample = sample
                 s.frames = batch.frames_of[sample]
                 s.derivative = batch.want_grad
+                s.normalised = batch.logits
                 if s.frames < 0:
                     continue
                 s.labels = lengths[sample]

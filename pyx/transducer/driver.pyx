@@ -24,11 +24,12 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY
 from libc.math cimport log as c_log
+from libc.math cimport log1p
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from blocks cimport item_size, narrow_run, real, widen_run
+from blocks cimport item_size, narrow_run, real, sum_block, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from softmax.reduce cimport row_exp, row_max
@@ -51,6 +52,8 @@ cdef enum:
     GROUP = 8388608        # bytes of logits of a group: half of the last-level cache that two cores can count on
     VECTOR = 8             # doubles to which a diagonal is rounded up
 
+cdef double NEARLY_CERTAIN = 1e-3     # below this value what the alignment misses is added up instead
+
 cdef struct View:
     char* data
     int type
@@ -66,8 +69,10 @@ cdef struct Lattice:
     double* step
     double* alpha          # later the share of all paths that leave the node
     double* beta
+    double* outside        # [t][u]: the part of the row that leaves the lattice; for logits
     double* softmax        # [t][u]: the largest logit of the row, and 1 / sum(exp(logit - largest))
     double log_likelihood
+    double value           # minus that, or what `missed` makes of it
 
 cdef struct Transducer:
     Py_ssize_t samples, frames, columns, classes     # N, T, U + 1, C
@@ -129,6 +134,41 @@ cdef inline double sum_exp(const real* x, real m, real* kept, Py_ssize_t n) noex
     return total
 
 
+cdef inline double outside_steps(const real* x, real m, real* kept, Py_ssize_t n, Py_ssize_t blank, Py_ssize_t label,
+                                 double* total) noexcept nogil:
+    """The part of a row's exponentials that is in neither step, -1 for none; where it is small, added up by itself, and
+    the total anew. `kept` holds the exponentials if it is not NULL."""
+    cdef real[BLOCK] e
+    cdef real* terms = e
+    cdef Py_ssize_t start = 0, length
+    cdef double inside = 0.0, outside = 0.0, of_blank = 0.0, of_label = 0.0
+    if blank >= 0:
+        if kept == NULL:
+            row_exp(x + blank, m, terms, 1)
+        of_blank = <double>(kept[blank] if kept != NULL else terms[0])
+    if label >= 0 and label != blank:
+        if kept == NULL:
+            row_exp(x + label, m, terms, 1)
+        of_label = <double>(kept[label] if kept != NULL else terms[0])
+    inside = of_blank + of_label
+    if inside < 0.9 * total[0]:
+        return (total[0] - inside) / total[0]
+    while start < n:
+        length = min(<Py_ssize_t>BLOCK, n - start)
+        if kept != NULL:
+            memcpy(terms, kept + start, length * sizeof(real))
+        else:
+            row_exp(x + start, m, terms, length)
+        if start <= blank < start + length:
+            terms[blank - start] = 0
+        if start <= label < start + length:
+            terms[label - start] = 0
+        outside += sum_block(<const real*>terms, length)
+        start += length
+    total[0] = inside + outside
+    return outside / total[0]
+
+
 # ---- the lattice of a sample -----------------------------------------------------------------------------------
 
 cdef inline Py_ssize_t node(const Lattice* lattice, Py_ssize_t t, Py_ssize_t u) noexcept nogil:
@@ -154,11 +194,11 @@ cdef inline Py_ssize_t stride_of(Py_ssize_t frames, Py_ssize_t columns) noexcept
 
 
 cdef inline Py_ssize_t doubles_needed(Py_ssize_t frames, Py_ssize_t columns, bint want_grad) noexcept nogil:
-    """The workspace of a sample: arrays of diagonals with one more row's edge, and two numbers of each softmax."""
+    """The workspace of a sample: arrays of diagonals with one more row's edge, and three numbers of each softmax."""
     cdef Py_ssize_t diagonals = (frames + columns - 1) * stride_of(frames, columns) + 1
     if frames == 0:
         return 0
-    return 4 * diagonals + 2 * frames * columns if want_grad else 3 * diagonals
+    return 4 * diagonals + 3 * frames * columns if want_grad else 3 * diagonals + frames * columns
 
 
 cdef inline void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, double* workspace) noexcept nogil:
@@ -168,6 +208,7 @@ cdef inline void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sam
     lattice.frames = job.frame_counts[sample]
     lattice.columns = job.target_counts[sample] + 1
     lattice.log_likelihood = 0.0 if lattice.columns == 1 else -INFINITY
+    lattice.value = 0.0 - lattice.log_likelihood
     if lattice.frames == 0:
         return
     lattice.by_frame = lattice.frames < lattice.columns
@@ -177,8 +218,9 @@ cdef inline void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sam
     lattice.stay = workspace
     lattice.step = workspace + size
     lattice.alpha = workspace + 2 * size
-    lattice.beta = workspace + 3 * size
-    lattice.softmax = workspace + 4 * size
+    lattice.outside = workspace + 3 * size
+    lattice.beta = workspace + 3 * size + lattice.frames * lattice.columns
+    lattice.softmax = lattice.beta + size
     for i in range(2 * size):
         workspace[i] = -INFINITY
 
@@ -202,6 +244,33 @@ cdef void run_alpha(Lattice* lattice) noexcept nogil:
             here[k] = log_add(before[k] + stay[k], before[k - 1] + step[k - 1])
         here[stride] = -INFINITY        # the edge of the next diagonal
     lattice.log_likelihood = lattice.alpha[last_node(lattice)] + blanks(lattice)[last_node(lattice)]
+
+
+cdef double missed(const Lattice* lattice) noexcept nogil:
+    """The probability of other labels, without the difference to 1: that of all steps that leave the lattice."""
+    cdef double missing = 0.0
+    cdef Py_ssize_t t, u
+    for t in range(lattice.frames):
+        for u in range(lattice.columns):
+            missing += exp(lattice.alpha[node(lattice, t, u)]) * lattice.outside[t * lattice.columns + u]
+    return missing
+
+
+cdef inline bint blank_is_no_label(const Transducer* job, Py_ssize_t sample) noexcept nogil:
+    """True if the two steps of every node are different classes: only check=False lets others pass."""
+    cdef Py_ssize_t u
+    for u in range(job.target_counts[sample]):
+        if job.targets[sample * (job.columns - 1) + u] == job.blank:
+            return False
+    return True
+
+
+cdef double value_of(const Transducer* job, const Lattice* lattice) noexcept nogil:
+    """The loss of a sample, while alpha is still there."""
+    cdef double value = 0.0 - lattice.log_likelihood
+    if job.fused and value < NEARLY_CERTAIN and blank_is_no_label(job, lattice.sample):
+        value = -log1p(-missed(lattice))
+    return value
 
 
 cdef void run_beta(Lattice* lattice) noexcept nogil:
@@ -276,6 +345,7 @@ cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t 
     cdef real* kept = NULL
     cdef real largest
     cdef double blank, emit, m = 0.0, log_sum = 0.0, total
+    cdef bint ends
     for u in range(lattice.columns):
         row = address(&job.logits, lattice.sample, t, u)
         blank = element(&job.logits, row, job.blank, <real>0)
@@ -291,6 +361,10 @@ cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t 
                 kept = <real*>address(&job.grad, lattice.sample, t, u)
             largest = row_max(x, job.classes)
             total = sum_exp(x, largest, kept, job.classes)
+            ends = t == lattice.frames - 1 and u < lattice.columns - 1      # the blank would leave the lattice
+            lattice.outside[t * lattice.columns + u] = outside_steps(
+                x, largest, kept, job.classes, -1 if ends else job.blank,
+                labels[u] if u < lattice.columns - 1 else -1, &total)
             m = <double>largest
             log_sum = c_log(total)
             if job.want_grad:
@@ -402,6 +476,7 @@ cdef void run_task(Transducer* job, Py_ssize_t task, int slot) noexcept nogil:
         lattice = &job.lattices[task // 2]
         if lattice.frames > 0 and task % 2 == 0:
             run_alpha(lattice)
+            lattice.value = value_of(job, lattice)
         elif lattice.frames > 0 and job.want_grad:
             run_beta(lattice)
     elif job.stage == SLOPES:
@@ -481,7 +556,7 @@ cdef bint execute(Transducer* job, double cost) noexcept:
                         run_tasks(job, first_task(i, tasks, width), first_task(i + 1, tasks, width), threadid())
             if job.want_value:
                 for k in range(count):
-                    job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
+                    job.values[first + k] = job.lattices[k].value
             first += count
         free(job.buffers)
         free(job.lattices)

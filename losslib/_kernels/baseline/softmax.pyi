@@ -3,10 +3,8 @@ from typing import Any, Self
 
 import numpy as np
 
-KINDS: dict[str, int]
-
 class Quick:
-    def __new__(cls, kind: str, values: Mapping[str, Any]) -> Self: ...
+    def __new__(cls, kernel: str, numbers: tuple[float, ...], values: Mapping[str, Any]) -> Self: ...
     def __call__(self, mode: int, args: tuple[Any, ...], out: Any) -> Any: ...
 
 def total(values: np.ndarray) -> float: ...
@@ -19,7 +17,7 @@ def scan(
     keep: np.ndarray,
 ) -> tuple[int, float, int]: ...
 def run(
-    kind: str,
+    kernel: str,
     numbers: tuple[float, ...],
     input: np.ndarray,
     target: np.ndarray,
@@ -32,7 +30,6 @@ def run(
     scale_all: float = ...,
     smoothing: float = ...,
     z_loss: float = ...,
-    softcap: float = ...,
     values: np.ndarray | None = ...,
     grad: np.ndarray | None = ...,
     hess: np.ndarray | None = ...,

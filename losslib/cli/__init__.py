@@ -72,13 +72,9 @@ def attach_streams(words: Sequence[str]) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = make_parser()
-<<<<<<< HEAD
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(attach_streams(sys.argv[1:] if argv is None else argv))
     if arguments.command == "compute" and not (arguments.losses or arguments.formula):
         parser.error("compute: name a loss, or give a --formula; losslib list shows all losses")
-=======
-    arguments = parser.parse_args(attach_streams(sys.argv[1:] if argv is None else argv))
->>>>>>> main
     try:
         if arguments.command == "info":
             if arguments.json:

@@ -306,7 +306,7 @@ def test_digamma_and_log_gamma_are_accurate_in_units_of_the_larger_of_one_and_th
     """Both have zeros, where only the absolute error is small."""
     dtype = TYPES[type_name]
     (x,) = arguments("positive", dtype)
-    for name, reference, bound in (("digamma", mpmath.digamma, 5.0), ("log_gamma", mpmath.loggamma, 27.0)):
+    for name, reference, bound in (("digamma", mpmath.digamma, 5.0), ("log_gamma", mpmath.loggamma, 40.0)):
         x = x[np.abs(np.log10(x.astype(np.float64))) < (30 if type_name == "float" else 300)]
         found = gamma_family(instruction_set, name, x)
         for point, value in zip(x.tolist(), found.tolist(), strict=True):

@@ -116,7 +116,7 @@ template <class T> LOSSLIB_INLINE T stirling_tail(T y) {
                                 T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
 }
 
-// log(Gamma(y)) for y > 0, to 27 epsilon absolutely or relatively: std::lgamma writes a global variable
+// log(Gamma(y)) for y > 0, to 40 epsilon absolutely or relatively: std::lgamma writes a global variable
 // (signgam) and does not vectorise. Arguments below 8 are moved up by eight steps of the recurrence.
 template <class T> LOSSLIB_INLINE T log_gamma(T y) {
     const bool small = y < T(8);

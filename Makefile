@@ -172,7 +172,7 @@ test-parallel: $(VENV)/.created $(wheel_built)  ## run tests in several Python t
 
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)
-	$(call install,$(VENV_PEERS),test$(comma)peers)
+	$(call install,$(VENV_PEERS),test$(comma)peers$(comma)test-adapters)
 	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/peers)
 
 test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)

@@ -90,9 +90,10 @@ def get(name: str, **parameters: Any) -> Loss:
     Parameters
     ----------
     name : str
-        Function name, class name or alias: ``"huber"``, ``"huber_loss"`` and ``"HuberLoss"`` are one.
+        Function name, class name or alias: ``"huber"``, ``"huber_loss"`` and ``"HuberLoss"`` are one. Or the name of
+        another package after the package, ``"keras:Huber"``, which means what it means there.
     **parameters
-        What the class takes.
+        What the class takes; for a name of another package what it takes there, with the defaults there.
 
     Returns
     -------
@@ -102,16 +103,25 @@ def get(name: str, **parameters: Any) -> Loss:
     Raises
     ------
     ParameterError
-        If no loss has this name; the message suggests the closest.
+        If no loss has this name; the message suggests the closest. If another package's function has no exact
+        counterpart, or a name without a package means several functions: the message says what to write.
 
     Examples
     --------
     >>> losslib.get("huber", delta=2.0)
     HuberLoss(delta=2.0, reduction='mean')
+    >>> losslib.get("keras:BinaryCrossentropy", from_logits=True, label_smoothing=0.1)
+    BCEWithLogitsLoss(label_smoothing=0.1, reduction='mean')
     """
     from losslib.declaration import registry
 
-    loss: Loss = registry.class_of(name)(**parameters)
+    loss: Loss
+    if isinstance(name, str) and not registry.takes(name, parameters):
+        from losslib.names import lookup  # only for names of other packages: not worth its import time otherwise
+
+        loss = lookup.get(name, parameters)
+    else:
+        loss = registry.class_of(name)(**parameters)
     return loss
 
 

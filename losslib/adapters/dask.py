@@ -18,9 +18,9 @@ import dask.array as da
 import numpy as np
 from dask.layers import ArrayBlockIdDep
 
+import losslib
 from losslib import parallelism
 from losslib.call import arrays as call_arrays
-from losslib.declaration.registry import class_of
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ParameterError, ShapeError
 from losslib.sums.accumulator import Accumulator, flatten, grad_of_batch
@@ -325,7 +325,7 @@ class _Call:
 
 
 def _bind(loss: Any) -> Any:
-    return class_of(loss)() if isinstance(loss, str) else loss
+    return losslib.get(loss) if isinstance(loss, str) else loss
 
 
 def _with_reduction(loss: Any, reduction: str) -> Any:

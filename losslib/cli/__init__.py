@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import losslib
 from losslib.cli import bench, catalogue, completion, compute
-from losslib.declaration.registry import info_of
 from losslib.errors import FormulaError
 
 __all__ = ["main", "make_parser"]
@@ -23,6 +22,7 @@ EXAMPLES = """\
 examples:
   losslib list --family regression
   losslib describe huber
+  losslib describe keras:Poisson
   losslib compute quantile --set quantile=0.9 --input preds.parquet:p90 --target :y --by :region
   losslib bench mse huber
   losslib info --json"""
@@ -45,10 +45,16 @@ def make_parser() -> argparse.ArgumentParser:
         )
 
     listing = command("list", "the losses, a line each", "example:\n  losslib list --family binary --json")
+    listing.add_argument(
+        "package",
+        nargs="?",
+        metavar="PACKAGE:",
+        help="the names of a package, such as keras: or xgboost:, and what they are",
+    )
     listing.add_argument("--family", help="only losses of this family, such as regression")
     listing.add_argument("--json", action="store_true", help="print a JSON array")
     describe = command("describe", "formula, parameters and use of one loss", "example:\n  losslib describe BCELoss")
-    describe.add_argument("name", help="function name, class name or alias, such as huber or BCELoss")
+    describe.add_argument("name", help="function name, class name or alias, such as huber or BCELoss; or keras:Poisson")
     compute.add_arguments(command("compute", "losses over files larger than memory", compute.EXAMPLES))
     bench.add_arguments(command("bench", "speed of losses on this machine", bench.EXAMPLES))
     info = command("info", "version, instruction set, threads and compiler of this build", "example:\n  losslib info")
@@ -82,9 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             else:
                 losslib.show_config()
         elif arguments.command == "list":
-            print(catalogue.list_losses(arguments.family, arguments.json))
+            print(catalogue.list_losses(arguments.family, arguments.json, arguments.package))
         elif arguments.command == "describe":
-            print(catalogue.describe(info_of(arguments.name)))
+            print(catalogue.describe_name(arguments.name))
         elif arguments.command == "compute":
             compute.run(arguments)
         elif arguments.command == "bench":

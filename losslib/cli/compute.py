@@ -12,17 +12,19 @@ from typing import Any
 
 import numpy as np
 
+import losslib
 from losslib.cli.csv_files import TYPES
 from losslib.cli.job import Job, compute_on_cluster, progress, write_gradient
 from losslib.cli.results import refuse_inputs, terminable
 from losslib.cli.sources import Format, Source, files_of, parse
 from losslib.cli.streams import Streams
-from losslib.declaration.registry import class_of, info_of
-from losslib.declaration.schema import Array, LossInfo, closest
+from losslib.declaration.registry import info_of
+from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 from losslib.formula.language import names_in
 from losslib.formula.language import parse as parse_formula
 from losslib.formula.loss import from_formula
+from losslib.names.tables import find, split
 from losslib.parallelism import set_num_threads
 from losslib.sums.accumulator import Accumulator
 
@@ -148,24 +150,24 @@ def bind_losses(
     inputs: Sequence[str] = ("x", "t"),
 ) -> list[Any]:
     """Return the loss objects with their parameters: those that have names, then those of formulas."""
-    infos = [info_of(name) for name in names]
+    known_names = [parameter_names(name) for name in names]
     common: dict[str, Any] = {} if reduction is None else {"reduction": reduction}
-    values: list[dict[str, Any]] = [dict(common) for _ in infos]
+    values: list[dict[str, Any]] = [dict(common) for _ in names]
     used = [names_of(text, settings) for text in formulas]
     for key, text in settings:
         owner, dot, name = key.rpartition(".")
         taken = not dot and any(name in letters for letters in used)
-        for given, info, parameters in zip(names, infos, values, strict=True):
-            if (not dot or owner in (given, info.name, info.class_name)) and name in info.parameter_names:
-                parameters[name] = _setting(info, name, text)
+        for (spellings, known, arrays), parameters in zip(known_names, values, strict=True):
+            if (not dot or owner in spellings) and name in known:
+                parameters[name] = _setting(name, text, name in arrays)
                 taken = True
         if not taken:
-            known = sorted({word for info in infos for word in info.parameter_names} | set().union(*used))
+            words = sorted({word for _, known, _ in known_names for word in known} | set().union(*used))
             raise ParameterError(
                 f"--set {key}={text}: {', '.join((*names, *formulas))} has no parameter {name!r}"
-                f"{closest(name, known)}; known are {', '.join(known)}"
+                f"{closest(name, words)}; known are {', '.join(words)}"
             )
-    losses = [class_of(info.name)(**parameters) for info, parameters in zip(infos, values, strict=True)]
+    losses = [losslib.get(name, **parameters) for name, parameters in zip(names, values, strict=True)]
     for formula, letters in zip(formulas, used, strict=True):
         parameters = {name: _literal(text) for name, text in settings if name in letters}
         losses.append(from_formula(formula, inputs=inputs, name=formula, **common, **parameters))
@@ -184,13 +186,21 @@ def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
     return used
 
 
-def _setting(info: LossInfo, name: str, text: str) -> Any:
+def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the spellings that ``--set`` may name a loss by, its parameters, and those of them that are arrays."""
+    parts = split(name)
+    if parts is not None:
+        return (name,), tuple(find(*parts).parameters), ("weight", "pos_weight", "class_weights", "alpha")
+    info = info_of(name)
+    return (name, info.name, info.class_name), info.parameter_names, info.array_parameter_names
+
+
+def _setting(name: str, text: str, is_array: bool) -> Any:
     """Read the value of a parameter: a word, a number, or an array from a file."""
     if name == "reduction":
         return text
     value = _literal(text)
-    parameter = next((item for item in info.parameters if item.name == name), None)
-    if isinstance(parameter, Array) and isinstance(value, str):
+    if is_array and isinstance(value, str):
         if not text.endswith(".npy"):
             raise ParameterError(f"--set {name}={text}: expected a number, a list such as [0.5, 2], or a .npy file")
         try:

@@ -244,7 +244,7 @@ js_div, JSDivLoss = declare(
     "js_div",
     "JSDivLoss",
     family="multiclass",
-    aliases=("jsd", "jensen_shannon", "jensen_shannon_divergence", "js_divergence", "generalized_jsd"),
+    aliases=("jsd", "jensen_shannon", "js_divergence", "generalized_jsd"),
     summary="Generalised Jensen-Shannon divergence between the softmax of a student and that of a teacher.",
     inputs=(STUDENT, TEACHER),
     parameters=(

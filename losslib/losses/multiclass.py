@@ -116,15 +116,7 @@ cross_entropy, CrossEntropyLoss = declare(
     "cross_entropy",
     "CrossEntropyLoss",
     family="multiclass",
-    aliases=(
-        "ce",
-        "softmax_cross_entropy",
-        "sparse_categorical_crossentropy",
-        "SparseCategoricalCrossentropy",
-        "multiclass_logistic_loss",
-        "HalfMultinomialLoss",
-        "multi:softprob",
-    ),
+    aliases=("ce", "softmax_cross_entropy", "multiclass_logistic_loss", "HalfMultinomialLoss", "multi:softprob"),
     summary="Cross entropy between class labels and the softmax of predicted logits, computed in one stable step.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(
@@ -409,7 +401,7 @@ categorical_cross_entropy, CategoricalCrossEntropy = declare(
     "categorical_cross_entropy",
     "CategoricalCrossEntropy",
     family="multiclass",
-    aliases=("cce", "categorical_crossentropy", "CategoricalCrossentropy"),
+    aliases=("cce", "categorical_crossentropy"),
     summary="Cross entropy between class labels and predicted class probabilities.",
     inputs=(PROBABILITIES, CLASSES_OR_PROBABILITIES),
     parameters=(WEIGHT, LABEL_SMOOTHING, IGNORE_INDEX, AXIS),
@@ -509,7 +501,7 @@ softmax_focal_loss, SoftmaxFocalLoss = declare(
     "softmax_focal_loss",
     "SoftmaxFocalLoss",
     family="multiclass",
-    aliases=("categorical_focal_crossentropy", "CategoricalFocalCrossentropy", "multiclass_focal_loss"),
+    aliases=("multiclass_focal_loss",),
     summary="Cross entropy on logits that gives little weight to rows whose class is already predicted well.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(
@@ -623,7 +615,7 @@ poly1_cross_entropy, Poly1CrossEntropy = declare(
     "poly1_cross_entropy",
     "Poly1CrossEntropy",
     family="multiclass",
-    aliases=("poly1", "poly1_loss", "poly_loss", "poly_loss_cross_entropy"),
+    aliases=("poly1", "poly1_loss", "poly_loss"),
     summary="Cross entropy plus epsilon times the probability that is missing at the target class.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(
@@ -713,7 +705,7 @@ generalized_cross_entropy, GeneralizedCrossEntropy = declare(
     "generalized_cross_entropy",
     "GeneralizedCrossEntropy",
     family="multiclass",
-    aliases=("gce", "lq_cross_entropy", "CategoricalGeneralizedCrossEntropy"),
+    aliases=("gce", "lq_cross_entropy"),
     summary="Bounded loss on logits between cross entropy and mean absolute error, for labels with mistakes.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(

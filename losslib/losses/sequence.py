@@ -111,7 +111,7 @@ ctc_loss, CTCLoss = declare(
     "ctc_loss",
     "CTCLoss",
     family="sequence",
-    aliases=("ctc", "connectionist_temporal_classification", "CTC"),
+    aliases=("ctc", "connectionist_temporal_classification"),
     summary="Minus the log-probability of a label sequence, summed over all its alignments with frames of log-probs.",
     inputs=(LOG_PROBS, TARGETS, INPUT_LENGTHS, TARGET_LENGTHS),
     parameters=(BLANK, ZERO_INFINITY),

@@ -71,6 +71,7 @@ KERNELS = {
     "pointwise_robust": ("pyx/pointwise/robust.pyx", EVERY),
     "pointwise_likelihood": ("pyx/pointwise/likelihood.pyx", EVERY),
     "pointwise_binary": ("pyx/pointwise/binary.pyx", EVERY),
+    "formula": ("pyx/formula/driver.pyx", EVERY),
     "softmax": ("pyx/softmax/driver.pyx", EVERY),
     "margin": ("pyx/margin/driver.pyx", EVERY),
     "distance": ("pyx/distance/driver.pyx", EVERY),
@@ -184,7 +185,7 @@ def extensions():
         [extension(module, source) for module, source in ONCE.items()]
         + [extension(module, source) for module, (source, _) in KERNELS.items()],
         build_dir="build/cython",
-        include_path=["pyx"],
+        include_path=["pyx", "pyx/formula"],
         nthreads=0,
         compiler_directives={
             "language_level": 3,

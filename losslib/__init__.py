@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from losslib._version import __version__
 from losslib.config import config, show_config
 from losslib.declaration.index import INDEX as _INDEX
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, FormulaError, ParameterError, ShapeError
 from losslib.parallelism import get_num_threads, set_num_threads, threads
 
 if TYPE_CHECKING:
@@ -28,14 +28,18 @@ if TYPE_CHECKING:
 #: What is imported when it is first asked for, and the module that has it.
 _ELSEWHERE = {
     "Accumulator": "losslib.sums.accumulator",
+    "FormulaLoss": "losslib.formula.loss",
+    "GradientReport": "losslib.gradient_check",
     "Loss": "losslib._kernels.loss",
     "LossFunction": "losslib.declare",
     "LossInfo": "losslib.declaration.schema",
     "MultiTask": "losslib.combine.multitask",
     "MultiTaskResult": "losslib.combine.multitask",
     "WeightedSum": "losslib.combine.weighted_sum",
+    "check_grad": "losslib.gradient_check",
     "ctc_forced_align": "losslib.alignment",
     "ctc_greedy_decode": "losslib.alignment",
+    "from_formula": "losslib.formula.loss",
 }
 
 #: Functions and classes of losses, and the module of `losslib.losses` that declares them.
@@ -45,6 +49,7 @@ _DECLARED["NLLLoss2d"] = "multiclass"  # what PyTorch calls its loss for images
 __all__ = [
     "DTypeError",
     "DomainError",
+    "FormulaError",
     "ParameterError",
     "ShapeError",
     "__version__",

@@ -163,21 +163,22 @@ def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[L
     return function, loss_class
 
 
-def make_class(info: LossInfo) -> type[Loss]:
-    """Make the public class of a loss."""
+def make_class(info: LossInfo, base: type[Loss] = Loss, **members: Any) -> type[Loss]:
+    """Make the public class of a loss: a subclass of `base`, with further members."""
     members = {
         "info": info,
         "__module__": "losslib",
         "__qualname__": info.class_name,
         "__slots__": (),
         "__doc__": _Written(lambda instance, owner: class_docstring(info)),
-        "__repr__": _repr,
+        **({"__repr__": _repr} if base is Loss else {}),
         "__signature__": _Written(
             lambda instance, owner: class_signature(info) if instance is None else call_signature(info)
         ),
         **{item.name: _attribute(item) for item in info.parameters},
+        **members,
     }
-    return type(info.class_name, (Loss,), members)
+    return type(info.class_name, (base,), members)
 
 
 def _attribute(item: Parameter) -> property:

@@ -19,6 +19,7 @@ from job cimport (
 )
 from blocks cimport sum_block
 from plain cimport is_plain, new_like, overlap, same_shape
+from program cimport Formula
 
 from losslib import _kernels
 
@@ -72,8 +73,26 @@ cdef enum:
     MAX_NUMBERS = 8      # parameters of a kernel
 
 
-cdef const KernelSet* kernel_set(str name) except NULL:
-    return <const KernelSet*>PyCapsule_GetPointer(_kernels.kernel(name), b"losslib.kernel_set")
+cdef const KernelSet* kernel_set(object kernel) except NULL:
+    """Return a set of kernels by its name, or that of the program of a formula."""
+    if isinstance(kernel, str):
+        return <const KernelSet*>PyCapsule_GetPointer(_kernels.kernel(kernel), b"losslib.kernel_set")
+    return &(<Formula*>PyCapsule_GetPointer(kernel.formula, b"losslib.formula")).set
+
+
+cdef inline int use_program(object program, Job* job) except -1:
+    """Make a formula's program the parameters of a job, with the tape for what the job asks.
+
+    The driver reads two inputs: those of a formula of one are the same.
+    """
+    cdef Formula* formula = <Formula*>job.kernels     # the set of kernels is its first member
+    if formula.tape[job.kernel] == NULL:
+        program.prepare(job.kernel)
+    job.parameters = formula
+    if job.inputs == 1:
+        job.input[1] = job.input[0]
+        job.domain[1] = 0
+    return 0
 
 
 cdef int copy_numbers(double* target, tuple numbers) except -1:
@@ -137,8 +156,8 @@ cdef class PlainCall:
     ----------
     info : LossInfo
         The declaration.
-    kernel : str
-        The name of the kernels.
+    kernel : str or Program
+        The name of the kernels, or the program of a formula.
     numbers : tuple of float
         Their parameters.
     domains : tuple of int
@@ -150,6 +169,7 @@ cdef class PlainCall:
     cdef const KernelSet* kernels
     cdef const void* parameters
     cdef double[8] numbers              # what `parameters` points to
+    cdef object program                 # of a formula: it owns the kernels and is their parameters; else None
     cdef int[3] domain
     cdef bint domains                   # some input has a domain that is checked
     cdef int inputs
@@ -157,9 +177,10 @@ cdef class PlainCall:
     cdef bint pair                      # two predictions: gradients come as a tuple of two
     cdef bint averages                  # the last axis is averaged before the reduction
 
-    def __cinit__(self, info, str kernel, tuple numbers, tuple domains, str reduction):
+    def __cinit__(self, info, kernel, tuple numbers, tuple domains, str reduction):
         cdef int k
         self.kernels = kernel_set(kernel)
+        self.program = None if isinstance(kernel, str) else kernel
         copy_numbers(self.numbers, numbers)
         self.parameters = self.numbers
         self.inputs = len(domains)
@@ -220,6 +241,8 @@ cdef class PlainCall:
         job.kernel = VALUE_PAIR if self.pair and mode != VALUE else _mode_kernel[<int>mode]
         divisor = self.divisor(first, job.size)
         job.scale = 1.0 / divisor
+        if self.program is not None:
+            use_program(self.program, &job)
         violations = run(&job, &total)
         if violations:
             _raise_domain_error(loss, args, None, violations)
@@ -537,6 +560,8 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
         job.kernel = VALUE_GRAD_HESS
     else:
         job.kernel = ALL
+    if not isinstance(kernel, str):
+        use_program(kernel, &job)
     violations = run(&job, &total)
     return total, violations
 

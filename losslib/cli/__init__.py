@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import losslib
 from losslib.cli import bench, catalogue, completion, compute
+from losslib.errors import FormulaError
 
 __all__ = ["main", "make_parser"]
 
@@ -78,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = make_parser()
     arguments = parser.parse_args(attach_streams(sys.argv[1:] if argv is None else argv))
+    if arguments.command == "compute" and not (arguments.losses or arguments.formula):
+        parser.error("compute: name a loss, or give a --formula; losslib list shows all losses")
     try:
         if arguments.command == "info":
             if arguments.json:
@@ -98,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError) as error:
-        print(f"losslib: {' '.join(str(error).split())}", file=sys.stderr)
+        shows_place = isinstance(error, FormulaError)
+        print(f"losslib: {error if shows_place else ' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("losslib: interrupted", file=sys.stderr)

@@ -21,6 +21,9 @@ from losslib.cli.streams import Streams
 from losslib.declaration.registry import info_of
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
+from losslib.formula.language import names_in
+from losslib.formula.language import parse as parse_formula
+from losslib.formula.loss import from_formula
 from losslib.names.tables import find, split
 from losslib.parallelism import set_num_threads
 from losslib.sums.accumulator import Accumulator
@@ -32,6 +35,7 @@ examples:
   losslib compute mse huber --set huber.delta=2 --input p.npy --target y.npy
   losslib compute quantile --set quantile=0.9 --input preds.parquet:p90 --target :y --by :region --weight :w
   losslib compute cross_entropy --input "scores.parquet:logit_*" --target :class --json
+  losslib compute --formula "where(d < 0, cost*abs(d), abs(d))" --set cost=4 --input preds.parquet:p --target :y
   losslib compute triplet_margin_loss --read anchor=a.npy --read positive=p.npy --read negative=n.npy
 
 An array is FILE or FILE:COLUMN; :COLUMN is one of the file of the first array. Several columns (a,b,c or a pattern such
@@ -41,7 +45,11 @@ a directory or pattern of parts ("parts/*.parquet"), and - for standard input.""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("losses", nargs="+", metavar="LOSS", help="names of losses: one pass over the data for all")
+    parser.add_argument("losses", nargs="*", metavar="LOSS", help="names of losses: one pass over the data for all")
+    parser.add_argument("--formula", metavar="TEXT", action="append", default=[],
+                        help="a loss from a formula of x (the prediction), t (the target) and what --set gives: "
+                        "numbers, and definitions such as p='sigmoid(x)'; before a sign, --formula=-x")  # fmt: skip
+    parser.add_argument("--inputs", metavar="NAMES", default="x,t", help="the inputs of the formulas: x,t or x,t,v ...")
     parser.add_argument("--input", metavar="ARRAY", help="the prediction (the first input of the loss)")
     parser.add_argument("--target", metavar="ARRAY", help="the target")
     parser.add_argument("--read", metavar="NAME=ARRAY", action="append", default=[], type=_pair,
@@ -100,7 +108,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Compute what the arguments ask for and print it."""
     if arguments.threads:
         set_num_threads(arguments.threads)
-    losses = bind_losses(arguments.losses, arguments.settings, arguments.reduction)
+    losses = bind_losses(
+        arguments.losses, arguments.settings, arguments.reduction, arguments.formula, arguments.inputs.split(",")
+    )
     if arguments.grad is not None:
         require_gradient(arguments, losses)
     form = Format(arguments.delimiter, arguments.decimal, arguments.encoding, dict(arguments.types))
@@ -132,28 +142,48 @@ def compute(job: Job, arguments: argparse.Namespace) -> None:
 # ---- what to compute ---------------------------------------------------------------------------------------------
 
 
-def bind_losses(names: Sequence[str], settings: Sequence[tuple[str, str]], reduction: str | None) -> list[Any]:
-    """Return the loss objects with their parameters."""
+def bind_losses(
+    names: Sequence[str],
+    settings: Sequence[tuple[str, str]],
+    reduction: str | None,
+    formulas: Sequence[str] = (),
+    inputs: Sequence[str] = ("x", "t"),
+) -> list[Any]:
+    """Return the loss objects with their parameters: those that have names, then those of formulas."""
     known_names = [parameter_names(name) for name in names]
-    values: list[dict[str, Any]] = [{} if reduction is None else {"reduction": reduction} for _ in names]
+    common: dict[str, Any] = {} if reduction is None else {"reduction": reduction}
+    values: list[dict[str, Any]] = [dict(common) for _ in names]
+    used = [names_of(text, settings) for text in formulas]
     for key, text in settings:
         owner, dot, name = key.rpartition(".")
-        taken = False
+        taken = not dot and any(name in letters for letters in used)
         for (spellings, known, arrays), parameters in zip(known_names, values, strict=True):
             if (not dot or owner in spellings) and name in known:
                 parameters[name] = _setting(name, text, name in arrays)
                 taken = True
         if not taken:
-            words = sorted({word for _, known, _ in known_names for word in known})
+            words = sorted({word for _, known, _ in known_names for word in known} | set().union(*used))
             raise ParameterError(
-                f"--set {key}={text}: {', '.join(names)} has no parameter {name!r}{closest(name, words)}; "
-                f"known are {', '.join(words)}"
+                f"--set {key}={text}: {', '.join((*names, *formulas))} has no parameter {name!r}"
+                f"{closest(name, words)}; known are {', '.join(words)}"
             )
     losses = [losslib.get(name, **parameters) for name, parameters in zip(names, values, strict=True)]
+    for formula, letters in zip(formulas, used, strict=True):
+        parameters = {name: _literal(text) for name, text in settings if name in letters}
+        losses.append(from_formula(formula, inputs=inputs, name=formula, **common, **parameters))
     for loss in losses:
         if loss.reduction == "none":
             raise ParameterError(f"reduction none: {loss.info.name} over files is one value; use mean, sum or another")
     return losses
+
+
+def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
+    """Return the names that a formula uses, those of the definitions it uses among them."""
+    used = names_in(parse_formula(formula))
+    for name, text in reversed(settings):  # a definition uses those before it
+        if name in used and isinstance(value := _literal(text), str):
+            used |= names_in(parse_formula(value, f"the definition of {name}"))
+    return used
 
 
 def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

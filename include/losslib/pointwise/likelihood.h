@@ -12,13 +12,13 @@
 #include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
 #include "losslib/core/select.h"
+#include "losslib/core/special.h"
 #include "losslib/core/vecmath.h"
 #include "losslib/pointwise/robust.h"
 
 namespace losslib {
 
 constexpr double LOG_2 = 0.693147180559945309417;
-constexpr double HALF_LOG_2PI = 0.918938533204672741780;
 
 // coefficient * exp(exponent), finite wherever the product is: the exponential enters as two factors.
 template <class T> LOSSLIB_INLINE T times_exp(T coefficient, T exponent) {
@@ -201,25 +201,6 @@ struct StudentT {
         return jet_of_difference(jet.value + T(std::log(scale) + constant), jet.grad, jet.hess);
     }
 };
-
-// Tail of Stirling's series of log(Gamma(y)): the next term is below 1e-15 for y >= 8.
-template <class T> LOSSLIB_INLINE T stirling_tail(T y) {
-    const T inverse = T(1) / y;
-    return inverse * polynomial(inverse * inverse, T(1.0 / 12.0), T(-1.0 / 360.0), T(1.0 / 1260.0), T(-1.0 / 1680.0),
-                                T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
-}
-
-// log(Gamma(y)) for y > 0, to 4e-15 (double) absolutely or relatively: std::lgamma writes a global variable
-// (signgam) and does not vectorise. Arguments below 8 are moved up by eight steps of the recurrence.
-template <class T> LOSSLIB_INLINE T log_gamma(T y) {
-    const bool small = y < T(8);
-    const T low = select(small, y, T(1));
-    const T steps = low * (low + T(1)) * ((low + T(2)) * (low + T(3))) * ((low + T(4)) * (low + T(5))) *
-                    ((low + T(6)) * (low + T(7)));
-    const T z = select(small, y + T(8), y);
-    const T series = (z - T(0.5)) * log(z) - z + (T(HALF_LOG_2PI) + stirling_tail(z));
-    return series - select(small, log(steps), T(0));
-}
 
 // log(Gamma(r + t) / (Gamma(r) r^t)), t >= 0. For large r the difference of the Stirling series, in which the
 // terms of size r log r are gone, so that it tends to 0 with 1/r (the Poisson limit).

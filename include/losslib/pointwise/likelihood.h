@@ -234,7 +234,7 @@ LOSSLIB_INLINE double stirling_error(double r) {
 // `beside` is what the loss has on top of the likelihood.
 template <class T>
 LOSSLIB_INLINE Jet<T> with_constant(const Jet<T>& jet, double dispersion, T target, T mean, T beside) {
-    const double trials = std::fmin(1.0 / dispersion, sizeof(T) == 4 ? 1e30 : 1e300);
+    const double trials = minimum(1.0 / dispersion, sizeof(T) == 4 ? 1e30 : 1e300);  // fmin: no vectors
     const T r = T(trials), all = r + target, share = all / (r + mean), distance = mean - target;
     const T deviances = poisson_deviance(r, r * share, -distance / all) +
                         poisson_deviance(target, mean * share, (r / all) * (distance / mean));

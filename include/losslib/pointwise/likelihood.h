@@ -268,7 +268,10 @@ struct NegativeBinomialLog {
 struct NegativeBinomialLogFull {
     double dispersion;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        return with_constant(NegativeBinomialLog{dispersion}.at(input, target), dispersion, target, exp(input), T(0));
+        const bool low = input <= -T(std::log(dispersion));
+        const T part = exp(select(low, input, -input));  // the exponential of the loss itself: one, not two
+        const T mean = select(low, part, T(1) / part);
+        return with_constant(NegativeBinomialLog{dispersion}.at(input, target), dispersion, target, mean, T(0));
     }
 };
 

@@ -64,7 +64,7 @@ if "LOSSLIB_SANITIZE" in os.environ:
 
 BASELINE_MODULES = ("cpu", "threads", "loss")  # compiled once, with the flags of the baseline
 # Compiled for every instruction set.
-ISA_MODULES = ("pointwise", "softmax", "margin", "distance", "ctc", "transducer", "exact")
+ISA_MODULES = ("pointwise", "softmax", "margin", "distance", "ctc", "transducer", "overlap", "boxes", "exact")
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = not FREE_THREADED and sys.implementation.name == "cpython"

@@ -7,6 +7,7 @@ in a second pass, which computes the probabilities again rather than read them f
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 from blocks cimport real, sum_block
 from overlap.call cimport (
@@ -29,13 +30,15 @@ cdef struct Lanes:
     Py_ssize_t count
     bint whole           # every position counts once
     bint dropped         # some do not count
-    bint weighted        # by position
+    double positions     # those that count, weighted
+    double kept          # their number
     int64_t[MAX_LANES] label       # class indices; -1 where a position does not count
     unsigned char[MAX_LANES] keep
     double[MAX_LANES] weight       # 0 where it does not count
 
 cdef struct Softmax:
     double[MAX_LANES] total        # sum of the exponentials without the largest
+    double[MAX_LANES] inverse      # 1 / (1 + total)
     double[MAX_LANES] top          # the largest logit
     double[MAX_LANES] mass         # of the target of the cross-entropy
     double[MAX_LANES] entropy      # the cross-entropy of a position
@@ -47,38 +50,46 @@ cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_
     """Read mask, weights and class indices of the positions; return BAD_CLASS for an index that is no class."""
     cdef Py_ssize_t j
     cdef const char* source
-    cdef int bad = 0
-    cdef bint dropped = False
+    cdef int bad = 0, outside, kept = 0
+    cdef bint dropped
+    cdef int64_t classes = job.classes
     lanes.count = count
-    lanes.weighted = job.weight.data != NULL and job.weight.classes == 0
-    for j in range(count):
-        lanes.keep[j] = 1
+    lanes.dropped = False
+    lanes.whole = not job.indices and job.keep.data == NULL and job.weight.data == NULL
+    lanes.positions = lanes.kept = <double>count
+    if lanes.whole:
+        return 0
+    memset(lanes.keep, 1, count)
     if job.keep.data != NULL:
         source = address(&job.keep, n, 0, first)
         for j in range(count):
             lanes.keep[j] = (<const unsigned char*>(source + j * job.keep.positions))[0] != 0
     if job.indices:
         read_indices(&job.target, n, first, lanes.label, count)
+        if job.ignoring:
+            for j in range(count):
+                lanes.keep[j] &= lanes.label[j] != job.ignored
         for j in range(count):
-            if job.ignoring and lanes.label[j] == job.ignored:
-                lanes.keep[j] = 0
-            elif lanes.keep[j] and (lanes.label[j] < 0 or lanes.label[j] >= job.classes):
-                bad = BAD_CLASS
-                lanes.keep[j] = 0
-            if not lanes.keep[j]:
-                lanes.label[j] = -1
+            outside = (lanes.label[j] < 0) | (lanes.label[j] >= classes)
+            bad |= outside & lanes.keep[j]
+            lanes.keep[j] &= not outside
+        for j in range(count):
+            lanes.label[j] = lanes.label[j] if lanes.keep[j] else -1
     for j in range(count):
-        dropped |= lanes.keep[j] == 0
+        kept += lanes.keep[j]
+    dropped = kept < count
     lanes.dropped = dropped
-    if lanes.weighted:
+    lanes.kept = lanes.positions = <double>kept
+    lanes.whole = not dropped and job.weight.data == NULL
+    if job.weight.data != NULL and job.weight.classes == 0:
         source = address(&job.weight, n, 0, first)
         for j in range(count):
             lanes.weight[j] = (<const double*>(source + j * job.weight.positions))[0] if lanes.keep[j] else 0.0
     else:
         for j in range(count):
             lanes.weight[j] = 1.0 if lanes.keep[j] else 0.0
-    lanes.whole = not dropped and job.weight.data == NULL
-    return bad
+    lanes.positions = sum_block(<const double*>lanes.weight, count)
+    return BAD_CLASS if bad else 0
 
 
 cdef inline const real* input_row(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t c, Py_ssize_t first,
@@ -211,6 +222,8 @@ cdef inline void softmax_tile(const Job* job, const Lanes* lanes, Py_ssize_t n, 
                 break
         for j in range(width):
             result.total[j] += <double>run[j]
+    for j in range(width):
+        result.inverse[j] = 1.0 / (1.0 + result.total[j])
     if job.addend == CROSS_ENTROPY:
         for j in range(count):
             result.entropy[j] += 0.0 if result.mass[j] == 0.0 else result.mass[j] * log1p(result.total[j])
@@ -228,7 +241,7 @@ cdef inline int probability_row(const Job* job, const Lanes* lanes, const Softma
         e = tile + c * job.lanes
         for j in range(count):
             rest = <real>softmax.total[j]
-            inverse = 1 / (1 + rest)
+            inverse = <real>softmax.inverse[j]
             p[j] = e[j] * inverse
             # 1 - p is what the other classes have; beside the largest it is no difference of nearly equal numbers.
             q[j] = (rest if e[j] == 1 else rest + (1 - e[j])) * inverse
@@ -329,8 +342,7 @@ cdef inline void add_to_addend(const Job* job, const Lanes* lanes, const double*
     if not lanes.whole:
         weigh(lanes, weight, <real*>term)
     extras[ADDEND] += sum_block(<const real*>term, count)
-    for j in range(count):
-        extras[DIVISOR] += <double>lanes.keep[j]
+    extras[DIVISOR] += lanes.kept
 
 
 cdef inline void count_indices(const Job* job, const Lanes* lanes, const Softmax* softmax, real* tile,
@@ -338,20 +350,22 @@ cdef inline void count_indices(const Job* job, const Lanes* lanes, const Softmax
     """The counts of a tile of exponentials against class indices: one class of a position is right, all others wrong."""
     cdef real[MAX_LANES] inverse, wrong
     cdef Py_ssize_t j, c, count = lanes.count
-    cdef double whole, e
+    cdef double[MAX_LANES] share
+    cdef double e
     cdef real* line
     for j in range(count):
-        inverse[j] = <real>(1.0 / (1.0 + softmax.total[j]))
+        share[j] = softmax.inverse[j]
     if not lanes.whole:
         for j in range(count):
-            inverse[j] = <real>(inverse[j] * lanes.weight[j])
+            share[j] *= lanes.weight[j]
+    for j in range(count):
+        inverse[j] = <real>share[j]
     for j in range(count):
         c = lanes.label[j]
         if c >= 0:
             e = <double>tile[c * job.lanes + j]
-            whole = lanes.weight[j] / (1.0 + softmax.total[j])
-            sums[COUNTS * c] += e * whole
-            sums[COUNTS * c + 2] += (softmax.total[j] if e == 1.0 else softmax.total[j] + (1.0 - e)) * whole
+            sums[COUNTS * c] += e * share[j]
+            sums[COUNTS * c + 2] += (softmax.total[j] if e == 1.0 else softmax.total[j] + (1.0 - e)) * share[j]
             sums[COUNTS * c + 3] += lanes.weight[j]
             tile[c * job.lanes + j] = 0
     for c in range(job.classes):
@@ -394,18 +408,19 @@ cdef inline int count_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ss
     cdef double* extras = sums + COUNTS * job.classes
     cdef Py_ssize_t c, j
     cdef int bad = fill_lanes(job, &lanes, n, first, count), outside = 0
-    for j in range(count):
-        extras[POSITIONS] += lanes.weight[j]
+    extras[POSITIONS] += lanes.positions
     if job.activation == SOFTMAX:
         softmax_tile(job, &lanes, n, first, tile, &softmax)
         if job.addend == CROSS_ENTROPY:
-            for j in range(count):
-                extras[ADDEND] += 0.0 if lanes.weight[j] == 0.0 else lanes.weight[j] * softmax.entropy[j]
-            for j in range(count):
-                if job.indices and job.class_weight != NULL:
+            if not lanes.whole:
+                for j in range(count):
+                    softmax.entropy[j] = 0.0 if lanes.weight[j] == 0.0 else lanes.weight[j] * softmax.entropy[j]
+            extras[ADDEND] += sum_block(<const double*>softmax.entropy, count)
+            if job.indices and job.class_weight != NULL:
+                for j in range(count):
                     extras[DIVISOR] += job.class_weight[lanes.label[j]] if lanes.label[j] >= 0 else 0.0
-                else:
-                    extras[DIVISOR] += <double>lanes.keep[j]
+            else:
+                extras[DIVISOR] += lanes.kept
         if job.distances != NULL:
             count_distances(job, &lanes, &softmax, <const real*>tile, n, first, sums)
             return bad
@@ -554,7 +569,7 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
     if job.activation == SOFTMAX:
         softmax_tile(job, &lanes, n, first, tile, &softmax)
         for j in range(count):
-            inverse[j] = <real>(1.0 / (1.0 + softmax.total[j]))
+            inverse[j] = <real>softmax.inverse[j]
             reference[j] = 0
             mean[j] = 0
         if entropy:

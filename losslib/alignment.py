@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from losslib import _kernels
+from losslib.call import arrays
 from losslib.declaration.schema import Integer
 from losslib.errors import DomainError
-from losslib.geometries.ctc import Batch, read_batch, read_integers, read_scores, require_blank, require_lengths
+from losslib.geometries.ctc import Alignments, frames_of, read_alignments, read_scores
 
 __all__ = ["ctc_forced_align", "ctc_greedy_decode"]
 
@@ -65,13 +66,12 @@ def ctc_greedy_decode(scores: Any, input_lengths: Any = None, *, blank: int = 0)
     array = read_scores("scores", scores)
     shape = array.shape[1:-1]
     frames, count = array.shape[0], shape[0] if shape else 1
-    blank = int(_BLANK.check(blank))
-    require_blank(blank, array.shape[-1], "scores")
+    blank = arrays.require_blank(int(_BLANK.check(blank)), array.shape[-1], "scores")
     if input_lengths is None:
         lengths = np.full(count, frames, np.int64)
     else:
-        lengths = read_integers("input_lengths", input_lengths, "lengths", shape)
-        lengths = require_lengths("input_lengths", lengths, frames, "the frames of scores", None)
+        given = np.reshape(input_lengths, -1) if not shape and np.ndim(input_lengths) == 0 else input_lengths
+        lengths = arrays.read_lengths("input_lengths", given, count, frames, "the frames of scores")
     labels = np.empty((count, frames), np.int64)
     counts = np.empty(count, np.int64)
     path_scores = np.empty(count, np.float64)
@@ -138,11 +138,12 @@ def ctc_forced_align(
         input_lengths = np.full(count, frames)
     if target_lengths is None:
         target_lengths = np.full(count, np.shape(targets)[-1] if np.ndim(targets) else 0)
-    batch = read_batch(names, array, [targets, input_lengths, target_lengths], int(_BLANK.check(blank)))
+    blank = arrays.require_blank(int(_BLANK.check(blank)), array.shape[-1], "log_probs")
+    batch = read_alignments(names, array, [targets, input_lengths, target_lengths], blank)
     paths = np.full((count, frames), -1, np.int64)
     values = np.empty(count, np.float64)
     if count:
-        view = batch.frames(array)
+        view = frames_of(array)
         _lattice.align(
             view,
             batch.labels,
@@ -162,7 +163,7 @@ def ctc_forced_align(
     return (paths, scores) if shape else (paths[0], scores[0])
 
 
-def require_paths(batch: Batch, values: np.ndarray) -> None:
+def require_paths(batch: Alignments, values: np.ndarray) -> None:
     """Raise ``DomainError`` for the first sample that no path explains."""
     impossible = np.isinf(values) & (values > 0)
     if impossible.any():

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from losslib._kernels.loss import Entry, Loss
+from losslib.call import answer as _answer  # noqa: F401  # connects the compiled objects with it
 from losslib.call import parameters
 from losslib.declaration import modes, registry
 from losslib.declaration.docstrings import (
@@ -36,6 +37,9 @@ CHECK = Flag(
     "skips a check that memory safety needs.",
 )
 
+#: The words of `LossInfo.per` whose plural is not regular.
+PLURALS = {"box": "boxes", "class": "classes", "batch": "batches"}
+
 _REDUCTION_TEXTS = {
     "mean": "the sum divided by the number of elements",
     "sum": "the sum",
@@ -45,12 +49,12 @@ _REDUCTION_TEXTS = {
 }
 
 
-def reduction_parameter(geometry: str, info_reductions: tuple[str, ...], mean_divisor: str, averages: bool) -> Choice:
+def reduction_parameter(per: str, info_reductions: tuple[str, ...], mean_divisor: str, averages: bool) -> Choice:
     """Return the ``reduction`` parameter of a loss, with the denominators in words."""
     texts = dict(_REDUCTION_TEXTS)
-    if geometry != "pointwise":
-        texts["mean"] = "the sum divided by the number of samples that count"
-        texts["none"] = "no reduction: one value for each sample"
+    if per != "element":
+        texts["mean"] = f"the sum divided by the number of {PLURALS.get(per, per + 's')} that count"
+        texts["none"] = f"no reduction: one value for each {per}"
         if mean_divisor == "weight":
             texts["mean"] += ", or by the sum of the weights of their classes when ``weight`` is given"
         elif mean_divisor == "target_length":
@@ -123,7 +127,7 @@ class LossFunction(DerivativeFunction):
 
 def pointwise(name: str, class_name: str, **fields: Any) -> tuple[LossFunction, type[Loss]]:
     """Declare a loss of the pointwise geometry; return its function and its class."""
-    return declare("pointwise", name, class_name, **fields)
+    return declare("pointwise", name, class_name, per="element", **fields)
 
 
 def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[LossFunction, type[Loss]]:
@@ -132,7 +136,7 @@ def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[L
     Parameters
     ----------
     geometry : str
-        What answers its calls (`losslib.call.answer.GEOMETRIES`). Pointwise losses get a ``weight`` of each element;
+        What answers its calls (a module of `losslib.geometries`). Pointwise losses get a ``weight`` of each element;
         others declare the weight that they have.
     name, class_name : str
         The public names.
@@ -141,10 +145,11 @@ def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[L
     """
     own: tuple[Parameter, ...] = tuple(fields.pop("parameters", ()))
     reductions = fields.get("reductions", LossInfo.__dataclass_fields__["reductions"].default)
+    per: str = fields.get("per", LossInfo.per)
     reduction = reduction_parameter(
-        geometry, reductions, fields.get("mean_divisor", "count"), fields.get("averages_last_axis", False)
+        per, reductions, fields.get("mean_divisor", "count"), fields.get("averages_last_axis", False)
     )
-    weight = () if geometry != "pointwise" else (WEIGHT,)
+    weight = (WEIGHT,) if per == "element" else ()
     info = LossInfo(
         name=name,
         class_name=class_name,

@@ -17,6 +17,7 @@ from job cimport (
     ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
     VALUE_PAIR, Geometry, Job, KernelSet, Operand, Partial,
 )
+from blocks cimport sum_block
 from plain cimport is_plain, new_like, overlap, same_shape
 
 from losslib import _kernels
@@ -518,6 +519,11 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
         job.kernel = ALL
     violations = run(&job, &total)
     return total, violations
+
+
+def total(cnp.ndarray values):
+    """Add contiguous float64 values in the order that plain calls use, so that every path gives the same bits."""
+    return sum_block(<const double*>cnp.PyArray_DATA(values), cnp.PyArray_SIZE(values))
 
 
 # ---- functions: parameters given at the call ---------------------------------------------------------------------

@@ -32,6 +32,7 @@ def execute(
     stage: bool = ...,
     whole_vectors: bool = ...,
 ) -> tuple[float, int]: ...
+def total(values: np.ndarray) -> float: ...
 
 class Loss:
     info: ClassVar[LossInfo]

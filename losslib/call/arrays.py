@@ -9,22 +9,30 @@ A message names the argument, what came, what is expected and, where there is a 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from losslib.declaration.schema import Domain
-from losslib.errors import DomainError, DTypeError, ShapeError
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 
 __all__ = [
     "FLOATS",
+    "at",
     "broadcast_to",
+    "first",
+    "promote",
     "read_array",
+    "read_class_sequences",
+    "read_classes",
     "read_integers",
+    "read_lengths",
     "read_mask",
     "refuse_masked",
+    "require_blank",
     "require_domain",
+    "require_integers",
     "require_same_shape",
     "to_numpy",
 ]
@@ -146,16 +154,129 @@ def require_domain(
         bad &= mask
     if not bad.any():
         return
-    position = np.unravel_index(int(np.argmax(bad)), bad.shape)
-    index = ", ".join(str(int(k)) for k in position)
-    value = values[position]
-    where = f"{name}[{index}]" if index else name
+    place, value = first(bad, values)
     advice = fix or domain.fix
     raise DomainError(
-        f"{where} is {float(value):g}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
+        f"{name}{place} is {float(value):g}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
         + (f"; {advice}" if advice else "")
         + "; check=False computes the formula regardless"
     )
+
+
+# ---- types and addresses ---------------------------------------------------------------------------------------------
+
+
+def promote(given: Sequence[np.ndarray], raw: Sequence[Any] = ()) -> np.dtype[Any]:
+    """Return the type that arrays are computed in; Python numbers among `raw`, from which they were read, have none."""
+    dtype: np.dtype[Any] | None = None
+    for k, array in enumerate(given):
+        if k < len(raw) and type(raw[k]) in (int, float, bool):
+            continue
+        if dtype is None or dtype == array.dtype:
+            dtype = array.dtype
+            continue
+        try:
+            dtype = np.result_type(dtype, array.dtype)
+        except TypeError:  # float16 with bfloat16: neither holds the other
+            dtype = np.dtype(np.float32)
+    return np.dtype(np.float64) if dtype is None else dtype
+
+
+def at(position: int | np.signedinteger[Any], shape: tuple[int, ...]) -> str:
+    """Write the position of an element, counted in C order, as an index: "[3, 0]"; "" for a number."""
+    if not shape:
+        return ""
+    return "[" + ", ".join(str(int(k)) for k in np.unravel_index(int(position), shape)) + "]"
+
+
+def first(bad: np.ndarray, array: np.ndarray) -> tuple[str, Any]:
+    """Return the first marked position as an index, and what the array holds there."""
+    position = int(np.argmax(bad))
+    return at(position, bad.shape), array[np.unravel_index(position, bad.shape)]
+
+
+def require_integers(name: str, array: np.ndarray, meaning: str = "class indices") -> None:
+    """Raise ``DTypeError`` unless an array holds integers; one without elements may have any type."""
+    if array.dtype.kind not in "iu" and array.size:
+        raise DTypeError(f"{name} has dtype {array.dtype}; {meaning} must be integers: use {name}.astype(numpy.int64)")
+
+
+def read_classes(
+    name: str, obj: Any, shape: tuple[int, ...], classes: int, mask: np.ndarray | None = None
+) -> np.ndarray:
+    """Read one class index a sample as int64 and check its range; masked samples may hold anything.
+
+    The range is a matter of memory safety: it is checked with ``check=False`` too, on the very values that the
+    kernels read afterwards: a copy, which no other thread can change.
+    """
+    array = read_integers(name, obj)
+    if array.dtype.kind not in "iu":
+        require_integers(name, array if array.size else np.empty(1, array.dtype))
+    if array.shape != shape:
+        raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one class index for each sample")
+    bad = (array < 0) | (array >= classes)
+    if mask is not None:
+        bad &= mask
+    if bad.any():
+        place, index = first(bad, array)
+        raise DomainError(f"{name}{place} is {int(index)}, outside the classes: expected 0 to {classes - 1}")
+    indices = array.astype(np.int64)  # always a copy
+    if mask is not None:
+        indices[~mask] = 0
+    return indices
+
+
+def read_lengths(
+    name: str, obj: Any, samples: int, most: int, limit: str, mask: np.ndarray | None = None, *, masked: int = 0
+) -> np.ndarray:
+    """Read one length a sample as an int64 copy, from 0 to `most`; masked samples get `masked` and may hold anything.
+
+    `limit` says what `most` comes from.
+    """
+    array = read_integers(name, obj)
+    require_integers(name, array, "lengths")
+    if array.shape != (samples,):
+        raise ShapeError(f"{name} has shape {array.shape}, expected ({samples},): one length for each sample")
+    bad = (array < 0) | (array > most)
+    if mask is not None:
+        bad &= mask
+    if bad.any():
+        place, length = first(bad, array)
+        raise DomainError(f"{name}{place} is {int(length)}, expected 0 to {most}, {limit}")
+    lengths = array.astype(np.int64)  # always a copy
+    if mask is not None:
+        lengths[~mask] = masked
+    return lengths
+
+
+def read_class_sequences(
+    name: str, array: np.ndarray, used: np.ndarray, classes: int, blank: int, *, check: bool
+) -> np.ndarray:
+    """Return labels as a contiguous int64 copy, 0 where no length reaches; none may be the blank if `check` is true."""
+    labels: np.ndarray = np.where(used, array, 0)  # a copy, which nobody else can change
+    bad = (labels < 0) | (labels >= classes)
+    if bad.any():
+        place, label = first(bad, labels)
+        raise DomainError(f"{name}{place} is {int(label)}, outside the classes: expected 0 to {classes - 1}")
+    if check:
+        bad = (labels == blank) & used
+        if bad.any():
+            place, _ = first(bad, labels)
+            raise DomainError(
+                f"{name}{place} is {blank}, the blank, which no target contains: leave it out, or give the class that "
+                f"is the blank as blank=; check=False computes the formula regardless"
+            )
+    return np.ascontiguousarray(labels, np.int64)
+
+
+def require_blank(blank: int, classes: int, name: str) -> int:
+    """Return the class of the blank; a negative one counts from the last."""
+    if not -classes <= blank < classes:
+        raise ParameterError(
+            f"blank={blank} is no class of {name}, which has {classes}: expected {-classes} to {classes - 1}, where "
+            f"negative numbers count from the last class"
+        )
+    return blank % classes
 
 
 # ---- columns and tensors of other packages ----

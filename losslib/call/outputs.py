@@ -6,16 +6,16 @@ other way gets a temporary, so that every result is what it would be without the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from losslib.call.operands import Operands
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DTypeError, ParameterError, ShapeError
 
-__all__ = ["Output", "output_array", "prepare_derivatives", "prepare_gradient", "prepare_output"]
+__all__ = ["Output", "lay_out", "output_array", "prepare_output", "prepare_values"]
 
 
 @dataclass
@@ -25,6 +25,8 @@ class Output:
     array: np.ndarray  # what the pass writes, of the full shape
     result: np.ndarray  # what the caller gets
     summed_to: tuple[int, ...] | None = None  # shape of a broadcast input, whose derivative is a sum
+    position: int = 0  # of the input that is differentiated
+    order: int = 1  # of the derivative
 
     def finish(self) -> np.ndarray:
         if self.summed_to is not None:
@@ -65,6 +67,19 @@ def prepare_output(
     return out
 
 
+def prepare_values(
+    out: Any, reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any], like: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Check the array that is to take unreduced values, or allocate it; None where the value is a number."""
+    if reduction == "none":
+        return prepare_output("out", out, shape, dtype, like)
+    if out is not None:
+        raise ParameterError(
+            f"out: with reduction={reduction!r} the value is a float; out takes the values of reduction='none'"
+        )
+    return None
+
+
 def same_memory(a: np.ndarray, b: np.ndarray) -> bool:
     """True if two arrays are one and the same piece of memory, element by element."""
     return (
@@ -75,67 +90,68 @@ def same_memory(a: np.ndarray, b: np.ndarray) -> bool:
     )
 
 
-def output_array(result: np.ndarray, operands: list[np.ndarray]) -> tuple[np.ndarray, bool]:
-    """Return the array to compute into, and whether it is the memory of an operand.
+def output_array(result: np.ndarray, sources: Sequence[np.ndarray]) -> tuple[np.ndarray, bool]:
+    """Return the array to compute into, and whether it shares memory with what is read.
 
     An output that is an operand, element for element, is safe: a block is read before it is written. One that overlaps
     an operand in any other way gets a temporary.
     """
     shared = False
-    for operand in operands:
-        if np.may_share_memory(result, operand):
+    for source in sources:
+        if np.may_share_memory(result, source):
             shared = True
-            if not same_memory(result, operand):
+            if not same_memory(result, source):
                 return np.empty_like(result, subok=False), True
     if not result.flags.aligned or not result.dtype.isnative:
         return np.empty(result.shape, result.dtype.newbyteorder("=")), shared
     return result, shared
 
 
-def prepare_derivatives(
+def lay_out(
     info: LossInfo,
     with_hessian: bool,
     positions: tuple[int, ...],
-    operands: Operands,
+    given: Sequence[np.ndarray],
     out: Any,
-    sources: list[np.ndarray],
+    sources: Sequence[np.ndarray],
     owner: str,
-) -> tuple[list[Output], tuple[int, ...], bool]:
-    """Lay out the arrays of the derivatives: gradients of every input asked for, then the Hessians."""
-    orders = (1, 2) if with_hessian else (1,)
-    wanted = [(position, order) for order in orders for position in positions]
+    shape: tuple[int, ...] | None = None,
+) -> tuple[list[Output], bool]:
+    """Lay out the arrays of the derivatives, gradients first; say whether one shares memory with what is read.
+
+    Parameters
+    ----------
+    positions
+        The inputs that are differentiated.
+    given
+        The inputs as they came, whose shapes and types the derivatives have.
+    sources
+        All arrays that are read while the derivatives are written.
+    shape
+        The shape that inputs are broadcast to, where they are: derivatives of a smaller one are summed up.
+    """
+    wanted = [(position, order) for order in ((1, 2) if with_hessian else (1,)) for position in positions]
     outs = [None] * len(wanted) if out is None else list(out) if isinstance(out, tuple | list) else [out]
     if len(outs) != len(wanted):
         names = ", ".join(
             f"{'gradient' if order == 1 else 'Hessian'} of {info.input_names[position]}" for position, order in wanted
         )
-        raise ParameterError(f"out of {owner} must be {len(wanted)} arrays ({names}), got {len(outs)}")
+        expected = "one array" if len(wanted) == 1 else f"{len(wanted)} arrays ({names})"
+        raise ParameterError(f"out of {owner} must be {expected}, got {len(outs)}")
     outputs: list[Output] = []
     shares = False
-    for (position, _order), item in zip(wanted, outs, strict=True):
-        given = operands.given[position]
+    for (position, order), item in zip(wanted, outs, strict=True):
+        like = given[position]
         label = "out" if len(wanted) == 1 else f"out[{len(outputs)}]"
-        result = prepare_output(label, item, given.shape, given.dtype, given)
+        result = prepare_output(label, item, like.shape, like.dtype, like)
         if item is not None and any(np.may_share_memory(result, other.result) for other in outputs):
             raise ParameterError(f"{label} shares memory with another array of out")
-        if given.shape != operands.shape:
-            full = np.empty(operands.shape, np.float64 if operands.double_precision else np.float32)
-            outputs.append(Output(full, result, summed_to=given.shape))
+        if shape is not None and like.shape != shape:
+            full = np.empty(shape, np.float64)
             shares = shares or any(np.may_share_memory(result, source) for source in sources)
+            outputs.append(Output(full, result, like.shape, position, order))
             continue
         array, shared = output_array(result, sources)
         shares = shares or shared
-        outputs.append(Output(array, result))
-    # The plane of each derivative in a block: grad, hess of the first input, then of the second, then of the third.
-    planes = tuple(1 + 2 * position + (order - 1) for position, order in wanted)
-    return outputs, planes, shares
-
-
-def prepare_gradient(out: Any, source: np.ndarray, owner: str) -> Output:
-    """Lay out the gradient of the one input that has one: a new array, or the caller's, which may be the input."""
-    outs = [None] if out is None else list(out) if isinstance(out, tuple | list) else [out]
-    if len(outs) != 1:
-        raise ParameterError(f"out of {owner} must be one array, got {len(outs)}")
-    result = prepare_output("out", outs[0], source.shape, source.dtype, source)
-    array, _ = output_array(result, [source])
-    return Output(array, result)
+        outputs.append(Output(array, result, None, position, order))
+    return outputs, shares

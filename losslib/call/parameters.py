@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from losslib import geometries
 from losslib.call.arrays import read_array
-from losslib.declaration.schema import Array, Domain, LossInfo, closest
+from losslib.declaration.schema import Array, LossInfo, closest
 from losslib.errors import DomainError
 
-__all__ = ["bind", "class_arguments", "domain_codes", "legacy_reduction", "positional"]
+__all__ = ["bind", "class_arguments", "legacy_reduction", "positional", "require_least"]
 
 
 def read_bound_array(parameter: Array, value: Any) -> np.ndarray | None:
     """Return a read-only float64 copy of an array parameter, or None."""
     if value is None:
         return None
-    array = read_array(parameter.name, value).astype(np.float64, copy=True)
-    if parameter.least is not None and bool((array < parameter.least).any()):
-        raise DomainError(f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
+    array = require_least(parameter, read_array(parameter.name, value).astype(np.float64, copy=True))
     if not array.size:
         array.flags.writeable = False
         return array
     return np.frombuffer(array.tobytes()).reshape(array.shape)  # bytes cannot be made writeable again
+
+
+def require_least(parameter: Array, array: np.ndarray) -> np.ndarray:
+    """Return the array, or raise ``DomainError`` if it holds less than the parameter allows."""
+    if parameter.least is not None and bool((array < parameter.least).any()):
+        raise DomainError(f"{parameter.name} must be >= {parameter.least:g} everywhere, got {float(array.min()):g}")
+    return array
 
 
 def legacy_reduction(size_average: Any, reduce: Any, stacklevel: int) -> str:
@@ -84,17 +90,6 @@ def key_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def domain_codes(info: LossInfo, values: Mapping[str, Any]) -> tuple[Domain, ...]:
-    """Return the domains of the inputs of a loss with these parameters, as they are declared."""
-    if info.input_domains is not None:
-        return info.input_domains(values)
-    return tuple(item.domain for item in info.inputs)
-
-
-#: For a geometry: makes what answers plain calls of a loss object, (info, values) -> callable or None.
-QUICK: dict[str, Callable[[LossInfo, Mapping[str, Any]], Any]] = {}
-
-
 def bind(
     info: LossInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[dict[str, Any], tuple[Any, ...], str | None, tuple[float, ...], tuple[int, ...], Any]:
@@ -109,14 +104,7 @@ def bind(
             raise TypeError(f"{info.class_name} got {name!r} twice, by position and by keyword")
     given.update(kwargs)
     values = bind_values(info, given, info.class_name)
-    if info.geometry != "pointwise":
-        make = QUICK.get(info.geometry)
-        return values, key_of(values), None, (), (), None if make is None else make(info, values)
-    kernel, numbers = info.resolve_kernel(values)
-    domains = domain_codes(info, values)
-    codes = tuple(domain.code if values["check"] else 0 for domain in domains)
-    arrays = [values[item.name] for item in info.parameters if isinstance(item, Array)]
-    plain = all(array is None for array in arrays)
+    kernel, numbers, codes, plain = geometries.find(info.geometry).bind(info, values)
     return values, key_of(values), kernel, numbers, codes, plain
 
 

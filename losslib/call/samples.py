@@ -1,102 +1,129 @@
-"""What the losses of rows have in common: class targets, one weight and mask a sample, reductions over samples.
+"""What a call adds up: weights, mask, upstream gradient and denominator of every geometry, found in one place.
 
-A row loss gives one number for each sample (each row of classes, each pair or triplet of vectors). The compiled drivers
-write these numbers in float64 and multiply gradients by a factor for each sample; this module prepares the factors and
-reduces the numbers, in sample order and in 16 lanes, so that the sums do not depend on threads.
+An entry is what carries a weight: an element of a pointwise loss, a sample (a row of classes, a pair of vectors, a
+sequence) of the others. Nothing here knows which; a geometry says it with the fields of its `Reading`.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from losslib import _kernels
+from losslib._kernels.loss import execute, total
 from losslib.call import arrays
-from losslib.call.answer import TermByTerm, Terms, ratio
-from losslib.call.operands import fit_sample_weight
-from losslib.call.outputs import prepare_output
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import ShapeError
 
-__all__ = [
-    "Samples",
-    "as_output_rows",
-    "as_rows",
-    "lies_in_rows",
-    "prepare_values",
-    "read_classes",
-    "read_mask",
-    "read_samples",
-    "slabs",
-]
-
-_total = _kernels.load("softmax").total
-
-SLAB = 1 << 20  #: elements that are converted at a time
+__all__ = ["Reading", "Samples", "TermByTerm", "Terms", "fit_sample_weight", "ratio", "read_samples", "read_where"]
 
 
-def read_classes(
-    name: str,
-    obj: Any,
-    shape: tuple[int, ...],
-    classes: int,
-    *,
-    ignore_index: int | None = None,
-    mask: np.ndarray | None = None,
-) -> np.ndarray:
-    """Read class indices as int64 and check their shape and range; ignored and masked samples may hold anything.
+class TermByTerm(str):
+    """A reduction whose terms are wanted instead of their sum: it equals the word, and a call answers with `Terms`."""
 
-    The range is a matter of memory safety: it is checked with ``check=False`` too, on the very values that the
-    kernels read afterwards: a copy, which no other thread can change.
-    """
-    array = arrays.read_integers(name, obj)
-    if array.dtype.kind not in "iu":
-        raise DTypeError(
-            f"{name} has dtype {array.dtype}; class indices must be integers: use {name}.astype(numpy.int64)"
-        )
-    if array.shape != shape:
-        raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one class index for each sample")
-    indices = array.astype(np.int64)  # always a copy
-    bad = (array < 0) | (array >= classes)
-    if ignore_index is not None:
-        bad &= array != ignore_index
-    if mask is not None:
-        bad &= mask
-    if bad.any():
-        position = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        place = "[" + ", ".join(str(int(k)) for k in position) + "]" if position else ""
-        allowed = "" if ignore_index is None else f" or ignore_index={ignore_index}"
-        raise DomainError(
-            f"{name}{place} is {int(array[position])}, outside the classes: expected 0 to {classes - 1}{allowed}"
-        )
-    if mask is not None:
-        indices[~mask] = 0
-    return indices
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a call adds up: the sum of ``values`` over the sum of ``divisors`` is the reduced value."""
+
+    #: What each element or sample adds to the numerator, in float64, weighted and 0 where masked out.
+    values: np.ndarray
+    #: What it adds to the denominator, broadcasting to the values; None for a sum, which has none.
+    divisors: np.ndarray | None
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """The arguments of a call as a geometry has read them; each adds the fields that its driver needs."""
+
+    #: The inputs as they came, in the order of the declaration.
+    given: list[np.ndarray]
+    #: The shape of the entries, and the type of unreduced values.
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    #: ``where``, and the entries that count for another reason (not ``ignore_index``); None for all.
+    mask: np.ndarray | None = None
+    counted: np.ndarray | None = None
+    #: The loss's own weight of each entry, and whether ``mean`` divides by its sum.
+    weight: np.ndarray | None = None
+    divides_by_weight: bool = False
+    #: A weight of each entry that the driver multiplies by itself; it belongs to the denominators all the same.
+    kernel_weight: np.ndarray | None = None
+    #: What ``mean`` divides by where none of the above says it.
+    mean_divisor: float | None = None
+    #: What every unreduced value is an average over: the last axis, which values do not have.
+    averages_last_axis: bool = False
+    #: True if the mean over nothing is 0.0 here and not NaN.
+    empty_is_zero: bool = False
+
+    @property
+    def value_shape(self) -> tuple[int, ...]:
+        """The shape of unreduced values."""
+        return self.shape[:-1] if self.averages_last_axis else self.shape
+
+    @property
+    def double_precision(self) -> bool:
+        return self.dtype == np.float64
+
+    @property
+    def computed(self) -> np.dtype[Any]:
+        """The type that drivers compute in: half types are widened."""
+        return np.dtype(np.float64 if self.double_precision else np.float32)
+
+    def sources(self) -> list[np.ndarray]:
+        """Return the arrays that are read while outputs are written."""
+        extra = (self.mask, self.weight)
+        return [*self.given, *(array for array in extra if array is not None)]
 
 
 @dataclass
 class Samples:
-    """Weights, mask, reduction and upstream gradient of a call, one entry for each sample.
-
-    ``weight`` multiplies values and derivatives; ``scale`` multiplies derivatives (weight, upstream gradient and
-    denominator together). Both are float64 arrays of ``shape`` or None and a number, where nothing differs by sample.
-    """
+    """Weights, mask, reduction and upstream gradient of a call."""
 
     shape: tuple[int, ...]
     reduction: str
-    weight: np.ndarray | None
-    mask: np.ndarray | None
-    divisor: float
-    scale: np.ndarray | float
-    #: What each sample adds to the divisor, where that is asked for term by term.
+    #: Factors of values and derivatives, each of the shape of the entries.
+    weights: list[np.ndarray] = field(default_factory=list)
+    #: The entries that count; None for all.
+    mask: np.ndarray | None = None
+    #: Upstream gradient of each entry, a factor of derivatives; None where it is a number, which is part of `scale`.
+    upstream: np.ndarray | None = None
+    divisor: float = 1.0
+    #: Factor of every derivative: denominator and upstream number.
+    scale: float = 1.0
+    #: What each entry adds to the divisor, where that is asked for term by term.
     divisors: np.ndarray | None = None
+    empty_is_zero: bool = False
+
+    def weight(self) -> np.ndarray | None:
+        """Return the product of the weights in float64; None where nothing has a weight."""
+        product: np.ndarray | None = None
+        for array in self.weights:
+            wide = array.astype(np.float64)
+            product = wide if product is None else product * wide
+        return product
+
+    def factor(self) -> np.ndarray | float:
+        """Return what multiplies the derivatives of each sample: a float64 array of the shape, or one number."""
+        factor: np.ndarray | float = self.scale
+        if self.upstream is not None:
+            factor = factor * self.upstream.astype(np.float64)
+        weight = self.weight()
+        if weight is not None:
+            factor = factor * weight
+        return factor if self.mask is None else np.where(self.mask, factor, 0.0)
+
+    def factor_per_sample(self) -> np.ndarray:
+        """Return `factor` as a contiguous row of float64, one for each sample."""
+        return np.ascontiguousarray(np.broadcast_to(self.factor(), self.shape), np.float64).reshape(-1)
 
     def reduce(self, values: np.ndarray, dtype: np.dtype[Any], out: np.ndarray | None = None) -> Any:
         """Return the reduced value of float64 values a sample, the values in this dtype, or what would be added."""
-        if self.weight is not None:
-            values = values * self.weight
+        weight = self.weight()
+        if weight is not None:
+            values = values * weight
         if self.mask is not None:
             values = np.where(self.mask, values, 0.0)
         if isinstance(self.reduction, TermByTerm):
@@ -105,132 +132,139 @@ class Samples:
             result = np.empty(self.shape, dtype) if out is None else out
             np.copyto(result, values.reshape(self.shape), casting="same_kind")
             return result
-        return ratio(_total(np.ascontiguousarray(values, np.float64)), self.divisor)
+        return self.divide(total(np.ascontiguousarray(values, np.float64)))
+
+    def divide(self, numerator: float) -> float:
+        """Return the value of a numerator."""
+        return 0.0 if self.empty_is_zero else ratio(numerator, self.divisor)
 
 
-def read_samples(
-    shape: tuple[int, ...],
-    reduction: str,
-    options: dict[str, Any],
-    *,
-    class_weight: np.ndarray | None = None,
-    counted: np.ndarray | None = None,
-    mean_divisor: float | None = None,
-    kernel_weight: np.ndarray | None = None,
-) -> Samples:
-    """Take sample_weight, where and grad_output out of the options of a call and combine them.
-
-    Parameters
-    ----------
-    shape
-        The shape of the unreduced values.
-    class_weight
-        The loss's own weight of each sample (gathered by class), float64; multiplies the values.
-    counted
-        Samples that ``mean`` counts (False at ignore_index); those not counted give 0.
-    mean_divisor
-        What ``mean`` divides by, where it is not the number of counted samples.
-    kernel_weight
-        A weight of each sample that the kernel multiplies by itself; ``weighted_mean`` divides by it too, and
-        ``mean`` where `mean_divisor` is its sum.
-    """
-    mask = read_mask(options.pop("where", None), shape)
-    kept = mask if counted is None else counted if mask is None else mask & counted
+def read_samples(reading: Reading, reduction: str, options: dict[str, Any]) -> Samples:
+    """Take sample_weight and grad_output out of the options of a call and combine them with what was read."""
+    shape = reading.shape
+    kept = reading.mask
+    if reading.counted is not None:
+        kept = reading.counted if kept is None else kept & reading.counted
+    weights = [] if reading.weight is None else [reading.weight]
     sample_weight = options.pop("sample_weight", None)
-    weight = class_weight
     if sample_weight is not None:
-        array = fit_sample_weight(arrays.read_array("sample_weight", sample_weight).astype(np.float64), shape)
-        weight = array if weight is None else weight * array
-    if reduction == "mean":
-        if mean_divisor is not None:
-            divisor = mean_divisor
-        elif kept is None:
-            divisor = float(np.prod(shape, dtype=np.float64))
-        else:
-            divisor = float(np.count_nonzero(kept))
-    elif reduction == "weighted_mean":
-        total = np.ones(shape) if weight is None else weight
-        if kernel_weight is not None:
-            total = total * kernel_weight
-        divisor = float(np.sum(total if kept is None else np.where(kept, total, 0.0), dtype=np.float64))
-    else:
-        divisor = 1.0
-    divisors: np.ndarray | None = None
-    if isinstance(reduction, TermByTerm) and reduction != "sum":
-        divisors = np.asarray(1.0)
-        if reduction == "weighted_mean" and weight is not None:
-            divisors = weight
-        if kernel_weight is not None:
-            divisors = divisors * kernel_weight
-        if kept is not None:
-            divisors = np.where(kept, divisors, 0.0)
-    scale: np.ndarray | float = ratio(1.0, divisor)
-    upstream = options.pop("grad_output", None)
-    if upstream is not None:
-        array = arrays.read_array("grad_output", upstream).astype(np.float64)
-        if array.ndim == 0:
-            scale = scale * float(array)
-        elif reduction != "none":
-            raise ShapeError(
-                f"grad_output has shape {array.shape}; with reduction={reduction!r} the value is a number and so is "
-                f"its upstream gradient"
-            )
-        elif array.shape != shape:
-            raise ShapeError(f"grad_output has shape {array.shape}, expected {shape}, the shape of the values")
-        else:
-            scale = scale * array
-    if weight is not None:
-        scale = scale * weight
-    if kept is not None:
-        scale = np.where(kept, scale, 0.0)
-    return Samples(shape, reduction, weight, kept, divisor, scale, divisors)
+        weights.append(fit_sample_weight(arrays.read_array("sample_weight", sample_weight), shape))
+    divisor = find_divisor(reading, reduction, weights, kept)
+    upstream, number = read_grad_output(options.pop("grad_output", None), reduction, reading)
+    return Samples(
+        shape,
+        reduction,
+        weights,
+        kept,
+        upstream,
+        divisor,
+        ratio(1.0, divisor) * number,
+        find_divisors(reading, reduction, weights, kept) if isinstance(reduction, TermByTerm) else None,
+        reading.empty_is_zero and reduction in ("mean", "weighted_mean"),
+    )
 
 
-def slabs(array: np.ndarray, converted: bool) -> list[slice]:
-    """Return the parts of the first axis to compute one after the other.
-
-    That is everything at once, or where arrays have to be converted so few rows that the copies stay small.
-    """
-    if not converted or array.size <= SLAB or array.ndim < 2:
-        return [slice(None)]
-    step = max(1, SLAB * len(array) // array.size)
-    return [slice(start, start + step) for start in range(0, len(array), step)]
-
-
-def lies_in_rows(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
-    """True if the kernels can take the array as it is: its type, and rows whose components lie in one piece."""
-    in_rows = array.ndim == 2 and (array.shape[1] <= 1 or array.strides[1] == array.itemsize)
-    return array.dtype == dtype and array.flags.aligned and (in_rows or array.flags.c_contiguous)
+def counting_weights(reading: Reading, reduction: str, weights: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the weights whose products a denominator adds up."""
+    inner = [] if reading.kernel_weight is None else [reading.kernel_weight]
+    if reduction == "weighted_mean":
+        return [*weights, *inner]
+    if reduction == "mean" and reading.divides_by_weight:
+        return [*([] if reading.weight is None else [reading.weight]), *inner]
+    return []
 
 
-def as_rows(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Return an input as rows, in the memory it has if that is possible."""
-    if not lies_in_rows(array, dtype):
-        array = np.ascontiguousarray(array, dtype)
-    return array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
+def find_divisor(reading: Reading, reduction: str, weights: list[np.ndarray], kept: np.ndarray | None) -> float:
+    """Return what the sum of the weighted values is divided by."""
+    if reduction == "mean" and reading.mean_divisor is not None:
+        return reading.mean_divisor
+    if reduction in ("mean", "weighted_mean"):
+        return add_products(counting_weights(reading, reduction, weights), kept, reading.shape)
+    if reduction == "batchmean":
+        return float(reading.shape[0]) if reading.shape else 1.0
+    return float(reading.shape[-1]) if reading.averages_last_axis else 1.0
 
 
-def as_output_rows(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Return rows to write a gradient into: the memory of the array itself if the kernels can write it."""
-    if not lies_in_rows(array, dtype):
-        array = np.empty(array.shape, dtype)
-    return array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
-
-
-def read_mask(where: Any, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the mask of the samples, or None."""
-    if where is None:
+def find_divisors(
+    reading: Reading, reduction: str, weights: list[np.ndarray], kept: np.ndarray | None
+) -> np.ndarray | None:
+    """Return the denominator term by term, where the numerator is that of the reduction "sum"."""
+    shape = reading.shape
+    if reduction == "batchmean":  # one for each sample of the first axis, at its first element
+        divisors = np.zeros((shape[0] if shape else 1, int(np.prod(shape[1:], dtype=np.int64))))
+        divisors[:, :1] = 1.0
+        return divisors.reshape(shape)
+    if reduction not in ("mean", "weighted_mean"):
         return None
-    expected = "a mask of the samples, broadcasting to the shape of the unreduced values"
-    return arrays.broadcast_to("where", arrays.read_mask(where), shape, expected)
+    # A row without classes has no element that could add something.
+    divisors = np.asarray(1.0 / shape[-1] if reading.averages_last_axis and shape[-1] else 1.0)
+    for weight in counting_weights(reading, reduction, weights):
+        divisors = divisors * weight.astype(np.float64)
+    return divisors if kept is None else np.where(kept, divisors, 0.0)
 
 
-def prepare_values(out: Any, reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray | None:
-    """Check the array that is to take the values; None if there is none."""
-    if out is None:
-        return None
+def add_products(weights: list[np.ndarray], mask: np.ndarray | None, shape: tuple[int, ...]) -> float:
+    """Add the products of the weights over the entries that count, in the fixed order of the pointwise driver."""
+    if not weights:
+        return float(np.prod(shape, dtype=np.float64) if mask is None else np.count_nonzero(mask))
+    zero = np.broadcast_to(np.float64(0.0), shape)
+    found, _ = execute(
+        "BiasError",
+        (),
+        double_precision=True,
+        inputs=[weights[0], zero],
+        factors=weights[1:],
+        value_factors=len(weights) - 1,
+        mask=mask,
+        reduce=True,
+    )
+    return float(found)
+
+
+def ratio(numerator: float, divisor: float) -> float:
+    """Divide as IEEE 754 does: the mean over no element is NaN, not an exception."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.float64(numerator) / np.float64(divisor))
+
+
+# ---- arguments of a call -----------------------------------------------------------------------------------------
+
+
+def read_where(options: dict[str, Any], shape: tuple[int, ...], of: str) -> np.ndarray | None:
+    """Take the mask out of the options of a call, broadcast to the shape of the entries."""
+    where = options.pop("where", None)
+    return None if where is None else arrays.broadcast_to("where", arrays.read_mask(where), shape, of)
+
+
+def fit_sample_weight(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """One weight for each element, or one for each sample of the first axis, or a number for all."""
+    if array.shape == shape:
+        return array
+    if array.ndim == 0:
+        return np.broadcast_to(array, shape)
+    if array.ndim == 1 and len(shape) > 1 and array.shape[0] == shape[0]:
+        return np.broadcast_to(array.reshape((-1,) + (1,) * (len(shape) - 1)), shape)
+    if array.ndim == len(shape) and all(a in (1, b) for a, b in zip(array.shape, shape, strict=True)):
+        return np.broadcast_to(array, shape)
+    per_sample = f"({shape[0]},) for one weight a sample, or " if len(shape) > 1 else ""
+    raise ShapeError(f"sample_weight has shape {array.shape}; expected {per_sample}{shape} for one an element")
+
+
+def read_grad_output(grad_output: Any, reduction: str, reading: Reading) -> tuple[np.ndarray | None, float]:
+    """Return the upstream gradient as an array of the shape of the entries, or as a number."""
+    if grad_output is None:
+        return None, 1.0
+    array = arrays.read_array("grad_output", grad_output)
+    if array.ndim == 0:
+        return None, float(array)
     if reduction != "none":
-        raise ParameterError(
-            f"out: with reduction={reduction!r} the value is a float; out takes the values of reduction='none'"
+        raise ShapeError(
+            f"grad_output has shape {array.shape}; with reduction={reduction!r} the value is a number and so is its "
+            f"upstream gradient"
         )
-    return prepare_output("out", out, shape, dtype, None)
+    expected = reading.value_shape
+    if array.shape != expected:
+        raise ShapeError(f"grad_output has shape {array.shape}, expected {expected}, the shape of the values")
+    if reading.averages_last_axis:
+        array = np.broadcast_to(array[..., np.newaxis], reading.shape)
+    return array, 1.0

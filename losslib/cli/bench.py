@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from losslib import geometries
 from losslib.config import config
 from losslib.declaration.registry import all_losses, class_of, info_of
 from losslib.declaration.schema import LossInfo
@@ -26,9 +27,6 @@ examples:
 
 #: Seconds spent on each figure.
 DURATION = 0.1
-
-#: Components of a row, for the losses of rows.
-COMPONENTS = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,10 +53,6 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{'':<36}{'value':>10}{'gradient':>10}{'both':>10}")
     for info in infos:
         inputs = draw_inputs(info, arguments.elements, np.dtype(arguments.dtype))
-        if inputs is None:
-            if arguments.losses:
-                raise ParameterError(f"{info.name} is not measured here: its inputs are no arrays of equal samples")
-            continue
         loss = class_of(info.name)()
         out = np.empty_like(inputs[0])
         outs = out if len(info.default_wrt) == 1 else tuple(np.empty_like(inputs[0]) for _ in info.default_wrt)
@@ -88,46 +82,11 @@ def measure(call: Callable[[], object]) -> float:
     return best
 
 
-def draw_inputs(info: LossInfo, elements: int, dtype: np.dtype[Any]) -> list[np.ndarray] | None:
-    """Return random inputs from the domains of a loss, or None for a geometry of another kind."""
-    rng = np.random.default_rng(0)
-    domains = [item.domain.name for item in info.inputs]
-    if info.input_domains is not None:
-        domains = [domain.name for domain in info.input_domains(class_of(info.name)().parameters)]
-    if info.geometry == "pointwise":
-        shape: tuple[int, ...] = (elements,)
-        if info.averages_last_axis:
-            shape = (max(1, elements // COMPONENTS), COMPONENTS)
-        return [_draw(domain, rng, shape).astype(dtype) for domain in domains]
-    if info.geometry not in ("softmax", "margin", "distance"):
-        return None
-    rows = max(1, elements // COMPONENTS)
-    vectors = [_draw(domain, rng, (rows, COMPONENTS)).astype(dtype) for domain in domains]
-    candidates: list[list[np.ndarray]] = [vectors]
-    if info.geometry == "distance":
-        candidates.append([*vectors[:-1], _draw(domains[-1], rng, (rows,))])  # one label a pair
-    else:
-        candidates.insert(0, [vectors[0], rng.integers(0, COMPONENTS, rows)])
-        lists = np.full((rows, COMPONENTS), -1)
-        lists[:, 0] = rng.integers(0, COMPONENTS, rows)
-        candidates.append([vectors[0], lists])
-    loss = class_of(info.name)()
-    for inputs in candidates:
-        try:
-            loss(*[array[:2] for array in inputs])
-        except (TypeError, ValueError):
-            continue
-        return inputs
-    return None
-
-
-def _draw(domain: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    if domain == "probability":
-        return np.asarray(rng.uniform(0.01, 0.99, shape))
-    if domain in ("nonnegative", "positive", "above_minus_one"):
-        return np.asarray(rng.uniform(0.1, 3.0, shape))
-    if domain == "sign":
-        return np.where(rng.random(shape) < 0.5, -1.0, 1.0)
-    if domain == "binary":
-        return np.where(rng.random(shape) < 0.5, 0.0, 1.0)
-    return rng.standard_normal(shape)
+def draw_inputs(info: LossInfo, elements: int, dtype: np.dtype[Any]) -> list[np.ndarray]:
+    """Return random inputs from the domains of a loss; classes, labels and lengths keep their type."""
+    values = class_of(info.name)().parameters
+    drawn = geometries.find(info.geometry).draw(info, values, np.random.default_rng(0), elements)
+    return [
+        array.astype(dtype) if item.holds in ("number", "row") else array
+        for item, array in zip(info.inputs, drawn, strict=True)
+    ]

@@ -18,7 +18,7 @@ from losslib.call import arrays
 from losslib.call.answer import arrange
 from losslib.call.outputs import prepare_output
 from losslib.declaration.modes import GRAD, VALUE, VALUE_AND_GRAD, VALUE_GRAD_HESS
-from losslib.declaration.schema import LossInfo
+from losslib.declaration.schema import Input, LossInfo
 from losslib.errors import ParameterError, ShapeError
 
 __all__ = ["WeightedSum", "add", "add_up", "scale", "value_and_scaled_grad", "value_of"]
@@ -284,11 +284,11 @@ def widen(info: LossInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call
     read = {name: array for name, obj in given.items() if (array := _read(name, obj)) is not None}
     if not any(map(_is_half, read.values())):
         return Call(args, kwargs, {}, None)
-    elementwise, first = info.geometry == "pointwise", read.get(names[0])
+    first = read.get(names[0])
     parts = {
-        name: array
-        for name, array in read.items()
-        if elementwise or (first is not None and array.shape == first.shape and array.dtype.kind not in "biu")
+        item.name: read[item.name]
+        for item in info.inputs
+        if item.name in read and takes_part(item, read[item.name], first)
     }
     promoted: np.dtype[Any] | None = None
     for array in parts.values():
@@ -308,6 +308,13 @@ def widen(info: LossInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call
         {name: array.dtype.newbyteorder("=") for name, array in halves.items()},
         promoted,
     )
+
+
+def takes_part(item: Input, array: np.ndarray, first: np.ndarray | None) -> bool:
+    """True if the type of an input counts in the type of the computation: numbers and rows, no labels or classes."""
+    if item.holds in ("number", "row"):
+        return True
+    return item.or_row and first is not None and array.shape == first.shape and array.dtype.kind not in "biu"
 
 
 def _read(name: str, obj: Any) -> np.ndarray | None:

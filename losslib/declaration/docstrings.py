@@ -126,7 +126,7 @@ def _closing_sections(info: LossInfo) -> list[str]:
         parts.append(
             _section("See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also))
         )
-    what = "an element" if info.geometry == "pointwise" else "a sample"
+    what = f"an {info.per}" if info.per[0] in "aeiou" else f"a {info.per}"
     notes = [f"The value of {what} is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
     if info.notes:
         notes.append(_paragraphs(info.notes))
@@ -167,7 +167,7 @@ def _paragraphs(text: str) -> str:
 
 def _input_entry(info: LossInfo, k: int) -> str:
     item = info.inputs[k]
-    if info.geometry != "pointwise":  # shapes of rows differ by loss: its own text states them
+    if info.per != "element":  # shapes of rows differ by loss: its own text states them
         domain = f" Must hold {item.domain.meaning}." if item.domain.code else ""
         return f"{item.name} : array_like\n{_fill(item.meaning.rstrip('.') + '.' + domain, 4)}"
     if k == 0:
@@ -194,7 +194,7 @@ def _parameter_entry(item: Parameter) -> str:
 
 def _call_entry(info: LossInfo, name: str) -> str:
     kind, text = CALL_TEXTS[name]
-    if info.geometry != "pointwise":
+    if info.per != "element":
         text = text.replace("Elements to count.", "Samples to count.").replace(
             "One weight for each sample (first axis) or each element", "One weight for each sample"
         )

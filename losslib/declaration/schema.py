@@ -80,6 +80,12 @@ ABOVE_MINUS_ONE = Domain("above_minus_one", 5, "numbers > -1")
 BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1) / 2")
 
 
+#: What the entries of an input are: an element of its own ("number"), part of a row of scores, probabilities or
+#: components ("row"); for each sample a label such as -1 and 1 ("label"), a class ("class"), a row of classes ended by
+#: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length").
+HOLDS = ("number", "row", "label", "class", "class_list", "class_sequence", "length")
+
+
 @dataclass(frozen=True, eq=False)
 class Input:
     """An array argument of a loss: its name, its domain and what it means."""
@@ -91,8 +97,15 @@ class Input:
     fix: str = ""
     #: True if the array may lack the last axis or have axes of length 1 (a variance); targets never broadcast.
     broadcasts: bool = False
-    #: True for class indices, labels and lengths: addresses, whose range is checked with ``check=False`` too.
-    indices: bool = False
+    #: What one entry stands for, see `HOLDS`; everything that reads or draws inputs goes by it.
+    holds: str = "number"
+    #: True for a class that may come as a row of probabilities over the classes too.
+    or_row: bool = False
+
+    @property
+    def indices(self) -> bool:
+        """True for classes and lengths: addresses, whose range is checked with ``check=False`` too."""
+        return self.holds in ("class", "class_list", "class_sequence", "length")
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,6 +312,8 @@ class LossInfo:
     inputs: tuple[Input, ...]
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
+    #: What an unreduced value belongs to, in the words of texts and tables: "element", "sample", "box", "list" …
+    per: str = "sample"
     #: Value per element as an expression in Python syntax over `x` (input), `t` (target), the third input's name,
     #: the abbreviation `d = x - t` and the parameters; functions: exp, log, log1p, expm1, sqrt, abs, sign, max, min,
     #: cosh, tanh, sigmoid, softplus, where(condition, a, b), loggamma, pi. See docs and tests/oracles/formulas.py.

@@ -1,92 +1,110 @@
-"""Calls of the lattice geometry: sequences of class scores against shorter sequences of labels (CTC).
+"""The CTC geometry: sequences of class scores against shorter sequences of labels, whatever the alignment.
 
-Targets and lengths are copied to int64 and checked here, once and always: they are addresses in the compiled part, and
-no other thread can change the copies. One pass of ``pyx/lattice.pyx`` gives the value of each sample and the gradient.
+Targets and lengths are copied to int64 and checked, once and always: they are addresses in the compiled part, and no
+other thread can change the copies. One pass of ``pyx/ctc`` gives the value of each sample and the gradient.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from losslib import _kernels
-from losslib.call import answer, arrays
-from losslib.call.outputs import prepare_gradient
-from losslib.call.samples import prepare_values, read_samples
-from losslib.declaration.modes import GRAD, VALUE
+from losslib.call import arrays
+from losslib.call.samples import read_where
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import ShapeError
+from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work
 
-__all__ = ["Batch", "evaluate", "read_batch"]
-
-_lattice = _kernels.load("ctc")
+__all__ = ["Alignments", "geometry", "read_alignments", "read_scores"]
 
 
 @dataclass
-class Batch:
-    """The inputs of a call, checked: scores as (T, N, C), labels in one piece, lengths of every sample."""
+class Alignments:
+    """Targets and lengths of a batch, checked: labels in one piece, lengths of every sample."""
 
-    given: np.ndarray  # the scores as they came
     shape: tuple[int, ...]  # of unreduced values: (N,), or () for a single sequence
     labels: np.ndarray
     offsets: np.ndarray  # where each sample's labels begin
     input_lengths: np.ndarray  # -1 where a sample is masked out
     target_lengths: np.ndarray
 
-    def frames(self, array: np.ndarray) -> np.ndarray:
-        """View an array of the shape of the scores as (T, N, C)."""
-        return array if array.ndim == 3 else array[:, np.newaxis]
+
+@dataclass(kw_only=True)
+class Sequences(Reading):
+    """Scores (T, N, C) or (T, C) and what they are to be aligned with."""
+
+    alignments: Alignments
+    blank: int
 
 
-def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Answer a call of a lattice loss: the value, the gradient or both, as ``mode`` says."""
-    info: LossInfo = loss.info
-    owner, raw, options = answer.read_call(info, mode, args, kwargs, ())
-    values = loss.parameters
-    reduction: str = values["reduction"]
-    scores = read_scores(info.inputs[0].name, raw[0])
-    shape = scores.shape[1:-1]
-    with np.errstate(all="ignore"):  # infinite values and weights are results, not warnings
-        samples = read_samples(shape, reduction, options)
-        mask = None if samples.mask is None else samples.mask.reshape(-1)
-        batch = read_batch(info.input_names, scores, raw[1:], values["blank"], mask=mask, check=values["check"])
-        out = options.pop("out", None)
-        single = True
-        if mode != VALUE:
-            _, single = answer.wrt_positions(info, options.pop("wrt", None), owner)
-        value_out: np.ndarray | None = None
-        if mode == VALUE:
-            value_out = prepare_values(out, reduction, shape, scores.dtype)
-        gradient = None if mode == VALUE else prepare_gradient(out, scores, owner)
+class CTC(Geometry):
+    kernels = "ctc"
 
-        scale = np.array(np.broadcast_to(samples.scale, shape), np.float64).reshape(-1)
-        divided = reduction in ("mean", "weighted_mean")  # by the length of the target, as PyTorch does
-        if divided:
-            scale /= np.maximum(batch.target_lengths, 1)
-        per_sample = np.empty(scale.shape, np.float64)
-        if scale.size:
-            _lattice.run(
-                batch.frames(scores),
-                batch.labels,
-                batch.offsets,
-                batch.input_lengths,
-                batch.target_lengths,
-                blank=values["blank"],
-                logits=info.kernel == "logits",
-                zero_infinity=values["zero_infinity"],
-                scale=scale,
-                values=per_sample,
-                grad=None if gradient is None else batch.frames(gradient.array),
-            )
-        if divided:
-            per_sample /= np.maximum(batch.target_lengths, 1)
-        value = None if mode == GRAD else samples.reduce(per_sample.reshape(shape), scores.dtype, value_out)
-    return answer.arrange(mode, value, [] if gradient is None else [gradient.finish()], single)
+    def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Sequences:
+        scores = read_scores(info.inputs[0].name, raw[0])
+        shape = scores.shape[1:-1]
+        mask = read_where(options, shape, "a mask of the samples, broadcasting to the shape of the unreduced values")
+        blank = arrays.require_blank(values["blank"], scores.shape[-1], info.inputs[0].name)
+        kept = None if mask is None else mask.reshape(-1)
+        alignments = read_alignments(info.input_names, scores, raw[1:], blank, mask=kept, check=values["check"])
+        return Sequences(given=[scores], shape=shape, dtype=scores.dtype, mask=mask, alignments=alignments, blank=blank)
+
+    def run(
+        self,
+        info: LossInfo,
+        values: Mapping[str, Any],
+        reading: Sequences,
+        samples: Samples,
+        found: np.ndarray,
+        work: Work,
+    ) -> None:
+        batch = reading.alignments
+        per_sample, scale = found.reshape(-1), samples.factor_per_sample()
+        if not scale.size:
+            return
+        # A mean divides by the length of the target first, as PyTorch does.
+        lengths = np.maximum(batch.target_lengths, 1) if samples.reduction in ("mean", "weighted_mean") else None
+        self.driver.run(
+            frames_of(reading.given[0]),
+            batch.labels,
+            batch.offsets,
+            batch.input_lengths,
+            batch.target_lengths,
+            blank=reading.blank,
+            logits=info.kernel == "logits",
+            zero_infinity=values["zero_infinity"],
+            scale=scale if lengths is None else scale / lengths,
+            values=per_sample,
+            grad=frames_of(work.derivatives[0].array) if work.derivatives else None,
+        )
+        if lengths is not None:
+            per_sample /= lengths
+
+    def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return self.sample_axes(info, values, ndim)
+
+    def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return (1,) if ndim == 3 else ()
+
+    def draw(
+        self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int
+    ) -> list[np.ndarray]:
+        samples, labels = max(1, elements // (8 * COMPONENTS)), 3
+        scores = rng.standard_normal((8, samples, COMPONENTS))
+        if info.inputs[0].name == "log_probs":
+            scores -= np.log(np.exp(scores).sum(-1, keepdims=True))
+        blank = values["blank"] % COMPONENTS
+        targets = rng.integers(1, COMPONENTS, (samples, labels))
+        targets = np.where(targets <= blank, targets - 1, targets)
+        return [scores, targets, rng.integers(7, 9, samples), rng.integers(0, labels + 1, samples)]
 
 
-# ---- inputs ------------------------------------------------------------------------------------------------------
+def frames_of(array: np.ndarray) -> np.ndarray:
+    """View an array of the shape of the scores as (T, N, C)."""
+    return array if array.ndim == 3 else array[:, np.newaxis]
 
 
 def read_scores(name: str, obj: Any) -> np.ndarray:
@@ -102,31 +120,28 @@ def read_scores(name: str, obj: Any) -> np.ndarray:
     return scores
 
 
-def read_batch(
+def read_alignments(
     names: tuple[str, ...],
     scores: np.ndarray,
-    raw: list[Any],
+    raw: Sequence[Any],
     blank: int,
     *,
     mask: np.ndarray | None = None,
     check: bool = True,
-) -> Batch:
+) -> Alignments:
     """Read targets, input lengths and target lengths, and check every number that the compiled part goes by."""
     frames, classes = scores.shape[0], scores.shape[-1]
     shape = scores.shape[1:-1]
     count = shape[0] if shape else 1
     targets_name, input_lengths_name, target_lengths_name = names[1:]
-    require_blank(blank, classes, names[0])
-    targets = read_integers(targets_name, raw[0], "class indices")
-    input_lengths = read_integers(input_lengths_name, raw[1], "lengths", shape)
-    target_lengths = read_integers(target_lengths_name, raw[2], "lengths", shape)
-
-    input_lengths = require_lengths(
-        input_lengths_name, input_lengths, frames, f"the frames of {names[0]}", mask, masked=-1
-    )
+    targets = arrays.read_integers(targets_name, raw[0])
+    arrays.require_integers(targets_name, targets)
+    input_lengths, target_lengths = (np.reshape(obj, -1) if not shape and np.ndim(obj) == 0 else obj for obj in raw[1:])
+    of_frames = f"the frames of {names[0]}"
+    input_lengths = arrays.read_lengths(input_lengths_name, input_lengths, count, frames, of_frames, mask, masked=-1)
     if targets.ndim == 1 and shape:  # all targets in one row
         limit = f"the labels in {targets_name}"
-        target_lengths = require_lengths(target_lengths_name, target_lengths, targets.size, limit, None)
+        target_lengths = arrays.read_lengths(target_lengths_name, target_lengths, count, targets.size, limit)
         offsets = np.zeros(count, np.int64)
         np.cumsum(target_lengths[:-1], out=offsets[1:])
         total = int(target_lengths.sum())
@@ -143,74 +158,11 @@ def read_batch(
             raise ShapeError(f"{targets_name} has shape {targets.shape}, expected {wanted}")
         width = targets.shape[-1]
         limit = f"the room for labels in {targets_name}"
-        target_lengths = require_lengths(target_lengths_name, target_lengths, width, limit, mask)
+        target_lengths = arrays.read_lengths(target_lengths_name, target_lengths, count, width, limit, mask)
         offsets = np.arange(count, dtype=np.int64) * width
         used = (np.arange(width) < target_lengths[:, np.newaxis]).reshape(targets.shape)
-    labels = require_labels(targets_name, targets, used, classes, blank, check=check)
-    return Batch(scores, shape, labels, offsets, input_lengths, target_lengths)
+    labels = arrays.read_class_sequences(targets_name, targets, used, classes, blank, check=check)
+    return Alignments(shape, labels.reshape(-1), offsets, input_lengths, target_lengths)
 
 
-def read_integers(name: str, obj: Any, meaning: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Read an integer array; with a shape of samples, one number for each of them."""
-    array = arrays.to_numpy(name, obj)
-    if array.size == 0 and isinstance(obj, list | tuple):
-        array = array.astype(np.int64)  # an empty list has no type
-    if array.dtype.kind not in "iu":
-        raise DTypeError(f"{name} has dtype {array.dtype}; {meaning} must be integers: use {name}.astype(numpy.int64)")
-    if shape is None:
-        return array
-    count = shape[0] if shape else 1
-    if array.shape != (count,) and not (array.shape == () and not shape):
-        given = f"{array.size} lengths" if array.ndim == 1 else f"shape {array.shape}"
-        raise ShapeError(f"{name} has {given}, expected {count}: one for each sample")
-    return array.reshape(-1)
-
-
-def require_lengths(
-    name: str, lengths: np.ndarray, most: int, limit: str, mask: np.ndarray | None, masked: int = 0
-) -> np.ndarray:
-    """Return the lengths as int64, or raise ``DomainError`` for the first that is negative or beyond the limit."""
-    bad = (lengths < 0) | (lengths > most)
-    if mask is not None:
-        bad &= mask
-    if bad.any():
-        raise DomainError(f"{_place(name, bad)} is {int(lengths[bad][0])}, expected 0 to {most}, {limit}")
-    checked = lengths.astype(np.int64)  # always a copy
-    if mask is not None:
-        checked[~mask] = masked
-    return checked
-
-
-def require_blank(blank: int, classes: int, name: str) -> None:
-    """Raise ``ParameterError`` if the blank is no class."""
-    if not 0 <= blank < classes:
-        raise ParameterError(f"blank={blank} is no class of {name}, which has {classes}: expected 0 to {classes - 1}")
-
-
-def require_labels(
-    name: str, targets: np.ndarray, used: np.ndarray, classes: int, blank: int, *, check: bool
-) -> np.ndarray:
-    """Return the labels as int64 in one row; those that no length reaches may be anything."""
-    labels = np.where(used, targets, 0)  # a copy, which nobody else can change
-    bad = (labels < 0) | (labels >= classes)
-    if bad.any():
-        raise DomainError(
-            f"{_place(name, bad)} is {int(labels[bad][0])}, outside the classes: expected 0 to {classes - 1}"
-        )
-    if check:
-        bad = (labels == blank) & used
-        if bad.any():
-            raise DomainError(
-                f"{_place(name, bad)} is {blank}, the blank, which no target contains: leave it out, or give the class "
-                f"that is the blank as blank=; check=False computes the formula regardless"
-            )
-    return np.ascontiguousarray(labels, np.int64).reshape(-1)
-
-
-def _place(name: str, bad: np.ndarray) -> str:
-    """Write the first marked position as an index."""
-    position = np.unravel_index(int(np.argmax(bad)), bad.shape)
-    return f"{name}[{', '.join(str(int(k)) for k in position)}]"
-
-
-answer.GEOMETRIES["ctc"] = evaluate
+geometry = CTC()

@@ -1,38 +1,24 @@
-"""Calls of the margin losses: the scores of a row of classes against the score of its target.
+"""The margin geometry: the scores of a row of classes against the score of its target.
 
-``evaluate`` reads the arrays, checks everything and hands rows of float32 or float64 to ``pyx/margin.pyx``, which
-returns one float64 value for each row and writes the gradient.
+Rows of float32 or float64 go to ``pyx/margin``, which returns one float64 value for each row and writes the gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from losslib import _kernels
-from losslib.call import arrays, parameters
-from losslib.call.answer import GEOMETRIES, arrange, read_call, wrt_positions
-from losslib.call.operands import Operands, call_array, read_inputs
-from losslib.call.outputs import Output, prepare_derivatives
-from losslib.call.samples import (
-    as_output_rows,
-    as_rows,
-    lies_in_rows,
-    prepare_values,
-    read_classes,
-    read_mask,
-    read_samples,
-    slabs,
-)
-from losslib.declaration.modes import GRAD, VALUE
+from losslib.call import arrays
+from losslib.call.samples import read_where
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, DTypeError, ShapeError
+from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work, domains_of, draw_rows
+from losslib.geometries.rows import as_output_rows, as_rows, lies_in_rows, slabs
 
-__all__ = ["KINDS", "evaluate"]
-
-_rows = _kernels.load("margin")
+__all__ = ["KINDS", "geometry"]
 
 #: The losses by number, as the compiled driver knows them.
 KINDS = (
@@ -44,98 +30,115 @@ KINDS = (
 )
 
 
-def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Answer a call of a margin loss: the value, the gradient or both, as ``mode`` says."""
-    info: LossInfo = loss.info
-    owner, raw, options = read_call(info, mode, args, kwargs, info.array_parameter_names)
-    values = loss.parameters
-    reduction: str = values["reduction"]
-    kernel, numbers = info.resolve_kernel(values)
-    dense, lists = kernel == "categorical_hinge", kernel == "multilabel_margin"
+@dataclass(kw_only=True)
+class Scores(Reading):
+    """Scores of classes and their targets."""
 
-    # Inputs. A class index has no part in the type of the computation, a probability has.
-    if dense:
-        (scores, target), dtype = read_inputs(info, raw)
-    else:
+    target: np.ndarray
+
+
+class Margin(Geometry):
+    kernels = "margin"
+    looks_in_pass = True
+
+    def plain(self, info: LossInfo, values: Mapping[str, Any]) -> Any:
+        if values["reduction"] not in ("mean", "sum") or values.get("weight") is not None:
+            return None
+        kernel, numbers = info.resolve_kernel(values)
+        return self.driver.Quick(KINDS.index(kernel), numbers[0], values["reduction"] == "mean", values["check"])
+
+    def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Scores:
+        item = info.inputs[1]
         scores = arrays.read_array(info.inputs[0].name, raw[0])
-        dtype, target = scores.dtype, arrays.read_integers(info.inputs[1].name, raw[1])
-    require_rows(info, scores)
-    if dense or lists:
-        require_target_shape(info, target, scores, dense)
-    classes = scores.shape[-1]
-    shape = scores.shape[:-1]
-    if not shape and target.shape == (1,) and not dense and not lists:
-        shape = (1,)  # one row of scores with a list of one class, as PyTorch takes it
-    class_weight = call_array(loss, info, options, "weight") if "weight" in info.array_parameter_names else None
-    if class_weight is not None and class_weight.shape != (classes,):
-        raise ShapeError(f"weight has shape {class_weight.shape}, expected ({classes},): one weight for each class")
-    mask = read_mask(options.get("where"), shape)
-    target_name = info.inputs[1].name
-    if lists:
-        target = read_class_lists(target_name, target, classes, mask)
-    elif not dense:
-        target = read_classes(target_name, target, shape, classes, mask=mask)
-    weight = None if class_weight is None else class_weight.astype(np.float64)[target]
+        # A class index has no part in the type of the computation, a row of probabilities has.
+        if item.holds == "row":
+            target = arrays.read_array(item.name, raw[1])
+            dtype = arrays.promote([scores, target], raw)
+        else:
+            target, dtype = arrays.read_integers(item.name, raw[1]), scores.dtype
+        require_rows(info, scores)
+        if item.holds != "class":
+            require_target_shape(info, target, scores)
+        classes, shape = scores.shape[-1], scores.shape[:-1]
+        if not shape and target.shape == (1,) and item.holds == "class":
+            shape = (1,)  # one row of scores with a list of one class, as PyTorch takes it
+        class_weight = values.get("weight")
+        if class_weight is not None and class_weight.shape != (classes,):
+            raise ShapeError(f"weight has shape {class_weight.shape}, expected ({classes},): one weight for each class")
+        mask = read_where(options, shape, "a mask of the samples, broadcasting to the shape of the unreduced values")
+        if item.holds == "class_list":
+            target = read_class_lists(item.name, target, classes, mask)
+        elif item.holds == "class":
+            target = arrays.read_classes(item.name, target, shape, classes, mask)
+        weight = None if class_weight is None else class_weight.astype(np.float64)[target]
+        return Scores(given=[scores, target], shape=shape, dtype=dtype, mask=mask, weight=weight, target=target)
 
-    out = options.pop("out", None)
-    positions, single = wrt_positions(info, options.pop("wrt", None), owner) if mode != VALUE else ((), True)
-    samples = read_samples(shape, reduction, options, class_weight=weight)
+    def look(self, info: LossInfo, values: Mapping[str, Any], reading: Reading) -> None:
+        assert isinstance(reading, Scores)
+        item, scores = info.inputs[1], reading.given[0]
+        if not scores.size:
+            return
+        if item.holds == "class_list":
+            require_classes(item.name, reading.target, scores.shape[-1], reading.mask)
+        elif item.holds == "row" and values["check"]:
+            kept = None if reading.mask is None else np.broadcast_to(reading.mask[..., np.newaxis], scores.shape)
+            arrays.require_domain(item.name, reading.target, item.domain, item.fix, kept, info.name)
 
-    # Outputs, checked before anything is written. The values are written after everything has been read.
-    values_out = prepare_values(out, reduction, shape, dtype) if mode == VALUE else None
-    derivatives: list[Output] = []
-    shares = False
-    if mode != VALUE:
-        operands = Operands(
-            scores.shape, [scores, target], [scores, target], [], mask, None, None, dtype == np.float64, dtype
-        )
-        sources = [scores, target] if mask is None else [scores, target, mask]
-        derivatives, _, shares = prepare_derivatives(info, False, positions, operands, out, sources, owner)
-
-    if scores.size == 0:
-        value = None if mode == GRAD else samples.reduce(np.zeros(shape), dtype, values_out)
-        return arrange(mode, value, [item.result for item in derivatives], single)
-
-    def look() -> None:
-        """Raise if a target lies outside its domain."""
-        if lists:
-            require_classes(target_name, target, classes, mask)
-        elif dense and values["check"]:
-            rows_kept = None if mask is None else np.broadcast_to(mask[..., np.newaxis], scores.shape)
-            arrays.require_domain(target_name, target, info.inputs[1].domain, info.inputs[1].fix, rows_kept, info.name)
-
-    if shares:  # no input is lost: look first, write afterwards
-        look()
-    found = np.empty(shape, np.float64)
-    computed = np.dtype(np.float64 if dtype == np.float64 else np.float32)
-    score_rows = np.atleast_2d(scores)
-    target_rows = target.reshape(-1, 1) if not dense and not lists else np.atleast_2d(target)
-    gradient = None if mode == VALUE else np.atleast_2d(derivatives[0].array)
-    factors = np.ascontiguousarray(samples.scale, np.float64).reshape(-1)
-    kept = None if mask is None else mask.reshape(-1)
-    converted = [array for array in (score_rows, target_rows if dense else None, gradient) if array is not None]
-    single_class = not lists and not dense  # checked before; seen again only if another thread changed it
-    for part in slabs(score_rows, not all(lies_in_rows(array, computed) for array in converted)):
-        grad = None if gradient is None else as_output_rows(gradient[part], computed)
-        violated = _rows.run(
-            KINDS.index(kernel),
-            as_rows(score_rows[part], computed),
-            as_rows(target_rows[part], computed if dense else target.dtype),
-            None if kept is None else np.ascontiguousarray(kept[part]),
-            factors if factors.size == 1 else factors[part],
-            numbers[0],
-            found.reshape(-1)[part],
-            grad,
-        )
-        if violated and (single_class or ((lists or values["check"]) and not shares)):
-            look()
-            raise DomainError(
-                f"an input of {info.name} left its domain during the call; it was changed by another thread"
+    def run(
+        self,
+        info: LossInfo,
+        values: Mapping[str, Any],
+        reading: Scores,
+        samples: Samples,
+        found: np.ndarray,
+        work: Work,
+    ) -> None:
+        scores, target, holds = reading.given[0], reading.target, info.inputs[1].holds
+        if not scores.size:
+            found.fill(0.0)
+            return
+        kernel, numbers = info.resolve_kernel(values)
+        computed, dense = reading.computed, holds == "row"
+        score_rows = np.atleast_2d(scores)
+        target_rows = target.reshape(-1, 1) if holds == "class" else np.atleast_2d(target)
+        gradient = np.atleast_2d(work.derivatives[0].array) if work.derivatives else None
+        factors = np.ascontiguousarray(samples.factor(), np.float64).reshape(-1)
+        kept = None if reading.mask is None else reading.mask.reshape(-1)
+        converted = [array for array in (score_rows, target_rows if dense else None, gradient) if array is not None]
+        for part in slabs(score_rows, not all(lies_in_rows(array, computed) for array in converted)):
+            grad = None if gradient is None else as_output_rows(gradient[part], computed)
+            violated = self.driver.run(
+                KINDS.index(kernel),
+                as_rows(score_rows[part], computed),
+                as_rows(target_rows[part], computed if dense else target.dtype),
+                None if kept is None else np.ascontiguousarray(kept[part]),
+                factors if factors.size == 1 else factors[part],
+                numbers[0],
+                found.reshape(-1)[part],
+                grad,
             )
-        if grad is not None and gradient is not None and not np.may_share_memory(grad, gradient):
-            np.copyto(gradient[part], grad, casting="same_kind")
-    value = None if mode == GRAD else samples.reduce(found, dtype, values_out)
-    return arrange(mode, value, [item.finish() for item in derivatives], single)
+            # Single classes and, where outputs overwrite inputs, domains were looked at before: what is seen again
+            # then has been changed by another thread.
+            if violated and (holds != "row" or (values["check"] and not work.shares)):
+                self.look(info, values, reading)
+                raise DomainError(
+                    f"an input of {info.name} left its domain during the call; it was changed by another thread"
+                )
+            if grad is not None and gradient is not None and not np.may_share_memory(grad, gradient):
+                np.copyto(gradient[part], grad, casting="same_kind")
+
+    def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return self.sample_axes(info, values, ndim)
+
+    def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return tuple(range(ndim - 1))
+
+    def draw(
+        self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int
+    ) -> list[np.ndarray]:
+        rows = max(1, elements // COMPONENTS)
+        domains = domains_of(info, values)
+        return [draw_rows(item, domain, rng, rows) for item, domain in zip(info.inputs, domains, strict=True)]
 
 
 # ---- reading -----------------------------------------------------------------------------------------------------
@@ -157,14 +160,14 @@ def require_rows(info: LossInfo, scores: np.ndarray) -> None:
         )
 
 
-def require_target_shape(info: LossInfo, target: np.ndarray, scores: np.ndarray, dense: bool) -> None:
+def require_target_shape(info: LossInfo, target: np.ndarray, scores: np.ndarray) -> None:
     """Raise unless a target with a row for each sample has the shape of the scores, with advice for class indices."""
     name, reference = info.inputs[1].name, info.inputs[0].name
     if target.shape != scores.shape and target.shape == scores.shape[:-1]:
         classes = scores.shape[-1]
         fix = (
             f"one-hot rows, numpy.eye({classes})[{name}]"
-            if dense
+            if info.inputs[1].holds == "row"
             else f"rows of class indices filled up with -1; with one class a sample, multi_margin_loss takes {name}"
         )
         raise ShapeError(
@@ -192,21 +195,10 @@ def require_classes(name: str, array: np.ndarray, classes: int, mask: np.ndarray
     if mask is not None:
         bad &= mask[..., np.newaxis]
     if bad.any():
-        position = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        place = ", ".join(str(int(k)) for k in position)
+        place, index = arrays.first(bad, array)
         raise DomainError(
-            f"{name}[{place}] is {int(array[position])}, outside the classes: expected 0 to {classes - 1}, "
-            f"and -1 behind the last"
+            f"{name}{place} is {int(index)}, outside the classes: expected 0 to {classes - 1}, and -1 behind the last"
         )
 
 
-def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:
-    """Return what answers plain calls of a loss object with these parameters, or None."""
-    if values["reduction"] not in ("mean", "sum") or values.get("weight") is not None:
-        return None
-    kernel, numbers = info.resolve_kernel(values)
-    return _rows.Quick(KINDS.index(kernel), numbers[0], values["reduction"] == "mean", values["check"])
-
-
-GEOMETRIES["margin"] = evaluate
-parameters.QUICK["margin"] = quick
+geometry = Margin()

@@ -1,31 +1,25 @@
-"""Calls of the softmax geometry: rows of logits, log-probabilities or probabilities against a class or a distribution.
+"""The softmax geometry: rows of logits, log-probabilities or probabilities against a class or a distribution.
 
 The class axis is brought to the middle of a three-dimensional view (outer, classes, inner), class indices are looked at
-once (range, ``ignore_index``, ``where``, weights for the denominator), and one pass of ``pyx/softmax.pyx`` gives the
-value of each sample and the derivatives.
+once (range, ``ignore_index``, ``where``, weights for the denominator), and one pass of ``pyx/softmax`` gives the value
+of each sample and the derivatives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from losslib import _kernels
-from losslib.call import answer, arrays, outputs, parameters
-from losslib.call import samples as rows
-from losslib.call.outputs import Output
-from losslib.declaration.modes import GRAD, VALUE, VALUE_GRAD_HESS
-from losslib.declaration.schema import PROBABILITY, REAL, LossInfo
+from losslib.call import arrays
+from losslib.call.samples import TermByTerm, read_where
+from losslib.declaration.schema import PROBABILITY, Input, LossInfo
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work, domains_of, draw_rows
 
-__all__ = ["evaluate"]
-
-_softmax = _kernels.load("softmax")
-
-#: Losses whose target is always a second row of logits, and those that read probabilities.
-TWO_ROWS = ("js_div", "distillation")
+__all__ = ["geometry"]
 
 
 class ClassAxis:
@@ -52,98 +46,187 @@ class ClassAxis:
         return array.reshape(self.outer, self.classes, self.inner)
 
 
-def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Answer a call of a softmax loss: the value, the derivatives or both, as ``mode`` says."""
-    info: LossInfo = loss.info
-    owner, raw, options = answer.read_call(info, mode, args, kwargs, info.array_parameter_names)
-    values = dict(loss.parameters)
-    for name in info.array_parameter_names:
-        given_at_call = options.pop(name, None)
-        if given_at_call is not None:
-            values[name] = given_at_call
+@dataclass(kw_only=True)
+class Classes(Reading):
+    """The arrays of a call around their class axis."""
 
-    kind = str(info.kernel)
-    first = arrays.read_array("input", raw[0])
-    axis = ClassAxis(first.shape, values.get("axis", 1), "input")
-    target, soft = read_target(info, kind, raw[1], first, axis)
-    given = [first, target]
-    dtype = np.result_type(first.dtype, target.dtype) if soft and target.dtype != first.dtype else first.dtype
-    weight = class_weight(values, axis.classes)
-    ignore_index = values.get("ignore_index")
-    if soft and kind not in TWO_ROWS and ignore_index is not None and ignore_index >= 0:
-        raise ParameterError(f"ignore_index={ignore_index}: probabilities as target have no class to ignore; use where")
-    if values["check"]:
-        check_domains(info, kind, first, target if soft else None, options.get("where"), axis)
+    axis: ClassAxis
+    target: np.ndarray
+    #: True if the target is a distribution (or logits) of the input's shape.
+    soft: bool
+    class_weight: np.ndarray | None
+    #: One byte a sample that says whether it counts, for the driver; None where all do.
+    keep: np.ndarray | None
 
-    keep, count, weight_sum = look_at_classes(options.get("where"), target, soft, axis, ignore_index, weight)
-    in_mean = weight is not None and not soft and kind in ("cross_entropy", "nll")
-    reduction = values["reduction"]
-    kernel_weight = None
-    if (
-        weight is not None
-        and values.get("weight") is not None
-        and (reduction == "weighted_mean" or (in_mean and isinstance(reduction, answer.TermByTerm)))
-    ):
-        if soft:
-            kernel_weight = np.tensordot(target.astype(np.float64), weight, axes=(axis.position, 0))
-        else:
-            classes = target if keep is None else np.where(keep.reshape(axis.samples) != 0, target, 0)
-            kernel_weight = weight[classes]
-    samples = rows.read_samples(
-        axis.samples,
-        reduction,
-        options,
-        counted=None if keep is None else keep.reshape(axis.samples) != 0,
-        mean_divisor=weight_sum if in_mean else None,
-        kernel_weight=kernel_weight,
-    )
-    nothing = count == 0 and reduction in ("mean", "weighted_mean") and values.get("empty") == "zero"
-    out = options.pop("out", None)
-    positions: tuple[int, ...] = ()
-    single = True
-    if mode != VALUE:
-        positions, single = answer.wrt_positions(info, options.pop("wrt", None), owner)
-        if 1 in positions and not (soft and kind in ("cross_entropy", "categorical_cross_entropy")):
-            raise ParameterError(f"wrt='target': class indices have no derivative; {owner} offers it for probabilities")
-    value_out = None
-    if mode == VALUE:
-        value_out = rows.prepare_values(out, reduction, axis.samples, dtype)
-    derivatives = lay_out(info, mode, positions, given, out, [first, target], axis, owner)
 
-    numbers, extra = kernel_numbers(info, kind, values)
-    sample_values = np.empty(axis.outer * axis.inner, np.float64) if mode != GRAD else None
-    if axis.outer * axis.inner > 0:
-        scale = samples.scale
-        _softmax.run(
-            kind,
-            numbers,
-            axis.rows(first),
-            axis.rows(target) if soft else target.reshape(axis.outer, axis.inner),
-            double_precision=dtype == np.float64,
+class Softmax(Geometry):
+    kernels = "softmax"
+
+    def plain(self, info: LossInfo, values: Mapping[str, Any]) -> Any:
+        kind = str(info.kernel)
+        plain = (
+            kind in ("cross_entropy", "nll", "focal", "poly1", "generalized", "symmetric")
+            and values["reduction"] in ("mean", "sum")
+            and values.get("axis", 1) == 1
+            and values.get("softcap") is None
+            and (kind != "focal" or values["alpha"] is None)
+            and (values.get("weight") is None or values["weight"].ndim == 1)
+            and not (kind == "focal" and values["label_smoothing"] > 0)
+        )
+        return self.driver.Quick(kind, values) if plain else None
+
+    def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Classes:
+        first = arrays.read_array(info.inputs[0].name, raw[0])
+        axis = ClassAxis(first.shape, values.get("axis", 1), info.inputs[0].name)
+        target, soft = read_target(info.inputs[1], raw[1], first, axis)
+        rows = info.inputs[1].holds == "row"
+        weight = class_weight(values, axis.classes)
+        ignore_index = values.get("ignore_index")
+        if soft and not rows and ignore_index is not None and ignore_index >= 0:
+            raise ParameterError(
+                f"ignore_index={ignore_index}: probabilities as target have no class to ignore; use where"
+            )
+        mask = read_where(options, axis.samples, "a mask of the samples")
+        keep, count, weight_sum = self.scan(target, soft, axis, ignore_index, mask, weight)
+        counted = None if keep is None else keep.reshape(axis.samples) != 0
+        reduction = values["reduction"]
+        # The driver multiplies by the weight of the class; denominators count it where PyTorch does.
+        in_mean = values.get("weight") is not None and not soft and info.mean_divisor == "weight"
+        kernel_weight = None
+        if (
+            weight is not None
+            and values.get("weight") is not None
+            and (reduction == "weighted_mean" or (in_mean and isinstance(reduction, TermByTerm)))
+        ):
+            if soft:
+                kernel_weight = np.tensordot(target.astype(np.float64), weight, axes=(axis.position, 0))
+            else:
+                kernel_weight = weight[target if counted is None else np.where(counted, target, 0)]
+        return Classes(
+            given=[first, target],
+            shape=axis.samples,
+            dtype=arrays.promote([first, target]) if soft else first.dtype,
+            mask=mask,
+            counted=counted,
+            divides_by_weight=in_mean,
+            kernel_weight=kernel_weight,
+            mean_divisor=weight_sum if in_mean else None,
+            empty_is_zero=values.get("empty") == "zero" and count == 0,
+            axis=axis,
+            target=target,
             soft=soft,
             class_weight=weight,
-            keep=keep if keep is not None else None,
-            scale=np.ascontiguousarray(np.broadcast_to(scale, axis.samples)).reshape(-1)
-            if isinstance(scale, np.ndarray)
-            else None,
-            scale_all=0.0 if isinstance(scale, np.ndarray) else scale,
-            values=sample_values,
-            **extra,
-            **{name: axis.rows(item.array) for name, item in derivatives.items()},
+            keep=keep,
         )
-    value: Any = None
-    if sample_values is not None:
-        value = samples.reduce(sample_values.reshape(axis.samples), dtype, value_out)
-        if nothing and not isinstance(value, answer.Terms):
-            value = 0.0
-    finished = [item.finish() for item in derivatives.values()]
-    return answer.arrange(mode, value, finished, single)
+
+    def scan(
+        self,
+        target: np.ndarray,
+        soft: bool,
+        axis: ClassAxis,
+        ignore_index: int | None,
+        mask: np.ndarray | None,
+        weight: np.ndarray | None,
+    ) -> tuple[np.ndarray | None, int, float]:
+        """Check the class indices and count: (samples that count or None for all, their number, their weight)."""
+        bits = None if mask is None else np.ascontiguousarray(mask).reshape(-1).view(np.uint8)
+        total = axis.outer * axis.inner
+        if soft:
+            count = total if bits is None else int(np.count_nonzero(bits))
+            return bits, count, float(count)
+        keep = np.empty(total, np.uint8)
+        count, weight_sum, bad = self.driver.scan(
+            target.reshape(axis.outer, axis.inner), axis.classes, ignore_index, bits, weight, keep
+        )
+        if bad >= 0:
+            index = target[np.unravel_index(bad, axis.samples)] if axis.samples else target
+            allowed = "" if ignore_index is None else f", or ignore_index={ignore_index}"
+            raise DomainError(
+                f"target{arrays.at(bad, axis.samples)} is {int(index)}, outside the classes: "
+                f"expected 0 to {axis.classes - 1}{allowed}"
+            )
+        return (None if count == total else keep), count, weight_sum
+
+    def offer(self, info: LossInfo, reading: Reading, positions: tuple[int, ...], hessian: bool, owner: str) -> None:
+        assert isinstance(reading, Classes)
+        if hessian and positions != (0,):
+            raise ParameterError(f"{owner} offers the Hessian with respect to {info.inputs[0].name} only")
+        if 1 in positions and not reading.soft:
+            raise ParameterError(f"wrt='target': class indices have no derivative; {owner} offers it for probabilities")
+
+    def look(self, info: LossInfo, values: Mapping[str, Any], reading: Reading) -> None:
+        assert isinstance(reading, Classes)
+        if not values["check"]:
+            return
+        axis, first = reading.axis, reading.given[0]
+        mask: np.ndarray | None = None
+        if reading.mask is not None:
+            around = reading.mask.reshape(axis.outer, 1, axis.inner)
+            mask = np.broadcast_to(around, (axis.outer, axis.classes, axis.inner)).reshape(first.shape)
+        if reading.soft and info.inputs[1].or_row:
+            fix = f"divide each row by its sum; class indices are integers of shape {axis.samples}"
+            arrays.require_domain("target", reading.target, PROBABILITY, fix, mask, info.name)
+        self.require_domains(info, domains_of(info, values)[:1], reading.given, mask)
+
+    def run(
+        self,
+        info: LossInfo,
+        values: Mapping[str, Any],
+        reading: Classes,
+        samples: Samples,
+        found: np.ndarray,
+        work: Work,
+    ) -> None:
+        axis, first, target = reading.axis, reading.given[0], reading.target
+        if axis.outer * axis.inner == 0:
+            return
+        arrays_of = {(0, 1): "grad", (0, 2): "hess", (1, 1): "target_grad"}
+        planes: dict[str, np.ndarray] = {}
+        for item in work.derivatives:
+            if not np.may_share_memory(axis.rows(item.array), item.array):
+                item.array = np.empty(item.array.shape, item.array.dtype)  # no view of this layout
+            planes[arrays_of[item.position, item.order]] = axis.rows(item.array)
+        factor = samples.factor()
+        numbers, extra = kernel_numbers(info, str(info.kernel), values)
+        self.driver.run(
+            str(info.kernel),
+            numbers,
+            axis.rows(first),
+            axis.rows(target) if reading.soft else target.reshape(axis.outer, axis.inner),
+            double_precision=reading.double_precision,
+            soft=reading.soft,
+            class_weight=reading.class_weight,
+            keep=reading.keep,
+            scale=samples.factor_per_sample() if isinstance(factor, np.ndarray) else None,
+            scale_all=0.0 if isinstance(factor, np.ndarray) else factor,
+            values=found.reshape(-1) if work.wants_value else None,
+            **extra,
+            **planes,
+        )
+
+    def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return self.sample_axes(info, values, ndim)
+
+    def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        axis = values.get("axis", 1)
+        position = 0 if ndim == 1 and axis == 1 else axis % ndim
+        return tuple(k for k in range(ndim) if k != position)
+
+    def draw(
+        self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int
+    ) -> list[np.ndarray]:
+        rows = max(1, elements // COMPONENTS)
+        domains = domains_of(info, values)
+        drawn = [draw_rows(item, domain, rng, rows) for item, domain in zip(info.inputs, domains, strict=True)]
+        if values.get("axis", 1) in (0, -2):
+            drawn = [array.T.copy() if array.ndim > 1 else array for array in drawn]
+        return drawn
 
 
-def read_target(info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: ClassAxis) -> tuple[np.ndarray, bool]:
+def read_target(item: Input, obj: Any, first: np.ndarray, axis: ClassAxis) -> tuple[np.ndarray, bool]:
     """Return the target and whether it is a distribution (or logits) of the input's shape."""
-    array = arrays.read_integers("target", obj)
-    if array.dtype.kind in "iu" and kind not in TWO_ROWS:
+    array = arrays.read_integers(item.name, obj)
+    if array.dtype.kind in "iu" and item.indices:
         if array.shape != axis.samples:
             hint = ""
             if array.shape == first.shape:
@@ -154,21 +237,21 @@ def read_target(info: LossInfo, kind: str, obj: Any, first: np.ndarray, axis: Cl
         if not array.dtype.isnative or not array.flags.aligned:
             array = array.astype(array.dtype.newbyteorder("="))
         return array, False
-    if kind == "nll":
+    if item.indices and not item.or_row:
         raise DTypeError(
             f"target has dtype {array.dtype}; class indices must be integers: use target.astype(numpy.int64)"
         )
-    if kind not in TWO_ROWS and array.shape == axis.samples and array.shape != first.shape:
+    if item.indices and array.shape == axis.samples and array.shape != first.shape:
         raise DTypeError(
             f"target has dtype {array.dtype} and one entry a sample; class indices must be integers: "
             f"use target.astype(numpy.int64)"
         )
-    target = arrays.read_array("target", obj)
-    arrays.require_same_shape("target", target, "input", first)
+    target = arrays.read_array(item.name, obj)
+    arrays.require_same_shape(item.name, target, "input", first)
     return target, True
 
 
-def class_weight(values: dict[str, Any], classes: int) -> np.ndarray | None:
+def class_weight(values: Mapping[str, Any], classes: int) -> np.ndarray | None:
     """Return the weight of each class as contiguous float64: `weight`, or the `alpha` of the focal loss."""
     name = "weight" if values.get("weight") is not None else "alpha"
     given = values.get(name)
@@ -182,90 +265,7 @@ def class_weight(values: dict[str, Any], classes: int) -> np.ndarray | None:
     return np.ascontiguousarray(np.broadcast_to(array, (classes,)))
 
 
-def look_at_classes(
-    where: Any,
-    target: np.ndarray,
-    soft: bool,
-    axis: ClassAxis,
-    ignore_index: int | None,
-    weight: np.ndarray | None,
-) -> tuple[Any, int, float]:
-    """Check the class indices and count: (samples that count or None for all, their number, their weight)."""
-    mask: Any = None
-    if where is not None:
-        mask = arrays.broadcast_to("where", arrays.read_mask(where), axis.samples, "a mask of the samples")
-        mask = np.ascontiguousarray(mask).reshape(-1).view(np.uint8)
-    total = axis.outer * axis.inner
-    if soft:
-        count = total if mask is None else int(np.count_nonzero(mask))
-        return mask, count, float(count)
-    keep = np.empty(total, np.uint8)
-    count, weight_sum, bad = _softmax.scan(
-        target.reshape(axis.outer, axis.inner), axis.classes, ignore_index, mask, weight, keep
-    )
-    if bad >= 0:
-        position = np.unravel_index(bad, axis.samples) if axis.samples else ()
-        place = "[" + ", ".join(str(int(k)) for k in position) + "]" if position else ""
-        allowed = "" if ignore_index is None else f", or ignore_index={ignore_index}"
-        raise DomainError(
-            f"target{place} is {int(target[position])}, outside the classes: expected 0 to {axis.classes - 1}{allowed}"
-        )
-    return (None if count == total else keep), count, weight_sum
-
-
-def check_domains(
-    info: LossInfo, kind: str, first: np.ndarray, target: np.ndarray | None, where: Any, axis: ClassAxis
-) -> None:
-    """Raise ``DomainError`` for probabilities outside [0, 1]."""
-    mask: Any = None
-    if where is not None:
-        mask = arrays.broadcast_to("where", arrays.read_mask(where), axis.samples, "a mask of the samples")
-        mask = mask.reshape(axis.outer, 1, axis.inner)
-        mask = np.broadcast_to(mask, (axis.outer, axis.classes, axis.inner)).reshape(first.shape)
-    if target is not None and kind not in TWO_ROWS:
-        fix = f"divide each row by its sum; class indices are integers of shape {axis.samples}"
-        arrays.require_domain("target", target, PROBABILITY, fix, mask, info.name)
-    if info.inputs[0].domain is not REAL:
-        arrays.require_domain("input", first, info.inputs[0].domain, info.inputs[0].fix, mask, info.name)
-
-
-def lay_out(
-    info: LossInfo,
-    mode: int,
-    positions: tuple[int, ...],
-    given: list[np.ndarray],
-    out: Any,
-    sources: list[np.ndarray],
-    axis: ClassAxis,
-    owner: str,
-) -> dict[str, Output]:
-    """Prepare the arrays of the derivatives by the name under which the kernel takes them."""
-    if mode == VALUE:
-        return {}
-    names = {0: "grad", 1: "target_grad"}
-    wanted = [names[position] for position in positions]
-    if mode == VALUE_GRAD_HESS:
-        if positions != (0,):
-            raise ParameterError(f"{owner} offers the Hessian with respect to input only")
-        wanted.append("hess")
-    outs = [None] * len(wanted) if out is None else list(out) if isinstance(out, tuple | list) else [out]
-    if len(outs) != len(wanted):
-        raise ParameterError(f"out of {owner} must be {len(wanted)} arrays, got {len(outs)}")
-    prepared: dict[str, Output] = {}
-    for k, (name, item) in enumerate(zip(wanted, outs, strict=True)):
-        like = given[1 if name == "target_grad" else 0]
-        label = "out" if len(wanted) == 1 else f"out[{k}]"
-        result = outputs.prepare_output(label, item, like.shape, like.dtype, like)
-        if item is not None and any(np.may_share_memory(result, other.result) for other in prepared.values()):
-            raise ParameterError(f"{label} shares memory with another array of out")
-        array, _ = outputs.output_array(result, sources)
-        if not np.may_share_memory(axis.rows(array), array):
-            array = np.empty(like.shape, like.dtype)  # no view (outer, classes, inner) of this layout
-        prepared[name] = Output(array, result)
-    return prepared
-
-
-def kernel_numbers(info: LossInfo, kind: str, values: dict[str, Any]) -> tuple[tuple[float, ...], dict[str, float]]:
+def kernel_numbers(info: LossInfo, kind: str, values: Mapping[str, Any]) -> tuple[tuple[float, ...], dict[str, float]]:
     """Return the numbers of a kernel, and what the cross-entropy family shares."""
     names = {
         "focal": ("gamma",),
@@ -285,20 +285,4 @@ def kernel_numbers(info: LossInfo, kind: str, values: dict[str, Any]) -> tuple[t
     return numbers, extra
 
 
-def quick(info: LossInfo, values: Mapping[str, Any]) -> Any:
-    """Return what answers plain calls of a loss object with these parameters, or None."""
-    kind = str(info.kernel)
-    plain = (
-        kind in ("cross_entropy", "nll", "focal", "poly1", "generalized", "symmetric")
-        and values["reduction"] in ("mean", "sum")
-        and values.get("axis", 1) == 1
-        and values.get("softcap") is None
-        and (kind != "focal" or values["alpha"] is None)
-        and (values.get("weight") is None or values["weight"].ndim == 1)
-        and not (kind == "focal" and values["label_smoothing"] > 0)
-    )
-    return _softmax.Quick(kind, values) if plain else None
-
-
-answer.GEOMETRIES["softmax"] = evaluate
-parameters.QUICK["softmax"] = quick
+geometry = Softmax()

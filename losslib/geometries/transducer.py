@@ -1,159 +1,140 @@
-"""Calls of the transducer geometry: a lattice of frames and labels for each sample (RNN-T).
+"""The transducer geometry: a lattice of frames and labels for each sample (RNN-T).
 
-The arguments are read and checked, targets and lengths copied (nobody can change them between the check and the
-kernel), and one call of ``pyx/transducer.pyx`` gives the value of each sample and the gradient.
+Targets and lengths are copied, so that nobody can change them between the check and the kernel, and one call of
+``pyx/transducer`` gives the value of each sample and the gradient.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from losslib import _kernels
-from losslib.call import answer, arrays, outputs
-from losslib.call import samples as rows
-from losslib.call.outputs import Output
-from losslib.declaration import modes
+from losslib.call import arrays
+from losslib.call.samples import read_where
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import ShapeError
+from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work
 
-__all__ = ["evaluate"]
-
-_transducer: Any = _kernels.load("transducer")
+__all__ = ["geometry"]
 
 
-def evaluate(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Answer a call of a transducer loss: the value, the gradient or both, as ``mode`` says."""
-    info: LossInfo = loss.info
-    owner, raw, options = answer.read_call(info, mode, args, kwargs, ())
-    values = loss.parameters
-    logits = read_logits(raw[0])
-    samples, frames, columns, classes = logits.shape
-    blank = blank_class(values["blank"], classes)
-    with np.errstate(all="ignore"):  # infinities and NaN of weights and of float16 results are results, not warnings
-        counted = rows.read_samples((samples,), values["reduction"], options)
-    frame_counts = read_lengths("logit_lengths", raw[2], samples, frames, "frames", counted.mask)
-    target_counts = read_lengths("target_lengths", raw[3], samples, columns - 1, "labels", counted.mask)
-    targets = read_targets(raw[1], logits.shape, target_counts, blank if values["check"] else None)
+@dataclass(kw_only=True)
+class Lattices(Reading):
+    """Logits (N, T, U + 1, C) with labels (N, U) and the lengths of every sample."""
 
-    out = options.pop("out", None)
-    single = True
-    value_out: np.ndarray | None = None
-    gradients: list[Output] = []
-    if mode == modes.VALUE:
-        value_out = rows.prepare_values(out, values["reduction"], (samples,), logits.dtype)
-    else:
-        _, single = answer.wrt_positions(info, options.pop("wrt", None), owner)
-        gradients.append(outputs.prepare_gradient(out, logits, owner))
+    targets: np.ndarray
+    frames: np.ndarray
+    labels: np.ndarray
+    blank: int
 
-    per_sample = None if mode == modes.GRAD else np.zeros(samples, np.float64)
-    if logits.size:
-        _transducer.run(
-            logits,
-            targets,
-            frame_counts,
-            target_counts,
+
+class Transducer(Geometry):
+    kernels = "transducer"
+
+    def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Lattices:
+        name = info.inputs[0].name
+        logits = read_logits(name, raw[0])
+        samples, frames, columns, classes = logits.shape
+        blank = arrays.require_blank(values["blank"], classes, name)
+        expected = "a mask of the samples, broadcasting to the shape of the unreduced values"
+        mask = read_where(options, (samples,), expected)
+        room = f"{name} has room for {{}} {{}}"
+        frame_counts = arrays.read_lengths(
+            "logit_lengths", raw[2], samples, frames, room.format(frames, "frames"), mask
+        )
+        label_counts = arrays.read_lengths(
+            "target_lengths", raw[3], samples, columns - 1, room.format(columns - 1, "labels"), mask
+        )
+        targets = read_targets(raw[1], logits.shape, label_counts, blank, check=values["check"])
+        return Lattices(
+            given=[logits],
+            shape=(samples,),
+            dtype=logits.dtype,
+            mask=mask,
+            targets=targets,
+            frames=frame_counts,
+            labels=label_counts,
             blank=blank,
+        )
+
+    def run(
+        self,
+        info: LossInfo,
+        values: Mapping[str, Any],
+        reading: Lattices,
+        samples: Samples,
+        found: np.ndarray,
+        work: Work,
+    ) -> None:
+        found.fill(0.0)
+        if not reading.given[0].size:
+            found[reading.labels > 0] = np.inf  # no frames: only the empty sequence can be written
+            return
+        self.driver.run(
+            reading.given[0],
+            reading.targets,
+            reading.frames,
+            reading.labels,
+            blank=reading.blank,
             fused=values["fused_log_softmax"],
             clamp=values["clamp"],
             fastemit=values["fastemit_lambda"],
-            scale=np.ascontiguousarray(np.broadcast_to(np.float64(counted.scale), (samples,))),
-            values=per_sample,
-            grad=gradients[0].array if gradients else None,
+            scale=samples.factor_per_sample(),
+            values=found if work.wants_value else None,
+            grad=work.derivatives[0].array if work.derivatives else None,
         )
-    elif per_sample is not None:
-        per_sample[target_counts > 0] = np.inf  # no frames: only the empty sequence can be written
-    value: Any = None
-    if per_sample is not None:
-        with np.errstate(all="ignore"):
-            value = counted.reduce(per_sample, logits.dtype, value_out)
-    return answer.arrange(mode, value, [item.finish() for item in gradients], single)
+
+    def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return (0,)
+
+    def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return (0,)
+
+    def draw(
+        self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int
+    ) -> list[np.ndarray]:
+        samples, frames, labels = max(1, elements // (12 * COMPONENTS)), 4, 2
+        blank = values["blank"] % COMPONENTS
+        targets = rng.integers(0, COMPONENTS - 1, (samples, labels))
+        return [
+            rng.standard_normal((samples, frames, labels + 1, COMPONENTS)),
+            np.where(targets >= blank, targets + 1, targets),
+            rng.integers(1, frames + 1, samples),
+            rng.integers(0, labels + 1, samples),
+        ]
 
 
-def read_logits(obj: Any) -> np.ndarray:
+def read_logits(name: str, obj: Any) -> np.ndarray:
     """Read the output of the joint network, four axes of which the last two are never empty."""
-    logits = arrays.read_array("logits", obj)
+    logits = arrays.read_array(name, obj)
     if logits.ndim != 4:
-        fix = "; a single sample is a batch of one: logits[numpy.newaxis]" if logits.ndim == 3 else ""
+        fix = f"; a single sample is a batch of one: {name}[numpy.newaxis]" if logits.ndim == 3 else ""
         raise ShapeError(
-            f"logits has shape {logits.shape}, expected (N, T, U + 1, C): samples, frames, labels written and "
+            f"{name} has shape {logits.shape}, expected (N, T, U + 1, C): samples, frames, labels written and "
             f"classes{fix}"
         )
     if logits.shape[2] == 0 or logits.shape[3] == 0:
         what = "row for the start of the labels" if logits.shape[2] == 0 else "class"
-        raise ShapeError(f"logits has shape {logits.shape}, expected (N, T, U + 1, C) with at least one {what}")
+        raise ShapeError(f"{name} has shape {logits.shape}, expected (N, T, U + 1, C) with at least one {what}")
     return logits
 
 
-def blank_class(blank: int, classes: int) -> int:
-    """Return the class of the blank; a negative one counts from the last."""
-    if not -classes <= blank < classes:
-        raise ParameterError(
-            f"blank={blank} is none of the {classes} classes of logits: expected {-classes} to {classes - 1}, where "
-            f"negative numbers count from the last class"
-        )
-    return blank % classes
-
-
-def read_lengths(name: str, obj: Any, samples: int, most: int, what: str, mask: np.ndarray | None) -> np.ndarray:
-    """Read one length for each sample as an int64 copy; masked samples have none and may hold anything."""
-    array = arrays.to_numpy(name, obj)
-    if array.dtype.kind not in "iu" and array.size:
-        raise DTypeError(f"{name} has dtype {array.dtype}; lengths must be integers: use {name}.astype(numpy.int64)")
-    if array.shape != (samples,):
-        raise ShapeError(f"{name} has shape {array.shape}, expected ({samples},): one length for each sample")
-    bad = (array < 0) | (array > most)
-    if mask is not None:
-        bad &= mask
-    if bad.any():
-        position = int(np.argmax(bad))
-        raise DomainError(
-            f"{name}[{position}] is {int(array[position])}, expected 0 to {most}: logits has room for {most} {what}"
-        )
-    lengths = array.astype(np.int64)
-    return lengths if mask is None else np.where(mask, lengths, 0)
-
-
-def read_targets(obj: Any, logits_shape: tuple[int, ...], counts: np.ndarray, blank: int | None) -> np.ndarray:
-    """Read the labels as an int64 copy whose padding is class 0; none may be the blank, unless that is None.
-
-    The range is a matter of memory safety and always checked. Padding may hold anything.
-    """
+def read_targets(obj: Any, logits_shape: tuple[int, ...], counts: np.ndarray, blank: int, *, check: bool) -> np.ndarray:
+    """Read the labels as an int64 copy whose padding is class 0; padding may hold anything."""
     samples, _, columns, classes = logits_shape
     shape = (samples, columns - 1)
-    array = arrays.to_numpy("targets", obj)
-    if array.dtype.kind not in "iu" and array.size:
-        raise DTypeError(
-            f"targets has dtype {array.dtype}; class indices must be integers: use targets.astype(numpy.int64)"
-        )
+    array = arrays.read_integers("targets", obj)
+    arrays.require_integers("targets", array)
     if array.shape != shape and not (array.size == 0 and samples * (columns - 1) == 0):
         raise ShapeError(
             f"targets has shape {array.shape}, expected {shape}: for each sample the U labels that logits of shape "
             f"{logits_shape}, (N, T, U + 1, C), has room for"
         )
-    array = array.reshape(shape)
-    inside = np.arange(columns - 1) < counts[:, np.newaxis]
-    outside = inside & ((array < 0) | (array >= classes))
-    if outside.any():
-        place, label = first_label(outside, array)
-        raise DomainError(f"targets{place} is {label}, outside the classes: expected 0 to {classes - 1}")
-    labels: np.ndarray = np.where(inside, array, 0).astype(np.int64)
-    if blank is not None:
-        blanks = inside & (labels == blank)
-        if blanks.any():
-            place, label = first_label(blanks, labels)
-            raise DomainError(
-                f"targets{place} is {label}, the blank, which no target contains: leave it out, or give the class "
-                f"that is the blank as blank=; check=False computes the formula regardless"
-            )
-    return labels
+    used = np.arange(columns - 1) < counts[:, np.newaxis]
+    return arrays.read_class_sequences("targets", array.reshape(shape), used, classes, blank, check=check)
 
 
-def first_label(bad: np.ndarray, array: np.ndarray) -> tuple[str, int]:
-    """Return the first position that is marked, as an index in brackets, and what stands there."""
-    sample, k = (int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
-    return f"[{sample}, {k}]", int(array[sample, k])
-
-
-answer.GEOMETRIES["transducer"] = evaluate
+geometry = Transducer()

@@ -33,9 +33,12 @@ STUDENT = Input(
     "input",
     "Logits of the student, the model that is trained. Classes lie along `axis`: axis 1, or axis 0 where there is only "
     "one, so shapes are (C,), (N, C) or (N, C, d1, ...).",
+    holds="row",
 )
 TEACHER = Input(
-    "target", "Logits of the teacher (not probabilities), of the shape of the input. No gradient is taken for them."
+    "target",
+    "Logits of the teacher (not probabilities), of the shape of the input. No gradient is taken for them.",
+    holds="row",
 )
 
 HINTON = Reference(

@@ -12,7 +12,6 @@ from typing import Any
 
 from losslib.declaration.schema import BINARY, SIGN, Choice, Equivalent, Flag, Input, Integer, Real, Reference
 from losslib.declare import declare
-from losslib.geometries import distance as _geometry  # noqa: F401  # enters the geometry that answers the calls
 
 __all__ = [
     "ContrastiveLoss",
@@ -34,14 +33,18 @@ Kernel = tuple[str, tuple[float, ...]]
 # Inputs and parameters that several losses share.
 
 FIRST = Input(
-    "input1", "First vector of each pair: shape (N, D), or (D,) for one pair; more leading axes are rows too."
+    "input1",
+    "First vector of each pair: shape (N, D), or (D,) for one pair; more leading axes are rows too.",
+    holds="row",
 )
-SECOND = Input("input2", "Second vector of each pair, of the shape of `input1`.")
+SECOND = Input("input2", "Second vector of each pair, of the shape of `input1`.", holds="row")
 ANCHOR = Input(
-    "anchor", "Vectors to compare with: shape (N, D), or (D,) for one triplet; more leading axes are rows too."
+    "anchor",
+    "Vectors to compare with: shape (N, D), or (D,) for one triplet; more leading axes are rows too.",
+    holds="row",
 )
-POSITIVE = Input("positive", "Vectors that belong to the anchors, of the shape of `anchor`.")
-NEGATIVE = Input("negative", "Vectors that do not belong to the anchors, of the shape of `anchor`.")
+POSITIVE = Input("positive", "Vectors that belong to the anchors, of the shape of `anchor`.", holds="row")
+NEGATIVE = Input("negative", "Vectors that do not belong to the anchors, of the shape of `anchor`.", holds="row")
 
 TRIPLET_MARGIN = Real(
     "margin",
@@ -106,7 +109,7 @@ cosine_embedding_loss, CosineEmbeddingLoss = declare(
     inputs=(
         FIRST,
         SECOND,
-        Input("target", "1 for a similar pair, -1 for a dissimilar one: one label for each row.", SIGN),
+        Input("target", "1 for a similar pair, -1 for a dissimilar one: one label for each row.", SIGN, holds="label"),
     ),
     parameters=(
         Real(
@@ -210,7 +213,7 @@ contrastive_loss, ContrastiveLoss = declare(
     inputs=(
         FIRST,
         SECOND,
-        Input("target", "1 for a similar pair, 0 for a dissimilar one: one label for each row.", BINARY),
+        Input("target", "1 for a similar pair, 0 for a dissimilar one: one label for each row.", BINARY, holds="label"),
     ),
     parameters=(
         Real(
@@ -302,8 +305,8 @@ cosine_similarity_loss, CosineSimilarityLoss = declare(
     aliases=("CosineSimilarity", "cosine_proximity"),
     summary="Minus the cosine of the angle between predicted and target vectors.",
     inputs=(
-        Input("input", "Predicted vectors; their components lie along `axis`."),
-        Input("target", "Target vectors, of the shape of `input`."),
+        Input("input", "Predicted vectors; their components lie along `axis`.", holds="row"),
+        Input("target", "Target vectors, of the shape of `input`.", holds="row"),
     ),
     parameters=(Integer("axis", -1, "Axis of the components, negative from the end; every other axis counts rows."),),
     kernel=lambda values: ("CosineSimilarity", (0.0, 2.0, 0.0, 0.0)),

@@ -33,11 +33,13 @@ LOGITS = Input(
     "input",
     "Logits, the scores before a softmax: any real numbers. Classes lie along `axis`: axis 1, or axis 0 where there is "
     "only one, so shapes are (C,), (N, C) or (N, C, d1, ...).",
+    holds="row",
 )
 LOG_PROBABILITIES = Input(
     "input",
     "Log-probabilities of the classes, the result of a log-softmax. Classes lie along `axis`: axis 1, or axis 0 where "
     "there is only one, so shapes are (C,), (N, C) or (N, C, d1, ...).",
+    holds="row",
 )
 PROBABILITIES = Input(
     "input",
@@ -45,13 +47,15 @@ PROBABILITIES = Input(
     "along `axis`: axis 1, or axis 0 where there is only one.",
     NONNEGATIVE,
     fix="apply a softmax first, or use cross_entropy, which takes logits",
+    holds="row",
 )
-CLASSES = Input("target", "Class indices, integers of the shape of the input without the class axis.", indices=True)
+CLASSES = Input("target", "Class indices, integers of the shape of the input without the class axis.", holds="class")
 CLASSES_OR_PROBABILITIES = Input(
     "target",
     "Class indices, integers of the shape of the input without the class axis; or class probabilities, floats of the "
     "shape of the input.",
-    indices=True,
+    holds="class",
+    or_row=True,
 )
 
 WEIGHT = Array(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import losslib.geometries.margin  # noqa: F401  (answers the calls)
 from losslib.declaration.schema import PROBABILITY, Array, Equivalent, Input, Integer, Real, Reference
 from losslib.declare import declare
 
@@ -25,8 +24,10 @@ __all__ = [
 
 # Inputs and parameters that several losses share.
 
-SCORES = Input("input", "Scores of the classes, (N, C) or (C,) for one sample; the highest is the predicted class.")
-CLASS = Input("target", "Class indices from 0 to C - 1, (N,), or one index for one sample.", indices=True)
+SCORES = Input(
+    "input", "Scores of the classes, (N, C) or (C,) for one sample; the highest is the predicted class.", holds="row"
+)
+CLASS = Input("target", "Class indices from 0 to C - 1, (N,), or one index for one sample.", holds="class")
 MARGIN_TEXT = "By how much the score of the target must exceed the others before it costs nothing."
 
 WESTON_WATKINS = Reference(
@@ -157,7 +158,7 @@ multilabel_margin_loss, MultiLabelMarginLoss = declare(
         Input(
             "target",
             "For each sample a list of class indices that ends at the first -1, filled up to C entries.",
-            indices=True,
+            holds="class_list",
         ),
     ),
     kernel=lambda values: ("multilabel_margin", (1.0,)),
@@ -334,6 +335,7 @@ categorical_hinge_loss, CategoricalHingeLoss = declare(
             "One-hot rows of the shape of the input, or soft targets in between.",
             PROBABILITY,
             fix="for class indices use numpy.eye(C)[target], or crammer_singer_loss",
+            holds="row",
         ),
     ),
     kernel=lambda values: ("categorical_hinge", (1.0,)),

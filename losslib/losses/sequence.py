@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from losslib.declaration.schema import Equivalent, Flag, Input, Integer, Reference
 from losslib.declare import declare
-from losslib.geometries import ctc as _geometry  # noqa: F401  # enters the geometry that answers the calls
 
 __all__ = ["CTCLoss", "CTCLossWithLogits", "ctc_loss", "ctc_loss_with_logits"]
 
@@ -19,27 +18,29 @@ LOG_PROBS = Input(
     "log_probs",
     "Log-probabilities of the classes at every frame, the result of a log-softmax over the last axis: shape (T, N, C) "
     "for T frames, N samples and C classes, or (T, C) for a single sequence.",
+    holds="row",
 )
 LOGITS = Input(
     "logits",
     "Scores of the classes at every frame, before a softmax over the last axis: shape (T, N, C) for T frames, N "
     "samples and C classes, or (T, C) for a single sequence.",
+    holds="row",
 )
 TARGETS = Input(
     "targets",
     "Labels, integers from 0 to C - 1 without the blank: shape (N, S), padded to the longest with anything, or all "
     "targets in one row of length ``sum(target_lengths)``; (S,) for a single sequence.",
-    indices=True,
+    holds="class_sequence",
 )
 INPUT_LENGTHS = Input(
     "input_lengths",
     "Frames of each sample, N integers from 0 to T; frames beyond are not looked at. A number for a single sequence.",
-    indices=True,
+    holds="length",
 )
 TARGET_LENGTHS = Input(
     "target_lengths",
     "Labels of each sample, N integers from 0 to S. A number for a single sequence.",
-    indices=True,
+    holds="length",
 )
 BLANK = Integer("blank", 0, "The class that stands for no label. At least 0 and less than C.", least=0)
 ZERO_INFINITY = Flag(

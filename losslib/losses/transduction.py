@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from losslib.declaration.schema import Equivalent, Flag, Input, Integer, Real, Reference
 from losslib.declare import declare
-from losslib.geometries import transducer as _geometry  # noqa: F401  # enters the geometry that answers the calls
 
 __all__ = ["RNNTLoss", "rnnt_loss"]
 
@@ -51,22 +50,23 @@ rnnt_loss, RNNTLoss = declare(
             "Output of the joint network, of shape (N, T, U + 1, C): for each sample, frame and number of labels "
             "already written, the scores of the C classes, of which one is the blank. Log-probabilities with "
             "``fused_log_softmax=False``.",
+            holds="row",
         ),
         Input(
             "targets",
             "Labels, integers of shape (N, U), each a class other than the blank. What stands past a sample's length "
             "is never looked at.",
-            indices=True,
+            holds="class_sequence",
         ),
         Input(
             "logit_lengths",
             "Frames of each sample, N integers from 0 to T (an array, a list or a tuple).",
-            indices=True,
+            holds="length",
         ),
         Input(
             "target_lengths",
             "Labels of each sample, N integers from 0 to U (an array, a list or a tuple).",
-            indices=True,
+            holds="length",
         ),
     ),
     parameters=(

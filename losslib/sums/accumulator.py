@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from losslib._kernels.loss import Loss
-from losslib.call.answer import Terms, ratio
+from losslib.call.samples import Terms, ratio
 from losslib.combine.weighted_sum import WeightedSum, add_up
 from losslib.declaration.registry import class_of
 from losslib.declaration.schema import LossInfo

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from losslib import _kernels
-from losslib.call.answer import ratio
+from losslib.call.samples import ratio
 
 __all__ = ["ExactSums", "quotient"]
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from losslib.call.answer import GEOMETRIES, TermByTerm, Terms
+from losslib.call.answer import answer
+from losslib.call.samples import TermByTerm, Terms
 from losslib.declaration.modes import VALUE
 from losslib.declaration.schema import LossInfo
 
@@ -34,5 +35,5 @@ def read_terms(loss: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> T
             )
     parameters = loss.parameters
     parameters = {**parameters, "reduction": TermByTerm(parameters["reduction"])}
-    terms: Terms = GEOMETRIES[loss.info.geometry](_TermByTermLoss(loss.info, parameters), VALUE, args, dict(kwargs))
+    terms: Terms = answer(_TermByTermLoss(loss.info, parameters), VALUE, args, dict(kwargs))
     return terms

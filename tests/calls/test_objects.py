@@ -31,7 +31,7 @@ from formulas import (
     sample_inputs,
     settings,
 )
-from losslib.call import answer
+from losslib import geometries
 from losslib.declaration import registry
 from losslib.declaration.schema import Array, Choice, Flag, Integer, Real
 
@@ -440,7 +440,7 @@ def test_the_declaration_is_filled_in(info: Any) -> None:
     assert info.pitfalls
     assert info.tags
     assert info.references
-    assert info.geometry in answer.GEOMETRIES
+    assert geometries.find(info.geometry).draw(info, loss_class(info)().parameters, np.random.default_rng(0), 100)
     assert info.value_range
     assert set(info.default_wrt) <= set(info.differentiable) <= set(info.input_names)
     for reference in info.references:

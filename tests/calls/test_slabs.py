@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import losslib
-from losslib.call import samples
+from losslib.geometries import rows
 
 COUNT, COLUMNS = 23, 12
 LOSSES = {info.name: info for info in losslib.list_losses() if info.geometry in ("margin", "distance")}
@@ -64,7 +64,7 @@ def test_slabs_do_not_change_a_bit(name: str, slab: int, monkeypatch: pytest.Mon
             for given in ({}, options, {"reduction": "none", "grad_output": rng.random(COUNT)}):
                 expected = both(name, form, **given)
                 with monkeypatch.context() as patch:
-                    patch.setattr(samples, "SLAB", slab)
+                    patch.setattr(rows, "SLAB", slab)
                     assert_same(both(name, form, **given), expected)
 
 
@@ -72,7 +72,7 @@ def test_slabs_do_not_change_a_bit(name: str, slab: int, monkeypatch: pytest.Mon
 def test_gradients_may_lie_on_inputs_that_are_read_slab_by_slab(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = inputs_of(name)
     expected = both(name, inputs)
-    monkeypatch.setattr(samples, "SLAB", 3 * COLUMNS)
+    monkeypatch.setattr(rows, "SLAB", 3 * COLUMNS)
     first = LOSSES[name].default_wrt[0]
     position = [item.name for item in LOSSES[name].inputs].index(first)
     gradient = expected[1] if isinstance(expected[1], np.ndarray) else expected[1][0]
@@ -92,7 +92,7 @@ def test_the_copies_of_half_precision_stay_small(name: str, monkeypatch: pytest.
     inputs = inputs_of(name, 4000, 200)
     gradients = tuple(np.empty_like(inputs[0]) for _ in LOSSES[name].default_wrt)
     out = gradients if len(gradients) > 1 else gradients[0]
-    monkeypatch.setattr(samples, "SLAB", 100 * 200)
+    monkeypatch.setattr(rows, "SLAB", 100 * 200)
     both(name, inputs, out=out)
     tracemalloc.start()
     try:

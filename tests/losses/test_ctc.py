@@ -28,13 +28,13 @@ def padded(targets: list[Any]) -> tuple[np.ndarray, np.ndarray]:
 def in_logarithms(monkeypatch: Any) -> list[int]:
     """Record how many samples of each call were computed in logarithms."""
     counts: list[int] = []
-    run = ctc._lattice.run
+    run = ctc.geometry.driver.run
 
     class Recorder:
         def run(self, *args: Any, **kwargs: Any) -> None:
             counts.append(run(*args, **kwargs))
 
-    monkeypatch.setattr(ctc, "_lattice", Recorder())
+    monkeypatch.setattr(ctc.geometry, "driver", Recorder())
     return counts
 
 

@@ -89,7 +89,7 @@ cdef struct Job:
     double gamma
     const double* distances         # (classes, classes): see generalized Wasserstein Dice; or NULL
     const double* slopes # (samples, classes, 3): derivatives of the loss by the counts
-    double addend_scale  # of the derivatives of the addend
+    const double* addend_scale      # of the derivatives of the addend, for each sample; or NULL
     double* partials     # for each task a table of sums
     int* violations      # for each task
     char* scratch        # for each thread

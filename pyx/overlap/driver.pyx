@@ -299,7 +299,7 @@ cdef class Region:
             free(job.violations)
         return bad
 
-    def differentiate(self, grad, target_grad, *, slopes=None, double addend_scale=0.0, field=None):
+    def differentiate(self, grad, target_grad, *, slopes=None, addend_scale=None, field=None):
         """Write the derivatives by input and target.
 
         Parameters
@@ -309,7 +309,7 @@ cdef class Region:
         slopes
             Float64 of shape (samples, classes, 3): derivatives by the counts.
         addend_scale
-            Factor of the derivatives of the addend.
+            Float64, one for each sample: factor of the derivatives of the addend; or None for 0.
         field
             In place of slopes: derivatives by the probabilities, of the shape of the input.
         """
@@ -329,7 +329,10 @@ cdef class Region:
         else:
             self.held.append(slopes)
             job.slopes = <const double*>cnp.PyArray_DATA(<cnp.ndarray>slopes)
-        job.addend_scale = addend_scale
+        job.addend_scale = NULL
+        if addend_scale is not None:
+            self.held.append(addend_scale)
+            job.addend_scale = <const double*>cnp.PyArray_DATA(<cnp.ndarray>addend_scale)
         self.run(gradient_task, 2.0 if job.activation != 0 else 0.8)
 
 

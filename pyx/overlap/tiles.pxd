@@ -447,12 +447,16 @@ cdef inline int count_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ss
 
 # ---- the second pass: derivatives --------------------------------------------------------------------------------
 
+cdef inline double addend_scale_of(const Job* job, Py_ssize_t n) noexcept nogil:
+    return 0.0 if job.addend_scale == NULL else job.addend_scale[n]
+
+
 cdef inline void slope_row(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t c, Py_ssize_t first,
                            const real* p, const real* q, const real* t, real* slope) noexcept nogil:
     """The derivatives by the probabilities of a row."""
     cdef const double* by = job.slopes + 3 * (n * job.classes + c)
     cdef const real* given
-    cdef real common = 0, positive = 0, turn = 0, s, low = <real>job.clip, scale = <real>job.addend_scale, factor
+    cdef real common = 0, positive = 0, turn = 0, s, low = <real>job.clip, scale = <real>addend_scale_of(job, n), factor
     cdef Py_ssize_t j, label, count = lanes.count
     if job.field.data != NULL:
         given = read_row(&job.field, n, c, first, count, slope)
@@ -527,7 +531,7 @@ cdef inline void target_slope_row(const Job* job, const Lanes* lanes, const Soft
             s = 1 if t[j] < p[j] else (<real>0.5 if p[j] == t[j] else 0)
             row[j] = s * (common - positive) + (1 - s) * negative
     if job.addend == CROSS_ENTROPY:
-        scale = job.addend_scale * (1.0 - job.smoothing)
+        scale = addend_scale_of(job, n) * (1.0 - job.smoothing)
         if job.class_weight != NULL:
             scale = scale * job.class_weight[c]
         x = input_row(job, lanes, n, c, first, <real*>buffer)
@@ -559,7 +563,7 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
     cdef const double* weight
     cdef real* a
     cdef real* e
-    cdef real scale = <real>job.addend_scale, y, all_y
+    cdef real scale = <real>addend_scale_of(job, n), y, all_y
     cdef Py_ssize_t c, j, step = job.lanes
     cdef bint entropy = job.addend == CROSS_ENTROPY
     # Counts that are products of both have slopes that depend on the target alone.

@@ -12,50 +12,71 @@ array([0.25, 0.5 ])
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-# The declarations, in the order of the documentation.
-from losslib.losses import regression, robust, likelihood, binary, binary_margin  # noqa: F401  # isort: skip
-from losslib.losses import multiclass, divergence, multiclass_margin, embedding  # noqa: F401  # isort: skip
-from losslib.losses import sequence, transduction  # noqa: F401  # isort: skip
-from losslib import adapters as adapters
-from losslib._kernels.loss import Loss
 from losslib._version import __version__
-from losslib.alignment import ctc_forced_align, ctc_greedy_decode
-from losslib.combine.multitask import MultiTask, MultiTaskResult
-from losslib.combine.weighted_sum import WeightedSum
 from losslib.config import config, show_config
-from losslib.declaration import registry as _registry
-from losslib.declaration.schema import LossInfo
-from losslib.declare import LossFunction
+from losslib.declaration.index import INDEX as _INDEX
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
-from losslib.geometries import softmax as _softmax  # noqa: F401
 from losslib.parallelism import get_num_threads, set_num_threads, threads
-from losslib.sums.accumulator import Accumulator
+
+if TYPE_CHECKING:
+    from losslib._kernels.loss import Loss
+    from losslib.declaration.schema import LossInfo
+
+#: What is imported when it is first asked for, and the module that has it.
+_ELSEWHERE = {
+    "Accumulator": "losslib.sums.accumulator",
+    "Loss": "losslib._kernels.loss",
+    "LossFunction": "losslib.declare",
+    "LossInfo": "losslib.declaration.schema",
+    "MultiTask": "losslib.combine.multitask",
+    "MultiTaskResult": "losslib.combine.multitask",
+    "WeightedSum": "losslib.combine.weighted_sum",
+    "ctc_forced_align": "losslib.alignment",
+    "ctc_greedy_decode": "losslib.alignment",
+}
+
+#: Functions and classes of losses, and the module of `losslib.losses` that declares them.
+_DECLARED = {name: module for module, losses in _INDEX.items() for spellings in losses for name in spellings[:2]}
+_DECLARED["NLLLoss2d"] = "multiclass"  # what PyTorch calls its loss for images
 
 __all__ = [
-    "Accumulator",
     "DTypeError",
     "DomainError",
-    "Loss",
-    "LossFunction",
-    "LossInfo",
-    "MultiTask",
-    "MultiTaskResult",
     "ParameterError",
     "ShapeError",
-    "WeightedSum",
     "__version__",
     "config",
-    "ctc_forced_align",
-    "ctc_greedy_decode",
     "get",
     "get_num_threads",
     "list_losses",
     "set_num_threads",
     "show_config",
     "threads",
+    *_ELSEWHERE,
+    *_DECLARED,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is used for the first time: losses with their family, and what stands in other modules."""
+    if name in _DECLARED:
+        module = importlib.import_module(f"losslib.losses.{_DECLARED[name]}")
+        value = getattr(module, "NLLLoss" if name == "NLLLoss2d" else name)
+    elif name in _ELSEWHERE:
+        value = getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    elif name == "adapters":
+        value = importlib.import_module("losslib.adapters")
+    else:
+        raise AttributeError(f"module 'losslib' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "adapters"})
 
 
 def get(name: str, **parameters: Any) -> Loss:
@@ -83,7 +104,9 @@ def get(name: str, **parameters: Any) -> Loss:
     >>> losslib.get("huber", delta=2.0)
     HuberLoss(delta=2.0, reduction='mean')
     """
-    loss: Loss = _registry.class_of(name)(**parameters)
+    from losslib.declaration import registry
+
+    loss: Loss = registry.class_of(name)(**parameters)
     return loss
 
 
@@ -112,25 +135,18 @@ def list_losses(family: str | None = None, *, tag: str | None = None) -> tuple[L
     >>> [info.name for info in losslib.list_losses(tag="robust")][:2]
     ['l1_loss', 'huber_loss']
     """
-    infos = _registry.all_losses()
+    from losslib.declaration import registry
+
+    every = registry.all_losses()
+    infos = every
     if family is not None:
         families = tuple(dict.fromkeys(info.family for info in infos))
         if family not in families:
             raise ParameterError(f"family must be one of {', '.join(families)}, got {family!r}")
         infos = tuple(info for info in infos if info.family == family)
     if tag is not None:
-        tags = sorted({word for info in _registry.all_losses() for word in info.tags})
+        tags = sorted({word for info in every for word in info.tags})
         if tag not in tags:
             raise ParameterError(f"tag must be one of {', '.join(tags)}, got {tag!r}")
         infos = tuple(info for info in infos if tag in info.tags)
     return infos
-
-
-for _info in _registry.all_losses():
-    globals()[_info.name] = _registry.function_of(_info.name)
-    globals()[_info.class_name] = _registry.class_of(_info.name)
-    __all__ += [_info.name, _info.class_name]
-del _info
-
-NLLLoss2d = globals()["NLLLoss"]  #: what PyTorch calls its loss for images
-__all__ += ["NLLLoss2d"]

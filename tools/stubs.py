@@ -1,20 +1,28 @@
-"""Writes losslib/__init__.pyi from the registry, so that editors see every signature.
+"""Writes what follows from the declarations: losslib/__init__.pyi and losslib/declaration/index.py.
 
-The functions and classes are made at import from their declarations, which no static checker can follow. Run with the
-package built: ``python tools/stubs.py`` rewrites the file, ``--check`` fails if it is out of date.
+The functions and classes are made from their declarations, which no static checker can follow: the stub shows editors
+every signature. The index says which module declares a name, so that it is imported when the name is first used. Run
+with the package built: ``python tools/stubs.py`` rewrites both files, ``--check`` fails if one is out of date.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import sys
 from pathlib import Path
 
-import losslib
+from losslib import losses
+from losslib.declaration import registry
 from losslib.declaration.modes import ARGUMENTS
 from losslib.declaration.schema import Array, Choice, Flag, Integer, LossInfo, Parameter, Real
+from losslib.declare import LossFunction
 
-STUB = Path(__file__).resolve().parents[1] / "losslib" / "__init__.pyi"
+PACKAGE = Path(__file__).resolve().parents[1] / "losslib"
+STUB, INDEX = PACKAGE / "__init__.pyi", PACKAGE / "declaration" / "index.py"
+
+INDEX_HEADER = '"""Which module of losslib.losses declares which names; written by tools/stubs.py, do not edit."""\n\n'
 
 HEADER = """\
 # Written by tools/stubs.py from the declarations; do not edit.
@@ -133,10 +141,35 @@ def renamed(lines: list[str]) -> list[str]:
     return ["    def __call__(" + first.partition("(")[2], *lines[1:]]
 
 
+@functools.cache
+def declared() -> dict[str, list[LossInfo]]:
+    """Import every module of declarations and return what it declares, in order."""
+    return {
+        name: [
+            value.info
+            for value in vars(importlib.import_module(f"losslib.losses.{name}")).values()
+            if isinstance(value, LossFunction)
+        ]
+        for name in losses.MODULES
+    }
+
+
 def text() -> str:
     """Return the whole stub."""
-    body = "\n".join(stub(info) for info in losslib.list_losses())
+    body = "\n".join(stub(info) for infos in declared().values() for info in infos)
     return HEADER + "\n" + body
+
+
+def index() -> str:
+    """Return the index: for every module the spellings of its losses, function and class first."""
+    lines = [INDEX_HEADER + "INDEX: dict[str, tuple[tuple[str, ...], ...]] = {"]
+    for name, infos in declared().items():
+        lines.append(f'    "{name}": (')
+        for info in infos:
+            names = ", ".join(f'"{spelling}"' for spelling in registry.spellings_of(info))
+            lines.append(f"        ({names}),")
+        lines.append("    ),")
+    return "\n".join([*lines, "}", ""])
 
 
 def main() -> int:
@@ -144,14 +177,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail if the file is out of date")
     arguments = parser.parse_args()
-    wanted = text()
-    if arguments.check:
-        if STUB.read_text() == wanted:
-            return 0
-        print(f"{STUB.name} is out of date: run python tools/stubs.py", file=sys.stderr)
-        return 1
-    STUB.write_text(wanted)
-    return 0
+    registry._names.clear()  # written from the declarations alone, whatever the index says now
+    files = {STUB: text(), INDEX: index()}
+    outdated = [path for path, wanted in files.items() if not path.exists() or path.read_text() != wanted]
+    if not arguments.check:
+        for path in outdated:
+            path.write_text(files[path])
+        return 0
+    for path in outdated:
+        print(f"{path.name} is out of date: run python tools/stubs.py", file=sys.stderr)
+    return 1 if outdated else 0
 
 
 if __name__ == "__main__":

@@ -1,28 +1,49 @@
-"""The table of all losses, by every name that they have."""
+"""The table of all losses, by every name that they have.
+
+Which module declares a name is known beforehand (``losslib/declaration/index.py``): a module of ``losslib.losses`` is
+imported when the first of its losses is asked for.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
+from losslib.declaration.index import INDEX
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 
 __all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "lookup"]
 
+#: Every spelling, and the function name of the loss that it stands for.
+_names: dict[str, str] = {}
+#: Function name, and the module that declares it.
+_modules: dict[str, str] = {}
+
+for _module, _losses_of_module in INDEX.items():
+    for _spellings in _losses_of_module:
+        _modules[_spellings[0]] = _module
+        for _spelling in _spellings:
+            _names[_spelling] = _spellings[0]
+
 _losses: dict[str, LossInfo] = {}
 _functions: dict[str, Any] = {}
 _classes: dict[str, Any] = {}
-_names: dict[str, str] = {}
+
+
+def spellings_of(info: LossInfo) -> tuple[str, ...]:
+    """Return every name of a loss: function, class, aliases, and the function without its ending."""
+    short = (info.name.removesuffix("_loss"),) if info.name.endswith("_loss") else ()
+    return tuple(dict.fromkeys((info.name, info.class_name, *info.aliases, *short)))
 
 
 def add(info: LossInfo, function: Any, cls: Any) -> None:
-    """Enter a loss under its function name, class name and aliases; a name taken twice is an error."""
-    spellings = {info.name, info.class_name, *info.aliases}
-    if info.name.endswith("_loss"):
-        spellings.add(info.name.removesuffix("_loss"))
-    taken = sorted(spellings & _names.keys())
-    if taken:
-        raise RuntimeError(f"{taken[0]!r} names both {_names[taken[0]]} and {info.name}")
+    """Enter a loss under all its names; a name taken twice is an error."""
+    spellings = spellings_of(info)
+    for name in spellings:
+        taken = _names.get(name, info.name)
+        if taken != info.name or (name == info.name and name in _losses):
+            raise RuntimeError(f"{name!r} names both {taken} and {info.name}")
     _names.update(dict.fromkeys(spellings, info.name))
     _losses[info.name] = info
     _functions[info.name] = function
@@ -44,21 +65,30 @@ def lookup(name: str) -> str:
     return found
 
 
+def _load(name: str) -> str:
+    """Import the module that declares a loss; return its function name."""
+    found = lookup(name)
+    if found not in _losses:
+        importlib.import_module(f"losslib.losses.{_modules[found]}")
+    return found
+
+
 def function_of(name: str) -> Any:
     """Return the function object of a loss by any of its names."""
-    return _functions[lookup(name)]
+    return _functions[_load(name)]
 
 
 def class_of(name: str) -> Any:
     """Return the class of a loss by any of its names."""
-    return _classes[lookup(name)]
+    return _classes[_load(name)]
 
 
 def info_of(name: str) -> LossInfo:
     """Return the declaration of a loss by any of its names."""
-    return _losses[lookup(name)]
+    return _losses[_load(name)]
 
 
 def all_losses() -> tuple[LossInfo, ...]:
-    """Return all declarations in the order of the source."""
-    return tuple(_losses.values())
+    """Return all declarations in the order of the documentation; those made by hand come last."""
+    listed = [_losses[_load(name)] for name in _modules]
+    return (*listed, *(info for name, info in _losses.items() if name not in _modules))

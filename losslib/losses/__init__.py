@@ -1,1 +1,23 @@
-"""The declarations, a file for each family."""
+"""The declarations, a file for each family; a family is imported when one of its losses is used.
+
+`MODULES` is the order of the documentation. ``losslib/declaration/index.py``, which ``tools/stubs.py`` writes, says
+which of them declares which names.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MODULES"]
+
+MODULES = (
+    "regression",
+    "robust",
+    "likelihood",
+    "binary",
+    "binary_margin",
+    "multiclass",
+    "divergence",
+    "multiclass_margin",
+    "embedding",
+    "sequence",
+    "transduction",
+)

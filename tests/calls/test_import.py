@@ -149,3 +149,25 @@ def test_a_subinterpreter_gets_an_import_error_and_no_crash() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "1.0"
+
+
+# ---- what is loaded when -----------------------------------------------------------------------------------------
+
+
+def test_a_loss_loads_its_own_family_and_geometry_and_no_other() -> None:
+    """Import time must not grow with the number of losses: they are known by the index of names until they are used."""
+    code = (
+        "import sys, losslib\n"
+        "loaded = lambda part: sorted(name for name in sys.modules if name.startswith(f'losslib.{part}.'))\n"
+        "assert not loaded('losses') and not loaded('geometries') and not loaded('call'), sys.modules\n"
+        "losslib.huber_loss([1.0], [0.0])\n"
+        "print(loaded('losses'), loaded('geometries'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == (
+        "['losslib.losses.regression'] ['losslib.geometries.base', 'losslib.geometries.pointwise']"
+    )

@@ -97,4 +97,21 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
     "transduction": (
         ("rnnt_loss", "RNNTLoss", "transducer_loss", "rnn_transducer_loss", "rnnt"),
     ),
+    "segmentation": (
+        ("dice_loss", "DiceLoss", "soft_dice", "sorensen_dice", "dice"),
+        ("jaccard_loss", "JaccardLoss", "tanimoto", "tanimoto_loss", "soft_iou", "jaccard"),
+        ("tversky_loss", "TverskyLoss", "tversky"),
+        ("focal_tversky_loss", "FocalTverskyLoss", "focal_tversky"),
+        ("log_cosh_dice_loss", "LogCoshDiceLoss", "log_cosh_dice"),
+        ("mcc_loss", "MCCLoss", "matthews", "matthews_loss", "phi_loss", "mcc"),
+        ("dice_cross_entropy_loss", "DiceCrossEntropyLoss", "dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss", "dice_cross_entropy"),
+    ),
+    "boxes": (
+        ("box_iou_loss", "BoxIoULoss", "box_iou"),
+        ("generalized_box_iou_loss", "GeneralizedBoxIoULoss", "giou", "giou_loss", "generalized_box_iou"),
+        ("distance_box_iou_loss", "DistanceBoxIoULoss", "diou", "diou_loss", "distance_box_iou"),
+        ("complete_box_iou_loss", "CompleteBoxIoULoss", "ciou", "ciou_loss", "complete_box_iou"),
+        ("efficient_box_iou_loss", "EfficientBoxIoULoss", "eiou", "eiou_loss", "focal_eiou_loss", "efficient_box_iou"),
+        ("normalized_wasserstein_box_loss", "NormalizedWassersteinBoxLoss", "nwd", "nwd_loss", "normalized_wasserstein_box"),
+    ),
 }

@@ -20,4 +20,6 @@ MODULES = (
     "embedding",
     "sequence",
     "transduction",
+    "segmentation",
+    "boxes",
 )

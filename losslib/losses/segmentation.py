@@ -1,0 +1,658 @@
+"""Segmentation: losses of regions, from what a predicted region and the true one have in common.
+
+In the formulas p is the predicted probability and t the target of a position; I = sum p t, FP = sum p (1 - t) and
+FN = sum (1 - p) t are sums over the positions that one ratio counts, and P = I + FP, T = I + FN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from losslib.declaration.schema import (
+    PROBABILITY,
+    REAL,
+    Array,
+    Choice,
+    Domain,
+    Equivalent,
+    Flag,
+    Indices,
+    Input,
+    Integer,
+    Real,
+    Reference,
+)
+from losslib.declare import declare
+
+__all__ = [
+    "DiceCrossEntropyLoss",
+    "DiceLoss",
+    "FocalTverskyLoss",
+    "JaccardLoss",
+    "LogCoshDiceLoss",
+    "MCCLoss",
+    "TverskyLoss",
+    "dice_cross_entropy_loss",
+    "dice_loss",
+    "focal_tversky_loss",
+    "jaccard_loss",
+    "log_cosh_dice_loss",
+    "mcc_loss",
+    "tversky_loss",
+]
+
+Values = Mapping[str, Any]
+Kernel = tuple[str, tuple[float, ...]]
+
+# Inputs and parameters that the losses share.
+
+INPUT = Input(
+    "input",
+    "Predictions, shape (N, C, d1, ...) with the classes along `axis`: logits, or probabilities with "
+    '``activation="none"``. With ``axis=None`` one class, shape (N, d1, ...).',
+    PROBABILITY,
+    fix="for logits pass activation='sigmoid' or activation='softmax'",
+    holds="row",
+)
+TARGET = Input(
+    "target",
+    "True regions: class indices in the shape of `input` without its class axis, or a mask of each class in the shape "
+    "of `input`, of numbers in [0, 1], integers or bool.",
+    PROBABILITY,
+    fix="a mask holds 0, 1 or what lies between; class indices have no class axis",
+    holds="class",
+    or_row=True,
+)
+AXIS = Integer(
+    "axis",
+    1,
+    "The class axis of `input`; -1 where the classes are last. ``None``: one class without an axis.",
+    optional=True,
+)
+ACTIVATION = Choice(
+    "activation",
+    "none",
+    'What turns `input` into probabilities: ``"none"`` (it holds them), ``"sigmoid"`` for each class by itself or '
+    '``"softmax"`` over the classes.',
+    choices=("none", "sigmoid", "softmax"),
+)
+PER = Choice(
+    "per",
+    "sample_class",
+    'What one ratio counts: ``"sample_class"`` a class of one sample; ``"class"`` a class in all samples of the call; '
+    '``"sample"`` all classes of one sample; ``"all"`` everything. The reduction is over these ratios.',
+    choices=("sample_class", "class", "sample", "all"),
+)
+CLASSES = Indices(
+    "classes",
+    None,
+    "The classes whose ratios enter, after the activation; ``range(1, C)`` leaves out a background of index 0.",
+)
+WEIGHT = Array(
+    "weight",
+    None,
+    "Weight of each class. It multiplies ratios, or the terms of the sums where classes are pooled; ``mean`` divides "
+    "by the number of ratios all the same, ``weighted_mean`` by the sum of the weights.",
+)
+ABSENT = Choice(
+    "absent",
+    "include",
+    'A ratio whose target is empty: ``"include"`` counts it as it is, ``"zero"`` counts it as 0, ``"skip"`` leaves it '
+    "out of the mean (over the classes of a sample first, where ratios are per sample and class).",
+    choices=("include", "zero", "skip"),
+)
+IGNORE_INDEX = Integer(
+    "ignore_index", None, "Positions whose target has this index do not count; for class indices only.", optional=True
+)
+SMOOTH = Real(
+    "smooth",
+    1e-5,
+    "Added to numerator and denominator of the score: what is known before counting.",
+    least=0.0,
+    examples=(0.0, 1.0),
+)
+EPS = Real("eps", 0.0, "Added to the denominator of the score only.", least=0.0, examples=(1e-3,))
+SQUARED = Flag("squared", False, "Squares of predictions and targets in the denominator (V-Net).")
+INTERSECTION = Choice(
+    "intersection",
+    "product",
+    'What soft predictions and targets have in common: their ``"product"``, or the smaller of both, ``"min"``, which '
+    "is smallest where they are equal. For masks of 0 and 1 both are the same.",
+    choices=("product", "min"),
+)
+LOG = Flag("log", False, "-log of the score, held at 1e-7 from below, in place of 1 - score.")
+
+#: Arguments of every loss of ratios, behind its own.
+REGION = (AXIS, ACTIVATION, PER, CLASSES, WEIGHT, ABSENT, IGNORE_INDEX)
+INPUTS = (INPUT, TARGET)
+BOTH = ("input", "target")
+
+MILLETARI = Reference(
+    "Milletari, F., Navab, N. and Ahmadi, S.-A. (2016). V-Net: fully convolutional neural networks for volumetric "
+    "medical image segmentation. International Conference on 3D Vision, 565-571.",
+    doi="10.1109/3DV.2016.79",
+)
+DICE = Reference(
+    "Dice, L. R. (1945). Measures of the amount of ecologic association between species. Ecology, 26(3), 297-302.",
+    doi="10.2307/1932409",
+)
+RAHMAN = Reference(
+    "Rahman, M. A. and Wang, Y. (2016). Optimizing intersection-over-union in deep neural networks for image "
+    "segmentation. International Symposium on Visual Computing, 234-244.",
+    doi="10.1007/978-3-319-50835-1_22",
+)
+WANG = Reference(
+    "Wang, Z., Ning, X. and Blaschko, M. B. (2023). Jaccard metric losses: optimizing the Jaccard index with soft "
+    "labels. Advances in Neural Information Processing Systems, 36.",
+    url="https://arxiv.org/abs/2302.05666",
+)
+SALEHI = Reference(
+    "Salehi, S. S. M., Erdogmus, D. and Gholipour, A. (2017). Tversky loss function for image segmentation using 3D "
+    "fully convolutional deep networks. Machine Learning in Medical Imaging, 379-387.",
+    doi="10.1007/978-3-319-67389-9_44",
+)
+ABRAHAM = Reference(
+    "Abraham, N. and Khan, N. M. (2019). A novel focal Tversky loss function with improved attention U-Net for lesion "
+    "segmentation. IEEE International Symposium on Biomedical Imaging, 683-687.",
+    doi="10.1109/ISBI.2019.8759329",
+)
+JADON = Reference(
+    "Jadon, S. (2020). A survey of loss functions for semantic segmentation. IEEE Conference on Computational "
+    "Intelligence in Bioinformatics and Computational Biology, 1-7.",
+    doi="10.1109/CIBCB48159.2020.9277638",
+)
+ABHISHEK = Reference(
+    "Abhishek, K. and Hamarneh, G. (2021). Matthews correlation coefficient loss for deep convolutional networks: "
+    "application to skin lesion segmentation. IEEE International Symposium on Biomedical Imaging, 225-229.",
+    doi="10.1109/ISBI48211.2021.9433782",
+)
+ISENSEE = Reference(
+    "Isensee, F., Jaeger, P. F., Kohl, S. A. A., Petersen, J. and Maier-Hein, K. H. (2021). nnU-Net: a "
+    "self-configuring method for deep learning-based biomedical image segmentation. Nature Methods, 18, 203-211.",
+    doi="10.1038/s41592-020-01008-z",
+)
+
+NOTES = (
+    "The value is not a sum over positions: every position has a part in the gradient of every other, and there is no "
+    "Hessian. Counts are summed in float64 over the positions that ``where`` and ``ignore_index`` keep, and what is "
+    "wrong is summed directly, so that a nearly perfect prediction keeps its digits. 0/0, nothing to find and nothing "
+    "found, is perfect: value 0, gradient 0. Two passes over the input and no array beside the gradient. "
+    "``sample_weight`` of shape (N,) multiplies the ratios of a sample, or the terms of the sums where samples are "
+    "pooled; of one weight a position it multiplies the terms. ``mean`` divides by the number of ratios."
+)
+
+
+def domains(values: Values) -> tuple[Domain, ...]:
+    """Logits may be any number."""
+    return (PROBABILITY if values["activation"] == "none" else REAL), PROBABILITY
+
+
+def region(name: str, class_name: str, **fields: Any) -> Any:
+    """Declare a loss of regions with what all of them share."""
+    settings: dict[str, Any] = {
+        "family": "segmentation",
+        "per": "region",
+        "inputs": INPUTS,
+        "input_domains": domains,
+        "has_hessian": False,
+        "differentiable": BOTH,
+        "notes": NOTES,
+    }
+    return declare("overlap", name, class_name, **{**settings, **fields})
+
+
+def ratio(name: str, *own: str) -> Any:
+    """Return the kernel of a ratio: logarithm, power and log cosh of it, smooth, eps and its own parameters."""
+
+    def kernel(values: Values) -> Kernel:
+        made = (float(values.get("log", False)), float(values.get("gamma", 1.0)), 0.0)
+        return name, (*made, float(values["smooth"]), float(values["eps"]), *(float(values[key]) for key in own))
+
+    return kernel
+
+
+# ---- Dice ----------------------------------------------------------------------------------------------------------
+
+dice_loss, DiceLoss = region(
+    "dice_loss",
+    "DiceLoss",
+    aliases=("soft_dice", "sorensen_dice"),
+    summary="One minus twice the common part of two regions over the sum of their sizes.",
+    parameters=(SMOOTH, EPS, SQUARED, INTERSECTION, LOG, *REGION),
+    kernel=ratio("Dice"),
+    latex={
+        "value": (
+            r"L = 1 - \frac{2 I + s}{P + T + s + \varepsilon} = \frac{FP + FN + \varepsilon}{P + T + s + \varepsilon}"
+        ),
+        "counts": r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \quad P = I + FP, \quad T = I + FN",
+    },
+    description=(
+        "The coefficient of Dice compares what two regions share with their sizes, so that a lesion of fifty pixels "
+        "counts as much as an organ of fifty thousand: the background, right nearly everywhere, has no part in it. As "
+        "a loss it takes probabilities in place of marks, and trains for the F1 score of pixels.\n\n"
+        "Its gradient at a position depends on the whole region. Where it is small the loss is stubborn or nervous: "
+        "one pixel more or less may change it from 0 to 1. In practice it stands beside a cross-entropy, which gives "
+        "every pixel a smooth slope: ``dice_cross_entropy_loss``."
+    ),
+    use_when=(
+        "foreground is rare and its share differs from image to image",
+        "the result is judged by Dice or F1",
+        "regions, not pixels, are what counts",
+    ),
+    avoid_when=(
+        "probabilities should be calibrated: this loss drives them to 0 and 1",
+        "many images hold no foreground at all and ``smooth`` is small: any false positive costs 1 there",
+        "false positives and false negatives differ in what they cost: ``tversky_loss``",
+    ),
+    pitfalls=(
+        "Frameworks differ in what one ratio counts. MONAI and optax take a ratio for each sample and class, "
+        "segmentation-models for each class over the batch, Paddle for each sample over all classes, Keras one for "
+        "all: see ``per``.",
+        "segmentation-models adds ``smooth`` once to the denominator where the numerator has it once too, but doubles "
+        "the numerator's: its ``smooth=s`` is ``smooth=2*s`` here.",
+        "Logits without ``activation`` are a DomainError here; elsewhere they give a number.",
+        "A background class of index 0 enters as any other unless ``classes=range(1, C)``.",
+        "nnU-Net reports minus the score: its loss is this one minus 1.",
+    ),
+    see_also=(
+        ("dice_cross_entropy_loss", "adds the cross-entropy from the same softmax"),
+        ("jaccard_loss", "the same errors over the union"),
+        ("tversky_loss", "weighs false positives and false negatives apart"),
+    ),
+    references=(DICE, MILLETARI, WANG),
+    equivalents=(
+        Equivalent("monai", "DiceLoss", "monai.losses.DiceLoss()(x, t)"),
+        Equivalent(
+            "monai",
+            "DiceLoss",
+            "monai.losses.DiceLoss(softmax=True, include_background=False, batch=True, squared_pred=True)(x, t)",
+            {"activation": "softmax", "classes": (1, 2, 3), "per": "class", "squared": True},
+        ),
+        Equivalent(
+            "keras",
+            "Dice",
+            "keras.losses.Dice()(t, x)",
+            {"per": "all", "smooth": 0.0, "eps": 1e-7},
+        ),
+        Equivalent(
+            "segmentation_models_pytorch",
+            "DiceLoss",
+            "segmentation_models_pytorch.losses.DiceLoss('multilabel', from_logits=False, smooth=0.5)(x, t)",
+            {"per": "class", "absent": "zero", "smooth": 1.0, "eps": 0.0},
+            note="Its ``smooth`` counts twice, and its ``eps`` of 1e-7 is a floor of the denominator.",
+        ),
+        Equivalent(
+            "optax",
+            "dice_loss",
+            note="``activation`` from its flags, ``axis=-1``, and its ``smooth`` as it is: one mean for each sample.",
+        ),
+        Equivalent("paddle", "dice_loss", note="``axis=-1, per='sample', smooth=0, eps=1e-5``; labels have an axis."),
+        Equivalent("kornia", "dice_loss", note="``smooth=0, eps=1e-8``; micro is ``per='sample'``, macro skips."),
+    ),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])      # one sample, one class, four pixels
+>>> mask = np.array([[[1, 1, 1, 0]]])
+>>> round(losslib.dice_loss(probabilities, mask, smooth=0.0), 4)     # 1 - 2 * 1.8 / (1.8 + 3)
+0.25
+
+Class indices and logits of three classes, without the background:
+
+>>> logits = np.zeros((1, 3, 4, 4))
+>>> labels = np.tile([0, 1, 2, 1], (1, 4, 1))
+>>> round(losslib.dice_loss(logits, labels, activation="softmax", classes=(1, 2)), 4)
+0.6071
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions"),
+    entries=("L093",),
+    value_range="[0, 1] (log: [0, 16.12])",
+)
+
+
+jaccard_loss, JaccardLoss = region(
+    "jaccard_loss",
+    "JaccardLoss",
+    aliases=("tanimoto", "tanimoto_loss", "soft_iou"),
+    summary="One minus the common part of two regions over their union.",
+    parameters=(SMOOTH, EPS, SQUARED, INTERSECTION, LOG, *REGION),
+    kernel=ratio("Jaccard"),
+    latex={
+        "value": (
+            r"L = 1 - \frac{I + s}{P + T - I + s + \varepsilon} = "
+            r"\frac{FP + FN + \varepsilon}{P + T - I + s + \varepsilon}"
+        ),
+        "counts": r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \quad P = I + FP, \quad T = I + FN",
+    },
+    description=(
+        "The index of Jaccard, intersection over union, is the measure by which most segmentation is judged. It orders "
+        "predictions of one region as Dice does and punishes bad ones harder: a Dice of 0.5 is an IoU of 0.33."
+    ),
+    use_when=("the result is judged by mean IoU", "foreground is rare and its share differs from image to image"),
+    avoid_when=(
+        "the mean IoU itself is to be trained for, with hard decisions: ``lovasz_softmax_loss`` is its convex "
+        "extension",
+        "probabilities should be calibrated",
+    ),
+    pitfalls=(
+        "MONAI's ``DiceLoss(jaccard=True)`` doubles the denominator and then adds its constants: halve them.",
+        "The mean of ratios of a batch is not the IoU of the batch: ``per`` says which it is.",
+    ),
+    see_also=(
+        ("dice_loss", "the same errors over the sum of the sizes"),
+        ("box_iou_loss", "the same for boxes"),
+    ),
+    references=(RAHMAN, WANG),
+    equivalents=(
+        Equivalent(
+            "monai",
+            "DiceLoss",
+            "monai.losses.DiceLoss(jaccard=True)(x, t)",
+            {"smooth": 5e-6},
+        ),
+        Equivalent(
+            "segmentation_models_pytorch",
+            "JaccardLoss",
+            "segmentation_models_pytorch.losses.JaccardLoss('multilabel', from_logits=False, smooth=0.5)(x, t)",
+            {"per": "class", "absent": "zero", "smooth": 0.5},
+        ),
+    ),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])
+>>> mask = np.array([[[1, 1, 1, 0]]])
+>>> round(losslib.jaccard_loss(probabilities, mask, smooth=0.0), 4)     # 1 - 1.8 / 3
+0.4
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions"),
+    entries=("L095",),
+    value_range="[0, 1] (log: [0, 16.12])",
+)
+
+
+def alpha(default: float) -> Real:
+    return Real("alpha", default, "Weight of false positives.", least=0.0, examples=(0.3, 0.7))
+
+
+def beta(default: float) -> Real:
+    return Real("beta", default, "Weight of false negatives.", least=0.0, examples=(0.3, 0.7))
+
+
+def gamma(default: float) -> Real:
+    return Real(
+        "gamma",
+        default,
+        "Exponent of each ratio's loss. Above 1 bad regions weigh more, below 1 nearly perfect ones.",
+        above=0.0,
+        examples=(0.75, 2.0),
+    )
+
+
+TVERSKY_LATEX = {
+    "value": (
+        r"L = \left(1 - \frac{I + s}{I + \alpha FP + \beta FN + s + \varepsilon}\right)^{\gamma} = "
+        r"\left(\frac{\alpha FP + \beta FN + \varepsilon}{I + \alpha FP + \beta FN + s + \varepsilon}\right)^{\gamma}"
+    ),
+    "counts": r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t",
+}
+
+tversky_loss, TverskyLoss = region(
+    "tversky_loss",
+    "TverskyLoss",
+    summary="The Dice loss with a weight for false positives and one for false negatives, and a focal power.",
+    parameters=(alpha(0.5), beta(0.5), gamma(1.0), SMOOTH, EPS, LOG, *REGION),
+    kernel=ratio("Tversky", "alpha", "beta"),
+    latex=TVERSKY_LATEX,
+    description=(
+        "Where missing a region costs more than finding too much of it, as with lesions, ``beta`` above ``alpha`` "
+        "trades precision for recall. With 0.5 and 0.5 it is the Dice loss, with 1 and 1 the Jaccard loss."
+    ),
+    use_when=(
+        "false negatives cost more than false positives, or the reverse",
+        "thin or small structures vanish under the Dice loss: raise ``beta``",
+    ),
+    avoid_when=("both errors cost the same: ``dice_loss`` says it with fewer words",),
+    pitfalls=(
+        "Here, as in MONAI, kornia and segmentation-models, alpha weighs false positives. Keras up to 3.15.1 exchanges "
+        "both (keras#23322), and Abraham's alpha is that of false negatives.",
+        "With ``gamma`` below 1 the derivative of a perfect ratio is infinite; 0 is returned there.",
+        "segmentation-models raises the mean over classes to ``gamma``, not each ratio.",
+    ),
+    see_also=(
+        ("dice_loss", "alpha and beta 0.5"),
+        ("focal_tversky_loss", "the settings of Abraham and Khan"),
+    ),
+    references=(SALEHI, ABRAHAM),
+    equivalents=(
+        Equivalent(
+            "monai",
+            "TverskyLoss",
+            "monai.losses.TverskyLoss(alpha=0.3, beta=0.7)(x, t)",
+            {"alpha": 0.3, "beta": 0.7},
+            note="``smooth_nr`` and ``smooth_dr`` are ``smooth`` and ``smooth + eps``.",
+        ),
+        Equivalent(
+            "segmentation_models_pytorch",
+            "TverskyLoss",
+            "segmentation_models_pytorch.losses.TverskyLoss('multilabel', from_logits=False, alpha=0.3, beta=0.7, "
+            "smooth=0.5)(x, t)",
+            {"alpha": 0.3, "beta": 0.7, "smooth": 0.5, "per": "class", "absent": "zero"},
+        ),
+        Equivalent(
+            "keras",
+            "Tversky",
+            "keras.losses.Tversky(alpha=0.7, beta=0.3)(t, x)",
+            {"alpha": 0.3, "beta": 0.7, "per": "all", "smooth": 0.0, "eps": 1e-7},
+            note="Up to 3.15.1 its alpha and beta are exchanged.",
+        ),
+        Equivalent("kornia", "tversky_loss", note="``smooth=0, eps=1e-8, absent='skip'``."),
+    ),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])
+>>> mask = np.array([[[1, 1, 1, 0]]])
+>>> round(losslib.tversky_loss(probabilities, mask, alpha=0.3, beta=0.7, smooth=0.0), 4)
+0.3182
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions", "focal"),
+    entries=("L096",),
+    value_range="[0, 1] (log: [0, 16.12])",
+)
+
+
+focal_tversky_loss, FocalTverskyLoss = region(
+    "focal_tversky_loss",
+    "FocalTverskyLoss",
+    summary="The Tversky loss with the weights and the power of Abraham and Khan.",
+    parameters=(alpha(0.3), beta(0.7), gamma(0.75), SMOOTH, EPS, LOG, *REGION),
+    kernel=ratio("Tversky", "alpha", "beta"),
+    latex=TVERSKY_LATEX,
+    description=(
+        "``tversky_loss`` under the name and with the defaults of the paper: false negatives weigh more, and the power "
+        "0.75 keeps a slope where most of a small lesion is found already."
+    ),
+    use_when=("small lesions are to be found, and results compared with the paper's",),
+    avoid_when=("the settings are yours: ``tversky_loss`` has the same parameters and neutral defaults",),
+    pitfalls=(
+        "The paper's alpha is that of false negatives, and its gamma of 4/3 stands as 1/gamma: 0.75 here.",
+        "Elsewhere focal powers above 1 are usual, which do the opposite.",
+    ),
+    see_also=(("tversky_loss", "the same with other defaults"),),
+    references=(ABRAHAM,),
+    equivalents=(Equivalent("kornia", "focal_tversky_loss", note="Of ``tversky_loss`` with a power."),),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])
+>>> mask = np.array([[[1, 1, 1, 0]]])
+>>> round(losslib.focal_tversky_loss(probabilities, mask, smooth=0.0), 4)
+0.4237
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions", "focal"),
+    entries=("L097",),
+    value_range="[0, 1] (log: [0, 16.12])",
+)
+
+
+log_cosh_dice_loss, LogCoshDiceLoss = region(
+    "log_cosh_dice_loss",
+    "LogCoshDiceLoss",
+    summary="The logarithm of the hyperbolic cosine of the Dice loss of each region.",
+    parameters=(SMOOTH, EPS, SQUARED, INTERSECTION, *REGION),
+    kernel=lambda values: ("Dice", (0.0, 1.0, 1.0, float(values["smooth"]), float(values["eps"]))),
+    latex={"value": r"L = \log\cosh D, \qquad D = 1 - \frac{2 I + s}{P + T + s + \varepsilon}"},
+    description=(
+        "Near a perfect prediction it is half the square of the Dice loss, so that its gradient fades as the region "
+        "is found, where that of the Dice loss stays."
+    ),
+    use_when=("training by the Dice loss oscillates around a good solution",),
+    avoid_when=("regions are small and the last pixels matter: the slope is gone before they are found",),
+    pitfalls=("Its largest value is log cosh 1 = 0.4338, not 1.",),
+    see_also=(("dice_loss", "without the curve"),),
+    references=(JADON,),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])
+>>> mask = np.array([[[1, 1, 1, 0]]])
+>>> round(losslib.log_cosh_dice_loss(probabilities, mask, smooth=0.0), 4)     # log cosh 0.25
+0.0309
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions"),
+    value_range="[0, 0.4338]",
+)
+
+
+mcc_loss, MCCLoss = region(
+    "mcc_loss",
+    "MCCLoss",
+    aliases=("matthews", "matthews_loss", "phi_loss"),
+    summary="One minus the correlation coefficient of Matthews, which counts the background too.",
+    parameters=(
+        Real("smooth", 0.0, "Added to each of the four counts.", least=0.0, examples=(1.0,)),
+        Real("eps", 1e-5, "Added under the root of the denominator.", least=0.0, examples=(1e-3,)),
+        *REGION,
+    ),
+    kernel=lambda values: ("Matthews", (0.0, 1.0, 0.0, float(values["smooth"]), float(values["eps"]))),
+    latex={
+        "value": (
+            r"L = 1 - \frac{TP\,TN - FP\,FN}"
+            r"{\sqrt{(TP + FP)(TP + FN)(TN + FP)(TN + FN) + \varepsilon}}, \qquad TN = M - P - T + I"
+        ),
+    },
+    description=(
+        "The correlation of two masks of ones and zeros, soft predictions allowed. Unlike Dice it does not change if "
+        "foreground and background are exchanged, and guessing by chance scores 0 whatever the shares are."
+    ),
+    notes=NOTES + " Without false positives and false negatives the loss is 0 and its gradient 0, also where one of "
+    "the classes is absent and the coefficient is 0/0; a root of 0 otherwise gives the score 0.",
+    use_when=("background matters as much as foreground, and their shares are very unequal",),
+    avoid_when=("the background is endless: its true negatives then decide; ``dice_loss`` leaves them out",),
+    pitfalls=("The value exceeds 1 for predictions worse than chance.",),
+    see_also=(("dice_loss", "does not count true negatives"),),
+    references=(ABHISHEK,),
+    equivalents=(
+        Equivalent("monai", "MCCLoss", note="``smooth_nr`` and ``smooth_dr`` as in its documentation."),
+        Equivalent(
+            "segmentation_models_pytorch", "MCCLoss", note="``per='all', smooth=eps, eps=0`` on one class."
+        ),
+    ),
+    examples=""">>> probabilities = np.array([[[1.0, 1.0, 0.0, 0.0]]])
+>>> mask = np.array([[[1, 0, 1, 0]]])
+
+Right half of the time, as by chance:
+
+>>> losslib.mcc_loss(probabilities, mask)
+1.0
+""",
+    tags=("segmentation", "imbalance", "regions"),
+    entries=("L105",),
+    value_range="[0, 2]",
+)
+
+
+# ---- with a cross-entropy -----------------------------------------------------------------------------------------
+
+dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
+    "overlap_entropy",
+    "dice_cross_entropy_loss",
+    "DiceCrossEntropyLoss",
+    family="segmentation",
+    per="region",
+    aliases=("dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss"),
+    summary="Dice loss and cross-entropy of the same logits, from one softmax: the loss of nnU-Net.",
+    inputs=(
+        Input(
+            "input",
+            "Logits, shape (N, C, d1, ...) with the classes along `axis`. With ``axis=None`` one class, shape "
+            "(N, d1, ...).",
+            holds="row",
+        ),
+        TARGET,
+    ),
+    parameters=(
+        Real("dice_weight", 1.0, "Factor of the Dice loss.", least=0.0, examples=(0.5,)),
+        Real("ce_weight", 1.0, "Factor of the cross-entropy.", least=0.0, examples=(0.5,)),
+        Real(
+            "label_smoothing",
+            0.0,
+            "Share of the target of the cross-entropy that is spread evenly over the classes.",
+            least=0.0,
+            most=1.0,
+            examples=(0.1,),
+        ),
+        SMOOTH,
+        EPS,
+        SQUARED,
+        INTERSECTION,
+        LOG,
+        AXIS,
+        Choice(
+            "activation",
+            "softmax",
+            'What turns logits into probabilities: ``"softmax"`` over the classes, or ``"sigmoid"`` for each class by '
+            "itself, where the cross-entropy is the binary one.",
+            choices=("softmax", "sigmoid"),
+        ),
+        PER,
+        CLASSES,
+        Array("weight", None, "Weight of each class, in both terms: as in ``dice_loss`` and as in ``cross_entropy``."),
+        ABSENT,
+        IGNORE_INDEX,
+    ),
+    kernel=ratio("Dice"),
+    reductions=("mean", "sum"),
+    latex={"value": r"L = \lambda_d \, \mathrm{Dice} + \lambda_c \, \mathrm{CE}"},
+    has_hessian=False,
+    differentiable=BOTH,
+    description=(
+        "Cross-entropy gives every pixel a slope from the first step and calibrated probabilities; Dice sees to it "
+        "that rare regions count. Their sum is the default of nnU-Net and the first thing to try for medical images. "
+        "Here both come from one softmax and one pass."
+    ),
+    notes=(
+        "``mean`` is the mean of the Dice ratios plus the mean cross-entropy over the positions that count: divided by "
+        "the sum of the weights of their classes for class indices, by their number for masks, and for "
+        '``activation="sigmoid"`` by the number of positions and classes. ``sum`` adds both sums. There is no '
+        "``none``: the two terms have no common table. ``classes`` and ``absent`` are for Dice only. " + NOTES
+    ),
+    use_when=(
+        "the first loss to try for segmentation",
+        "foreground is rare, and its probabilities are used afterwards",
+    ),
+    avoid_when=("losses of other kinds are to be added: ``a * A + b * B`` adds any two",),
+    pitfalls=(
+        "MONAI's ``DiceCELoss(sigmoid=True)`` with more than one class still takes the cross-entropy of a softmax.",
+        "``label_smoothing`` is for the cross-entropy only.",
+    ),
+    see_also=(
+        ("dice_loss", "the first term"),
+        ("cross_entropy", "the second"),
+        ("binary_cross_entropy_with_logits", "the second for ``activation='sigmoid'``"),
+    ),
+    references=(ISENSEE, MILLETARI),
+    equivalents=(
+        Equivalent(
+            "monai",
+            "DiceCELoss",
+            "monai.losses.DiceCELoss(softmax=True, lambda_ce=0.5)(x, t)",
+            {"ce_weight": 0.5},
+        ),
+    ),
+    examples=""">>> logits = np.zeros((1, 2, 2, 2))
+>>> labels = np.array([[[0, 1], [0, 1]]])
+>>> round(losslib.dice_cross_entropy_loss(logits, labels), 4)     # 1/2 + log 2
+1.1931
+""",
+    tags=("segmentation", "imbalance", "regions", "logits"),
+    entries=("L100",),
+    value_range="[0, inf)",
+)

@@ -181,9 +181,7 @@ class Overlap(Geometry):
             "check": values["check"],
             "isa_factor": ISA_FACTOR,
         }
-        return self.driver.Region(
-            reading.input, reading.target, wide=reading.double_precision, **{**settings, **more}
-        )
+        return self.driver.Region(reading.input, reading.target, wide=reading.double_precision, **{**settings, **more})
 
     def pooling(self, values: Mapping[str, Any], reading: Regions, counts: Counts) -> np.ndarray:
         """Return the weights of (samples, classes, counts) in the sums of a ratio; 1 where nothing is pooled."""
@@ -338,9 +336,7 @@ def read_target(name: str, obj: Any) -> np.ndarray:
     return array
 
 
-def require_target(
-    info: LossInfo, array: np.ndarray, target: np.ndarray, axis: int | None, indices: bool
-) -> None:
+def require_target(info: LossInfo, array: np.ndarray, target: np.ndarray, axis: int | None, indices: bool) -> None:
     """Raise unless the target is of the shape of the input, or has class indices in that shape without classes."""
     name, reference = info.inputs[1].name, info.inputs[0].name
     if indices:
@@ -422,11 +418,9 @@ def read_classes_used(values: Mapping[str, Any], count: int) -> np.ndarray:
 
 
 def counting_of(values: Mapping[str, Any]) -> str:
-    if values.get("intersection", "product") == "min":
-        if values.get("squared"):
-            raise ParameterError("squared=True goes with intersection='product'; 'min' is the L1 form")
-        return "min"
-    return "squared" if values.get("squared") else "product"
+    if values.get("squared"):  # where the norm is that of L2, what two numbers have in common is their product
+        return "squared"
+    return str(values.get("intersection", "product"))
 
 
 # ---- ratios ------------------------------------------------------------------------------------------------------
@@ -464,7 +458,9 @@ def reduce_ratios(
     nested = values["absent"] == "skip" and values["per"] == "sample_class" and reduction != "sum"
     if nested:  # over the classes of a sample that count, then over the samples
         divisors = (ratios.counted if reduction == "mean" else weights).sum(axis=1, dtype=np.float64)
-        inner = np.divide(weights, divisors[:, np.newaxis], out=np.zeros_like(weights), where=divisors[:, np.newaxis] != 0)
+        inner = np.divide(
+            weights, divisors[:, np.newaxis], out=np.zeros_like(weights), where=divisors[:, np.newaxis] != 0
+        )
         entries, counted = (inner * ratios.values).sum(axis=1), np.ones(len(divisors))
     else:
         inner = weights

@@ -94,7 +94,7 @@ WANG = Reference(
 )
 
 COMMON_NOTES = (
-    "One value for each box; ``mean`` divides by their number, where torchvision's default is ``reduction=\"none\"``. "
+    'One value for each box; ``mean`` divides by their number, where torchvision\'s default is ``reduction="none"``. '
     "1 - IoU and the penalties are added up from terms of one sign, so that nearly equal boxes keep all digits and "
     "boxes far from the origin lose only what their coordinates have lost. Boxes that do not overlap share nothing and "
     "have no derivative by it, not even where sides touch. Equal coordinates share a derivative evenly, as "
@@ -124,6 +124,7 @@ box_iou_loss, BoxIoULoss = declare(
     "boxes",
     "box_iou_loss",
     "BoxIoULoss",
+    formula="1 - IoU**power",
     family="boxes",
     per="box",
     summary="One minus the share of their union that two boxes have in common.",
@@ -154,7 +155,7 @@ box_iou_loss, BoxIoULoss = declare(
         "Its weakness is what it says about boxes that do not overlap: nothing. Their loss is 1 and their gradient 0, "
         "so it serves to polish boxes that are already in place, or stands beside a term that moves them."
     ),
-    notes=COMMON_NOTES + CHECKED + " ``power`` belongs to ``mode=\"linear\"``; the other modes do not use it.",
+    notes=COMMON_NOTES + CHECKED + ' ``power`` belongs to ``mode="linear"``; the other modes do not use it.',
     use_when=(
         "predictions overlap their objects from the start, as in the last stage of a two-stage detector",
         "the loss is to be the metric: the mean of ``1 - IoU`` is what an evaluation prints",
@@ -187,11 +188,14 @@ The first boxes share 2 of 6, the second nothing:
 >>> losslib.box_iou_loss(input, target, reduction="none").round(4)
 array([0.6667, 1.    ])
 >>> losslib.box_iou_loss.grad(input, target, reduction="none").round(4)[0]
-array([ 0.2222,  0.0556, -0.3333, -0.0556])
+array([-0.1111,  0.    , -0.3333, -0.    ])
+>>> value, grad = losslib.box_iou_loss.value_and_grad(input, target)
+>>> grad.shape
+(2, 4)
 """,
     tags=("boxes", "detection", "bounded"),
     entries=("L116",),
-    value_range="[0, 1] (log: [0, 16.12])",
+    value_range='[0, 1] for mode="linear"',
 )
 
 
@@ -199,6 +203,7 @@ generalized_box_iou_loss, GeneralizedBoxIoULoss = declare(
     "boxes",
     "generalized_box_iou_loss",
     "GeneralizedBoxIoULoss",
+    formula="1 - IoU**power + ((C - U)/(C + eps))**power",
     family="boxes",
     per="box",
     aliases=("giou", "giou_loss"),
@@ -221,6 +226,7 @@ generalized_box_iou_loss, GeneralizedBoxIoULoss = declare(
         "one number without weights between its parts is wanted",
     ),
     avoid_when=(
+        "boxes mostly lie inside one another: the penalty is 0 there",
         "speed of convergence matters: a distant box first grows until it touches the object; "
         "``distance_box_iou_loss`` moves its centre at once",
     ),
@@ -251,7 +257,10 @@ Half of the enclosing box belongs to neither:
 >>> round(losslib.generalized_box_iou_loss(input, target), 4)
 1.5
 >>> losslib.generalized_box_iou_loss.grad(input, target).round(4)
-array([[ 0.125,  0.   , -0.25 ,  0.   ]])
+array([[ 0.125, -0.   , -0.25 ,  0.   ]])
+>>> value, grad = losslib.generalized_box_iou_loss.value_and_grad(input, target)
+>>> grad.shape
+(1, 4)
 """,
     tags=("boxes", "detection", "bounded"),
     entries=("L115",),
@@ -263,6 +272,7 @@ distance_box_iou_loss, DistanceBoxIoULoss = declare(
     "boxes",
     "distance_box_iou_loss",
     "DistanceBoxIoULoss",
+    formula="1 - IoU**power + (rho**2/(c_w**2 + c_h**2 + eps))**power",
     family="boxes",
     per="box",
     aliases=("diou", "diou_loss"),
@@ -281,8 +291,14 @@ distance_box_iou_loss, DistanceBoxIoULoss = declare(
         "penalty first makes a distant box grow."
     ),
     notes=COMMON_NOTES + CHECKED,
-    use_when=("boxes start far from their objects and have to arrive in few steps",),
-    avoid_when=("sides should match as well: ``complete_box_iou_loss`` adds their ratio",),
+    use_when=(
+        "boxes start far from their objects and have to arrive in few steps",
+        "centres matter most, as in tracking and in suppression by the distance of centres",
+    ),
+    avoid_when=(
+        "sides should match as well: ``complete_box_iou_loss`` adds their ratio",
+        "predictions overlap well and only the IoU counts: ``box_iou_loss``",
+    ),
     pitfalls=("Concentric boxes of any size have no penalty: there it is the plain IoU loss.",),
     see_also=(
         ("complete_box_iou_loss", "adds the ratio of the sides"),
@@ -303,7 +319,10 @@ The centres are 3 apart and the diagonal is the root of 17:
 >>> round(losslib.distance_box_iou_loss(input, target), 4)
 1.5294
 >>> losslib.distance_box_iou_loss.grad(input, target).round(4)
-array([[-0.0519,  0.0623, -0.1765, -0.0623]])
+array([[ 0.0727,  0.0311, -0.1765, -0.0311]])
+>>> value, grad = losslib.distance_box_iou_loss.value_and_grad(input, target)
+>>> grad.shape
+(1, 4)
 """,
     tags=("boxes", "detection", "bounded"),
     entries=("L117",),
@@ -315,6 +334,7 @@ complete_box_iou_loss, CompleteBoxIoULoss = declare(
     "boxes",
     "complete_box_iou_loss",
     "CompleteBoxIoULoss",
+    formula="1 - IoU**power + (rho**2/(c_w**2 + c_h**2 + eps))**power + (alpha*v)**power",
     family="boxes",
     per="box",
     aliases=("ciou", "ciou_loss"),
@@ -346,6 +366,7 @@ complete_box_iou_loss, CompleteBoxIoULoss = declare(
         "aspect ratios carry information, as those of text lines or vehicles do",
     ),
     avoid_when=(
+        "the loss is to be read as a metric: ``box_iou_loss`` and ``generalized_box_iou_loss`` are",
         "width and height should be pulled to their own targets: the ratio is right for any size; "
         "``efficient_box_iou_loss`` penalises both sides",
     ),
@@ -371,9 +392,12 @@ complete_box_iou_loss, CompleteBoxIoULoss = declare(
 Twice as wide as high against twice as high as wide:
 
 >>> round(losslib.complete_box_iou_loss(input, target), 4)
-0.7653
+0.7629
 >>> losslib.complete_box_iou_loss.grad(input, target).round(4)
-array([[-0.0976,  0.0302,  0.1961, -0.4621]])
+array([[ 0.1683, -0.0049,  0.1633, -0.3267]])
+>>> value, grad = losslib.complete_box_iou_loss.value_and_grad(input, target)
+>>> grad.shape
+(1, 4)
 """,
     tags=("boxes", "detection", "bounded", "held weights"),
     entries=("L118",),
@@ -385,6 +409,10 @@ efficient_box_iou_loss, EfficientBoxIoULoss = declare(
     "boxes",
     "efficient_box_iou_loss",
     "EfficientBoxIoULoss",
+    formula=(
+        "(1 - IoU + rho**2/(c_w**2 + c_h**2 + eps) + (w - w1)**2/(c_w**2 + eps)"
+        " + (h - h1)**2/(c_h**2 + eps))*IoU**focal"
+    ),
     family="boxes",
     per="box",
     aliases=("eiou", "eiou_loss", "focal_eiou_loss"),
@@ -420,8 +448,14 @@ efficient_box_iou_loss, EfficientBoxIoULoss = declare(
         + COMMON_NOTES
         + CHECKED
     ),
-    use_when=("width and height are to be right, each by itself",),
-    avoid_when=("boxes may miss their objects and ``focal`` is not 0: without overlap the loss and its gradient are 0",),
+    use_when=(
+        "width and height are to be right, each by itself",
+        "bad matches outnumber good ones: ``focal=0.5`` lets the good ones lead",
+    ),
+    avoid_when=(
+        "boxes may miss their objects and ``focal`` is not 0: without overlap the loss and its gradient are 0",
+        "results are compared with torchvision or YOLO: they have ``complete_box_iou_loss``",
+    ),
     pitfalls=(
         "mmdetection's ``eiou_loss`` is another loss (extended IoU).",
         "With ``focal`` above 0 a smaller value is not a better box: at IoU 0 it is 0.",
@@ -435,6 +469,9 @@ efficient_box_iou_loss, EfficientBoxIoULoss = declare(
 1.3125
 >>> round(losslib.efficient_box_iou_loss(input, target, focal=0.5), 4)
 0.6562
+>>> value, grad = losslib.efficient_box_iou_loss.value_and_grad(input, target)
+>>> grad.shape
+(1, 4)
 """,
     tags=("boxes", "detection"),
     value_range="[0, 4)",
@@ -445,6 +482,7 @@ normalized_wasserstein_box_loss, NormalizedWassersteinBoxLoss = declare(
     "boxes",
     "normalized_wasserstein_box_loss",
     "NormalizedWassersteinBoxLoss",
+    formula="1 - exp(-sqrt(rho**2 + ((w - w1)**2 + (h - h1)**2)/4 + eps)/constant)",
     family="boxes",
     per="box",
     aliases=("nwd", "nwd_loss"),
@@ -480,8 +518,14 @@ normalized_wasserstein_box_loss, NormalizedWassersteinBoxLoss = declare(
         "One value for each box; ``mean`` divides by their number. 1e-7 under the root keeps the derivative of equal "
         "boxes finite: it is 0." + CHECKED
     ),
-    use_when=("objects are a few pixels large, as in aerial images",),
-    avoid_when=("sizes differ by orders of magnitude: the distance is in pixels, whatever the object's size",),
+    use_when=(
+        "objects are a few pixels large, as in aerial images",
+        "boxes hardly overlap and a smooth slope is wanted everywhere",
+    ),
+    avoid_when=(
+        "sizes differ by orders of magnitude: the distance is in pixels, whatever the object's size",
+        "the result is judged by IoU of large objects: ``complete_box_iou_loss``",
+    ),
     pitfalls=("``constant`` has the unit of the coordinates: 12.8 is for pixels, not for boxes scaled to [0, 1].",),
     see_also=(("generalized_box_iou_loss", "free of the size of objects"),),
     references=(WANG,),
@@ -492,6 +536,9 @@ The centres are 5 apart:
 
 >>> round(losslib.normalized_wasserstein_box_loss(input, target, constant=5.0), 4)
 0.6321
+>>> value, grad = losslib.normalized_wasserstein_box_loss.value_and_grad(input, target)
+>>> grad.shape
+(1, 4)
 """,
     tags=("boxes", "detection", "bounded", "small objects"),
     value_range="[0, 1)",

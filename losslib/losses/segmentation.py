@@ -118,7 +118,8 @@ INTERSECTION = Choice(
     "intersection",
     "product",
     'What soft predictions and targets have in common: their ``"product"``, or the smaller of both, ``"min"``, which '
-    "is smallest where they are equal. For masks of 0 and 1 both are the same.",
+    "is smallest where they are equal. For masks of 0 and 1 both are the same, and with ``squared``, whose norm is that of "
+    "L2, the product is what they have in common.",
     choices=("product", "min"),
 )
 LOG = Flag("log", False, "-log of the score, held at 1e-7 from below, in place of 1 - score.")
@@ -217,6 +218,7 @@ def ratio(name: str, *own: str) -> Any:
 dice_loss, DiceLoss = region(
     "dice_loss",
     "DiceLoss",
+    formula="1 - (2*I + smooth)/(P + T + smooth + eps)",
     aliases=("soft_dice", "sorensen_dice"),
     summary="One minus twice the common part of two regions over the sum of their sizes.",
     parameters=(SMOOTH, EPS, SQUARED, INTERSECTION, LOG, *REGION),
@@ -292,25 +294,29 @@ dice_loss, DiceLoss = region(
     ),
     examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])      # one sample, one class, four pixels
 >>> mask = np.array([[[1, 1, 1, 0]]])
->>> round(losslib.dice_loss(probabilities, mask, smooth=0.0), 4)     # 1 - 2 * 1.8 / (1.8 + 3)
+>>> value, grad = losslib.dice_loss.value_and_grad(probabilities, mask, smooth=0.0)
+>>> round(value, 4)     # 1 - 2 * 1.8 / (1.8 + 3)
 0.25
+>>> grad.round(4)
+array([[[-0.2604, -0.2604, -0.2604,  0.1562]]])
 
 Class indices and logits of three classes, without the background:
 
 >>> logits = np.zeros((1, 3, 4, 4))
 >>> labels = np.tile([0, 1, 2, 1], (1, 4, 1))
 >>> round(losslib.dice_loss(logits, labels, activation="softmax", classes=(1, 2)), 4)
-0.6071
+0.6571
 """,
     tags=("segmentation", "imbalance", "bounded", "regions"),
     entries=("L093",),
-    value_range="[0, 1] (log: [0, 16.12])",
+    value_range="[0, 1] for log=False",
 )
 
 
 jaccard_loss, JaccardLoss = region(
     "jaccard_loss",
     "JaccardLoss",
+    formula="1 - (I + smooth)/(P + T - I + smooth + eps)",
     aliases=("tanimoto", "tanimoto_loss", "soft_iou"),
     summary="One minus the common part of two regions over their union.",
     parameters=(SMOOTH, EPS, SQUARED, INTERSECTION, LOG, *REGION),
@@ -359,19 +365,22 @@ jaccard_loss, JaccardLoss = region(
 >>> mask = np.array([[[1, 1, 1, 0]]])
 >>> round(losslib.jaccard_loss(probabilities, mask, smooth=0.0), 4)     # 1 - 1.8 / 3
 0.4
+>>> value, grad = losslib.jaccard_loss.value_and_grad(probabilities, mask)
+>>> grad.shape
+(1, 1, 4)
 """,
     tags=("segmentation", "imbalance", "bounded", "regions"),
     entries=("L095",),
-    value_range="[0, 1] (log: [0, 16.12])",
+    value_range="[0, 1] for log=False",
 )
 
 
 def alpha(default: float) -> Real:
-    return Real("alpha", default, "Weight of false positives.", least=0.0, examples=(0.3, 0.7))
+    return Real("alpha", default, "Weight of false positives.", least=0.0, examples=(0.2, 0.7))
 
 
 def beta(default: float) -> Real:
-    return Real("beta", default, "Weight of false negatives.", least=0.0, examples=(0.3, 0.7))
+    return Real("beta", default, "Weight of false negatives.", least=0.0, examples=(0.2, 0.9))
 
 
 def gamma(default: float) -> Real:
@@ -380,7 +389,7 @@ def gamma(default: float) -> Real:
         default,
         "Exponent of each ratio's loss. Above 1 bad regions weigh more, below 1 nearly perfect ones.",
         above=0.0,
-        examples=(0.75, 2.0),
+        examples=(2.0, 0.5),
     )
 
 
@@ -395,6 +404,7 @@ TVERSKY_LATEX = {
 tversky_loss, TverskyLoss = region(
     "tversky_loss",
     "TverskyLoss",
+    formula="(1 - (I + smooth)/(I + alpha*FP + beta*FN + smooth + eps))**gamma",
     summary="The Dice loss with a weight for false positives and one for false negatives, and a focal power.",
     parameters=(alpha(0.5), beta(0.5), gamma(1.0), SMOOTH, EPS, LOG, *REGION),
     kernel=ratio("Tversky", "alpha", "beta"),
@@ -407,7 +417,10 @@ tversky_loss, TverskyLoss = region(
         "false negatives cost more than false positives, or the reverse",
         "thin or small structures vanish under the Dice loss: raise ``beta``",
     ),
-    avoid_when=("both errors cost the same: ``dice_loss`` says it with fewer words",),
+    avoid_when=(
+        "both errors cost the same: ``dice_loss`` says it with fewer words",
+        "probabilities should be calibrated",
+    ),
     pitfalls=(
         "Here, as in MONAI, kornia and segmentation-models, alpha weighs false positives. Keras up to 3.15.1 exchanges "
         "both (keras#23322), and Abraham's alpha is that of false negatives.",
@@ -447,16 +460,20 @@ tversky_loss, TverskyLoss = region(
 >>> mask = np.array([[[1, 1, 1, 0]]])
 >>> round(losslib.tversky_loss(probabilities, mask, alpha=0.3, beta=0.7, smooth=0.0), 4)
 0.3182
+>>> value, grad = losslib.tversky_loss.value_and_grad(probabilities, mask)
+>>> grad.shape
+(1, 1, 4)
 """,
     tags=("segmentation", "imbalance", "bounded", "regions", "focal"),
     entries=("L096",),
-    value_range="[0, 1] (log: [0, 16.12])",
+    value_range="[0, 1] for log=False",
 )
 
 
 focal_tversky_loss, FocalTverskyLoss = region(
     "focal_tversky_loss",
     "FocalTverskyLoss",
+    formula="(1 - (I + smooth)/(I + alpha*FP + beta*FN + smooth + eps))**gamma",
     summary="The Tversky loss with the weights and the power of Abraham and Khan.",
     parameters=(alpha(0.3), beta(0.7), gamma(0.75), SMOOTH, EPS, LOG, *REGION),
     kernel=ratio("Tversky", "alpha", "beta"),
@@ -465,8 +482,14 @@ focal_tversky_loss, FocalTverskyLoss = region(
         "``tversky_loss`` under the name and with the defaults of the paper: false negatives weigh more, and the power "
         "0.75 keeps a slope where most of a small lesion is found already."
     ),
-    use_when=("small lesions are to be found, and results compared with the paper's",),
-    avoid_when=("the settings are yours: ``tversky_loss`` has the same parameters and neutral defaults",),
+    use_when=(
+        "small lesions are to be found, and missing one costs more than a false alarm",
+        "results are compared with the paper's",
+    ),
+    avoid_when=(
+        "the settings are yours: ``tversky_loss`` has the same parameters and neutral defaults",
+        "a perfect region is the goal: the slope grows without bound as the loss goes to 0",
+    ),
     pitfalls=(
         "The paper's alpha is that of false negatives, and its gamma of 4/3 stands as 1/gamma: 0.75 here.",
         "Elsewhere focal powers above 1 are usual, which do the opposite.",
@@ -477,17 +500,21 @@ focal_tversky_loss, FocalTverskyLoss = region(
     examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])
 >>> mask = np.array([[[1, 1, 1, 0]]])
 >>> round(losslib.focal_tversky_loss(probabilities, mask, smooth=0.0), 4)
-0.4237
+0.4236
+>>> value, grad = losslib.focal_tversky_loss.value_and_grad(probabilities, mask)
+>>> grad.shape
+(1, 1, 4)
 """,
     tags=("segmentation", "imbalance", "bounded", "regions", "focal"),
     entries=("L097",),
-    value_range="[0, 1] (log: [0, 16.12])",
+    value_range="[0, 1] for log=False",
 )
 
 
 log_cosh_dice_loss, LogCoshDiceLoss = region(
     "log_cosh_dice_loss",
     "LogCoshDiceLoss",
+    formula="log(cosh(1 - (2*I + smooth)/(P + T + smooth + eps)))",
     summary="The logarithm of the hyperbolic cosine of the Dice loss of each region.",
     parameters=(SMOOTH, EPS, SQUARED, INTERSECTION, *REGION),
     kernel=lambda values: ("Dice", (0.0, 1.0, 1.0, float(values["smooth"]), float(values["eps"]))),
@@ -496,8 +523,14 @@ log_cosh_dice_loss, LogCoshDiceLoss = region(
         "Near a perfect prediction it is half the square of the Dice loss, so that its gradient fades as the region "
         "is found, where that of the Dice loss stays."
     ),
-    use_when=("training by the Dice loss oscillates around a good solution",),
-    avoid_when=("regions are small and the last pixels matter: the slope is gone before they are found",),
+    use_when=(
+        "training by the Dice loss oscillates around a good solution",
+        "bad regions are to weigh more than good ones, without a power to choose",
+    ),
+    avoid_when=(
+        "regions are small and the last pixels matter: the slope is gone before they are found",
+        "values are read by people: ``dice_loss`` is 1 minus a score that they know",
+    ),
     pitfalls=("Its largest value is log cosh 1 = 0.4338, not 1.",),
     see_also=(("dice_loss", "without the curve"),),
     references=(JADON,),
@@ -505,6 +538,9 @@ log_cosh_dice_loss, LogCoshDiceLoss = region(
 >>> mask = np.array([[[1, 1, 1, 0]]])
 >>> round(losslib.log_cosh_dice_loss(probabilities, mask, smooth=0.0), 4)     # log cosh 0.25
 0.0309
+>>> value, grad = losslib.log_cosh_dice_loss.value_and_grad(probabilities, mask)
+>>> grad.shape
+(1, 1, 4)
 """,
     tags=("segmentation", "imbalance", "bounded", "regions"),
     value_range="[0, 0.4338]",
@@ -514,6 +550,7 @@ log_cosh_dice_loss, LogCoshDiceLoss = region(
 mcc_loss, MCCLoss = region(
     "mcc_loss",
     "MCCLoss",
+    formula="1 - (TP*TN - FP*FN)/sqrt((TP + FP)*(TP + FN)*(TN + FP)*(TN + FN) + eps)",
     aliases=("matthews", "matthews_loss", "phi_loss"),
     summary="One minus the correlation coefficient of Matthews, which counts the background too.",
     parameters=(
@@ -534,16 +571,20 @@ mcc_loss, MCCLoss = region(
     ),
     notes=NOTES + " Without false positives and false negatives the loss is 0 and its gradient 0, also where one of "
     "the classes is absent and the coefficient is 0/0; a root of 0 otherwise gives the score 0.",
-    use_when=("background matters as much as foreground, and their shares are very unequal",),
-    avoid_when=("the background is endless: its true negatives then decide; ``dice_loss`` leaves them out",),
+    use_when=(
+        "background matters as much as foreground, and their shares are very unequal",
+        "the result is judged by the coefficient of Matthews",
+    ),
+    avoid_when=(
+        "the background is endless: its true negatives then decide; ``dice_loss`` leaves them out",
+        "one of the classes may be absent: the coefficient is then 0/0 but for ``eps``",
+    ),
     pitfalls=("The value exceeds 1 for predictions worse than chance.",),
     see_also=(("dice_loss", "does not count true negatives"),),
     references=(ABHISHEK,),
     equivalents=(
         Equivalent("monai", "MCCLoss", note="``smooth_nr`` and ``smooth_dr`` as in its documentation."),
-        Equivalent(
-            "segmentation_models_pytorch", "MCCLoss", note="``per='all', smooth=eps, eps=0`` on one class."
-        ),
+        Equivalent("segmentation_models_pytorch", "MCCLoss", note="``per='all', smooth=eps, eps=0`` on one class."),
     ),
     examples=""">>> probabilities = np.array([[[1.0, 1.0, 0.0, 0.0]]])
 >>> mask = np.array([[[1, 0, 1, 0]]])
@@ -552,6 +593,9 @@ Right half of the time, as by chance:
 
 >>> losslib.mcc_loss(probabilities, mask)
 1.0
+>>> value, grad = losslib.mcc_loss.value_and_grad(probabilities, mask)
+>>> grad.shape
+(1, 1, 4)
 """,
     tags=("segmentation", "imbalance", "regions"),
     entries=("L105",),
@@ -565,6 +609,7 @@ dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
     "overlap_entropy",
     "dice_cross_entropy_loss",
     "DiceCrossEntropyLoss",
+    formula="dice_weight*Dice + ce_weight*CE",
     family="segmentation",
     per="region",
     aliases=("dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss"),
@@ -628,7 +673,10 @@ dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
         "the first loss to try for segmentation",
         "foreground is rare, and its probabilities are used afterwards",
     ),
-    avoid_when=("losses of other kinds are to be added: ``a * A + b * B`` adds any two",),
+    avoid_when=(
+        "losses of other kinds are to be added: ``a * A + b * B`` adds any two",
+        "one unreduced number a region is wanted: ``dice_loss`` and ``cross_entropy`` give each its own table",
+    ),
     pitfalls=(
         "MONAI's ``DiceCELoss(sigmoid=True)`` with more than one class still takes the cross-entropy of a softmax.",
         "``label_smoothing`` is for the cross-entropy only.",
@@ -651,6 +699,9 @@ dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
 >>> labels = np.array([[[0, 1], [0, 1]]])
 >>> round(losslib.dice_cross_entropy_loss(logits, labels), 4)     # 1/2 + log 2
 1.1931
+>>> value, grad = losslib.dice_cross_entropy_loss.value_and_grad(logits, labels)
+>>> grad.shape
+(1, 2, 2, 2)
 """,
     tags=("segmentation", "imbalance", "regions", "logits"),
     entries=("L100",),

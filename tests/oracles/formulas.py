@@ -168,10 +168,31 @@ def points(info: LossInfo, parameters: Mapping[str, Any], n: int) -> dict[str, n
     }
 
 
+def region_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw probabilities of four classes on six small images, and a mask of each class."""
+    rng = generator(info.name, "regions")
+    masks = np.moveaxis(np.eye(CLASSES)[rng.integers(0, CLASSES, (ROWS, 3, 5))], -1, 1)
+    inputs = [rng.uniform(0.05, 0.95, masks.shape), masks]
+    return inputs[: len(info.inputs)]
+
+
+def box_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw six boxes of two corners each, near one another."""
+    rng = generator(info.name, "boxes")
+    corner, size = rng.uniform(0, 5, (ROWS, 2)), rng.uniform(1, 6, (ROWS, 2))
+    boxes = [np.concatenate([corner + shift, corner + shift + size * grown], axis=1)
+             for shift, grown in ((0.0, 1.0), (rng.normal(0, 1, (ROWS, 2)), rng.uniform(0.7, 1.4, (ROWS, 2))))]  # fmt: skip
+    return boxes
+
+
 def row_inputs(info: LossInfo) -> list[np.ndarray]:
-    """Draw inputs of a loss of rows: scores of classes with a target, or vectors with labels."""
+    """Draw inputs of a loss of rows: scores of classes with a target, vectors with labels, regions or boxes."""
     if info.geometry == "ctc":
         return sequence_inputs(info)
+    if info.family == "segmentation":
+        return region_inputs(info)
+    if info.geometry == "boxes":
+        return box_inputs(info)
     rng = generator(info.name, "rows")
     arrays = []
     for item in info.inputs:

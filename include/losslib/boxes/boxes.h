@@ -185,7 +185,8 @@ struct PlainPower {
 struct AnyPower {
     // 1 - IoU^a, without the difference.
     template <class T> static LOSSLIB_INLINE Power<T> overlap(const BoxPair<T>& b, double a) {
-        const T logarithm = log1p(-minimum(b.complement, T(1)));
+        // log IoU, from the number of both that has its digits
+        const T logarithm = select(b.complement < T(0.5), log1p(-b.complement), log(b.iou));
         const T slope = power_of(b.iou, a).slope;
         return {-expm1(T(a) * logarithm), -slope};
     }

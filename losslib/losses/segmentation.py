@@ -287,7 +287,7 @@ dice_loss, DiceLoss = region(
         Equivalent(
             "optax",
             "dice_loss",
-            note="``activation`` from its flags, ``axis=-1``, and its ``smooth`` as it is: one mean for each sample.",
+            note="``axis=-1`` and twice its ``smooth``; it gives one mean for each sample.",
         ),
         Equivalent("paddle", "dice_loss", note="``axis=-1, per='sample', smooth=0, eps=1e-5``; labels have an axis."),
         Equivalent("kornia", "dice_loss", note="``smooth=0, eps=1e-8``; micro is ``per='sample'``, macro skips."),

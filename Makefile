@@ -47,12 +47,16 @@ SOURCES := setup.py pyproject.toml $(shell find include pyx losslib \( -name __p
 	-o -name '*.h' -print -o -name '*.pyx' -print -o -name '*.pxd' -print -o -name '*.py' -print -o -name '*.pyi' -print)
 CHECKOUT := build/wheel/.built
 
+# For the processor that it is built on; `make wheel` compiles for all.
+export LOSSLIB_BUILD_ISAS ?= native
+wheel test-wheel: override LOSSLIB_BUILD_ISAS :=
+
 # build/ keeps what is compiled for the next time, but it knows nothing of changed flags, and a Python module that is
 # no longer in losslib/ would stay in it.
 $(CHECKOUT): $(SOURCES) | $(VENV)/.created
 	@if [ ! -e $@ ] || [ -n "$$(find setup.py pyproject.toml -newer $@)" ]; then rm -rf build; fi
 	@rm -rf build/wheel && mkdir -p build && find build -path 'build/lib*' -name '*.py*' -type f -delete
-	@echo "Compiling losslib for each instruction set: a minute or two."
+	@echo "Compiling losslib ($(LOSSLIB_BUILD_ISAS)): a minute or two."
 	$(VENV)/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	@touch $@
 

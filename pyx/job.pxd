@@ -10,7 +10,7 @@ cdef enum:
     MAX_FACTORS = 4      # weight, sample weight, upstream gradient, and one to spare
     BLOCK = 512          # elements that the L1 buffers of a block hold
     TASK = 16384         # elements that one thread takes at a time: a multiple of BLOCK
-    LANES = 16           # a multiple of every vector
+    LANES = 16           # what kernels compute at a time: a multiple of every register
 
     # What a kernel writes; the place of each derivative in a block's planes.
     VALUE_ONLY = 0
@@ -29,13 +29,15 @@ cdef enum:
     FLOAT64 = 3
     BOOL = 4
 
-# Blocks of one loss: parameters, three inputs (the third repeats the second where a loss has two),
-# value, grad, hess, factor of the derivatives, number of elements.
+# Blocks of one loss: parameters, three inputs (the third repeats the second where a loss has two), value, grad, hess,
+# factor of the derivatives, number of vectors of LANES elements. What is written overlaps nothing else.
 ctypedef void (*KernelFloat)(const void*, const float*, const float*, const float*,
                              float*, float*, float*, float, Py_ssize_t) noexcept nogil
 ctypedef void (*KernelDouble)(const void*, const double*, const double*, const double*,
                               double*, double*, double*, double, Py_ssize_t) noexcept nogil
 
+# A loss, with what it does not have NULL: VALUE_PAIR without a second prediction, ALL where it sees input - target
+# alone, so that a driver can turn the sign.
 cdef struct KernelSet:
     const char* name
     int inputs
@@ -55,7 +57,7 @@ cdef struct Partial:
 
 cdef struct Job:
     const KernelSet* kernels
-    const double* parameters
+    const void* parameters
     bint double_precision
     int threads
     Py_ssize_t size
@@ -82,7 +84,6 @@ cdef struct Job:
     int plane[6]         # which plane of ALL each derivative comes from
     Operand derivative[6]
     bint streaming       # the outputs are too large for the caches: store past them
-    bint whole_vectors   # the bits of an element must not depend on its place: call kernels on whole vectors
     bint prefetching     # the inputs are too large for the caches of a core: ask for blocks ahead
     bint stage           # an output is the memory of an input: compute into a buffer first
 
@@ -91,6 +92,4 @@ cdef struct Job:
 ctypedef void (*Driver)(Job*) noexcept nogil
 
 cdef struct Geometry:
-    const KernelSet* kernels
-    int count
     Driver run

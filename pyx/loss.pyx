@@ -27,7 +27,6 @@ cnp._import_array()
 
 cdef Geometry* _pointwise = <Geometry*>PyCapsule_GetPointer(_kernels.pointwise.geometry, b"losslib.geometry")
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
-cdef dict _kernel_index = {entry[0]: k for k, entry in enumerate(_kernels.pointwise.kernels())}
 
 # Costs in the kernel table are those of float32 on v3; the baseline has half of its lanes and no fused multiply-add.
 cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
@@ -69,6 +68,25 @@ def connect(bind, evaluate, raise_domain_error, resolve_call, require_arguments)
     _raise_domain_error = raise_domain_error
     _resolve_call = resolve_call
     _require_arguments = require_arguments
+
+
+# ---- kernels and their parameters --------------------------------------------------------------------------------
+
+cdef enum:
+    MAX_NUMBERS = 8      # parameters of a kernel
+
+
+cdef const KernelSet* kernel_set(str name) except NULL:
+    return <const KernelSet*>PyCapsule_GetPointer(_kernels.kernel(name), b"losslib.kernel_set")
+
+
+cdef int copy_numbers(double* target, tuple numbers) except -1:
+    cdef Py_ssize_t k
+    if len(numbers) > MAX_NUMBERS:
+        raise SystemError(f"a kernel has at most {MAX_NUMBERS} parameters")
+    for k in range(len(numbers)):
+        target[k] = numbers[k]
+    return 0
 
 
 # ---- running a job ---------------------------------------------------------------------------------------------
@@ -136,7 +154,8 @@ cdef class Loss:
     cdef readonly object _values        # dict: parameters, weight, reduction, check
     cdef object _key                    # what equality and hash compare
     cdef const KernelSet* kernels
-    cdef double[8] numbers
+    cdef const void* parameters_of_kernel
+    cdef double[8] numbers              # which these are, of a compiled loss
     cdef int[3] domain
     cdef int inputs
     cdef int reduction
@@ -170,11 +189,9 @@ cdef class Loss:
             self.inputs = len(info.inputs)
             self.quick = plain
             return
-        self.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
-        if len(numbers) > 8:
-            raise SystemError("a kernel has at most eight parameters")
-        for k, number in enumerate(numbers):
-            self.numbers[k] = number
+        self.kernels = kernel_set(kernel)
+        copy_numbers(self.numbers, numbers)
+        self.parameters_of_kernel = self.numbers
         self.inputs = len(domains)
         self.domains = False
         for k, code in enumerate(domains):
@@ -317,7 +334,6 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
         return NotImplemented
 
     job.stage = False
-    job.whole_vectors = False
     if out is not None:
         if two:
             if not (isinstance(out, tuple) and len(<tuple>out) == 2):
@@ -363,7 +379,7 @@ cdef object fast(Loss loss, Mode mode, tuple args, object out):
     elif loss.averages:
         divisor = <double>cnp.PyArray_DIMS(<cnp.ndarray>first)[cnp.PyArray_NDIM(<cnp.ndarray>first) - 1]
     job.kernels = loss.kernels
-    job.parameters = loss.numbers
+    job.parameters = loss.parameters_of_kernel
     job.double_precision = type == FLOAT64
     job.axes = 1
     job.inputs = loss.inputs
@@ -458,8 +474,7 @@ cdef int place(Operand* operand, object array, list strides, Py_ssize_t size) ex
 
 def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 0, 0), bint check_only=False,
             list factors=None, int value_factors=0, mask=None, value=None, bint reduce=False, bint want_value=True,
-            list derivatives=None, tuple planes=(), double scale=1.0, bint stage=False,
-            bint whole_vectors=False):
+            list derivatives=None, tuple planes=(), double scale=1.0, bint stage=False):
     """Run one job over arrays of one shape; the arrays were checked by ``losslib.call.answer``.
 
     Returns
@@ -481,9 +496,8 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
     if value is not None:
         arrays.append(value)
     cdef list strides = lay_out(&job, arrays)
-    for k, number in enumerate(numbers):
-        parameters[k] = number
-    job.kernels = &_pointwise.kernels[<int>_kernel_index[kernel]]
+    copy_numbers(parameters, numbers)
+    job.kernels = kernel_set(kernel)
     job.parameters = parameters
     job.double_precision = double_precision
     job.inputs = len(inputs)
@@ -508,7 +522,6 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
     job.reduce = reduce
     job.scale = scale
     job.stage = stage
-    job.whole_vectors = whole_vectors
     if planes == ():
         job.kernel = VALUE_ONLY
     elif planes == (1,):

@@ -21,7 +21,7 @@ from pathlib import Path
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-MOST_BYTES = 8_000_000
+MOST_BYTES = 5_000_000
 SOURCES = (".h", ".c", ".cpp", ".pyx", ".pxd")
 
 

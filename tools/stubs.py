@@ -1,8 +1,9 @@
-"""Writes what follows from the declarations: losslib/__init__.pyi and losslib/declaration/index.py.
+"""Writes losslib/__init__.pyi, losslib/declaration/index.py and losslib/_kernels/index.py.
 
 The functions and classes are made from their declarations, which no static checker can follow: the stub shows editors
-every signature. The index says which module declares a name, so that it is imported when the name is first used. Run
-with the package built: ``python tools/stubs.py`` rewrites both files, ``--check`` fails if one is out of date.
+every signature. The indexes say which module declares a name and which holds a kernel, so that it is imported when that
+is first used. Run with the package built: ``python tools/stubs.py`` rewrites the files, ``--check`` fails if one is out
+of date.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -22,7 +24,11 @@ from losslib.declare import LossFunction
 PACKAGE = Path(__file__).resolve().parents[1] / "losslib"
 STUB, INDEX = PACKAGE / "__init__.pyi", PACKAGE / "declaration" / "index.py"
 
+POINTWISE, KERNELS = PACKAGE.parent / "pyx" / "pointwise", PACKAGE / "_kernels" / "index.py"
+
 INDEX_HEADER = '"""Which module of losslib.losses declares which names; written by tools/stubs.py, do not edit."""\n\n'
+
+KERNELS_HEADER = '"""Which module holds the kernels of a pointwise loss; written by tools/stubs.py, do not edit."""\n\n'
 
 HEADER = """\
 # Written by tools/stubs.py from the declarations; do not edit.
@@ -175,13 +181,22 @@ def index() -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def kernels() -> str:
+    """Return the index of the kernels: the name of each that a family registers, and the module of the family."""
+    lines = [KERNELS_HEADER + "MODULES = {"]
+    for source in sorted(POINTWISE.glob("*.pyx")):
+        for name in re.findall(r"^register\[(\w+)\]", source.read_text(encoding="utf-8"), re.MULTILINE):
+            lines.append(f'    "{name}": "pointwise_{source.stem}",')
+    return "\n".join([*lines, "}", ""])
+
+
 def main() -> int:
-    """Write or check the stub."""
+    """Write or check the files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail if the file is out of date")
     arguments = parser.parse_args()
     registry._names.clear()  # written from the declarations alone, whatever the index says now
-    files = {STUB: text(), INDEX: index()}
+    files = {STUB: text(), INDEX: index(), KERNELS: kernels()}
     outdated = [path for path, wanted in files.items() if not path.exists() or path.read_text() != wanted]
     if not arguments.check:
         for path in outdated:

@@ -12,8 +12,9 @@ import os
 from types import ModuleType
 
 import losslib._kernels.cpu as cpu
+from losslib._kernels.index import MODULES
 
-__all__ = ["ISA", "available", "forced", "pointwise"]
+__all__ = ["ISA", "available", "forced", "kernel", "load", "pointwise"]
 
 KNOWN = ("baseline", "v3", "v4")
 
@@ -48,8 +49,21 @@ available: tuple[str, ...] = tuple(name for name in KNOWN if _is_built(name) and
 
 
 def load(module: str) -> ModuleType:
-    """Return a compiled geometry of the chosen instruction set."""
-    return importlib.import_module(f"losslib._kernels.{ISA}.{module}")
+    """Return a compiled module of the chosen instruction set, or of the widest below it that it was compiled for."""
+    for name in reversed(KNOWN[: KNOWN.index(ISA) + 1]):
+        path = f"{__name__}.{name}.{module}"
+        try:
+            return importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name != path:
+                raise
+    raise ImportError(f"losslib was built without {module} for {ISA}")
+
+
+def kernel(name: str) -> object:
+    """Return the kernels of a pointwise loss, a capsule; the module of its family is loaded when one is asked for."""
+    found: object = load(MODULES[name]).kernels[name]
+    return found
 
 
 pointwise: ModuleType = load("pointwise")

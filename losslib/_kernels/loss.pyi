@@ -30,7 +30,6 @@ def execute(
     planes: tuple[int, ...] = ...,
     scale: float = ...,
     stage: bool = ...,
-    whole_vectors: bool = ...,
 ) -> tuple[float, int]: ...
 def total(values: np.ndarray) -> float: ...
 

@@ -104,7 +104,11 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("focal_tversky_loss", "FocalTverskyLoss", "focal_tversky"),
         ("log_cosh_dice_loss", "LogCoshDiceLoss", "log_cosh_dice"),
         ("mcc_loss", "MCCLoss", "matthews", "matthews_loss", "phi_loss", "mcc"),
+        ("generalized_dice_loss", "GeneralizedDiceLoss", "gdl", "gdl_loss", "generalized_dice"),
+        ("generalized_wasserstein_dice_loss", "GeneralizedWassersteinDiceLoss", "gwdl", "generalized_wasserstein_dice"),
+        ("boundary_loss", "BoundaryLoss", "surface_loss", "boundary"),
         ("dice_cross_entropy_loss", "DiceCrossEntropyLoss", "dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss", "dice_cross_entropy"),
+        ("unified_focal_loss", "UnifiedFocalLoss", "asymmetric_unified_focal_loss", "unified_focal"),
     ),
     "boxes": (
         ("box_iou_loss", "BoxIoULoss", "box_iou"),

@@ -99,7 +99,7 @@ class Overlap(Geometry):
             keep = by_position(keep)
         sample_weight, position_weight = read_weights(options, around, array.shape[0])
         classes = read_classes_used(values, count)
-        pooled = POOLED[values["per"]]
+        pooled = POOLED[per_of(values)]
         shape = tuple(n for k, n in enumerate((array.shape[0], len(classes))) if k not in pooled)
         return Regions(
             given=[array, target],
@@ -150,7 +150,9 @@ class Overlap(Geometry):
         assert isinstance(reading, Regions)
         region = self.region(info, values, reading)
         counts = Counts(np.empty((*reading.input.shape[:2], 4)), np.empty((len(reading.input), 3)))
-        violated = region.count(counts.table, counts.extras)
+        first, second = domains_of(info, values)
+        checked = BAD_CLASS | (1 if first.code else 0) | (2 if second.code else 0)
+        violated = region.count(counts.table, counts.extras) & checked
         if violated & BAD_CLASS or (violated and values["check"]):
             self.look(info, values, reading)
             raise DomainError(
@@ -163,7 +165,7 @@ class Overlap(Geometry):
         addend, addend_scale = self.addend(values, reading, counts, samples, number)
         if work.derivatives:
             slopes = np.zeros((*reading.input.shape[:2], 3))
-            back = (factor[..., np.newaxis] * ratios.slopes).reshape(spread_shape(reading, values["per"]))
+            back = (factor[..., np.newaxis] * ratios.slopes).reshape(spread_shape(reading, per_of(values)))
             slopes[:, reading.classes] = back * pooling[:, reading.classes]
             self.differentiate(region, reading, work, slopes=slopes * self.share(values), addend_scale=addend_scale)
         if not work.wants_value or isinstance(value, np.ndarray | Terms):
@@ -186,18 +188,20 @@ class Overlap(Geometry):
     def pooling(self, values: Mapping[str, Any], reading: Regions, counts: Counts) -> np.ndarray:
         """Return the weights of (samples, classes, counts) in the sums of a ratio; 1 where nothing is pooled."""
         weights = np.ones((*reading.input.shape[:2], 1))
-        pooled = POOLED[values["per"]]
+        pooled = POOLED[per_of(values)]
         if 0 in pooled:
             weights = weights * reading.sample_weight[:, np.newaxis, np.newaxis]
         if 1 in pooled:
             weights = weights * reading.class_weight[:, np.newaxis]
+        if "weighting" in values:
+            weights = weights * inverse_sizes(counts.table[..., 3:] * weights, values["weighting"], pooled)
         return weights
 
     def ratios(
         self, info: LossInfo, values: Mapping[str, Any], reading: Regions, counts: Counts, pooling: np.ndarray
     ) -> Ratios:
         """Return the ratios of the pooled counts, and which of them count."""
-        pooled = POOLED[values["per"]]
+        pooled = POOLED[per_of(values)]
         used = counts.table[:, reading.classes]
         weights = pooling[:, reading.classes]
         table = np.empty((*used.shape[:2], 4))
@@ -215,10 +219,10 @@ class Overlap(Geometry):
             np.ones(reading.shape, bool),
         )
         absent = found == 0
-        if values["absent"] != "include":
+        if absent_of(values) != "include":
             ratios.values[absent] = 0.0
             ratios.slopes[absent] = 0.0
-        if values["absent"] == "skip":
+        if absent_of(values) == "skip":
             ratios.counted = ~absent
         return ratios
 
@@ -251,11 +255,11 @@ class Overlap(Geometry):
     # -- what others ask
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-        return (0,) if 0 not in POOLED[values["per"]] else ()
+        return (0,) if 0 not in POOLED[per_of(values)] else ()
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         axis = values.get("axis", 1)
-        kept = {"sample_class": (0, axis), "class": (axis,), "sample": (0,), "all": ()}[values["per"]]
+        kept = {"sample_class": (0, axis), "class": (axis,), "sample": (0,), "all": ()}[per_of(values)]
         return tuple(0 if k is None else k % ndim for k in kept)
 
     def draw(
@@ -417,6 +421,15 @@ def read_classes_used(values: Mapping[str, Any], count: int) -> np.ndarray:
     return np.array([index % count for index in classes], np.intp)
 
 
+def per_of(values: Mapping[str, Any]) -> str:
+    """Return what one ratio counts."""
+    return str(values.get("per", "sample_class"))
+
+
+def absent_of(values: Mapping[str, Any]) -> str:
+    return str(values.get("absent", "include"))
+
+
 def counting_of(values: Mapping[str, Any]) -> str:
     if values.get("squared"):  # where the norm is that of L2, what two numbers have in common is their product
         return "squared"
@@ -434,13 +447,24 @@ def spread_shape(reading: Regions, per: str) -> tuple[int, ...]:
 
 def ratio_weights(values: Mapping[str, Any], reading: Regions) -> np.ndarray:
     """Return the weight of each ratio: of its sample and of its class, unless they are pooled in it."""
-    per = values["per"]
+    per = per_of(values)
     weights = np.ones(reading.shape)
     if per in ("sample_class", "sample"):
         weights = weights * reading.sample_weight.reshape((-1,) + (1,) * (len(reading.shape) - 1))
     if per in ("sample_class", "class"):
         weights = weights * reading.class_weight[reading.classes]
     return weights
+
+
+def inverse_sizes(sizes: np.ndarray, weighting: str, pooled: tuple[int, ...]) -> np.ndarray:
+    """Return the weights of classes by the size of their targets; an empty one takes the largest weight there is."""
+    if weighting == "uniform":
+        return np.ones_like(sizes)
+    if 0 in pooled:
+        sizes = sizes.sum(axis=0, keepdims=True)
+    empty = sizes == 0
+    weights = np.divide(1.0, sizes * sizes if weighting == "square" else sizes, out=np.zeros_like(sizes), where=~empty)
+    return np.where(empty, weights.max(axis=1, keepdims=True, initial=0.0), weights)
 
 
 def reduce_ratios(
@@ -455,7 +479,7 @@ def reduce_ratios(
         if result is not None:
             np.copyto(result, ratios.values * weights, casting="same_kind")
         return result, factor
-    nested = values["absent"] == "skip" and values["per"] == "sample_class" and reduction != "sum"
+    nested = absent_of(values) == "skip" and values["per"] == "sample_class" and reduction != "sum"
     if nested:  # over the classes of a sample that count, then over the samples
         divisors = (ratios.counted if reduction == "mean" else weights).sum(axis=1, dtype=np.float64)
         inner = np.divide(
@@ -467,14 +491,14 @@ def reduce_ratios(
         entries = weights * ratios.values
         counted = (ratios.counted if reduction == "mean" else weights).astype(np.float64)
     if isinstance(reduction, TermByTerm):
-        if 0 in POOLED[values["per"]]:
+        if 0 in POOLED[per_of(values)]:
             raise ParameterError(
-                f"per={values['per']!r} pools the samples of a batch, so that batches have no terms that add up; "
+                f"per={per_of(values)!r} pools the samples of a batch, so that batches have no terms that add up; "
                 f"use per='sample_class' or 'sample', or compute the loss of all samples at once"
             )
         return Terms(entries, None if reduction == "sum" else counted), inner
     divisor = 1.0 if reduction == "sum" else float(counted.sum())
-    if ratios.values.size and divisor == 0.0 and values["absent"] == "skip":
+    if ratios.values.size and divisor == 0.0 and absent_of(values) == "skip":
         return 0.0, np.zeros_like(weights)  # nothing to find
     value = ratio(total(np.ascontiguousarray(entries, np.float64)), divisor)
     return value, inner * ratio(number, divisor)

@@ -156,7 +156,6 @@ class Pointwise(Geometry):
                 value_factors=len(samples.weights),
                 mask=reading.mask,
                 value=found,
-                whole_vectors=True,  # the same terms however the data are split
             )
             self.raise_violations(info, reading, violations)
             if reading.averages_last_axis:

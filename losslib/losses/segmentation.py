@@ -26,20 +26,28 @@ from losslib.declaration.schema import (
 from losslib.declare import declare
 
 __all__ = [
+    "BoundaryLoss",
     "DiceCrossEntropyLoss",
     "DiceLoss",
     "FocalTverskyLoss",
+    "GeneralizedDiceLoss",
+    "GeneralizedWassersteinDiceLoss",
     "JaccardLoss",
     "LogCoshDiceLoss",
     "MCCLoss",
     "TverskyLoss",
+    "UnifiedFocalLoss",
+    "boundary_loss",
     "dice_cross_entropy_loss",
     "dice_loss",
     "focal_tversky_loss",
+    "generalized_dice_loss",
+    "generalized_wasserstein_dice_loss",
     "jaccard_loss",
     "log_cosh_dice_loss",
     "mcc_loss",
     "tversky_loss",
+    "unified_focal_loss",
 ]
 
 Values = Mapping[str, Any]
@@ -84,6 +92,12 @@ PER = Choice(
     '``"sample"`` all classes of one sample; ``"all"`` everything. The reduction is over these ratios.',
     choices=("sample_class", "class", "sample", "all"),
 )
+PER_SAMPLE = Choice(
+    "per",
+    "sample",
+    'What one ratio counts: ``"sample"`` all classes of one sample, ``"all"`` all samples too.',
+    choices=("sample", "all"),
+)
 CLASSES = Indices(
     "classes",
     None,
@@ -118,11 +132,13 @@ INTERSECTION = Choice(
     "intersection",
     "product",
     'What soft predictions and targets have in common: their ``"product"``, or the smaller of both, ``"min"``, which '
-    "is smallest where they are equal. For masks of 0 and 1 both are the same, and with ``squared``, whose norm is that of "
-    "L2, the product is what they have in common.",
+    "is smallest where they are equal. For masks of 0 and 1 both are the same, and with ``squared``, whose norm is that "
+    "of L2, the product is what they have in common.",
     choices=("product", "min"),
 )
 LOG = Flag("log", False, "-log of the score, held at 1e-7 from below, in place of 1 - score.")
+
+COUNTS = r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \quad P = I + FP, \quad T = I + FN"
 
 #: Arguments of every loss of ratios, behind its own.
 REGION = (AXIS, ACTIVATION, PER, CLASSES, WEIGHT, ABSENT, IGNORE_INDEX)
@@ -172,6 +188,29 @@ ISENSEE = Reference(
     "Isensee, F., Jaeger, P. F., Kohl, S. A. A., Petersen, J. and Maier-Hein, K. H. (2021). nnU-Net: a "
     "self-configuring method for deep learning-based biomedical image segmentation. Nature Methods, 18, 203-211.",
     doi="10.1038/s41592-020-01008-z",
+)
+
+SUDRE = Reference(
+    "Sudre, C. H., Li, W., Vercauteren, T., Ourselin, S. and Cardoso, M. J. (2017). Generalised Dice overlap as a deep "
+    "learning loss function for highly unbalanced segmentations. Deep Learning in Medical Image Analysis, 240-248.",
+    doi="10.1007/978-3-319-67558-9_28",
+)
+FIDON = Reference(
+    "Fidon, L., Li, W., Garcia-Peraza-Herrera, L. C., Ekanayake, J., Kitchen, N., Ourselin, S. and Vercauteren, T. "
+    "(2018). Generalised Wasserstein Dice score for imbalanced multi-class segmentation using holistic convolutional "
+    "networks. Brainlesion, 64-76.",
+    doi="10.1007/978-3-319-75238-9_6",
+)
+KERVADEC = Reference(
+    "Kervadec, H., Bouchtiba, J., Desrosiers, C., Granger, E., Dolz, J. and Ben Ayed, I. (2019). Boundary loss for "
+    "highly unbalanced segmentation. Medical Imaging with Deep Learning, 285-296.",
+    url="https://proceedings.mlr.press/v102/kervadec19a.html",
+)
+YEUNG = Reference(
+    "Yeung, M., Sala, E., Schoenlieb, C.-B. and Rundo, L. (2022). Unified focal loss: generalising Dice and "
+    "cross-entropy-based losses to handle class imbalanced medical image segmentation. Computerized Medical Imaging "
+    "and Graphics, 95, 102026.",
+    doi="10.1016/j.compmedimag.2021.102026",
 )
 
 NOTES = (
@@ -227,7 +266,7 @@ dice_loss, DiceLoss = region(
         "value": (
             r"L = 1 - \frac{2 I + s}{P + T + s + \varepsilon} = \frac{FP + FN + \varepsilon}{P + T + s + \varepsilon}"
         ),
-        "counts": r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \quad P = I + FP, \quad T = I + FN",
+        "counts": COUNTS,
     },
     description=(
         "The coefficient of Dice compares what two regions share with their sizes, so that a lesion of fifty pixels "
@@ -326,7 +365,7 @@ jaccard_loss, JaccardLoss = region(
             r"L = 1 - \frac{I + s}{P + T - I + s + \varepsilon} = "
             r"\frac{FP + FN + \varepsilon}{P + T - I + s + \varepsilon}"
         ),
-        "counts": r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \quad P = I + FP, \quad T = I + FN",
+        "counts": COUNTS,
     },
     description=(
         "The index of Jaccard, intersection over union, is the measure by which most segmentation is judged. It orders "
@@ -398,7 +437,7 @@ TVERSKY_LATEX = {
         r"L = \left(1 - \frac{I + s}{I + \alpha FP + \beta FN + s + \varepsilon}\right)^{\gamma} = "
         r"\left(\frac{\alpha FP + \beta FN + \varepsilon}{I + \alpha FP + \beta FN + s + \varepsilon}\right)^{\gamma}"
     ),
-    "counts": r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t",
+    "counts": COUNTS,
 }
 
 tversky_loss, TverskyLoss = region(
@@ -603,10 +642,209 @@ Right half of the time, as by chance:
 )
 
 
+generalized_dice_loss, GeneralizedDiceLoss = region(
+    "generalized_dice_loss",
+    "GeneralizedDiceLoss",
+    formula="1 - (2*sum_c(w*I) + smooth)/(sum_c(w*(P + T)) + smooth + eps)",
+    aliases=("gdl", "gdl_loss"),
+    summary="One Dice ratio over all classes of a sample, each weighted by the inverse of its size.",
+    parameters=(
+        Choice(
+            "weighting",
+            "square",
+            'Weight of a class by the size T of its target: ``"square"`` 1/T**2, ``"simple"`` 1/T, ``"uniform"`` 1. '
+            "It is held constant in the derivative by the target; an empty class takes the largest weight there is.",
+            choices=("square", "simple", "uniform"),
+        ),
+        SMOOTH,
+        EPS,
+        SQUARED,
+        INTERSECTION,
+        AXIS,
+        ACTIVATION,
+        PER_SAMPLE,
+        CLASSES,
+        ABSENT,
+        IGNORE_INDEX,
+    ),
+    kernel=ratio("Dice"),
+    latex={
+        "value": (
+            r"L = 1 - \frac{2 \sum_c w_c I_c + s}{\sum_c w_c (P_c + T_c) + s + \varepsilon}, \qquad "
+            r"w_c = \frac{1}{T_c^2} \text{ held constant}"
+        ),
+    },
+    description=(
+        "Classes of very different size meet in one ratio in which each has about the same say. Where ``dice_loss`` "
+        "averages the ratios of the classes, this one is a ratio of weighted sums, so that a class that is hard to "
+        "find does not add its own 0/0."
+    ),
+    notes=NOTES + " The weights are held constant in the derivative by the target, as in MONAI.",
+    use_when=(
+        "many classes of very different size are segmented at once",
+        "classes are absent from many samples, and ratios of their own would be noise",
+    ),
+    avoid_when=(
+        "one class is a few pixels large: 1/T**2 then drowns the others; ``weighting='simple'`` is milder",
+        "results are reported for each class: ``dice_loss`` has a ratio for each",
+    ),
+    pitfalls=("optax's function of that name averages Dice losses with normalised weights: another loss.",),
+    see_also=(("dice_loss", "the mean of the classes' ratios"),),
+    references=(SUDRE,),
+    equivalents=(
+        Equivalent("monai", "GeneralizedDiceLoss", "monai.losses.GeneralizedDiceLoss()(x, t)"),
+        Equivalent("optax", "multiclass_generalized_dice_loss", note="Another loss, see the pitfalls."),
+    ),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0], [0.1, 0.2, 0.9, 1.0]]])
+>>> labels = np.array([[0, 0, 0, 1]])
+>>> value, grad = losslib.generalized_dice_loss.value_and_grad(probabilities, labels)
+>>> round(value, 4)
+0.3067
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions", "held weights"),
+    entries=("L098",),
+    value_range="[0, 1]",
+)
+
+
+generalized_wasserstein_dice_loss, GeneralizedWassersteinDiceLoss = declare(
+    "overlap_distance",
+    "generalized_wasserstein_dice_loss",
+    "GeneralizedWassersteinDiceLoss",
+    formula="1 - (2*sum(alpha*(1 - W)) + smooth)/(2*sum(alpha*(1 - W)) + sum(W) + smooth + eps)",
+    family="segmentation",
+    per="sample",
+    aliases=("gwdl",),
+    summary="A Dice loss in which confusing two classes costs as much as they are far from one another.",
+    inputs=(
+        INPUT,
+        Input("target", "Class indices in the shape of `input` without its class axis.", holds="class"),
+    ),
+    input_domains=lambda values: ((PROBABILITY if values["activation"] == "none" else REAL), REAL),
+    parameters=(
+        Array(
+            "distances",
+            None,
+            "Distances of the classes, shape (C, C), or their places on a line, shape (C,); divided by the largest. "
+            "``None``: all classes are 1 apart.",
+        ),
+        Choice(
+            "weighting",
+            "foreground",
+            'What counts as right: ``"foreground"`` every class but the first, or ``"size"`` every class, divided by '
+            "the size of its target.",
+            choices=("foreground", "size"),
+        ),
+        SMOOTH,
+        EPS,
+        AXIS,
+        ACTIVATION,
+        PER_SAMPLE,
+        IGNORE_INDEX,
+    ),
+    kernel=ratio("Dice"),
+    latex={
+        "value": (
+            r"L = 1 - \frac{2 \sum \alpha_t (1 - W) + s}{2 \sum \alpha_t (1 - W) + \sum W + s + \varepsilon}, \qquad "
+            r"W = \sum_c M_{tc}\, p_c"
+        ),
+    },
+    has_hessian=False,
+    description=(
+        "Taking a tumour's core for its edge is a smaller mistake than taking it for air. The matrix of distances says "
+        "so: a position is as wrong as the distance from its class to where its probability went."
+    ),
+    notes=NOTES,
+    use_when=(
+        "classes are parts of one another, or ordered",
+        "which classes are confused matters, not only how many positions are",
+    ),
+    avoid_when=(
+        "all confusions are alike: ``dice_loss`` needs no matrix",
+        "targets are soft: this loss takes class indices",
+    ),
+    pitfalls=("Class 0 is the background: with ``weighting='foreground'`` it has no part in what is right.",),
+    see_also=(("generalized_dice_loss", "all classes equally far apart"),),
+    references=(FIDON,),
+    equivalents=(
+        Equivalent("monai", "GeneralizedWassersteinDiceLoss", note="A softmax inside; its weighting GDL is size."),
+    ),
+    examples=""">>> probabilities = np.array([[[0.0, 0.0], [1.0, 0.5], [0.0, 0.5]]])
+>>> labels = np.array([[1, 1]])
+>>> value, grad = losslib.generalized_wasserstein_dice_loss.value_and_grad(
+...     probabilities, labels, distances=[0.0, 3.0, 4.0]
+... )
+>>> round(value, 4)
+0.0323
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions"),
+    entries=("L099",),
+    value_range="[0, 1]",
+)
+
+
+boundary_loss, BoundaryLoss = declare(
+    "overlap",
+    "boundary_loss",
+    "BoundaryLoss",
+    formula="mean(p*phi)",
+    family="segmentation",
+    per="region",
+    aliases=("surface_loss",),
+    summary="The mean of the predicted probabilities times the signed distance from the true boundary.",
+    inputs=(
+        INPUT,
+        Input(
+            "distance_map",
+            "Signed distance of each position from the boundary of each class, negative inside, of the shape of "
+            "`input`: scipy.ndimage.distance_transform_edt of the background minus that of the region.",
+            holds="row",
+        ),
+    ),
+    input_domains=lambda values: ((PROBABILITY if values["activation"] == "none" else REAL), REAL),
+    parameters=(AXIS, ACTIVATION, PER, CLASSES, WEIGHT),
+    kernel=lambda values: ("Mean", (0.0, 1.0, 0.0, 0.0)),
+    latex={"value": r"L = \frac{1}{M} \sum p\,\varphi"},
+    has_hessian=False,
+    differentiable=("input", "distance_map"),
+    default_wrt=("input",),
+    description=(
+        "An integral over the space between two boundaries, approximated by the distance of every position from the "
+        "true one: probability far outside costs much, probability inside earns something. It stands beside a loss of "
+        "regions, with a weight that grows during training."
+    ),
+    notes=(
+        "The distance map is an input and no transform of the target: it is made once for each image, not at every "
+        "step. " + NOTES
+    ),
+    use_when=(
+        "outlines matter, and the errors are far from them",
+        "regions are small and Dice alone does not see where a false positive lies",
+    ),
+    avoid_when=(
+        "it would stand alone: predicting the region empty is a minimum that it hardly leaves",
+        "maps cannot be made beforehand, as with targets that are augmented at every step",
+    ),
+    pitfalls=("The value may be negative: a good prediction earns the distances inside.",),
+    see_also=(("dice_loss", "the loss of regions that it stands beside"),),
+    references=(KERVADEC,),
+    equivalents=(Equivalent("monai", "BoundaryLoss", note="Makes the map from the target by itself."),),
+    examples=""">>> probabilities = np.array([[[0.1, 0.9, 0.8, 0.2]]])
+>>> distance_map = np.array([[[1.0, -1.0, -1.0, 1.0]]])
+>>> value, grad = losslib.boundary_loss.value_and_grad(probabilities, distance_map)
+>>> round(value, 4)
+-0.35
+""",
+    tags=("segmentation", "regions", "boundaries"),
+    entries=("L109",),
+    value_range="(-inf, inf)",
+)
+
+
 # ---- with a cross-entropy -----------------------------------------------------------------------------------------
 
 dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
-    "overlap_entropy",
+    "overlap_sum",
     "dice_cross_entropy_loss",
     "DiceCrossEntropyLoss",
     formula="dice_weight*Dice + ce_weight*CE",
@@ -705,5 +943,91 @@ dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
 """,
     tags=("segmentation", "imbalance", "regions", "logits"),
     entries=("L100",),
+    value_range="[0, inf)",
+)
+
+
+unified_focal_loss, UnifiedFocalLoss = declare(
+    "overlap_sum",
+    "unified_focal_loss",
+    "UnifiedFocalLoss",
+    formula="weight*F + (1 - weight)*V",
+    family="segmentation",
+    per="region",
+    aliases=("asymmetric_unified_focal_loss", "unified_focal"),
+    summary="A focal cross-entropy and a focal Tversky loss in which only the rare classes have a focal power.",
+    inputs=INPUTS,
+    input_domains=domains,
+    parameters=(
+        Real(
+            "weight",
+            0.5,
+            "Share of the cross-entropy; the Tversky loss has the rest.",
+            least=0.0,
+            most=1.0,
+            examples=(0.25,),
+        ),
+        Real("delta", 0.7, "Weight of false negatives, and of the rare classes.", least=0.0, most=1.0, examples=(0.6,)),
+        Real(
+            "gamma",
+            0.5,
+            "How much easy background is suppressed, and rare regions are enhanced.",
+            least=0.0,
+            below=1.0,
+            examples=(0.2,),
+        ),
+        AXIS,
+        ACTIVATION,
+        IGNORE_INDEX,
+    ),
+    kernel=lambda values: (
+        "Tversky",
+        (0.0, 1.0 - float(values["gamma"]), 0.0, 1e-7, 0.0, 1.0 - float(values["delta"]), float(values["delta"])),
+    ),
+    reductions=("mean", "sum"),
+    latex={
+        "value": r"L = \lambda F + (1 - \lambda) V",
+        "F": r"F: \; -(1 - \delta)(1 - p_0)^{\gamma} t_0 \log p_0, \quad -\delta\, t_c \log p_c",
+        "V": (
+            r"V: \; 1 - R_0, \quad (1 - R_c)^{1 - \gamma}, \qquad "
+            r"R = \frac{I + \varepsilon}{I + \delta FN + (1 - \delta) FP + \varepsilon}"
+        ),
+    },
+    has_hessian=False,
+    differentiable=("input",),
+    description=(
+        "Two settings do the work of six: ``delta`` weighs the rare classes and the false negatives, ``gamma`` at the "
+        "same time suppresses easy background in the cross-entropy and enhances rare regions in the Tversky loss. "
+        "Class 0 is the background."
+    ),
+    notes=(
+        "Probabilities are held in [1e-7, 1 - 1e-7] and have no derivative beyond. ``mean`` is the mean of F over "
+        "positions and classes and of V over samples and classes. " + NOTES
+    ),
+    use_when=(
+        "foreground is rare, and cross-entropy and Dice are wanted together with few settings",
+        "recall matters more than precision",
+    ),
+    avoid_when=(
+        "class 0 is no background",
+        "a focal power should be the same for all classes: ``tversky_loss`` and ``softmax_focal_loss``",
+    ),
+    pitfalls=(
+        "MONAI's loss of that name takes two classes only, and says its input is logits: it takes probabilities.",
+    ),
+    see_also=(
+        ("dice_cross_entropy_loss", "without focal powers"),
+        ("focal_tversky_loss", "the second term for every class"),
+    ),
+    references=(YEUNG,),
+    equivalents=(Equivalent("monai", "AsymmetricUnifiedFocalLoss", note="Of two classes, background first."),),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0], [0.1, 0.2, 0.9, 1.0]]])
+>>> labels = np.array([[0, 0, 1, 1]])
+>>> value, grad = losslib.unified_focal_loss.value_and_grad(probabilities, labels)
+>>> round(value, 4)
+0.1038
+""",
+    tags=("segmentation", "imbalance", "regions", "focal"),
+    entries=("L112",),
     value_range="[0, inf)",
 )

@@ -35,6 +35,7 @@ cdef extern from "losslib/overlap/ratios.h" namespace "losslib" nogil:
         double false_positive
         double false_negative
         double true_negative
+        double positions
     cppclass RatioJet:
         double value
         double by_common
@@ -53,6 +54,9 @@ cdef extern from "losslib/overlap/ratios.h" namespace "losslib" nogil:
     cppclass MatthewsRatio:
         MatthewsRatio(const double*)
         RatioJet at(const Counts& n)
+    cppclass MeanRatio:
+        MeanRatio(const double*)
+        RatioJet at(const Counts& n)
     RatioJet logarithm_of(const RatioJet& wrong)
     RatioJet power_of_ratio(const RatioJet& wrong, double gamma)
     RatioJet log_cosh_of(const RatioJet& wrong)
@@ -62,6 +66,7 @@ ctypedef fused Ratio:
     JaccardRatio
     TverskyRatio
     MatthewsRatio
+    MeanRatio
 
 cdef enum:
     TILE = 2048          # numbers of a tile
@@ -105,7 +110,8 @@ cdef void ratio_rows(const Ratio* kind, const double* numbers, const double* tab
         n.common = table[4 * i]
         n.false_positive = table[4 * i + 1]
         n.false_negative = table[4 * i + 2]
-        n.true_negative = max(table[4 * i + 3] - n.common - n.false_positive - n.false_negative, 0.0)
+        n.positions = table[4 * i + 3]
+        n.true_negative = max(n.positions - n.common - n.false_positive - n.false_negative, 0.0)
         jet = ratio.at(n)
         if numbers[0] != 0.0:
             jet = logarithm_of(jet)
@@ -128,6 +134,7 @@ register[DiceRatio](NULL, "Dice")
 register[JaccardRatio](NULL, "Jaccard")
 register[TverskyRatio](NULL, "Tversky")
 register[MatthewsRatio](NULL, "Matthews")
+register[MeanRatio](NULL, "Mean")
 
 
 def ratios(str name, tuple numbers, cnp.ndarray table, cnp.ndarray jets):

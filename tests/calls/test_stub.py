@@ -1,4 +1,4 @@
-"""What is written from the declarations: the type stub of the package and the index of names."""
+"""What is written from the sources: the type stub of the package, the index of names and that of the kernels."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def test_the_stub_is_what_the_declarations_say(stubs: ModuleType) -> None:
 def test_the_index_knows_every_name_of_every_loss_and_the_module_that_declares_it(stubs: ModuleType) -> None:
     installed = Path(losslib.__file__).with_name("declaration") / "index.py"
     assert installed.read_text(encoding="utf-8") == stubs.index(), "run python tools/stubs.py"
+
+
+def test_the_index_of_the_kernels_names_what_the_families_register(stubs: ModuleType) -> None:
+    installed = Path(losslib.__file__).parent / "_kernels" / "index.py"
+    assert installed.read_text(encoding="utf-8") == stubs.kernels(), "run python tools/stubs.py"
 
 
 def test_every_public_name_is_found_listed_and_completed() -> None:

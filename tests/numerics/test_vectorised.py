@@ -8,23 +8,16 @@ Clang 22 no kernel is an exception.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import platform
-import re
 import shutil
-import subprocess
 import sys
-from collections import defaultdict
-from itertools import pairwise
-from typing import NamedTuple
 
-import numpy as np
 import pytest
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 import losslib
+from losslib._kernels.index import MODULES
+from machine_code import OUTPUTS, REGISTERS, disassembly, function, functions, is_vectorised, loops
 
 pytestmark = [
     pytest.mark.skipif(
@@ -33,130 +26,13 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("objdump") is None, reason="needs objdump, which belongs to binutils"),
 ]
 
-# The registers of full width; in the baseline they hold two float64.
-REGISTERS = {"baseline": "xmm", "v3": "ymm", "v4": "zmm"}
 
-# How many arrays each kind of kernel writes, in the order of the table in pyx/job.pxd. The last, which writes seven
-# and is taken for derivatives that are seldom asked for, may be as slow as it likes.
-OUTPUTS = {
-    "value": 1,
-    "gradient": 1,
-    "value and gradient": 2,
-    "value, gradient and Hessian": 3,
-    "value and two gradients": 3,
-}
-
-
-class KernelSet(ctypes.Structure):
-    """The struct of that name in pyx/job.pxd."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("inputs", ctypes.c_int),
-        ("cost", ctypes.c_double),
-        ("float32", ctypes.c_void_p * (len(OUTPUTS) + 1)),
-        ("float64", ctypes.c_void_p * (len(OUTPUTS) + 1)),
-    )
-
-
-class Geometry(ctypes.Structure):
-    """The first fields of the struct of that name in pyx/job.pxd."""
-
-    _fields_ = (("kernels", ctypes.POINTER(KernelSet)), ("count", ctypes.c_int))
-
-
-class LoadedFile(ctypes.Structure):
-    """Dl_info of the C library."""
-
-    _fields_ = (
-        ("path", ctypes.c_char_p),
-        ("base", ctypes.c_void_p),
-        ("symbol", ctypes.c_char_p),
-        ("address", ctypes.c_void_p),
-    )
-
-
-class Instruction(NamedTuple):
-    text: str
-    following: tuple[int, ...]  # the addresses of those that may come next
-
-
-def functions(isa: str) -> dict[tuple[str, str, str], int]:
-    """Return loss, type and kind -> address in memory, for all kernels that a module has registered."""
-    module = importlib.import_module(f"losslib._kernels.{isa}.pointwise")
-    signature = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
-    pointer_of = signature(("PyCapsule_GetPointer", ctypes.pythonapi))
-    geometry = Geometry.from_address(pointer_of(module.geometry, b"losslib.geometry"))
-    sets = geometry.kernels[: geometry.count]
-    registered = module.kernels()
-    # The structs above are still those of job.pxd.
-    assert [(entry.inputs, entry.cost) for entry in sets] == [(inputs, cost) for _, inputs, cost in registered]
-    return {
-        (name, dtype, kind): address
-        for (name, _, _), entry in zip(registered, sets, strict=True)
-        for dtype in ("float32", "float64")
-        for kind, address in zip(OUTPUTS, getattr(entry, dtype), strict=False)
-    }
-
-
-def disassembly(address: int) -> dict[int, Instruction]:
-    """Return address in memory -> instruction, for the whole module that an address lies in."""
-    found = LoadedFile()
-    assert ctypes.CDLL(None).dladdr(ctypes.c_void_p(address), ctypes.byref(found))
-    listing = subprocess.run(
-        ["objdump", "--disassemble", "--no-show-raw-insn", found.path.decode()],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    lines = [(int(at, 16) + found.base, text) for at, text in re.findall(r"^ +(\w+):\t(.+)", listing, re.MULTILINE)]
-    code = {}
-    for (at, text), (behind, _) in pairwise(lines):
-        following: tuple[int, ...] = (behind,)
-        if jump := re.match(r"(?:\w+ )?j(mp)?\w*\s+(?:0x)?([0-9a-f]+)\b", text):
-            target = int(jump[2], 16) + found.base
-            following = (target,) if jump[1] else (target, behind)
-        elif re.match(r"(\w+ )?(ret|jmp|ud2|hlt)", text):
-            following = ()
-        code[at] = Instruction(text, following)
-    return code
-
-
-def function(code: dict[int, Instruction], start: int) -> dict[int, Instruction]:
-    """Return the instructions that a function may reach, calls of others left out."""
-    reached = {}
-    ahead = [start]
-    while ahead:
-        at = ahead.pop()
-        if at not in reached:
-            reached[at] = code[at]
-            ahead += code[at].following
-    return reached
-
-
-def loops(code: dict[int, Instruction]) -> list[list[str]]:
-    """Return the instructions of each loop in a function: those that lead to each other."""
-    place = {at: k for k, at in enumerate(code)}
-    edges = [(k, place[at]) for k, instruction in enumerate(code.values()) for at in instruction.following]
-    graph = coo_array((np.ones(len(edges)), np.transpose(edges)), shape=(len(code), len(code)))
-    bodies = defaultdict(list)
-    for label, instruction in zip(connected_components(graph, connection="strong")[1], code.values(), strict=True):
-        bodies[label].append(instruction.text)
-    return [body for body in bodies.values() if len(body) > 1]
-
-
-def is_vectorised(body: list[str], register: str, outputs: int) -> bool:
-    """Whether a loop stores whole registers into every output, calls nothing and computes no number by itself."""
-    # What a loop puts aside for want of registers goes on the stack.
-    store = re.compile(rf"v?mov([au]p[sd]|ntp[sd]|dq[au]\d*|ntdq)\s+%{register}\d+,(?!.*\(%rsp|-\w+\(%rbp\))[^%]*\(")
-    # Clang compares a parameter in each round; the integers of a vector begin with p.
-    alone = re.compile(r"(?!v?(mov|broadcast|p|u?comi))\w+s[sd]\s|(\w+ )?call")
-    return sum(bool(store.match(text)) for text in body) >= outputs and not any(map(alone.match, body))
-
-
+@pytest.mark.parametrize("family", sorted(set(MODULES.values())))
 @pytest.mark.parametrize("isa", REGISTERS)
-def test_every_pointwise_kernel_is_vectorised(isa: str) -> None:
+def test_every_pointwise_kernel_is_vectorised(isa: str, family: str) -> None:
     if isa not in losslib.config()["isa_available"]:
         pytest.skip(f"{isa} was not built into this package, or does not run on this processor")
-    kernels = functions(isa)
+    kernels = functions(importlib.import_module(f"losslib._kernels.{isa}.{family}"))
     code = disassembly(next(iter(kernels.values())))
     scalar = [
         " ".join(kernel)

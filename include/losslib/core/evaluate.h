@@ -1,4 +1,5 @@
-// Calls a loss of two or of three inputs in one way, so that the loops in pyx/ are written once.
+// What the loops in pyx/ ask of a loss, so that they are written once: its jet, whether it takes two inputs or three,
+// and which derivatives it has.
 #pragma once
 
 #include <type_traits>
@@ -8,6 +9,10 @@
 #include "losslib/core/jet.h"
 
 namespace losslib {
+
+// What a kernel reads and what it writes: nothing that is written is reached by another way.
+template <class T> using Source = const T* __restrict;
+template <class T> using Target = T* __restrict;
 
 template <class Loss, class T, class = void> struct takes_three : std::false_type {};
 template <class Loss, class T>
@@ -21,17 +26,27 @@ template <class Loss, class T> LOSSLIB_INLINE Jet<T> evaluate(const Loss& loss, 
     }
 }
 
-// A loss of two predictions is differentiated by both: by the first and the third input (a variance or a scale stands
-// behind the target), or by the first two if the loss says so.
-template <class Loss, class = void> struct predicts_first_two : std::false_type {};
-template <class Loss> struct predicts_first_two<Loss, std::enable_if_t<Loss::predicts_first_two>> : std::true_type {};
+template <class Loss> constexpr int inputs_of(const Loss*) { return takes_three<Loss, double>::value ? 3 : 2; }
+
+// Whether the other derivatives follow from those of the first input.
+template <class Loss> constexpr bool sees_difference_alone(const Loss*) {
+    if constexpr (takes_three<Loss, double>::value) {
+        return false;
+    } else {
+        return std::is_same_v<decltype(std::declval<const Loss&>().at(0.0, 0.0)), JetOfDifference<double>>;
+    }
+}
+
+// A loss of two predictions says which input is the second: `static constexpr int partner = 2`, or 3 for a variance or
+// a scale, which stands behind the target.
+template <class Loss, class = void> struct PartnerOf : std::integral_constant<int, 0> {};
+template <class Loss>
+struct PartnerOf<Loss, std::void_t<decltype(Loss::partner)>> : std::integral_constant<int, Loss::partner> {};
+
+template <class Loss> constexpr bool has_partner(const Loss*) { return PartnerOf<Loss>::value != 0; }
 
 template <class Loss, class T> LOSSLIB_INLINE T partner_grad(const Loss&, const Jet<T>& jet) {
-    if constexpr (predicts_first_two<Loss>::value) {
-        return jet.grad2;
-    } else {
-        return jet.grad3;
-    }
+    return PartnerOf<Loss>::value == 2 ? jet.grad2 : jet.grad3;
 }
 
 }  // namespace losslib

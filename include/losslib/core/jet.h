@@ -16,9 +16,15 @@ template <class T> struct Jet {
     T grad3 = T(0), hess3 = T(0);
 };
 
-// The jet of a loss that depends on d = input - target alone: d/dtarget = -d/dd.
-template <class T> LOSSLIB_INLINE Jet<T> jet_of_difference(T value, T slope, T curvature) {
-    return {value, slope, curvature, -slope, curvature};
+// The jet of a loss that depends on d = input - target alone: d/dtarget = -d/dd. The return type of `at` says so, and
+// spares the loss the kernels of the target's derivatives: a driver turns the sign.
+template <class T> struct JetOfDifference {
+    T value, grad, hess;
+    LOSSLIB_INLINE operator Jet<T>() const { return {value, grad, hess, -grad, hess}; }
+};
+
+template <class T> LOSSLIB_INLINE JetOfDifference<T> jet_of_difference(T value, T slope, T curvature) {
+    return {value, slope, curvature};
 }
 
 }  // namespace losslib

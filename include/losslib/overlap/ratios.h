@@ -15,7 +15,7 @@
 namespace losslib {
 
 struct Counts {
-    double common, false_positive, false_negative, true_negative;
+    double common, false_positive, false_negative, true_negative, positions;
 };
 
 // The value of a ratio and its derivatives by the counts.
@@ -83,6 +83,17 @@ struct MatthewsRatio {
         const double by_absent = half * found * present * rest, by_rest = half * found * present * absent;
         return {1 - score, -(tn / root + by_found + by_present), -(-fn / root + by_found + by_absent),
                 -(-fp / root + by_present + by_rest), -(tp / root + by_absent + by_rest)};
+    }
+};
+
+// The mean of what is counted as common, or with `of_errors` as false positive, over the positions.
+struct MeanRatio {
+    double of_errors;
+    MeanRatio(const double* p) : of_errors(p[0]) {}
+    LOSSLIB_INLINE RatioJet at(const Counts& n) const {
+        if (n.positions == 0) return {};
+        if (of_errors != 0) return {n.false_positive / n.positions, 0, 1 / n.positions, 0, 0};
+        return {n.common / n.positions, 1 / n.positions, 0, 0, 0};
     }
 };
 

@@ -270,7 +270,7 @@ struct HingeEmbedding {
 // max(0, -t (x1 - x2) + margin), L081. The gradient flows at the tie. The target is the third input.
 struct MarginRanking {
     double margin;
-    static constexpr bool predicts_first_two = true;
+    static constexpr int partner = 2;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input1, T input2, T target) const {
         const T d = input1 - input2;
         const T excess = T(margin) - target * d;

@@ -88,6 +88,7 @@ struct PoissonIdentityFull {
 // is hidden from autograd.
 struct Gaussian {
     double eps, full;
+    static constexpr int partner = 3;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target, T var) const {
         const T v = maximum(T(eps), var);
         const T d = input - target;
@@ -167,6 +168,7 @@ struct HalfSquaredErrorLog {
 // |d| / s + log s [+ log 2 if full], s = max(scale, eps). Slope 0 at d = 0; the floor as in Gaussian.
 struct Laplace {
     double eps, full;
+    static constexpr int partner = 3;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target, T scale) const {
         const T s = maximum(T(eps), scale);
         const T d = input - target;
@@ -182,9 +184,9 @@ struct Laplace {
 // normal distribution has been reached, so that it stays in the range of T and its inverse does not underflow.
 struct StudentT {
     double df, scale, constant;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const double freedom = std::fmin(df, std::is_same_v<T, float> ? 1e20 : 1e100);
-        const Jet<T> jet = jet_of_log1p_square(input - target, scale * std::sqrt(freedom), 0.5 * (freedom + 1.0));
+        const JetOfDifference<T> jet = jet_of_log1p_square(input - target, scale * std::sqrt(freedom), 0.5 * (freedom + 1.0));
         return jet_of_difference(jet.value + T(std::log(scale) + constant), jet.grad, jet.hess);
     }
 };

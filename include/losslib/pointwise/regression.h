@@ -28,7 +28,7 @@ constexpr double SWALLOWS_ONE = 1e18;
 
 // |d|, L003. Slope 0 at d = 0.
 struct AbsoluteError {
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         return jet_of_difference(abs(d), sign(d), T(0));
     }
@@ -36,7 +36,7 @@ struct AbsoluteError {
 
 // d^2, L001.
 struct SquaredError {
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         return jet_of_difference(d * d, T(2) * d, T(2));
     }
@@ -44,7 +44,7 @@ struct SquaredError {
 
 // d^2 / 2, L002.
 struct HalfSquaredError {
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         return jet_of_difference(T(0.5) * d * d, d, T(1));
     }
@@ -52,7 +52,7 @@ struct HalfSquaredError {
 
 // d with its sign: the mean shows whether predictions are too large or too small.
 struct BiasError {
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         return jet_of_difference(d, select(d == d, T(1), d), T(0));
     }
@@ -62,7 +62,7 @@ struct BiasError {
 // parabola.
 struct Huber {
     double delta;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target, size = abs(d), limit = T(delta);
         const bool inside = size <= limit;
         return jet_of_difference(select(inside, T(0.5) * d * d, limit * (size - T(0.5 * delta))),
@@ -73,7 +73,7 @@ struct Huber {
 // d^2 / (2 beta) for |d| < beta, |d| - beta / 2 beyond, L005; beta > 0.
 struct SmoothL1 {
     double beta;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target, size = abs(d);
         const T slope = d * T(1.0 / beta);
         const bool inside = size < T(beta);
@@ -101,7 +101,7 @@ template <class T> LOSSLIB_INLINE Hyperbola<T> hyperbola(T d, T ratio) {
 // delta^2 (sqrt(1 + r^2) - 1) with r = d / delta, L006.
 struct PseudoHuber {
     double delta;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         const Hyperbola<T> unit = hyperbola(d, d * T(1.0 / delta));
         return jet_of_difference(T(delta) * unit.value, T(delta) * unit.slope,
@@ -112,7 +112,7 @@ struct PseudoHuber {
 // log(cosh(d)), L007. The curvature 1 - tanh(d)^2 = 4 e / (1 + e)^2, e = exp(-2 |d|), keeps its relative
 // accuracy.
 struct LogCoshError {
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         const LogCosh<T> core = log_cosh(d);
         const T e = exp_nonpositive(T(-2) * abs(d));
@@ -123,7 +123,7 @@ struct LogCoshError {
 // max(q (t - x), (q - 1)(t - x)), L008: q weighs predictions that are too low. Slope 0 at d = 0.
 struct Quantile {
     double quantile;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         const T below = T(-quantile), above = T(1.0 - quantile);
         return jet_of_difference(d * select(d < T(0), below, above),
@@ -134,7 +134,7 @@ struct Quantile {
 // |tau - 1(t <= x)| d^2, L011. The curvature at d = 0 is that of t <= x.
 struct Expectile {
     double expectile;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         const T weight = select(d < T(0), T(expectile), T(1.0 - expectile));
         const T weighted = weight * d;
@@ -145,7 +145,7 @@ struct Expectile {
 // max(0, |d| - epsilon), L019. Slope 0 at |d| = epsilon.
 struct EpsilonInsensitive {
     double epsilon;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         const T excess = abs(d) - T(epsilon);
         return jet_of_difference(maximum(T(0), excess), select(excess <= T(0), T(0), sign(d)), T(0));
@@ -155,7 +155,7 @@ struct EpsilonInsensitive {
 // max(0, |d| - epsilon)^2, L020. Curvature 0 at |d| = epsilon.
 struct SquaredEpsilonInsensitive {
     double epsilon;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         const T excess = maximum(T(0), abs(d) - T(epsilon));
         return jet_of_difference(excess * excess, T(2) * excess * sign(d), select(excess > T(0), T(2), T(0)));
@@ -228,7 +228,7 @@ struct SquaredLogarithmicError {
 // |d|^q, q >= 1, L016. Slope 0 at d = 0; the curvature there is infinite for 1 < q < 2.
 struct Lq {
     double q;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target, size = abs(d);
         const T lower = power(size, T(q - 1.0));
         return jet_of_difference(lower * size, T(q) * lower * sign(d),
@@ -239,7 +239,7 @@ struct Lq {
 // c^2 (u - log1p(u)) with u = |d| / c, L017. For large u, c |d|: u itself may overflow.
 struct Fair {
     double c;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target, size = abs(d);
         const T u = size * T(1.0 / c);
         const T bounded = minimum(T(1e30), u);
@@ -252,7 +252,7 @@ struct Fair {
 // L021. Slope 0 at d = 0, 1 at |d| = w.
 struct Wing {
     double width, curvature;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target, size = abs(d);
         const double offset = width - width * std::log1p(width / curvature);
         const bool inside = size < T(width);

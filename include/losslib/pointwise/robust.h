@@ -29,7 +29,7 @@ template <class T> LOSSLIB_INLINE T log1p_square(T d, double width) {
 // The jet of factor * log1p((d / width)^2), with s = width^2 + d^2: slope 2 factor d / s, curvature
 // 2 factor (width^2 - d^2) / s^2. Neither the factor nor width^2 stands alone: they may be huge or tiny, their quotient
 // ordinary.
-template <class T> LOSSLIB_INLINE Jet<T> jet_of_log1p_square(T d, double width, double factor = 1.0) {
+template <class T> LOSSLIB_INLINE JetOfDifference<T> jet_of_log1p_square(T d, double width, double factor = 1.0) {
     const bool far = is_far(d, width);
     const T u = d * T(1.0 / width), steepness = T(2.0 * factor / width);
     const T denominator = T(1) + u * u;
@@ -43,7 +43,7 @@ template <class T> LOSSLIB_INLINE Jet<T> jet_of_log1p_square(T d, double width, 
 // sqrt(r^2 + 1) - 1: the pseudo-Huber loss of r with delta 1 (Barron's alpha = 1).
 struct Charbonnier {
     double scale;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T inverse = T(1.0 / scale);
         const T r = (input - target) * inverse;
         const Hyperbola<T> unit = hyperbola(r, r);
@@ -56,7 +56,7 @@ struct Charbonnier {
 // log1p(r^2 / 2) (Barron's alpha = 0).
 struct Cauchy {
     double scale;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         return jet_of_log1p_square(input - target, scale * 1.41421356237309504880);
     }
 };
@@ -65,7 +65,7 @@ struct Cauchy {
 // derivatives.
 struct Welsch {
     double scale;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T inverse = T(1.0 / scale);
         const T r = (input - target) * inverse;
         const T exponent = T(-0.5) * r * r;
@@ -78,7 +78,7 @@ struct Welsch {
 // 2 r^2 / (r^2 + 4) (Barron's alpha = -2). With w = 4 / (r^2 + 4): slope r w^2, curvature w^2 (4 w - 3).
 struct GemanMcClure {
     double scale;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T inverse = T(1.0 / scale);
         const T r = (input - target) * inverse;
         const T r2 = r * r;
@@ -92,7 +92,7 @@ struct GemanMcClure {
 // near 0.
 struct TukeyBiweight {
     double c;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target;
         const T u = d * T(1.0 / c);
         const T v = u * u, rest = T(1) - v;
@@ -114,7 +114,7 @@ struct TukeyBiweight {
 // |alpha| is held in [1e-18, 1e18], where the limits at 0 and -inf are reached, so that b / alpha is finite.
 struct Barron {
     double alpha, scale;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const double a = std::copysign(std::fmin(std::fmax(std::fabs(alpha), 1e-18), 1e18), alpha);
         const double b = std::fabs(a - 2.0), width = scale * std::sqrt(b);
         const T d = input - target;
@@ -150,7 +150,7 @@ struct Barron {
 // r^2 / 2: the limit alpha -> 2.
 struct BarronQuadratic {
     double scale;
-    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+    template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T inverse = T(1.0 / scale);
         const T r = (input - target) * inverse;
         return jet_of_difference(T(0.5) * r * r, r * inverse, inverse * inverse);

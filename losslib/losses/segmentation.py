@@ -26,6 +26,10 @@ from losslib.declaration.schema import (
 from losslib.declare import declare
 
 __all__ = [
+    "LovaszHingeLoss",
+    "LovaszSoftmaxLoss",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
     "BoundaryLoss",
     "DiceCrossEntropyLoss",
     "DiceLoss",
@@ -132,8 +136,8 @@ INTERSECTION = Choice(
     "intersection",
     "product",
     'What soft predictions and targets have in common: their ``"product"``, or the smaller of both, ``"min"``, which '
-    "is smallest where they are equal. For masks of 0 and 1 both are the same, and with ``squared``, whose norm is that "
-    "of L2, the product is what they have in common.",
+    "is smallest where they are equal. For masks of 0 and 1 both are the same; ``squared``, whose norm is that of L2, "
+    "goes with the product.",
     choices=("product", "min"),
 )
 LOG = Flag("log", False, "-log of the score, held at 1e-7 from below, in place of 1 - score.")
@@ -205,6 +209,12 @@ KERVADEC = Reference(
     "Kervadec, H., Bouchtiba, J., Desrosiers, C., Granger, E., Dolz, J. and Ben Ayed, I. (2019). Boundary loss for "
     "highly unbalanced segmentation. Medical Imaging with Deep Learning, 285-296.",
     url="https://proceedings.mlr.press/v102/kervadec19a.html",
+)
+BERMAN = Reference(
+    "Berman, M., Rannen Triki, A. and Blaschko, M. B. (2018). The Lovász-softmax loss: a tractable surrogate for the "
+    "optimization of the intersection-over-union measure in neural networks. IEEE Conference on Computer Vision and "
+    "Pattern Recognition, 4413-4421.",
+    doi="10.1109/CVPR.2018.00464",
 )
 YEUNG = Reference(
     "Yeung, M., Sala, E., Schoenlieb, C.-B. and Rundo, L. (2022). Unified focal loss: generalising Dice and "
@@ -838,6 +848,168 @@ boundary_loss, BoundaryLoss = declare(
     tags=("segmentation", "regions", "boundaries"),
     entries=("L109",),
     value_range="(-inf, inf)",
+)
+
+
+# ---- sorted errors --------------------------------------------------------------------------------------------------
+
+LOVASZ_NOTES = (
+    "Errors are sorted in each call, by a radix sort of their bits; equal errors keep the order of their positions. The "
+    "permutation is constant in the derivative, which is exact where no two errors are equal. The probabilities of all "
+    "classes stand in one array of the size of the input, and a segment takes 24 bytes a position in float32 while it is "
+    "sorted. " + NOTES
+)
+
+lovasz_softmax_loss, LovaszSoftmaxLoss = declare(
+    "overlap_lovasz",
+    "lovasz_softmax_loss",
+    "LovaszSoftmaxLoss",
+    formula="sum_k(e_k*(J_k - J_{k-1}))",
+    family="segmentation",
+    per="class",
+    aliases=("lovasz_softmax", "LovaszLoss", "lovasz_loss", "lovasz"),
+    summary="The convex extension of the Jaccard loss: errors of each class, sorted and weighted by what they cost in IoU.",
+    inputs=INPUTS,
+    input_domains=domains,
+    parameters=(
+        AXIS,
+        ACTIVATION,
+        Choice(
+            "per",
+            "class",
+            'What is sorted at once: ``"class"`` a class in all samples of the call, ``"sample_class"`` a class of one '
+            "sample.",
+            choices=("class", "sample_class"),
+        ),
+        CLASSES,
+        WEIGHT,
+        Choice(
+            "absent",
+            "skip",
+            'A class whose target is empty: ``"skip"`` leaves it out of the mean, ``"include"`` counts it as it is, '
+            '``"zero"`` counts it as 0.',
+            choices=("include", "zero", "skip"),
+        ),
+        IGNORE_INDEX,
+    ),
+    latex={
+        "value": (
+            r"L = \sum_k e_{(k)} \left(J_k - J_{k-1}\right), \qquad e = |t - p|, \; e_{(1)} \ge e_{(2)} \ge \dots"
+        ),
+        "jaccard": r"J_k = 1 - \frac{T - \sum_{j \le k} t_{(j)}}{T + \sum_{j \le k} (1 - t_{(j)})}",
+    },
+    has_hessian=False,
+    description=(
+        "The Jaccard index is defined for sets of marked positions, not for probabilities. Its Lovász extension is the "
+        "tightest convex function that agrees with it there: it weighs the largest error by what the first mistake "
+        "costs, the next by what the second adds, and so on. It trains for the mean IoU more directly than the ratio "
+        "of soft sums, and is used to polish a model that cross-entropy has trained."
+    ),
+    notes=LOVASZ_NOTES,
+    use_when=(
+        "the result is judged by mean IoU and a model is to be polished for it",
+        "small classes matter: each class has the same say, whatever its size",
+    ),
+    avoid_when=(
+        "training begins: gradients are near 0 for most positions; start with ``dice_cross_entropy_loss``",
+        "images are huge and time counts: sorting takes several times as long as adding up",
+    ),
+    pitfalls=(
+        "Classes of the batch are sorted together: with ``per='sample_class'`` the value is another.",
+        "Where errors are equal the derivative depends on the order of positions; a model that puts out constants is "
+        "at such a point.",
+        "Its inputs are probabilities: pass ``activation='softmax'`` for logits.",
+    ),
+    see_also=(
+        ("jaccard_loss", "the ratio of soft sums"),
+        ("lovasz_hinge_loss", "for one class and its logits"),
+    ),
+    references=(BERMAN,),
+    equivalents=(
+        Equivalent(
+            "segmentation_models_pytorch",
+            "LovaszLoss",
+            note="``multiclass``: a softmax inside, ``per_image`` per sample.",
+        ),
+        Equivalent("kornia", "lovasz_softmax_loss", note="``per='sample_class', absent='include'``."),
+    ),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.3, 0.1], [0.1, 0.2, 0.7, 0.9]]])
+>>> labels = np.array([[0, 0, 0, 1]])
+>>> value, grad = losslib.lovasz_softmax_loss.value_and_grad(probabilities, labels)
+>>> round(value, 4)
+0.3833
+>>> grad.round(4)[0, 0]
+array([-0.1667, -0.1667, -0.1667,  0.    ])
+""",
+    tags=("segmentation", "imbalance", "bounded", "regions", "convex"),
+    entries=("L104",),
+    value_range="[0, 1]",
+)
+
+
+lovasz_hinge_loss, LovaszHingeLoss = declare(
+    "overlap_lovasz",
+    "lovasz_hinge_loss",
+    "LovaszHingeLoss",
+    formula="sum_k(e_k*(J_k - J_{k-1}))",
+    family="segmentation",
+    per="sample",
+    aliases=("lovasz_hinge",),
+    summary="The convex extension of the Jaccard loss for one class: hinges of logits, sorted and weighted by IoU.",
+    inputs=(
+        Input("input", "Logits of one class, shape (N, d1, ...): positive for foreground.", holds="row"),
+        Input(
+            "target",
+            "True region of the same shape, of 0 and 1, integers or bool.",
+            PROBABILITY,
+            fix="a mask holds 0 or 1",
+            holds="row",
+        ),
+    ),
+    parameters=(
+        Integer("axis", None, "The class axis of `input`, of length 1; ``None`` where there is none.", optional=True),
+        Choice(
+            "per",
+            "all",
+            'What is sorted at once: ``"all"`` all positions of the call, or those of one ``"sample"``.',
+            choices=("all", "sample"),
+        ),
+    ),
+    latex={
+        "value": r"L = \sum_k e_{(k)} (J_k - J_{k-1}), \qquad e = \max(0, 1 - x\,(2 t - 1))",
+    },
+    has_hessian=False,
+    description=(
+        "``lovasz_softmax_loss`` for one class, with the hinge of the logit in place of the difference of a "
+        "probability: positions on the right side with a margin of 1 have no part in it."
+    ),
+    notes=LOVASZ_NOTES,
+    use_when=(
+        "one foreground class is segmented and judged by IoU",
+        "a model is to be polished after cross-entropy, without a sigmoid that saturates",
+    ),
+    avoid_when=(
+        "probabilities are wanted: logits grow to the margin and stay there",
+        "several classes compete: ``lovasz_softmax_loss``",
+    ),
+    pitfalls=("The value is not bounded: a confident mistake costs its logit.",),
+    see_also=(("lovasz_softmax_loss", "for several classes and probabilities"),),
+    references=(BERMAN,),
+    equivalents=(
+        Equivalent("segmentation_models_pytorch", "LovaszLoss", note="``binary``."),
+        Equivalent("kornia", "lovasz_hinge_loss", note="``per='sample'``."),
+    ),
+    examples=""">>> logits = np.array([[2.0, 0.5, -1.0, 0.25]])
+>>> mask = np.array([[1, 1, 0, 0]])
+>>> value, grad = losslib.lovasz_hinge_loss.value_and_grad(logits, mask)
+>>> round(value, 4)
+0.75
+>>> grad.round(4)
+array([[-0.    , -0.3333,  0.    ,  0.3333]])
+""",
+    tags=("segmentation", "imbalance", "regions", "convex", "logits"),
+    entries=("L103",),
+    value_range="[0, inf)",
 )
 
 

@@ -18,6 +18,7 @@ from overlap.call cimport (
     COUNTS, CROSS_ENTROPY, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
     View,
 )
+from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
 from overlap.tiles cimport count_tile, gradient_tile
 
 from losslib._kernels import threads
@@ -306,7 +307,7 @@ cdef class Region:
             free(job.violations)
         return bad
 
-    def differentiate(self, grad, target_grad, *, slopes=None, addend_scale=None, field=None):
+    def differentiate(self, grad, target_grad, *, slopes, addend_scale=None, field=None):
         """Write the derivatives by input and target.
 
         Parameters
@@ -318,7 +319,7 @@ cdef class Region:
         addend_scale
             Float64, one for each sample: factor of the derivatives of the addend; or None for 0.
         field
-            In place of slopes: derivatives by the probabilities, of the shape of the input.
+            Derivatives by the probabilities, of the shape of the input; the first of the slopes is a factor of them.
         """
         cdef Job* job = &self.job
         cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
@@ -333,14 +334,88 @@ cdef class Region:
             self.place(&job.target_grad, target_grad)
         if field is not None:
             self.place(&job.field, field)
-        else:
-            self.held.append(slopes)
-            job.slopes = <const double*>cnp.PyArray_DATA(<cnp.ndarray>slopes)
+        self.held.append(slopes)
+        job.slopes = <const double*>cnp.PyArray_DATA(<cnp.ndarray>slopes)
         job.addend_scale = NULL
         if addend_scale is not None:
             self.held.append(addend_scale)
             job.addend_scale = <const double*>cnp.PyArray_DATA(<cnp.ndarray>addend_scale)
         self.run(gradient_task, 2.0 if job.activation != 0 else 0.8)
+
+    def lovasz(self, cnp.ndarray field, cnp.ndarray values, cnp.ndarray used, *, bint pools_samples, bint hinge):
+        """Write the Lovász losses of the segments, and into `field` their slopes by the probabilities.
+
+        Parameters
+        ----------
+        field
+            Contiguous, of the shape of the input and the type that is computed in.
+        values
+            Float64, one number for each class, or with `pools_samples` false for each sample and class.
+        used
+            Bool, one for each class: whether it counts.
+        hinge
+            Errors are those of the hinge, of logits.
+        """
+        cdef Job* job = &self.job
+        cdef Segments segments
+        cdef Py_ssize_t count = job.classes if pools_samples else job.samples * job.classes, segment
+        cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
+        cdef int width = 1
+        if job.tasks == 0 or job.classes == 0:
+            cnp.PyArray_FILLWBYTE(values, 0)
+            return
+        segments.job = job
+        segments.field = <char*>cnp.PyArray_DATA(field)
+        segments.values = <double*>cnp.PyArray_DATA(values)
+        segments.used = <const unsigned char*>cnp.PyArray_DATA(used)
+        segments.pools_samples = pools_samples
+        segments.hinge = hinge
+        segments.capacity = job.positions * (job.samples if pools_samples else 1)
+        if segments.capacity >= 4294967295:
+            raise ValueError(f"a Lovász loss sorts at most 4294967294 positions at once, got {segments.capacity}")
+        job.grad.data = segments.field
+        self.run(probability_task, 1.0)
+        # Two arrays of errors with places, their marks and their weights.
+        segments.scratch_size = segments.capacity * (4 * item + 2 * item)
+        if count > 1:
+            width = _gate.begin(20.0 * self.isa_factor * <double>segments.capacity * <double>count)
+        segments.scratch = <char*>malloc(<size_t>(width * segments.scratch_size))
+        if segments.scratch == NULL:
+            if width > 1:
+                _gate.end()
+            raise MemoryError(f"no memory for sorting {segments.capacity} errors")
+        with nogil:
+            if width > 1:
+                _gate.run(segment_task, &segments, count, width)
+            else:
+                for segment in range(count):
+                    segment_task(&segments, segment, 0)
+        if width > 1:
+            _gate.end()
+        free(segments.scratch)
+
+
+cdef void probability_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
+    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
+    cdef char* tile = job.scratch + slot * job.scratch_size
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        if job.wide:
+            probability_tile(job, n, first, count, <double*>tile, <double*>job.grad.data)
+        else:
+            probability_tile(job, n, first, count, <float*>tile, <float*>job.grad.data)
+        first += count
+
+
+cdef void segment_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Segments* segments = <Segments*>context
+    cdef char* scratch = segments.scratch + slot * segments.scratch_size
+    if segments.job.wide:
+        lovasz_segment(segments, task, scratch, <double>0)
+    else:
+        lovasz_segment(segments, task, scratch, <float>0)
 
 
 cdef void count_task(void* context, Py_ssize_t task, int slot) noexcept nogil:

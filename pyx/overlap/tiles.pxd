@@ -460,8 +460,9 @@ cdef inline void slope_row(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_
     cdef Py_ssize_t j, label, count = lanes.count
     if job.field.data != NULL:
         given = read_row(&job.field, n, c, first, count, slope)
+        common = <real>by[0]
         for j in range(count):
-            slope[j] = given[j]
+            slope[j] = given[j] * common
         return
     if job.distances != NULL:
         by = job.slopes + 3 * n * job.classes

@@ -173,16 +173,19 @@ def region_inputs(info: LossInfo) -> list[np.ndarray]:
     rng = generator(info.name, "regions")
     masks = np.moveaxis(np.eye(CLASSES)[rng.integers(0, CLASSES, (ROWS, 3, 5))], -1, 1)
     inputs = [rng.uniform(0.05, 0.95, masks.shape), masks]
-    return inputs[: len(info.inputs)]
+    if info.inputs[1].holds == "class" and not info.inputs[1].or_row:
+        return [inputs[0], masks.argmax(axis=1)]
+    if "activation" not in info.parameter_names:  # one class
+        return [rng.normal(size=masks[:, 0].shape), masks[:, 0]]
+    return inputs
 
 
 def box_inputs(info: LossInfo) -> list[np.ndarray]:
     """Draw six boxes of two corners each, near one another."""
     rng = generator(info.name, "boxes")
     corner, size = rng.uniform(0, 5, (ROWS, 2)), rng.uniform(1, 6, (ROWS, 2))
-    boxes = [np.concatenate([corner + shift, corner + shift + size * grown], axis=1)
-             for shift, grown in ((0.0, 1.0), (rng.normal(0, 1, (ROWS, 2)), rng.uniform(0.7, 1.4, (ROWS, 2))))]  # fmt: skip
-    return boxes
+    moved, grown = corner + rng.normal(0, 1, (ROWS, 2)), size * rng.uniform(0.7, 1.4, (ROWS, 2))
+    return [np.concatenate([corner, corner + size], axis=1), np.concatenate([moved, moved + grown], axis=1)]
 
 
 def row_inputs(info: LossInfo) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""The losses of regions against MONAI, segmentation-models, kornia, Keras, optax and PyTorch: the table of conventions."""
+"""The losses of regions against MONAI, segmentation-models, kornia, Keras and optax: the table of conventions."""
 
 from __future__ import annotations
 
@@ -113,6 +113,35 @@ def test_other_losses_are_those_of_monai(dtype: Any) -> None:
 
 
 @each_dtype
+def test_ratios_over_classes_are_those_of_monai(dtype: Any) -> None:
+    losses = package("monai.losses")
+    torch = pytest.importorskip("torch")
+    x, t = draw(dtype, absent=True)
+    hot = one_hot(t, dtype)
+    for kind, batch in itertools.product(("square", "simple", "uniform"), (False, True)):
+        theirs = losses.GeneralizedDiceLoss(softmax=True, w_type=kind, batch=batch, smooth_nr=0.25, smooth_dr=0.5)
+        # Its weights are rounded to float32 whatever the input is.
+        agree(theirs, losslib.generalized_dice_loss, x, t, hot, np.float32, activation="softmax", weighting=kind,
+              per="all" if batch else "sample", smooth=0.25, eps=0.25)  # fmt: skip
+    distances = np.array([[0, 1, 1, 1], [1, 0, 0.5, 0.25], [1, 0.5, 0, 0.5], [1, 0.25, 0.5, 0]])
+    for kind, ours in (("default", "foreground"), ("GDL", "size")):
+        theirs = losses.GeneralizedWassersteinDiceLoss(torch.from_numpy(distances.astype(dtype)), kind)
+        agree(theirs, losslib.generalized_wasserstein_dice_loss, x, t, t[:, np.newaxis], np.float32,
+              activation="softmax", distances=distances, weighting=ours)  # fmt: skip
+
+
+@each_dtype
+def test_unified_focal_is_that_of_monai(dtype: Any) -> None:
+    losses = package("monai.losses")
+    rng = np.random.default_rng(0)
+    p, t = rng.uniform(0.02, 0.98, (SAMPLES, 2, *GRID)).astype(dtype), rng.integers(0, 2, (SAMPLES, *GRID))
+    hot = np.moveaxis(np.eye(2)[t], -1, 1).astype(dtype)
+    for weight, delta, gamma in ((0.5, 0.7, 0.5), (0.25, 0.6, 0.2)):
+        theirs = losses.AsymmetricUnifiedFocalLoss(weight=weight, delta=delta, gamma=gamma)
+        agree(theirs, losslib.unified_focal_loss, p, t, hot, dtype, weight=weight, delta=delta, gamma=gamma)
+
+
+@each_dtype
 def test_masked_positions_are_those_of_monai(dtype: Any) -> None:
     losses = package("monai.losses")
     torch = pytest.importorskip("torch")
@@ -154,6 +183,24 @@ def test_matthews_is_that_of_segmentation_models(dtype: Any) -> None:
     p, mask = x[:, 0], one_hot(t, dtype)[:, 1]
     agree(losses.MCCLoss(eps=1e-3), losslib.mcc_loss, p[:, np.newaxis], mask[:, np.newaxis], mask[:, np.newaxis],
           dtype, per="all", smooth=1e-3, eps=0.0)  # fmt: skip
+
+
+@each_dtype
+def test_lovasz_losses_are_those_of_segmentation_models_and_kornia(dtype: Any) -> None:
+    losses, others = package("segmentation_models_pytorch.losses"), package("kornia.losses")
+    x, t = draw(dtype, absent=True)
+    agree(losses.LovaszLoss("multiclass"), losslib.lovasz_softmax_loss, x, t, t, dtype, activation="softmax")
+    # Per image it takes a mean over the samples of means over the classes that are present.
+    agree(losses.LovaszLoss("multiclass", per_image=True), losslib.lovasz_softmax_loss, x, t, t, dtype,
+          activation="softmax", per="sample_class")  # fmt: skip
+    mask = (t == 1).astype(dtype)
+    agree(losses.LovaszLoss("binary"), losslib.lovasz_hinge_loss, x[:, 0], mask, mask, dtype, size=4.0)
+    agree(losses.LovaszLoss("binary", per_image=True), losslib.lovasz_hinge_loss, x[:, 0], mask, mask, dtype,
+          per="sample", size=4.0)  # fmt: skip
+    agree(others.lovasz_softmax_loss, losslib.lovasz_softmax_loss, x, t, t, dtype,
+          activation="softmax", per="sample_class", absent="include")  # fmt: skip
+    agree(others.lovasz_hinge_loss, losslib.lovasz_hinge_loss, x[:, :1], mask[:, np.newaxis], mask.astype("i8"), dtype,
+          axis=1, per="sample", size=4.0)  # fmt: skip
 
 
 # ---- kornia --------------------------------------------------------------------------------------------------------

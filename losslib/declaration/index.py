@@ -120,4 +120,10 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("efficient_box_iou_loss", "EfficientBoxIoULoss", "eiou", "eiou_loss", "focal_eiou_loss", "efficient_box_iou"),
         ("normalized_wasserstein_box_loss", "NormalizedWassersteinBoxLoss", "nwd", "nwd_loss", "normalized_wasserstein_box"),
     ),
+    "detection": (
+        ("quality_focal_loss", "QualityFocalLoss", "qfl", "quality_focal"),
+        ("varifocal_loss", "VarifocalLoss", "vfl", "varifocal"),
+        ("gaussian_focal_loss", "GaussianFocalLoss", "heatmap_focal_loss", "centernet_focal_loss", "gaussian_focal"),
+        ("distribution_focal_loss", "DistributionFocalLoss", "dfl", "distribution_focal"),
+    ),
 }

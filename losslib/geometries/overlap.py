@@ -272,10 +272,14 @@ class Overlap(Geometry):
         target = rng.integers(0, count, shape)
         marks = np.moveaxis(np.eye(count)[target], -1, 1)
         scores = rng.standard_normal((2, count, side, side)) + marks
-        if values.get("activation", "none") == "none":
+        if "activation" not in values:  # logits of one class
+            return [scores[:, 0], marks[:, 0]]
+        if values["activation"] == "none":
             scores = 1 / (1 + np.exp(-scores))
         if axis is None:
             return [scores, marks]
+        if info.inputs[1].holds == "row":
+            return [np.moveaxis(scores, 1, axis), np.moveaxis(marks, 1, axis)]
         return [np.moveaxis(scores, 1, axis), target]
 
 

@@ -22,4 +22,5 @@ MODULES = (
     "transduction",
     "segmentation",
     "boxes",
+    "detection",
 )

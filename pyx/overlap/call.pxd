@@ -113,15 +113,23 @@ ctypedef fused integer:
 cdef inline void integers_as_real(const integer* tag, const char* source, Py_ssize_t stride, real* buffer,
                                   Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(n):
-        buffer[i] = <real>(<const integer*>(source + i * stride))[0]
+    if stride == sizeof(integer):       # of neighbours the compiler makes vectors
+        for i in range(n):
+            buffer[i] = <real>(<const integer*>source)[i]
+    else:
+        for i in range(n):
+            buffer[i] = <real>(<const integer*>(source + i * stride))[0]
 
 
 cdef inline void integers_as_int64(const integer* tag, const char* source, Py_ssize_t stride, int64_t* buffer,
                                    Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(n):
-        buffer[i] = <int64_t>(<const integer*>(source + i * stride))[0]
+    if stride == sizeof(integer):
+        for i in range(n):
+            buffer[i] = <int64_t>(<const integer*>source)[i]
+    else:
+        for i in range(n):
+            buffer[i] = <int64_t>(<const integer*>(source + i * stride))[0]
 
 
 cdef inline void read_indices(const View* view, Py_ssize_t n, Py_ssize_t first, int64_t* buffer,

@@ -6,7 +6,7 @@ in a second pass, which computes the probabilities again rather than read them f
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from blocks cimport real, sum_block
@@ -32,7 +32,7 @@ cdef struct Lanes:
     bint dropped         # some do not count
     double positions     # those that count, weighted
     double kept          # their number
-    int64_t[MAX_LANES] label       # class indices; -1 where a position does not count
+    int32_t[MAX_LANES] label       # class indices; -1 where a position does not count
     unsigned char[MAX_LANES] keep
     double[MAX_LANES] weight       # 0 where it does not count
 
@@ -53,6 +53,7 @@ cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_
     cdef int bad = 0, outside, kept = 0
     cdef bint dropped
     cdef int64_t classes = job.classes
+    cdef int64_t[MAX_LANES] index
     lanes.count = count
     lanes.dropped = False
     lanes.whole = not job.indices and job.keep.data == NULL and job.weight.data == NULL
@@ -65,16 +66,16 @@ cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_
         for j in range(count):
             lanes.keep[j] = (<const unsigned char*>(source + j * job.keep.positions))[0] != 0
     if job.indices:
-        read_indices(&job.target, n, first, lanes.label, count)
+        read_indices(&job.target, n, first, index, count)
         if job.ignoring:
             for j in range(count):
-                lanes.keep[j] &= lanes.label[j] != job.ignored
+                lanes.keep[j] &= index[j] != job.ignored
         for j in range(count):
-            outside = (lanes.label[j] < 0) | (lanes.label[j] >= classes)
+            outside = (index[j] < 0) | (index[j] >= classes)
             bad |= outside & lanes.keep[j]
             lanes.keep[j] &= not outside
         for j in range(count):
-            lanes.label[j] = lanes.label[j] if lanes.keep[j] else -1
+            lanes.label[j] = <int32_t>index[j] if lanes.keep[j] else -1
     for j in range(count):
         kept += lanes.keep[j]
     dropped = kept < count
@@ -108,9 +109,10 @@ cdef inline const real* target_row(const Job* job, const Lanes* lanes, Py_ssize_
                                    real* buffer) noexcept nogil:
     cdef const real* row
     cdef Py_ssize_t j
+    cdef int32_t label = <int32_t>c
     if job.indices:
         for j in range(lanes.count):
-            buffer[j] = 1 if lanes.label[j] == c else 0
+            buffer[j] = 1 if lanes.label[j] == label else 0
         return buffer
     row = read_row(&job.target, n, c, first, lanes.count, buffer)
     if lanes.dropped:
@@ -157,21 +159,24 @@ cdef inline void largest_and_exponentials(real* tile, Py_ssize_t lanes, Py_ssize
         g += 16
 
 
-cdef inline real smoothed(const Job* job, Py_ssize_t c, real t) noexcept nogil:
-    """The target of the cross-entropy: smoothed, and weighted by class."""
+cdef inline double spread_of(const Job* job, Py_ssize_t c) noexcept nogil:
+    """What smoothing gives to every class: the target of the cross-entropy is spread + sharp t, weighted by class."""
     cdef double uniform = 1.0 / <double>job.classes if job.activation == SOFTMAX else 0.5
-    cdef double y = (1.0 - job.smoothing) * <double>t + job.smoothing * uniform
-    return <real>(y if job.class_weight == NULL else y * job.class_weight[c])
+    return job.smoothing * uniform * (1.0 if job.class_weight == NULL else job.class_weight[c])
+
+
+cdef inline double sharp_of(const Job* job, Py_ssize_t c) noexcept nogil:
+    return (1.0 - job.smoothing) * (1.0 if job.class_weight == NULL else job.class_weight[c])
 
 
 cdef inline void softmax_tile(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t first, real* tile,
                               Softmax* result) noexcept nogil:
     """tile = exp(x - largest), one row of `job.lanes` numbers a class, with sums and cross-entropies by position."""
-    cdef real[MAX_LANES] top, run, buffer
+    cdef real[MAX_LANES] top, run, ones, buffer
     cdef const real* row
     cdef real* line
     cdef const real* t
-    cdef real y
+    cdef real y, spread, sharp
     cdef Py_ssize_t c, j, count = lanes.count, width = (count + 15) // 16 * 16, step = job.lanes
     cdef double all_weights = 0.0
     for c in range(job.classes):
@@ -200,8 +205,10 @@ cdef inline void softmax_tile(const Job* job, const Lanes* lanes, Py_ssize_t n, 
             for c in range(job.classes):
                 line = tile + c * step
                 t = target_row(job, lanes, n, c, first, <real*>buffer)
+                spread = <real>spread_of(job, c)
+                sharp = <real>sharp_of(job, c)
                 for j in range(count):
-                    y = smoothed(job, c, t[j])
+                    y = spread + sharp * t[j]
                     result.mass[j] += <double>y
                     result.entropy[j] += 0.0 if y == 0 else <double>y * (result.top[j] - <double>line[j])
     largest_and_exponentials(tile, step, job.classes, width, top, True)
@@ -211,17 +218,17 @@ cdef inline void softmax_tile(const Job* job, const Lanes* lanes, Py_ssize_t n, 
     while c < job.classes:
         for j in range(width):
             run[j] = 0
+            ones[j] = 0
         while True:
             line = tile + c * step
             for j in range(width):
                 run[j] += 0 if line[j] == 1 else line[j]
-            for j in range(width):
-                result.total[j] += 1.0 if line[j] == 1 else 0.0
+                ones[j] += 1 if line[j] == 1 else 0
             c += 1
             if c == job.classes or c % RUN == 0:
                 break
         for j in range(width):
-            result.total[j] += <double>run[j]
+            result.total[j] += <double>run[j] + <double>ones[j]
     for j in range(width):
         result.inverse[j] = 1.0 / (1.0 + result.total[j])
     if job.addend == CROSS_ENTROPY:
@@ -325,14 +332,18 @@ cdef inline void add_to_addend(const Job* job, const Lanes* lanes, const double*
     cdef real[MAX_LANES] term
     cdef real[MAX_LANES] buffer
     cdef const real* x
-    cdef real y, all_y
+    cdef real y, all_y, spread, sharp
     cdef Py_ssize_t j, count = lanes.count
     if job.addend == CROSS_ENTROPY:
         x = input_row(job, lanes, n, c, first, <real*>buffer)
         all_y = <real>(1.0 if job.class_weight == NULL else job.class_weight[c])
+        spread = <real>spread_of(job, c)
+        sharp = <real>sharp_of(job, c)
         for j in range(count):
-            y = smoothed(job, c, t[j])
-            term[j] = y * softplus(-x[j]) + (all_y - y) * softplus(x[j])
+            y = spread + sharp * t[j]
+            # y softplus(-x) + (all - y) softplus(x), which share the logarithm
+            term[j] = (all_y * softplus(-x[j] if x[j] > 0 else x[j])
+                       + (all_y - y if x[j] > 0 else y) * (x[j] if x[j] > 0 else -x[j]))
     elif c == 0:
         for j in range(count):
             term[j] = 0 if t[j] == 0 else -<real>(1.0 - job.delta) * power(q[j], <real>job.gamma) * t[j] * log(p[j])
@@ -386,7 +397,7 @@ cdef inline void count_distances(const Job* job, const Lanes* lanes, const Softm
     for c in range(job.classes):
         probability_row(job, lanes, softmax, tile, n, c, first, <real*>p, <real*>q)
         for j in range(lanes.count):
-            t = max(lanes.label[j], <int64_t>0)
+            t = max(lanes.label[j], <int32_t>0)
             wrong[j] += job.distances[t * job.classes + c] * <double>p[j]
     for j in range(lanes.count):
         t = lanes.label[j]
@@ -467,7 +478,7 @@ cdef inline void slope_row(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_
     if job.distances != NULL:
         by = job.slopes + 3 * n * job.classes
         for j in range(count):
-            label = max(lanes.label[j], <int64_t>0)
+            label = max(lanes.label[j], <int32_t>0)
             slope[j] = <real>((by[3 * label + 1] - by[3 * label]) * job.distances[label * job.classes + c])
         return
     positive = <real>by[1]
@@ -497,6 +508,18 @@ cdef inline void slope_row(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_
     if job.clip > 0.0:
         for j in range(count):
             slope[j] = slope[j] if (p[j] > low) & (q[j] > low) else 0
+
+
+cdef inline void index_slopes(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t c, const real* e, real* slope,
+                              real* reference) noexcept nogil:
+    """`slope_row` of products with class indices, and where the class is the largest its slope as the reference."""
+    cdef const double* by = job.slopes + 3 * (n * job.classes + c)
+    cdef real elsewhere = <real>by[1], here = <real>(by[0] - by[2])
+    cdef int32_t label = <int32_t>c
+    cdef Py_ssize_t j
+    for j in range(lanes.count):
+        slope[j] = here if lanes.label[j] == label else elsewhere
+        reference[j] = slope[j] if e[j] == 1 else reference[j]
 
 
 cdef inline void finish_row(const Job* job, const Lanes* lanes, const double* weight, Py_ssize_t n, Py_ssize_t c,
@@ -564,9 +587,9 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
     cdef const double* weight
     cdef real* a
     cdef real* e
-    cdef real scale = <real>addend_scale_of(job, n), y, all_y
+    cdef real scale = <real>addend_scale_of(job, n), y, all_y, spread, sharp
     cdef Py_ssize_t c, j, step = job.lanes
-    cdef bint entropy = job.addend == CROSS_ENTROPY
+    cdef bint entropy = job.addend == CROSS_ENTROPY, done = False
     # Counts that are products of both have slopes that depend on the target alone.
     cdef bint by_probability = (job.activation != SOFTMAX or job.counting != PRODUCT or job.clip > 0.0
                                 or job.addend == UNIFIED_FOCAL or job.target_grad.data != NULL)
@@ -580,7 +603,12 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
         if entropy:
             for j in range(count):
                 mass[j] = <real>softmax.mass[j]
-    for c in range(job.classes):
+    if job.indices and job.activation == SOFTMAX and not by_probability and job.field.data == NULL \
+            and job.distances == NULL:
+        for c in range(job.classes):
+            index_slopes(job, &lanes, n, c, <const real*>tile + c * step, slopes + c * step, <real*>reference)
+        done = True
+    for c in range(0 if done else job.classes):
         if by_probability:
             probability_row(job, &lanes, &softmax, <const real*>tile, n, c, first, <real*>p, <real*>q)
         t = target_row(job, &lanes, n, c, first, <real*>buffer)
@@ -601,8 +629,10 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
                 a[j] = a[j] * (p[j] * q[j])
             if entropy:
                 all_y = <real>(1.0 if job.class_weight == NULL else job.class_weight[c])
+                spread = <real>spread_of(job, c)
+                sharp = <real>sharp_of(job, c)
                 for j in range(count):
-                    y = smoothed(job, c, t[j])
+                    y = spread + sharp * t[j]
                     a[j] += scale * (-all_y * q[j] if y == all_y else all_y * p[j] - y)
         finish_row(job, &lanes, weight, n, c, first, a)
     if job.activation != SOFTMAX or job.grad.data == NULL:
@@ -622,8 +652,10 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
         if entropy:
             probability_row(job, &lanes, &softmax, <const real*>tile, n, c, first, <real*>p, <real*>q)
             t = target_row(job, &lanes, n, c, first, <real*>buffer)
+            spread = <real>spread_of(job, c)
+            sharp = <real>sharp_of(job, c)
             for j in range(count):
-                y = smoothed(job, c, t[j])
+                y = spread + sharp * t[j]
                 a[j] += scale * (-mass[j] * q[j] if y == mass[j] else mass[j] * p[j] - y)
         weight = weight_row(job, &lanes, n, c, first, weights)
         finish_row(job, &lanes, weight, n, c, first, a)

@@ -198,7 +198,7 @@ def test_objects_with_equal_parameters_are_equal_and_hash_alike(info: Any) -> No
         assert a == b
         assert hash(a) == hash(b)
         assert (a != b) is False
-    if "weight" in info.parameter_names:
+    if "weight" in info.array_parameter_names:
         assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[[1.0, 2.0]])
         assert loss_class(info)(weight=[1.0, 2.0]) != loss_class(info)(weight=[1.0, 3.0])
     assert loss_class(info)(reduction="sum") != loss_class(info)()

@@ -172,7 +172,7 @@ def region_inputs(info: LossInfo) -> list[np.ndarray]:
     """Draw probabilities of four classes on six small images, and a mask of each class."""
     rng = generator(info.name, "regions")
     masks = np.moveaxis(np.eye(CLASSES)[rng.integers(0, CLASSES, (ROWS, 3, 5))], -1, 1)
-    inputs = [rng.uniform(0.05, 0.95, masks.shape), masks]
+    inputs = [np.moveaxis(rng.dirichlet(np.ones(CLASSES), (ROWS, 3, 5)), -1, 1), masks]
     if info.inputs[1].holds == "class" and not info.inputs[1].or_row:
         return [inputs[0], masks.argmax(axis=1)]
     if "activation" not in info.parameter_names:  # one class

@@ -156,7 +156,6 @@ gaussian_focal_loss, GaussianFocalLoss = pointwise(
     kernel="GaussianFocal",
     formula=("where(t == 1, -(1 - x)**alpha*log(x + 1e-12), -(1 - t)**gamma*x**alpha*log(1 - x + 1e-12))"),
     symbols={"x": "input", "t": "target"},
-    has_hessian=False,
     description=(
         "Detectors of centres or corners predict a map with a peak at each object. One pixel is right and its "
         "neighbours nearly so: they count as background, but with little weight."

@@ -145,6 +145,12 @@ def boxes(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> l
     return list(np.concatenate([low, low + size], axis=-1))
 
 
+def distributions(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Scores of bins and a number between two of them."""
+    rows, bins = int(rng.integers(0, 9)), int(rng.integers(2, 20))
+    return [rng.standard_normal((rows, bins)), rng.uniform(0, bins - 1, rows)]
+
+
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
 INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list[np.ndarray]]] = {
     "pointwise": pointwise,
@@ -158,6 +164,7 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "overlap_distance": regions,
     "overlap_lovasz": regions,
     "boxes": boxes,
+    "softmax_between": distributions,
 }
 
 

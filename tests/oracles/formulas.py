@@ -196,6 +196,9 @@ def row_inputs(info: LossInfo) -> list[np.ndarray]:
         return region_inputs(info)
     if info.geometry == "boxes":
         return box_inputs(info)
+    if info.geometry == "softmax_between":
+        rng = generator(info.name, "bins")
+        return [rng.standard_normal((ROWS, CLASSES)), rng.uniform(0, CLASSES - 1, ROWS)]
     rng = generator(info.name, "rows")
     arrays = []
     for item in info.inputs:

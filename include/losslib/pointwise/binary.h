@@ -155,9 +155,9 @@ struct QualityFocal {
         const T slope = select(met, T(0), T(beta) * power(size, T(beta - 1)) * sign(difference));
         const T bend = select(met, T(0), T(beta * (beta - 1)) * power(size, T(beta - 2)));
         const T by_input = slope * spread;
-        return {weight * ce, weight * difference + by_input * ce,
-                weight * spread + T(2) * by_input * difference +
-                    ce * (bend * spread * spread + by_input * (c.sigma_neg - c.sigma))};
+        const T second = bend * spread * spread + by_input * (c.sigma_neg - c.sigma);
+        return {product_or_zero(weight, ce), weight * difference + product_or_zero(by_input, ce),
+                weight * spread + T(2) * by_input * difference + product_or_zero(second, ce)};
     }
 };
 
@@ -170,7 +170,7 @@ struct Varifocal {
         const T weight = T(alpha) * power(c.sigma, T(gamma));
         const T inner = T(gamma) * c.sigma_neg * c.softplus + c.sigma;  // of the derivative weight * inner
         const T bend = T(gamma) * c.sigma_neg * inner + T(gamma) * spread * (T(1) - c.softplus) + spread;
-        const bool object = target > T(0);
+        const bool object = (target > T(0)) | (target != target);
         return {select(object, target * logit_cross_entropy(input, target, c), weight * c.softplus),
                 select(object, target * (c.sigma - target), weight * inner),
                 select(object, target * spread, weight * bend)};

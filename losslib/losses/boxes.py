@@ -529,6 +529,7 @@ normalized_wasserstein_box_loss, NormalizedWassersteinBoxLoss = declare(
     pitfalls=("``constant`` has the unit of the coordinates: 12.8 is for pixels, not for boxes scaled to [0, 1].",),
     see_also=(("generalized_box_iou_loss", "free of the size of objects"),),
     references=(WANG,),
+    equivalents=(Equivalent("mmdet", "GWDLoss", note="Of rotated boxes as Gaussians, with another curve."),),
     examples=""">>> input = np.array([[0.0, 0.0, 4.0, 4.0]])
 >>> target = np.array([[3.0, 4.0, 7.0, 8.0]])
 

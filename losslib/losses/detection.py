@@ -25,8 +25,8 @@ QUALITY = Input(
 )
 
 LI = Reference(
-    "Li, X., Wang, W., Wu, L., Chen, S., Hu, X., Li, J., Tang, J. and Yang, J. (2020). Generalized focal loss: learning "
-    "qualified and distributed bounding boxes for dense object detection. Advances in Neural Information Processing "
+    "Li, X., Wang, W., Wu, L., Chen, S., Hu, X., Li, J., Tang, J. and Yang, J. (2020). Generalized focal loss: "
+    "learning qualified and distributed bounding boxes for dense object detection. Advances in Neural Information Processing "
     "Systems, 33, 21002-21012.",
     url="https://arxiv.org/abs/2006.04388",
 )

@@ -583,6 +583,9 @@ log_cosh_dice_loss, LogCoshDiceLoss = region(
     pitfalls=("Its largest value is log cosh 1 = 0.4338, not 1.",),
     see_also=(("dice_loss", "without the curve"),),
     references=(JADON,),
+    equivalents=(
+        Equivalent("segmentation_models_pytorch", "DiceLoss", note="log(cosh()) of its value, class by class."),
+    ),
     examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0]]])
 >>> mask = np.array([[[1, 1, 1, 0]]])
 >>> round(losslib.log_cosh_dice_loss(probabilities, mask, smooth=0.0), 4)     # log cosh 0.25
@@ -702,7 +705,7 @@ generalized_dice_loss, GeneralizedDiceLoss = region(
     see_also=(("dice_loss", "the mean of the classes' ratios"),),
     references=(SUDRE,),
     equivalents=(
-        Equivalent("monai", "GeneralizedDiceLoss", "monai.losses.GeneralizedDiceLoss()(x, t)"),
+        Equivalent("monai", "GeneralizedDiceLoss", note="The same, with weights rounded to float32."),
         Equivalent("optax", "multiclass_generalized_dice_loss", note="Another loss, see the pitfalls."),
     ),
     examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.0], [0.1, 0.2, 0.9, 1.0]]])

@@ -386,16 +386,20 @@ cdef inline void count_indices(const Job* job, const Lanes* lanes, const Softmax
         sums[COUNTS * c + 1] += sum_block(<const real*>wrong, count)
 
 
-cdef inline void count_distances(const Job* job, const Lanes* lanes, const Softmax* softmax, const real* tile,
+cdef inline int count_distances(const Job* job, const Lanes* lanes, const Softmax* softmax, const real* tile,
                                  Py_ssize_t n, Py_ssize_t first, double* sums) noexcept nogil:
-    """Counts by the class of the target, with sum_c distance(t, c) p_c as what is wrong at a position."""
+    """Counts by the class of the target, with sum_c distance(t, c) p_c as what is wrong at a position.
+
+    Return what left its domain.
+    """
     cdef double[MAX_LANES] wrong
     cdef real[MAX_LANES] p, q
     cdef Py_ssize_t j, c, t
+    cdef int bad = 0
     for j in range(lanes.count):
         wrong[j] = 0.0
     for c in range(job.classes):
-        probability_row(job, lanes, softmax, tile, n, c, first, <real*>p, <real*>q)
+        bad |= probability_row(job, lanes, softmax, tile, n, c, first, <real*>p, <real*>q)
         for j in range(lanes.count):
             t = max(lanes.label[j], <int32_t>0)
             wrong[j] += job.distances[t * job.classes + c] * <double>p[j]
@@ -405,6 +409,7 @@ cdef inline void count_distances(const Job* job, const Lanes* lanes, const Softm
             sums[COUNTS * t] += lanes.weight[j] * (1.0 - wrong[j])
             sums[COUNTS * t + 1] += lanes.weight[j] * wrong[j]
             sums[COUNTS * t + 3] += lanes.weight[j]
+    return bad
 
 
 cdef inline int count_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count, real* tile,
@@ -433,14 +438,12 @@ cdef inline int count_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ss
             else:
                 extras[DIVISOR] += lanes.kept
         if job.distances != NULL:
-            count_distances(job, &lanes, &softmax, <const real*>tile, n, first, sums)
-            return bad
+            return bad | count_distances(job, &lanes, &softmax, <const real*>tile, n, first, sums)
         if job.indices and job.counting == PRODUCT and job.clip == 0.0 and job.addend != UNIFIED_FOCAL:
             count_indices(job, &lanes, &softmax, tile, sums)
             return bad
     elif job.distances != NULL:
-        count_distances(job, &lanes, &softmax, <const real*>tile, n, first, sums)
-        return bad
+        return bad | count_distances(job, &lanes, &softmax, <const real*>tile, n, first, sums)
     for c in range(job.classes):
         bad |= probability_row(job, &lanes, &softmax, <const real*>tile, n, c, first, <real*>p, <real*>q)
         t = target_row(job, &lanes, n, c, first, <real*>buffer)

@@ -20,6 +20,13 @@ from losslib.names.calls import disagreement
 
 #: What a distribution is called where it differs from the name it is imported by.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
+#: Packages whose arrays are PyTorch's, and those of them that import torchvision.
+_OF_TORCH = (
+    "torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch", "monai", "segmentation_models_pytorch",
+)  # fmt: skip
+_OF_TORCHVISION = ("torchvision", "segmentation_models_pytorch")
+#: Keeps what defines torchvision's operators.
+_held: list[Any] = []
 _SINGLE_PRECISION = ("jax", "optax", "keras", "tensorflow", "paddle", "torchmetrics", "kornia")
 
 
@@ -86,6 +93,8 @@ def _modules(call: str) -> dict[str, Any]:
         parts = dotted.split(".")
         if importlib.util.find_spec(parts[0]) is None:
             continue
+        if parts[0] in _OF_TORCHVISION:
+            _define_operators()
         if parts[0] == "keras":
             backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
             os.environ.setdefault("KERAS_BACKEND", backends[0] if backends else "tensorflow")
@@ -98,8 +107,18 @@ def _modules(call: str) -> dict[str, Any]:
     return found
 
 
+def _define_operators() -> None:
+    """Define the operators that torchvision registers fakes for, where its own library does not load."""
+    torch = importlib.import_module("torch")
+    for name in () if _held else ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library = torch.library.Library("torchvision", "FRAGMENT")
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            _held.append(library)
+
+
 def _as_package_array(package: str, array: np.ndarray) -> Any:
-    if package in ("torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch"):
+    if package in _OF_TORCH:
         return importlib.import_module("torch").tensor(array)
     if package == "paddle":
         return importlib.import_module("paddle").to_tensor(array)

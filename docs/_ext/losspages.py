@@ -21,6 +21,7 @@ import lossindexes
 import peernames
 import performance
 import portraits
+import regionpages
 import rowpages
 import sequencepages
 import verify
@@ -34,7 +35,6 @@ from sphinx.util import logging
 import losslib
 from formulas import FormulaError
 from losslib import declare
-from losslib.call import answer
 from losslib.declaration import modes, registry
 from losslib.declaration.schema import Array, LossInfo, Real
 from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
@@ -47,7 +47,8 @@ PACKAGES = {
     "tensorflow": "TensorFlow", "optax": "optax", "jax": "JAX", "sklearn": "scikit-learn", "scipy": "SciPy",
     "paddle": "Paddle", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
-    "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning",
+    "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
+    "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -102,7 +103,7 @@ def signature(info: LossInfo) -> str:
     cls = str(declare.class_signature(info))
     methods = ", ".join(f"``{info.name}.{name}``" for name in _derivatives(info))
     own = ", ".join(f"``{name}``" for name in _derivatives(info))
-    takes = ", ".join(f"``{name}``" for name in answer.DERIVATIVE_ARGUMENTS if name not in answer.VALUE_ARGUMENTS)
+    takes = ", ".join(f"``{name}``" for name in modes.DERIVATIVE_ARGUMENTS if name not in modes.VALUE_ARGUMENTS)
     names = ", ".join(info.input_names)
     return "\n".join(
         [
@@ -178,6 +179,10 @@ def _letters(info: LossInfo) -> str:
         letters = {meaning: letter for letter, meaning in info.symbols.items()}
         names = ", ".join(f"``{letters.get(name, name)}``" for name in info.input_names)
         return f"{names} are the inputs, with vectors of shape (N, D)"
+    if info.family == "segmentation":
+        return "``x`` is the input of shape (N, C, d1, …), ``t`` a mask of each class"
+    if info.geometry == "boxes":
+        return "``x`` and ``t`` are boxes of shape (N, 4)"
     if info.geometry != "pointwise":
         return "``x`` is the input of shape (N, C), ``t`` the target"
     return "``x`` is the prediction, ``t`` the target" + (", ``v`` the third input" if len(info.inputs) == 3 else "")
@@ -244,6 +249,7 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
     "distance": sections_of_rows,
     "ctc": latticepages.sections,
     "transducer": sequencepages.sections,
+    **dict.fromkeys(regionpages.GEOMETRIES, regionpages.sections),
 }
 
 

@@ -97,4 +97,33 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
     "transduction": (
         ("rnnt_loss", "RNNTLoss", "transducer_loss", "rnn_transducer_loss", "rnnt"),
     ),
+    "segmentation": (
+        ("dice_loss", "DiceLoss", "soft_dice", "sorensen_dice", "dice"),
+        ("jaccard_loss", "JaccardLoss", "tanimoto", "tanimoto_loss", "soft_iou", "jaccard"),
+        ("tversky_loss", "TverskyLoss", "tversky"),
+        ("focal_tversky_loss", "FocalTverskyLoss", "focal_tversky"),
+        ("log_cosh_dice_loss", "LogCoshDiceLoss", "log_cosh_dice"),
+        ("mcc_loss", "MCCLoss", "matthews", "matthews_loss", "phi_loss", "mcc"),
+        ("generalized_dice_loss", "GeneralizedDiceLoss", "gdl", "gdl_loss", "generalized_dice"),
+        ("generalized_wasserstein_dice_loss", "GeneralizedWassersteinDiceLoss", "gwdl", "generalized_wasserstein_dice"),
+        ("boundary_loss", "BoundaryLoss", "surface_loss", "boundary"),
+        ("lovasz_softmax_loss", "LovaszSoftmaxLoss", "lovasz_softmax", "LovaszLoss", "lovasz_loss", "lovasz"),
+        ("lovasz_hinge_loss", "LovaszHingeLoss", "lovasz_hinge"),
+        ("dice_cross_entropy_loss", "DiceCrossEntropyLoss", "dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss", "dice_cross_entropy"),
+        ("unified_focal_loss", "UnifiedFocalLoss", "asymmetric_unified_focal_loss", "unified_focal"),
+    ),
+    "boxes": (
+        ("box_iou_loss", "BoxIoULoss", "box_iou"),
+        ("generalized_box_iou_loss", "GeneralizedBoxIoULoss", "giou", "giou_loss", "generalized_box_iou"),
+        ("distance_box_iou_loss", "DistanceBoxIoULoss", "diou", "diou_loss", "distance_box_iou"),
+        ("complete_box_iou_loss", "CompleteBoxIoULoss", "ciou", "ciou_loss", "complete_box_iou"),
+        ("efficient_box_iou_loss", "EfficientBoxIoULoss", "eiou", "eiou_loss", "focal_eiou_loss", "efficient_box_iou"),
+        ("normalized_wasserstein_box_loss", "NormalizedWassersteinBoxLoss", "nwd", "nwd_loss", "normalized_wasserstein_box"),
+    ),
+    "detection": (
+        ("quality_focal_loss", "QualityFocalLoss", "qfl", "quality_focal"),
+        ("varifocal_loss", "VarifocalLoss", "vfl", "varifocal"),
+        ("gaussian_focal_loss", "GaussianFocalLoss", "heatmap_focal_loss", "centernet_focal_loss", "gaussian_focal"),
+        ("distribution_focal_loss", "DistributionFocalLoss", "dfl", "distribution_focal"),
+    ),
 }

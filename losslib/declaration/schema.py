@@ -23,6 +23,7 @@ __all__ = [
     "Domain",
     "Equivalent",
     "Flag",
+    "Indices",
     "Input",
     "Integer",
     "LossInfo",
@@ -203,9 +204,17 @@ class Integer(Parameter):
 
     least: int | None = None
     most: int | None = None
+    #: True if None is a value too: there is no such axis, no index to ignore.
+    optional: bool = False
     kind: str = field(default="int", init=False, repr=False)
 
-    def check(self, value: Any) -> int:
+    def __post_init__(self) -> None:
+        if self.optional:
+            object.__setattr__(self, "kind", "int, optional")
+
+    def check(self, value: Any) -> int | None:
+        if value is None and self.optional:
+            return None
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value[()]
         if isinstance(value, float) and value.is_integer() and self.least is not None:
@@ -221,11 +230,37 @@ class Integer(Parameter):
 
     @property
     def range_text(self) -> str:
-        if self.least is None and self.most is None:
-            return "an integer of at most 64 bits"
-        bounds = [f">= {self.least}"] if self.least is not None else []
-        bounds += [f"<= {self.most}"] if self.most is not None else []
-        return "an integer " + " and ".join(bounds)
+        text = "an integer of at most 64 bits"
+        if self.least is not None or self.most is not None:
+            bounds = [f">= {self.least}"] if self.least is not None else []
+            bounds += [f"<= {self.most}"] if self.most is not None else []
+            text = "an integer " + " and ".join(bounds)
+        return f"{text} (or None)" if self.optional else text
+
+
+@dataclass(frozen=True, eq=False)
+class Indices(Parameter):
+    """Several different integers, such as classes, or None for all."""
+
+    kind: str = field(default="sequence of int, optional", init=False, repr=False)
+
+    def check(self, value: Any) -> tuple[int, ...] | None:
+        if value is None:
+            return None
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        good = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+        entries = tuple(value) if good else ()
+        if not entries or not all(isinstance(k, Integral) and not isinstance(k, bool) for k in entries):
+            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}")
+        numbers = tuple(int(k) for k in entries)
+        if len(set(numbers)) < len(numbers) or not all(-(2**63) <= k < 2**63 for k in numbers):
+            raise ParameterError(f"{self.name} must name each class once, got {value!r}")
+        return numbers
+
+    @property
+    def range_text(self) -> str:
+        return "a sequence of at least one integer, such as range(1, 4), or None for all"
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,4 +20,7 @@ MODULES = (
     "embedding",
     "sequence",
     "transduction",
+    "segmentation",
+    "boxes",
+    "detection",
 )

@@ -168,10 +168,37 @@ def points(info: LossInfo, parameters: Mapping[str, Any], n: int) -> dict[str, n
     }
 
 
+def region_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw probabilities of four classes on six small images, and a mask of each class."""
+    rng = generator(info.name, "regions")
+    masks = np.moveaxis(np.eye(CLASSES)[rng.integers(0, CLASSES, (ROWS, 3, 5))], -1, 1)
+    inputs = [np.moveaxis(rng.dirichlet(np.ones(CLASSES), (ROWS, 3, 5)), -1, 1), masks]
+    if info.inputs[1].holds == "class" and not info.inputs[1].or_row:
+        return [inputs[0], masks.argmax(axis=1)]
+    if "activation" not in info.parameter_names:  # one class
+        return [rng.normal(size=masks[:, 0].shape), masks[:, 0]]
+    return inputs
+
+
+def box_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw six boxes of two corners each, near one another."""
+    rng = generator(info.name, "boxes")
+    corner, size = rng.uniform(0, 5, (ROWS, 2)), rng.uniform(1, 6, (ROWS, 2))
+    moved, grown = corner + rng.normal(0, 1, (ROWS, 2)), size * rng.uniform(0.7, 1.4, (ROWS, 2))
+    return [np.concatenate([corner, corner + size], axis=1), np.concatenate([moved, moved + grown], axis=1)]
+
+
 def row_inputs(info: LossInfo) -> list[np.ndarray]:
-    """Draw inputs of a loss of rows: scores of classes with a target, or vectors with labels."""
+    """Draw inputs of a loss of rows: scores of classes with a target, vectors with labels, regions or boxes."""
     if info.geometry == "ctc":
         return sequence_inputs(info)
+    if info.family == "segmentation":
+        return region_inputs(info)
+    if info.geometry == "boxes":
+        return box_inputs(info)
+    if info.geometry == "softmax_between":
+        rng = generator(info.name, "bins")
+        return [rng.standard_normal((ROWS, CLASSES)), rng.uniform(0, CLASSES - 1, ROWS)]
     rng = generator(info.name, "rows")
     arrays = []
     for item in info.inputs:

@@ -20,4 +20,5 @@ MODULES = (
     "embedding",
     "sequence",
     "transduction",
+    "survival",
 )

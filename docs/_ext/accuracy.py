@@ -8,6 +8,7 @@ import latticelosses
 import numpy as np
 import rowlosses
 import sequencepages
+import survivalpages
 import verify
 from losschecks import PageFacts, Summary
 from rst import heading, table
@@ -70,6 +71,8 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = rowlosses.batch(info, ROWS, COLUMNS)
     elif info.geometry == "ctc":
         inputs = latticelosses.batch()
+    elif info.family == "survival":
+        inputs = survivalpages.batch(info)
     else:
         inputs = sequencepages.batch()
     single = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in inputs]

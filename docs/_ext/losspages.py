@@ -22,6 +22,7 @@ import performance
 import portraits
 import rowpages
 import sequencepages
+import survivalpages
 import verify
 from losschecks import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
 from lossindexes import FAMILIES
@@ -45,7 +46,7 @@ PACKAGES = {
     "tensorflow": "TensorFlow", "optax": "optax", "jax": "JAX", "sklearn": "scikit-learn", "scipy": "SciPy",
     "paddle": "Paddle", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
-    "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning",
+    "mxnet": "MXNet", "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox", "pytorch_metric_learning": "PyTorch Metric Learning",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -130,7 +131,7 @@ def parameters(info: LossInfo) -> str:
         if isinstance(item, Array):
             values = "a number or an array that broadcasts, or None"
             if info.geometry != "pointwise":
-                values = "one number for each class, or None"
+                values = f"one number for each {'sample' if info.geometry == 'risk' else 'class'}, or None"
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
     text = heading("Parameters") + "\n"
@@ -242,6 +243,9 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
     "distance": sections_of_rows,
     "ctc": latticepages.sections,
     "transducer": sequencepages.sections,
+    "risk": survivalpages.sections,
+    "lifetimes": survivalpages.sections,
+    "intervals": survivalpages.sections,
 }
 
 

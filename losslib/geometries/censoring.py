@@ -108,7 +108,7 @@ def draw_censored(
 ) -> np.ndarray:
     """Draw what an input beside the predictions holds."""
     if item.holds == "time":
-        return draw_numbers(domain, rng, (samples,))
+        return rng.integers(1, 31, samples) / 10.0  # some are tied
     if item.holds == "interval":
         return rng.integers(0, INTERVALS - 1, samples)  # not the last, after which there may be no mass
     if item.holds in ("cause", "event"):

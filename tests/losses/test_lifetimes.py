@@ -38,16 +38,13 @@ BOUNDS = [
 def test_value_and_derivatives_are_those_of_mpmath(bounds: tuple[float, float], scale: float, distribution: str) -> None:
     """From the middle to far outside of the bounds, where the probability is below 1e-300."""
     for x in (-20.0, -9.0, -3.3, -1.0, -0.2, 0.4, 0.9, 2.2, 4.5, 9.0, 25.0):
-        if distribution == "extreme" and abs(x) / scale > 60:
-            continue  # exp(z) alone overflows
-        digits = 3000 if distribution == "extreme" else 1500
+        if distribution == "extreme" and -x / scale > 25:
+            continue  # the value is exp(25), known to 1e-16 of its argument
 
         def value(numbers: list[Any]) -> Any:
             return aft_value(numbers[0], *bounds, distribution, mpmath.mpf(scale))
 
-        if distribution == "extreme" and (np.log(max(bounds[0], 1e-9)) - x) / scale > 8:
-            continue  # exp(-exp(z)) would need as many digits
-        expected = derivatives(value, [x], 0, digits)
+        expected = derivatives(value, [x], 0, 240)
         found = losslib.aft_loss.value_grad_hess(
             np.array([x]), *bounds, distribution=distribution, scale=scale, reduction="sum"
         )
@@ -71,7 +68,9 @@ def test_known_times_and_right_censored_ones_are_those_of_scipy(distribution: st
     np.testing.assert_allclose(left, -error.logcdf(z), rtol=1e-11, atol=1e-13)
     between = losslib.aft_loss(x, time, 2 * time, distribution=distribution, scale=scale, reduction="none")
     high = (np.log(2 * time) - x) / scale
-    np.testing.assert_allclose(between, -np.log(error.cdf(high) - error.cdf(z)), rtol=1e-8, atol=1e-9)
+    mass = error.cdf(high) - error.cdf(z)
+    seen = mass > 1e-5  # SciPy's difference has digits there
+    np.testing.assert_allclose(between[seen], -np.log(mass[seen]), rtol=1e-8, atol=1e-9)
 
 
 def test_the_extreme_error_makes_weibull_times() -> None:

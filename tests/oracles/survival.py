@@ -75,23 +75,21 @@ def cox_derivatives(
 
 # ---- times between bounds --------------------------------------------------------------------------------------
 
-HALF = mpmath.mpf("0.5")
-
-
-def normal_tail(z: Any) -> Any:
-    return HALF * mpmath.erfc(z / mpmath.sqrt(2))
-
-
-#: Distribution -> -log of its density, and its distribution function's complement, in mpmath.
+#: Distribution -> -log of its density, the probability above a place, and that below it, in mpmath.
 DENSITIES = {
     "normal": lambda z: z**2 / 2 + mpmath.log(2 * mpmath.pi) / 2,
     "logistic": lambda z: z + 2 * mpmath.log1p(mpmath.exp(-z)),
     "extreme": lambda z: mpmath.exp(z) - z,
 }
-TAILS = {
-    "normal": normal_tail,
+ABOVE = {
+    "normal": lambda z: mpmath.erfc(z / mpmath.sqrt(2)) / 2,
     "logistic": lambda z: 1 / (1 + mpmath.exp(z)),
     "extreme": lambda z: mpmath.exp(-mpmath.exp(z)),
+}
+BELOW = {
+    "normal": lambda z: mpmath.erfc(-z / mpmath.sqrt(2)) / 2,
+    "logistic": lambda z: 1 / (1 + mpmath.exp(-z)),
+    "extreme": lambda z: -mpmath.expm1(-mpmath.exp(z)),
 }
 
 
@@ -100,10 +98,15 @@ def aft_value(x: Any, lower: float, upper: float, distribution: str, scale: floa
     if lower == upper:
         z = (mpmath.log(mpmath.mpf(lower)) - x) / scale
         return DENSITIES[distribution](z) + mpmath.log(mpmath.mpf(scale) * mpmath.mpf(lower))
-    tail = TAILS[distribution]
-    low = tail((mpmath.log(mpmath.mpf(lower)) - x) / scale) if lower > 0 else mpmath.mpf(1)
-    high = tail((mpmath.log(mpmath.mpf(upper)) - x) / scale) if upper < np.inf else mpmath.mpf(0)
-    return -mpmath.log(low - high)
+    l = (mpmath.log(mpmath.mpf(lower)) - x) / scale if lower > 0 else -mpmath.inf  # noqa: E741
+    u = (mpmath.log(mpmath.mpf(upper)) - x) / scale if upper < np.inf else mpmath.inf
+    above, below = ABOVE[distribution], BELOW[distribution]
+    outside = (below(l) if lower > 0 else 0) + (above(u) if upper < np.inf else 0)
+    if outside < 0.5:
+        return -mpmath.log1p(-outside)
+    if l < 0:  # on the side where both are small
+        return -mpmath.log(below(u) - (below(l) if lower > 0 else 0))
+    return -mpmath.log(above(l) - (above(u) if upper < np.inf else 0))
 
 
 def weibull_value(log_scale: Any, log_shape: Any, time: float, event: float) -> Any:

@@ -18,6 +18,7 @@ import elementpages
 import latticepages
 import links
 import lossindexes
+import peernames
 import performance
 import portraits
 import rowpages
@@ -37,6 +38,7 @@ from losslib import declare
 from losslib.call import answer
 from losslib.declaration import modes, registry
 from losslib.declaration.schema import Array, LossInfo, Real
+from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
 
 logger = logging.getLogger(__name__)
 
@@ -320,6 +322,7 @@ def generate(app: Sphinx) -> None:
     files["performance"] = performance.page(measured)
     # Pieces that hand-written pages include.
     pieces = {f"from_{package}": lossindexes.migration_table(package, examined) for package in MIGRATIONS}
+    pieces |= {f"names_{key}": peernames.table_of(key) for key in PACKAGES_BY_NAME}
     pieces["catalogue"] = lossindexes.catalogue(infos)
     pieces["speed"] = f".. raw:: html\n\n{indent(performance.picture(measured))}\n"
     write(folder, {f"{name}.rst": text for name, text in files.items()} | {f"{k}.inc": v for k, v in pieces.items()})

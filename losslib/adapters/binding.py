@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+import losslib
 from losslib._kernels.loss import Loss
+from losslib.combine.peer_loss import PeerLoss
 from losslib.combine.weighted_sum import WeightedSum
-from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 
@@ -38,7 +39,7 @@ def bind(loss: Any, parameters: Mapping[str, Any], reduction: str | None = None)
     loss : Loss or str
         A loss object, or the name of a loss.
     parameters : mapping
-        The parameters of a loss given by name.
+        The parameters of a loss given by name, or of the function that a name of another package stands for.
     reduction : str, optional
         The reduction to give it; None leaves its own.
 
@@ -48,7 +49,7 @@ def bind(loss: Any, parameters: Mapping[str, Any], reduction: str | None = None)
         If `loss` is neither, or an object comes with parameters as well.
     """
     if isinstance(loss, str):
-        bound: Loss = registry.class_of(loss)(**parameters)
+        bound = losslib.get(loss, **parameters)
     elif not isinstance(loss, Loss):
         raise TypeError(f"loss must be a losslib loss object or the name of one, got {loss!r}")
     elif parameters:
@@ -63,11 +64,15 @@ def with_reduction(loss: Loss, reduction: str) -> Loss:
     """Return the same loss with another reduction; of a sum, each term."""
     if isinstance(loss, WeightedSum):
         return WeightedSum(tuple((factor, with_reduction(term, reduction)) for factor, term in loss.terms))
+    if isinstance(loss, PeerLoss):  # its rows belong to the reduction that is replaced
+        return loss.replace(rows="", reduction=reduction)
     return loss.replace(reduction=reduction)
 
 
 def _terms(loss: Loss) -> list[Loss]:
-    return [term for _, part in loss.terms for term in _terms(part)] if isinstance(loss, WeightedSum) else [loss]
+    if isinstance(loss, WeightedSum | PeerLoss):
+        return [term for _, part in loss.terms for term in _terms(part)]
+    return [loss]
 
 
 def first_term(loss: Loss) -> Loss:

@@ -30,6 +30,7 @@ __all__ = [
     "read_lengths",
     "read_mask",
     "refuse_masked",
+    "refuse_without_array",
     "require_blank",
     "require_domain",
     "require_integers",
@@ -79,6 +80,7 @@ def to_numpy(name: str, obj: Any) -> np.ndarray:
         raise TypeError(f"{name} must be an array, got None")
     if type(obj) is not np.ndarray:
         refuse_masked(name, obj)
+        refuse_without_array(name, obj)
         obj = without_nulls(name, obj)
     try:
         if not hasattr(obj, "__array__") and hasattr(obj, "__dlpack__"):
@@ -94,6 +96,15 @@ def refuse_masked(name: str, obj: Any) -> None:
     """Raise ``DTypeError`` for a masked array, whose mask would be lost without a word."""
     if isinstance(obj, np.ma.MaskedArray):
         raise DTypeError(f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask")
+
+
+def refuse_without_array(name: str, obj: Any) -> None:
+    """Raise ``DTypeError`` for what holds no array yet: a query of polars, a sparse matrix of SciPy."""
+    if hasattr(obj, "__array__") or isinstance(obj, list | tuple | int | float):
+        return
+    for method, kind in (("collect", "a lazy frame, which has not been read"), ("toarray", "a sparse matrix")):
+        if callable(getattr(obj, method, None)):
+            raise DTypeError(f"{name} is {kind}; pass {name}.{method}()")
 
 
 def read_integers(name: str, obj: Any) -> np.ndarray:
@@ -157,10 +168,16 @@ def require_domain(
     place, value = first(bad, values)
     advice = fix or domain.fix
     raise DomainError(
-        f"{name}{place} is {float(value):g}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
+        f"{name}{place} is {in_full(value)}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
         + (f"; {advice}" if advice else "")
         + "; check=False computes the formula regardless"
     )
+
+
+def in_full(value: Any) -> str:
+    """Write a number with as many digits as tell it from its neighbours: 1.0000001 is not 1."""
+    short = f"{float(value):g}"
+    return short if float(short) == float(value) else str(value)
 
 
 # ---- types and addresses ---------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ KERNELS = {
     "transducer": ("pyx/transducer/driver.pyx", EVERY),
     "overlap": ("pyx/overlap/driver.pyx", EVERY),
     "boxes": ("pyx/boxes/driver.pyx", EVERY),
+    "risk": ("pyx/risk/driver.pyx", EVERY),
     "exact": ("pyx/exact.pyx", ("baseline",)),  # integers; v3 and v4 are no faster
 }
 

@@ -24,6 +24,7 @@ import portraits
 import regionpages
 import rowpages
 import sequencepages
+import survivalpages
 import verify
 from losschecks import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
 from lossindexes import FAMILIES
@@ -49,6 +50,7 @@ PACKAGES = {
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
     "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
+    "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -133,7 +135,7 @@ def parameters(info: LossInfo) -> str:
         if isinstance(item, Array):
             values = "a number or an array that broadcasts, or None"
             if info.geometry != "pointwise":
-                values = "one number for each class, or None"
+                values = f"one number for each {'sample' if info.geometry == 'risk' else 'class'}, or None"
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
     text = heading("Parameters") + "\n"
@@ -250,6 +252,9 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
     "ctc": latticepages.sections,
     "transducer": sequencepages.sections,
     **dict.fromkeys(regionpages.GEOMETRIES, regionpages.sections),
+    "risk": survivalpages.sections,
+    "lifetimes": survivalpages.sections,
+    "intervals": survivalpages.sections,
 }
 
 

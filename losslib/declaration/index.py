@@ -126,4 +126,12 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("gaussian_focal_loss", "GaussianFocalLoss", "heatmap_focal_loss", "centernet_focal_loss", "gaussian_focal"),
         ("distribution_focal_loss", "DistributionFocalLoss", "dfl", "distribution_focal"),
     ),
+    "survival": (
+        ("cox_ph_loss", "CoxPHLoss", "cox", "cox_loss", "coxph", "survival:cox", "cox_ph"),
+        ("aft_loss", "AFTLoss", "aft", "survival:aft", "accelerated_failure_time", "SurvivalAft"),
+        ("weibull_survival_loss", "WeibullSurvivalLoss", "weibull_survival"),
+        ("logistic_hazard_loss", "LogisticHazardLoss", "logistic_hazard", "nnet_survival", "nll_logistic_hazard"),
+        ("pc_hazard_loss", "PCHazardLoss", "pc_hazard", "piecewise_constant_hazard", "nll_pc_hazard"),
+        ("pmf_loss", "PMFLoss", "pmf", "mtlr", "mtlr_loss", "nll_pmf"),
+    ),
 }

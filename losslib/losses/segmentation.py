@@ -26,10 +26,6 @@ from losslib.declaration.schema import (
 from losslib.declare import declare
 
 __all__ = [
-    "LovaszHingeLoss",
-    "LovaszSoftmaxLoss",
-    "lovasz_hinge_loss",
-    "lovasz_softmax_loss",
     "BoundaryLoss",
     "DiceCrossEntropyLoss",
     "DiceLoss",
@@ -38,6 +34,8 @@ __all__ = [
     "GeneralizedWassersteinDiceLoss",
     "JaccardLoss",
     "LogCoshDiceLoss",
+    "LovaszHingeLoss",
+    "LovaszSoftmaxLoss",
     "MCCLoss",
     "TverskyLoss",
     "UnifiedFocalLoss",
@@ -49,6 +47,8 @@ __all__ = [
     "generalized_wasserstein_dice_loss",
     "jaccard_loss",
     "log_cosh_dice_loss",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
     "mcc_loss",
     "tversky_loss",
     "unified_focal_loss",

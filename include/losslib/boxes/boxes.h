@@ -217,7 +217,7 @@ struct SquareIoU {
 struct LogIoU {
     LogIoU(const double*) {}
     template <class T> LOSSLIB_INLINE T at(const BoxPair<T>& b, BoxSlopes<T>& g) const {
-        const bool held = !(b.iou >= box_eps<T>) & (b.iou == b.iou);
+        const bool held = !(b.iou >= box_eps<T>)&(b.iou == b.iou);
         const T iou = select(held, box_eps<T>, b.iou);
         add_iou_slopes(b, select(held, T(0), T(-1) / iou), g);
         return select(b.complement < T(0.5), -log1p(-b.complement), -log(iou));
@@ -334,10 +334,10 @@ LOSSLIB_INLINE void sixteen_boxes(const Loss& loss, const T* __restrict input, c
     for (int i = 0; i < 16; ++i) {
         const T* own = input + i;
         const T* other = target + i;
-        const Side<T> x = side_of(own[0], own[box_stride], own[2 * box_stride], other[0], other[box_stride],
-                                  other[2 * box_stride]);
-        const Side<T> y = side_of(own[3 * box_stride], own[4 * box_stride], own[5 * box_stride],
-                                  other[3 * box_stride], other[4 * box_stride], other[5 * box_stride]);
+        const Side<T> x =
+            side_of(own[0], own[box_stride], own[2 * box_stride], other[0], other[box_stride], other[2 * box_stride]);
+        const Side<T> y = side_of(own[3 * box_stride], own[4 * box_stride], own[5 * box_stride], other[3 * box_stride],
+                                  other[4 * box_stride], other[5 * box_stride]);
         BoxSlopes<T> g;
         value[i] = loss.at(pair_of(x, y), g);
         if constexpr (derivatives > 0) {
@@ -369,19 +369,19 @@ LOSSLIB_INLINE void box_block(const double* numbers, const T* __restrict input, 
 }
 
 // The same by the number of boxes that are differentiated.
-template <class Loss, class T>
-inline void value_block(const Loss*, const double* numbers, const T* input, const T* target, const T* scale, T* value, T* grad,
-                        T* target_grad, int count) {
+template <class Loss, class T> inline void value_block(const Loss*, const double* numbers, const T* input,
+                                                       const T* target, const T* scale, T* value, T* grad,
+                                                       T* target_grad, int count) {
     box_block<0, Loss>(numbers, input, target, scale, value, grad, target_grad, count);
 }
-template <class Loss, class T>
-inline void input_block(const Loss*, const double* numbers, const T* input, const T* target, const T* scale, T* value, T* grad,
-                        T* target_grad, int count) {
+template <class Loss, class T> inline void input_block(const Loss*, const double* numbers, const T* input,
+                                                       const T* target, const T* scale, T* value, T* grad,
+                                                       T* target_grad, int count) {
     box_block<1, Loss>(numbers, input, target, scale, value, grad, target_grad, count);
 }
-template <class Loss, class T>
-inline void both_block(const Loss*, const double* numbers, const T* input, const T* target, const T* scale, T* value, T* grad,
-                       T* target_grad, int count) {
+template <class Loss, class T> inline void both_block(const Loss*, const double* numbers, const T* input,
+                                                      const T* target, const T* scale, T* value, T* grad,
+                                                      T* target_grad, int count) {
     box_block<2, Loss>(numbers, input, target, scale, value, grad, target_grad, count);
 }
 

@@ -35,7 +35,6 @@ from sphinx.util import logging
 import losslib
 from formulas import FormulaError
 from losslib import declare
-from losslib.call import answer
 from losslib.declaration import modes, registry
 from losslib.declaration.schema import Array, LossInfo, Real
 from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
@@ -103,7 +102,7 @@ def signature(info: LossInfo) -> str:
     cls = str(declare.class_signature(info))
     methods = ", ".join(f"``{info.name}.{name}``" for name in _derivatives(info))
     own = ", ".join(f"``{name}``" for name in _derivatives(info))
-    takes = ", ".join(f"``{name}``" for name in answer.DERIVATIVE_ARGUMENTS if name not in answer.VALUE_ARGUMENTS)
+    takes = ", ".join(f"``{name}``" for name in modes.DERIVATIVE_ARGUMENTS if name not in modes.VALUE_ARGUMENTS)
     names = ", ".join(info.input_names)
     return "\n".join(
         [

@@ -8,11 +8,13 @@ each instruction set; ``losslib.geometries.boxes`` prepares the arrays and calls
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
 from libc.stdlib cimport free, malloc
 
 from blocks cimport real, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, new_like, overlaps_any, same_shape
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -301,9 +303,16 @@ register[NormalizedWasserstein](NULL, "NormalizedWasserstein", 5.0)
 
 # ---- the driver: any kernel --------------------------------------------------------------------------------------
 
+cdef void run_tasks(Job* job, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in range(first, stop):
+        run_task(job, task, 0)
+
+
 cdef int execute(Job* job, double isa_factor, double* total) noexcept:
     """Run the job; its size decides about threads and GIL. Return the violations, -1 without memory for the sums."""
-    cdef Py_ssize_t task, tasks = (job.rows + TASK - 1) // TASK
+    cdef Py_ssize_t task, tasks = (job.rows + TASK - 1) // TASK, i
+    cdef FloatMode mode = get_float_mode()
     cdef int width = 1, bad = 0
     cdef double one_sum = 0.0
     cdef int one_violation = 0
@@ -324,11 +333,12 @@ cdef int execute(Job* job, double isa_factor, double* total) noexcept:
         if tasks > 1:
             width = _gate.begin(job.kernel.cost * isa_factor * <double>job.rows * (2.0 if job.wide else 1.0))
         if width > 1:
-            _gate.run(run_task, job, tasks, width)
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_tasks(job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
             _gate.end()
         else:
-            for task in range(tasks):
-                run_task(job, task, 0)
+            run_tasks(job, 0, tasks)
     for task in range(tasks):
         bad |= job.violations[task]
     total[0] = sum_block(<const double*>job.sums, tasks)

@@ -9,6 +9,7 @@ for each instruction set.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -20,6 +21,7 @@ from overlap.call cimport (
 )
 from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
 from overlap.tiles cimport count_tile, gradient_tile
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -161,6 +163,12 @@ def ratios(str name, tuple numbers, cnp.ndarray table, cnp.ndarray jets):
 ctypedef void (*BlockTask)(void*, Py_ssize_t, int) noexcept nogil
 
 
+cdef void run_tasks(BlockTask function, void* context, Py_ssize_t first, Py_ssize_t stop, int slot) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in range(first, stop):
+        function(context, task, slot)
+
+
 # ---- the arrays of a call ----------------------------------------------------------------------------------------
 
 cdef class Region:
@@ -244,7 +252,8 @@ cdef class Region:
         cdef Job* job = &self.job
         cdef double numbers = <double>job.samples * <double>job.classes * <double>job.positions
         cdef int width = 1
-        cdef Py_ssize_t task
+        cdef Py_ssize_t task, i
+        cdef FloatMode mode = get_float_mode()
         if job.tasks > 1:
             width = _gate.begin(cost * self.isa_factor * numbers * (2.0 if job.wide else 1.0))
         job.scratch = <char*>malloc(<size_t>(width * job.scratch_size))
@@ -258,10 +267,12 @@ cdef class Region:
         else:
             with nogil:
                 if width > 1:
-                    _gate.run(function, job, job.tasks, width)
+                    for i in prange(count_runs(job.tasks, width), schedule="dynamic", num_threads=width):
+                        set_float_mode(mode)
+                        run_tasks(function, job, first_task(i, job.tasks, width), first_task(i + 1, job.tasks, width),
+                                  threadid())
                 else:
-                    for task in range(job.tasks):
-                        function(job, task, 0)
+                    run_tasks(function, job, 0, job.tasks, 0)
         if width > 1:
             _gate.end()
         free(job.scratch)
@@ -359,6 +370,8 @@ cdef class Region:
         """
         cdef Job* job = &self.job
         cdef Segments segments
+        cdef FloatMode mode = get_float_mode()
+        cdef Py_ssize_t i
         cdef Py_ssize_t count = job.classes if pools_samples else job.samples * job.classes, segment
         cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
         cdef int width = 1
@@ -387,10 +400,12 @@ cdef class Region:
             raise MemoryError(f"no memory for sorting {segments.capacity} errors")
         with nogil:
             if width > 1:
-                _gate.run(segment_task, &segments, count, width)
+                for i in prange(count_runs(count, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    run_tasks(segment_task, &segments, first_task(i, count, width), first_task(i + 1, count, width),
+                              threadid())
             else:
-                for segment in range(count):
-                    segment_task(&segments, segment, 0)
+                run_tasks(segment_task, &segments, 0, count, 0)
         if width > 1:
             _gate.end()
         free(segments.scratch)

@@ -11,7 +11,7 @@ from losslib.call import arrays
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ShapeError
 from losslib.geometries.base import COMPONENTS
-from losslib.geometries.softmax import Classes, ClassAxis, Softmax
+from losslib.geometries.softmax import ClassAxis, Classes, Softmax
 
 __all__ = ["geometry"]
 

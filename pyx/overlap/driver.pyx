@@ -3,8 +3,8 @@
 Two passes: `count` adds up the counts of each sample and class, and `differentiate` turns the derivatives of the loss
 by the counts into those by the input. Between them stand the ratios of ``losslib/overlap/ratios.h`` on a small table,
 which ``losslib.geometries.overlap`` pools and reduces. A task is a fixed run of positions of one sample with its own
-table of sums, and tables are added in the order of the tasks: the number of threads changes no bit. This module is compiled once
-for each instruction set.
+table of sums, and tables are added in the order of the tasks: the number of threads changes no bit. This module is
+compiled once for each instruction set.
 """
 
 cimport numpy as cnp

@@ -142,14 +142,22 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=2000 \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
 	-s $(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
-	$(addprefix $(CURDIR)/tests/,calls/test_arrays.py losses/test_margin.py losses/test_softmax.py losses/test_distance.py losses/test_overlap.py \
-	losses/test_overlap_sorted.py losses/test_boxes.py sums/test_multitask.py \
+	$(addprefix $(CURDIR)/tests/,calls/test_arrays.py losses/test_margin.py losses/test_softmax.py losses/test_distance.py \
+	losses/test_overlap.py losses/test_overlap_sorted.py losses/test_boxes.py sums/test_multitask.py \
+	formula/test_formula_losses.py formula/test_random_formulas.py \
 	losses/test_ctc_arrays.py losses/test_ctc_alignment.py losses/test_ctc_fuzz.py losses/test_rnnt_fuzz.py))
 
-test-tsan:  ## run many callers on the threads of losslib under ThreadSanitizer
-	@mkdir -p build/tsan
-	g++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -Iinclude tests/threads/thread_stress.cpp -o build/tsan/stress -pthread
-	build/tsan/stress 5000
+# Clang: LLVM's OpenMP tells ThreadSanitizer what its barriers order (Archer, a tool that the runtime loads), libgomp does
+# not. Python and NumPy are not instrumented; what they lock, they lock through calls that ThreadSanitizer sees.
+CLANG ?= $(firstword $(foreach name,clang-21 clang-20 clang-19 clang-18 clang,$(if $(shell command -v $(name)),$(name))))
+clang_file = $$($(CLANG) -print-file-name=$(1))
+
+test-tsan: $(VENV)/.created $(wheel_built)  ## run parallel calls of every geometry under ThreadSanitizer, with clang
+	$(call install,$(VENV),test)
+	$(call variant,tsan,CC=$(CLANG) CXX=$(CLANG)++ LOSSLIB_OPENMP=1 LOSSLIB_SANITIZE=thread LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
+	cd build/pytest && PYTHONPATH=$(CURDIR)/build/tsan/site LD_PRELOAD="$(call clang_file,libclang_rt.tsan-$(shell uname -m).so)" \
+	OMP_TOOL_LIBRARIES="$(call clang_file,libarcher.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:exitcode=66 \
+	$(abspath $(VENV))/bin/python -P $(CURDIR)/tests/threads/stress.py
 
 test-no-openmp: $(VENV)/.created $(wheel_built)  ## run the tests on a build without OpenMP
 	$(call install,$(VENV),test)
@@ -165,7 +173,7 @@ test-parallel: $(VENV)/.created $(wheel_built)  ## run tests in several Python t
 
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)
-	$(call install,$(VENV_PEERS),test$(comma)peers)
+	$(call install,$(VENV_PEERS),test$(comma)peers$(comma)test-adapters)
 	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/peers)
 
 test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)

@@ -1,7 +1,7 @@
 """What is compiled: modules x instruction sets x flags. Everything else about the package is in pyproject.toml.
 
 Environment variables
-    LOSSLIB_OPENMP=0        build without OpenMP, whose limit calls keep to (default: with, if the compiler can)
+    LOSSLIB_OPENMP=0        build without OpenMP: every call is serial (default: with, if the compiler can)
     LOSSLIB_BUILD_JOBS=n    compile n files at a time (default: the number of cores)
     LOSSLIB_BUILD_ISAS=...  comma-separated subset of the instruction sets, e.g. "baseline,v3", or "native": only the
                             widest that this processor runs, which takes a third of the time
@@ -71,6 +71,7 @@ KERNELS = {
     "pointwise_robust": ("pyx/pointwise/robust.pyx", EVERY),
     "pointwise_likelihood": ("pyx/pointwise/likelihood.pyx", EVERY),
     "pointwise_binary": ("pyx/pointwise/binary.pyx", EVERY),
+    "formula": ("pyx/formula/driver.pyx", EVERY),
     "softmax": ("pyx/softmax/driver.pyx", EVERY),
     "margin": ("pyx/margin/driver.pyx", EVERY),
     "distance": ("pyx/distance/driver.pyx", EVERY),
@@ -78,6 +79,7 @@ KERNELS = {
     "transducer": ("pyx/transducer/driver.pyx", EVERY),
     "overlap": ("pyx/overlap/driver.pyx", EVERY),
     "boxes": ("pyx/boxes/driver.pyx", EVERY),
+    "risk": ("pyx/risk/driver.pyx", EVERY),
     "exact": ("pyx/exact.pyx", ("baseline",)),  # integers; v3 and v4 are no faster
 }
 
@@ -158,16 +160,23 @@ OPENMP_COMPILE, OPENMP_LINK = openmp_flags()
 WANTED = wanted_isas()
 
 
+def has_parallel_loop(module):
+    """Say whether a module is written with Cython's ``prange``."""
+    source = ONCE[module] if module in ONCE else KERNELS[module][0]
+    return "from cython.parallel cimport" in Path(source).read_text(encoding="utf-8")
+
+
 def extension(module, source, package="", isa="baseline"):
     """Describe one compiled module of ``losslib._kernels``."""
+    parallel = module == "threads" or has_parallel_loop(module)
     return Extension(
         f"losslib._kernels.{package}{module}",
         [source],
         language="c++",
         include_dirs=["include", numpy.get_include()],
         define_macros=MACROS,
-        extra_compile_args=[*FLAGS, *(OPENMP_COMPILE if module == "threads" else []), *ISAS[isa]],
-        extra_link_args=[*(OPENMP_LINK if module == "threads" else []), *LINK],
+        extra_compile_args=[*FLAGS, *(OPENMP_COMPILE if parallel else []), *ISAS[isa]],
+        extra_link_args=[*(OPENMP_LINK if parallel else []), *LINK],
         depends=[str(path) for path in sorted(Path("include").rglob("*.h"))],
         py_limited_api=LIMITED_API,
     )
@@ -179,7 +188,7 @@ def extensions():
         [extension(module, source) for module, source in ONCE.items()]
         + [extension(module, source) for module, (source, _) in KERNELS.items()],
         build_dir="build/cython",
-        include_path=["pyx"],
+        include_path=["pyx", "pyx/formula"],
         nthreads=0,
         compiler_directives={
             "language_level": 3,

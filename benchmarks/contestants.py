@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from formula import compose
 
 import losslib
+from formula import compose
 from losslib.declaration.schema import LossInfo
 
 OBJECT, FUNCTION = "losslib", "losslib function"

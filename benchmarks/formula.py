@@ -12,11 +12,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-CONSTANTS = {"pi": math.pi, "inf": math.inf}
+from losslib.formula import folding
+from losslib.formula.language import CONSTANTS, names_in, parse
 
-SCALAR_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: getattr(math, name) for name in ("exp", "log", "log1p", "expm1", "sqrt", "cosh", "tanh")
-} | {"abs": abs, "max": max, "min": min, "loggamma": math.lgamma}
+SCALAR_FUNCTIONS: dict[str, Callable[..., Any]] = {**folding.FUNCTIONS, "max": max, "min": min}
 
 #: Calls that a memory-bound kernel may hold; a root is one instruction.
 ARITHMETIC = frozenset({"abs", "max", "min", "sign", "sqrt", "where"})
@@ -46,7 +45,7 @@ class _Fold(ast.NodeTransformer):
 
 def simplified(formula: str, parameters: Mapping[str, Any]) -> ast.expr:
     """Return the formula as a tree over the inputs alone; ``parameters`` go by their names in the formula."""
-    folded = _Fold(parameters).visit(ast.parse(formula, mode="eval").body)
+    folded = _Fold(parameters).visit(parse(formula))
     return ast.fix_missing_locations(folded)
 
 
@@ -106,12 +105,8 @@ def compose(
     """
     steps = _Steps()
     result = ast.unparse(steps.visit(simplified(formula, parameters)))
-    difference = ["d = x - t"] if {"x", "t"} <= set(inputs) and "d" in _names(formula) else []
+    difference = ["d = x - t"] if {"x", "t"} <= set(inputs) and "d" in names_in(parse(formula)) else []
     body = "\n    ".join([*difference, *steps.lines, f"return {result}"])
     names: dict[str, Any] = {"inf": math.inf, **functions}
     exec(f"def loss({', '.join(inputs)}):\n    {body}\n", names)
     return names["loss"]
-
-
-def _names(formula: str) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(formula)) if isinstance(node, ast.Name)}

@@ -1,13 +1,14 @@
 """Losses of rows against PyTorch (eager and compiled), JAX and scikit-learn: classes, margins, pairs and triplets.
 
-What is timed is value and gradient, float32, mean, as a user of each package would write it; losslib and scikit-learn
-write into arrays that exist already. PyTorch's compiled form is a function around the same call. JAX has no loss
-functions, so its are put together from ``jax.nn`` and ``jax.numpy``.
+What is timed is value and gradient, or the value alone ("forward"), float32, mean, as a user of each package would
+write it; losslib and scikit-learn write into arrays that exist already. PyTorch's compiled form is a function around
+the same call. JAX has no loss functions, so its are put together from ``jax.nn`` and ``jax.numpy``.
 """
 
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,10 +35,12 @@ class Case:
     options: str  #: a name of the options in `OPTIONS`
     times_best: float
     times_pytorch: float = 0.0
+    forward: bool = False  #: the value alone
 
     @property
     def title(self) -> str:
-        return f"{self.loss}, {self.options}" if self.options != PLAIN else self.loss
+        notes = [self.options] * (self.options != PLAIN) + ["forward"] * self.forward
+        return ", ".join([self.loss, *notes])
 
     @property
     def size(self) -> str:
@@ -55,6 +58,7 @@ CROSS_ENTROPY = {
     (8, 21, 128, 128): (2.0, 0.0),
 }
 OTHERS = ("multi_margin_loss", "multilabel_soft_margin_loss", "cosine_embedding_loss", "triplet_margin_loss")
+DIVERGENCES = ("js_div", "distillation_loss")
 
 CASES = (
     *(
@@ -63,6 +67,10 @@ CASES = (
         for options in (PLAIN, SMOOTHED, WEIGHTED)
     ),
     *(Case(loss, (4096, 256), PLAIN, 3.0) for loss in OTHERS),
+    *(Case(loss, shape, PLAIN, 1.0) for loss in ("nll_loss", *DIVERGENCES) for shape in ((4096, 256), (65536, 10))),
+    *(Case("cross_entropy", shape, PLAIN, 1.0, forward=True) for shape in CROSS_ENTROPY),
+    *(Case("nll_loss", shape, PLAIN, 1.0, forward=True) for shape in ((32, 10), (4096, 256), (65536, 10))),
+    *(Case(loss, (4096, 256), PLAIN, 1.0, forward=True) for loss in (*OTHERS, *DIVERGENCES)),
 )
 QUICK_SHAPES = ((32, 10), (1024, 1000))
 
@@ -112,6 +120,8 @@ def problem(case: Case) -> Problem:
     if case.loss == "cosine_embedding_loss":
         other = x + 2.0 * random.standard_normal(case.shape, dtype=np.float32)
         return Problem(case, (x, other, (2.0 * random.integers(0, 2, len(x)) - 1.0).astype(np.float32)), None)
+    if case.loss in DIVERGENCES:
+        return Problem(case, (x, 2.0 * random.standard_normal(case.shape, dtype=np.float32)), None)
     if case.loss == "multilabel_soft_margin_loss":
         return Problem(case, (x, random.integers(0, 2, case.shape).astype(np.float32)), None)
     classes = case.shape[1]
@@ -141,6 +151,7 @@ def contestants(task: Problem, absent: Mapping[str, str], threads: int) -> tuple
     if "JAX" not in absent:
         entered["JAX"] = _jax(task)
     plain_rows = task.case.loss == "cross_entropy" and task.case.options == PLAIN and len(task.case.shape) == 2
+    plain_rows = plain_rows and not task.case.forward
     if "scikit-learn" not in absent and plain_rows:
         entered["scikit-learn"] = _sklearn(task, threads)
     return entered, failed
@@ -158,12 +169,18 @@ def _losslib(task: Problem) -> Contestant:
         "out": out if len(out) > 1 else out[0],
         **dict(zip(task.names, task.arrays, strict=True)),
     }
+    if task.case.forward:
+        statement = f"loss({', '.join(task.names)})"
+        return Contestant(statement, names, lambda: (np.array([eval(statement, names)]),))
     statement = f"loss.value_and_grad({', '.join(task.names)}, out=out)"
     return Contestant(statement, names, lambda: (eval(statement, names), out)[1])
 
 
 PYTORCH = {
     "cross_entropy": "F.cross_entropy(x, t{options})",
+    "nll_loss": "F.nll_loss(x, t)",
+    "distillation_loss": "divergence(F.log_softmax(x, 1), F.log_softmax(t, 1))",
+    "js_div": "jensen_shannon(F.log_softmax(x, 1), F.log_softmax(t, 1))",
     "multi_margin_loss": "F.multi_margin_loss(x, t)",
     "multilabel_soft_margin_loss": "F.multilabel_soft_margin_loss(x, t)",
     "cosine_embedding_loss": "F.cosine_embedding_loss(x1, x2, t)",
@@ -177,8 +194,17 @@ def _pytorch(task: Problem, compiled: bool = False) -> Contestant:
 
     tensors = [torch.from_numpy(array.copy()) for array in task.arrays]
     for k in task.differentiated:
-        tensors[k].requires_grad_()
+        tensors[k].requires_grad_(not task.case.forward)
+
+    def divergence(log_p: Any, log_q: Any) -> Any:
+        return torch.nn.functional.kl_div(log_p, log_q, log_target=True, reduction="batchmean")
+
+    def jensen_shannon(log_p: Any, log_q: Any) -> Any:
+        log_m = torch.logaddexp(log_p, log_q) - math.log(2.0)
+        return 0.5 * (divergence(log_m, log_p) + divergence(log_m, log_q))
+
     names: dict[str, Any] = {"torch": torch, "F": torch.nn.functional}
+    names |= {"divergence": divergence, "jensen_shannon": jensen_shannon}
     if task.weight is not None:
         names["weight"] = torch.from_numpy(task.weight)
     names |= dict(zip(task.names, tensors, strict=True))
@@ -188,6 +214,8 @@ def _pytorch(task: Problem, compiled: bool = False) -> Contestant:
         function = eval(f"lambda {', '.join(task.names)}: {expression}", names)
         names["compiled"] = torch.compile(function, dynamic=False)
         expression = f"compiled({', '.join(task.names)})"
+    if task.case.forward:
+        return Contestant(expression, names, lambda: (np.array([float(eval(expression, names))]),))
     fresh = "; ".join(f"{task.names[k]}.grad = None" for k in task.differentiated)
     statement = f"{fresh}; {expression}.backward()"
 
@@ -201,10 +229,13 @@ def _pytorch(task: Problem, compiled: bool = False) -> Contestant:
 def _jax(task: Problem) -> Contestant:
     import jax
 
-    step = jax.jit(jax.value_and_grad(_jax_loss(task), argnums=task.differentiated))
+    loss = _jax_loss(task)
+    step = jax.jit(loss if task.case.forward else jax.value_and_grad(loss, argnums=task.differentiated))
     arrays = [jax.device_put(array.astype(np.int32) if array.dtype == np.int64 else array) for array in task.arrays]
     names = {"jax": jax, "step": step, **dict(zip(task.names, arrays, strict=True))}
     statement = f"jax.block_until_ready(step({', '.join(task.names)}))"
+    if task.case.forward:
+        return Contestant(statement, names, lambda: (np.asarray(step(*arrays)).reshape(1),), composed=True)
     return Contestant(statement, names, lambda: tuple(np.asarray(grad) for grad in step(*arrays)[1]), composed=True)
 
 
@@ -227,6 +258,17 @@ def _jax_loss(task: Problem) -> Callable[..., Any]:
         weight = jnp.where(kept, jnp.asarray(task.weight)[t], 0.0)
         return -jnp.sum(weight * picked(log_p, t)) / jnp.sum(weight)
 
+    def divergence(log_p: Any, log_q: Any) -> Any:
+        return jnp.mean(jnp.sum(jnp.exp(log_q) * (log_q - log_p), axis=1))
+
+    def distillation(x: Any, t: Any) -> Any:
+        return divergence(jax.nn.log_softmax(x, axis=1), jax.nn.log_softmax(t, axis=1))
+
+    def jensen_shannon(x: Any, t: Any) -> Any:
+        log_p, log_q = jax.nn.log_softmax(x, axis=1), jax.nn.log_softmax(t, axis=1)
+        log_m = jnp.logaddexp(log_p, log_q) - jnp.log(2.0)
+        return 0.5 * (divergence(log_m, log_p) + divergence(log_m, log_q))
+
     def multi_margin(x: Any, t: Any) -> Any:
         missing = jnp.maximum(1.0 - jnp.expand_dims(picked(x, t), 1) + x, 0.0)
         others = jnp.arange(x.shape[1]) != jnp.expand_dims(t, 1)
@@ -246,6 +288,9 @@ def _jax_loss(task: Problem) -> Callable[..., Any]:
 
     losses: dict[str, Callable[..., Any]] = {
         "cross_entropy": cross_entropy,
+        "nll_loss": lambda x, t: -jnp.mean(picked(x, t)),
+        "distillation_loss": distillation,
+        "js_div": jensen_shannon,
         "multi_margin_loss": multi_margin,
         "multilabel_soft_margin_loss": multilabel_soft_margin,
         "cosine_embedding_loss": cosine_embedding,
@@ -315,6 +360,7 @@ class RowTimes:
             "loss": self.case.loss,
             "shape": list(self.case.shape),
             "options": self.case.options,
+            "forward": self.case.forward,
             "seconds": {name: {"least": t.least, "median": t.median} for name, t in self.times.items()},
             "composed": sorted(self.composed),
             "deviating": self.deviating,
@@ -369,7 +415,7 @@ def table(results: list[RowTimes], absent: Mapping[str, str]) -> str:
         lines.append(
             (
                 result.case.loss,
-                result.case.options if result.case.options != PLAIN else "",
+                result.case.title.removeprefix(result.case.loss).removeprefix(", "),
                 result.case.size,
                 microseconds(result.times[OWN].least),
                 *cells,

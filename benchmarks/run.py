@@ -85,11 +85,11 @@ def limit_threads(threads: int) -> None:
 def measure(options: argparse.Namespace, absent: dict[str, str]) -> Iterator[Any]:
     """Yield a row for each loss and size."""
     import contestants
-    from formula import is_arithmetic
     from report import LARGE, Row, count
     from timing import FULL, QUICK, CopyLoops, take_turns
 
     import losslib
+    from formula import is_arithmetic
     from losslib.declaration.registry import info_of
 
     wanted = options.losses or (QUICK_LOSSES if options.quick else None)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from losslib._version import __version__
 from losslib.config import config, show_config
 from losslib.declaration.index import INDEX as _INDEX
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, FormulaError, ParameterError, ShapeError
 from losslib.parallelism import get_num_threads, set_num_threads, threads
 
 if TYPE_CHECKING:
@@ -28,14 +28,18 @@ if TYPE_CHECKING:
 #: What is imported when it is first asked for, and the module that has it.
 _ELSEWHERE = {
     "Accumulator": "losslib.sums.accumulator",
+    "FormulaLoss": "losslib.formula.loss",
+    "GradientReport": "losslib.gradient_check",
     "Loss": "losslib._kernels.loss",
     "LossFunction": "losslib.declare",
     "LossInfo": "losslib.declaration.schema",
     "MultiTask": "losslib.combine.multitask",
     "MultiTaskResult": "losslib.combine.multitask",
     "WeightedSum": "losslib.combine.weighted_sum",
+    "check_grad": "losslib.gradient_check",
     "ctc_forced_align": "losslib.alignment",
     "ctc_greedy_decode": "losslib.alignment",
+    "from_formula": "losslib.formula.loss",
 }
 
 #: Functions and classes of losses, and the module of `losslib.losses` that declares them.
@@ -45,6 +49,7 @@ _DECLARED["NLLLoss2d"] = "multiclass"  # what PyTorch calls its loss for images
 __all__ = [
     "DTypeError",
     "DomainError",
+    "FormulaError",
     "ParameterError",
     "ShapeError",
     "__version__",
@@ -85,9 +90,10 @@ def get(name: str, **parameters: Any) -> Loss:
     Parameters
     ----------
     name : str
-        Function name, class name or alias: ``"huber"``, ``"huber_loss"`` and ``"HuberLoss"`` are one.
+        Function name, class name or alias: ``"huber"``, ``"huber_loss"`` and ``"HuberLoss"`` are one. Or the name of
+        another package after the package, ``"keras:Huber"``, which means what it means there.
     **parameters
-        What the class takes.
+        What the class takes; for a name of another package what it takes there, with the defaults there.
 
     Returns
     -------
@@ -97,16 +103,25 @@ def get(name: str, **parameters: Any) -> Loss:
     Raises
     ------
     ParameterError
-        If no loss has this name; the message suggests the closest.
+        If no loss has this name; the message suggests the closest. If another package's function has no exact
+        counterpart, or a name without a package means several functions: the message says what to write.
 
     Examples
     --------
     >>> losslib.get("huber", delta=2.0)
     HuberLoss(delta=2.0, reduction='mean')
+    >>> losslib.get("keras:BinaryCrossentropy", from_logits=True, label_smoothing=0.1)
+    BCEWithLogitsLoss(label_smoothing=0.1, reduction='mean')
     """
     from losslib.declaration import registry
 
-    loss: Loss = registry.class_of(name)(**parameters)
+    loss: Loss
+    if isinstance(name, str) and not registry.takes(name, parameters):
+        from losslib.names import lookup  # only for names of other packages: not worth its import time otherwise
+
+        loss = lookup.get(name, parameters)
+    else:
+        loss = registry.class_of(name)(**parameters)
     return loss
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from losslib.geometries.ctc import Alignments, frames_of, read_alignments, read_
 
 __all__ = ["ctc_forced_align", "ctc_greedy_decode"]
 
-_lattice = _kernels.load("ctc")
-_BLANK = Integer("blank", 0, "The class that stands for no label.", least=0)
+if TYPE_CHECKING:
+    from losslib._kernels.baseline import ctc as _lattice
+else:
+    _lattice = _kernels.load("ctc")
+_BLANK = Integer("blank", 0, "The class that stands for no label; a negative one counts from the last.")
 
 
 def ctc_greedy_decode(scores: Any, input_lengths: Any = None, *, blank: int = 0) -> tuple[Any, Any]:
@@ -29,7 +32,7 @@ def ctc_greedy_decode(scores: Any, input_lengths: Any = None, *, blank: int = 0)
     input_lengths : array_like of int, optional
         Frames of each sample, N integers from 0 to T (a number for a single sequence); None takes all frames.
     blank : int, default 0
-        The class that stands for no label.
+        The class that stands for no label; a negative one counts from the last.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def ctc_forced_align(
     input_lengths, target_lengths : array_like of int, optional
         Frames and labels of each sample as for `ctc_loss`; None takes all frames, and all labels of a row.
     blank : int, default 0
-        The class that stands for no label.
+        The class that stands for no label; a negative one counts from the last.
 
     Returns
     -------

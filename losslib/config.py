@@ -37,6 +37,14 @@ def config() -> dict[str, Any]:
     }
 
 
+def _openmp(runtime: dict[str, Any] | None) -> str:
+    if runtime is None:
+        return "none: built without, every call is serial"
+    owner = "a copy of the wheel's own" if runtime["private"] else "shared with others in this process"
+    awake = "wait as the runtime was set" if runtime["spin"] is None else f"wait awake for {runtime['spin']} us"
+    return f"{runtime['name']}, specification {runtime['version']}, {owner}; threads {awake}"
+
+
 def show_config() -> None:
     """Print version, instruction set, threads and compiler of this build, for bug reports.
 
@@ -48,9 +56,11 @@ def show_config() -> None:
     threads = facts["threads"]
     forced = " (forced by LOSSLIB_ISA)" if facts["isa_forced"] else ""
     quota = "none" if threads["cgroup_quota"] is None else f"{threads['cgroup_quota']:g} cores"
-    limit = "none (built without OpenMP)" if threads["openmp_limit"] is None else threads["openmp_limit"]
+    limit = "none" if threads["openmp_limit"] is None else threads["openmp_limit"]
     state = f"{threads['num_threads']}"
-    if threads["forked_child"]:
+    if threads["stranded_child"]:
+        state += " (forked child without its parent's OpenMP workers: serial for good)"
+    elif threads["forked_child"]:
         state += " (forked child: serial until losslib.set_num_threads is called in it)"
     elif threads["threads_creatable"] is False:
         state += f" (of {threads['configured']}: the system refused to create more)"
@@ -59,6 +69,7 @@ def show_config() -> None:
         ("instruction set", f"{facts['isa']}{forced}; available here: {', '.join(facts['isa_available'])}"),
         ("threads", state),
         ("", f"cores {threads['affinity']}, quota {quota}, OpenMP limit {limit}"),
+        ("OpenMP", _openmp(threads["openmp_runtime"])),
         ("compiler", f"{facts['compiler']}, {facts['architecture']}"),
         ("Python, NumPy", f"{facts['python']}, {facts['numpy']}"),
         ("platform", facts["platform"]),

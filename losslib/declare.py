@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from losslib._kernels.loss import Entry, Loss
+from losslib._kernels.loss import Loss, LossCallable
 from losslib.call import answer as _answer  # noqa: F401  # connects the compiled objects with it
 from losslib.call import parameters
 from losslib.declaration import modes, registry
@@ -85,7 +85,7 @@ def _function_doc(instance: Any, owner: Any) -> str:
     return function_docstring(instance.info, instance._mode)
 
 
-class DerivativeFunction(Entry):
+class DerivativeFunction(LossCallable):
     __doc__ = _Written(_function_doc)
     __name__: str
     __qualname__: str
@@ -163,21 +163,22 @@ def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[L
     return function, loss_class
 
 
-def make_class(info: LossInfo) -> type[Loss]:
-    """Make the public class of a loss."""
+def make_class(info: LossInfo, base: type[Loss] = Loss, **members: Any) -> type[Loss]:
+    """Make the public class of a loss: a subclass of `base`, with further members."""
     members = {
         "info": info,
         "__module__": "losslib",
         "__qualname__": info.class_name,
         "__slots__": (),
         "__doc__": _Written(lambda instance, owner: class_docstring(info)),
-        "__repr__": _repr,
+        **({"__repr__": _repr} if base is Loss else {}),
         "__signature__": _Written(
             lambda instance, owner: class_signature(info) if instance is None else call_signature(info)
         ),
         **{item.name: _attribute(item) for item in info.parameters},
+        **members,
     }
-    return type(info.class_name, (Loss,), members)
+    return type(info.class_name, (base,), members)
 
 
 def _attribute(item: Parameter) -> property:

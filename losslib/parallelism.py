@@ -4,8 +4,8 @@ The width is the least of: ``LOSSLIB_NUM_THREADS`` (else ``OMP_NUM_THREADS``), t
 the CPU quota of its control group rounded up. At each call the OpenMP limit of the calling thread (what threadpoolctl
 and joblib set) bounds it further. Calls too small to gain from threads are computed serially.
 
-The threads are losslib's own (``include/losslib/system/thread_pool.h``). After a call they stay awake for a moment, for
-the next call may follow at once; under a CPU quota they sleep immediately, because a quota is spent by spinning too.
+The threads are OpenMP's (``include/losslib/system/team.h``). How long they wait awake for the next call is a setting of
+its runtime (``losslib._kernels.waiting``).
 """
 
 from __future__ import annotations
@@ -19,14 +19,26 @@ from numbers import Integral
 from typing import Any
 
 import losslib._kernels.threads as _threads
+from losslib._kernels import waiting
 from losslib.errors import ParameterError
+from losslib.quota import affinity, cgroup_quota
 
 __all__ = ["default_width", "get_num_threads", "set_num_threads", "threads"]
 
 MOST = 256
 
-#: How long threads stay awake after a call, in nanoseconds.
-LINGER = 2_000_000
+#: Microseconds that a call below the price of waking takes at most: its workers sleep so much later than it began.
+SHORT = 100
+
+#: How long the threads of a runtime that losslib did not set may be taken to wait awake, in microseconds.
+USUAL_SPIN = 2_000
+
+#: Why the number of threads of a forked child cannot be set.
+STRANDED = (
+    "this process was forked from a thread whose OpenMP workers stayed with the parent (the fork came from inside a "
+    "parallel region, or the OpenMP runtime is older than 5.0): it can compute on one thread only. Use the start "
+    "method 'spawn' or 'forkserver'"
+)
 
 
 def _environment() -> int | None:
@@ -44,56 +56,9 @@ def _environment() -> int | None:
     return None
 
 
-def _affinity() -> int:
-    """Return the number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _read(*parts: str) -> str:
-    try:
-        with open(os.path.join(*parts), encoding="ascii") as file:
-            return file.read()
-    except (OSError, ValueError):
-        return ""
-
-
-def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> float | None:
-    """Return the CPU quota of this process's control group in cores, or None if there is no limit.
-
-    Reads version 2 (``cpu.max`` of the group and of every group above it) and version 1 (``cpu.cfs_quota_us``).
-    """
-    limits = _quota_v2(root)
-    for line in _read(membership).splitlines():
-        controllers, _, path = line.partition(":")[2].partition(":")
-        names = [name for name in path.split("/") if name]
-        if controllers == "":
-            for depth in range(1, len(names) + 1):
-                limits += _quota_v2(os.path.join(root, *names[:depth]))
-        elif "cpu" in controllers.split(","):
-            for mount in ("cpu", controllers):
-                limits += _quota_v1(os.path.join(root, mount, *names)) + _quota_v1(os.path.join(root, mount))
-    return min(limits, default=None)
-
-
-def _quota_v2(folder: str) -> list[float]:
-    fields = _read(folder, "cpu.max").split()
-    if len(fields) != 2 or not fields[0].isdigit() or not fields[1].isdigit() or int(fields[1]) == 0:
-        return []  # "max", empty or missing: no limit
-    return [int(fields[0]) / int(fields[1])]
-
-
-def _quota_v1(folder: str) -> list[float]:
-    quota, period = _read(folder, "cpu.cfs_quota_us").strip(), _read(folder, "cpu.cfs_period_us").strip()
-    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
-        return []  # -1, empty or missing: no limit
-    return [int(quota) / int(period)]
-
-
 def default_width() -> int:
     """Return the number of threads that losslib starts with in this process."""
-    width = _affinity()
+    width = affinity()
     quota = cgroup_quota()
     if quota is not None:
         width = min(width, math.ceil(quota))
@@ -116,24 +81,31 @@ def set_num_threads(n: int) -> None:
     ParameterError
         If `n` is not an integer between 1 and 256.
 
+    RuntimeError
+        If `n` is above 1 and this process is a forked child that can have no threads: it was forked from inside a
+        parallel region, or with an OpenMP runtime older than 5.0 after a parallel call.
+
     Notes
     -----
     A process made by ``fork`` starts with one thread, since it usually is one of several workers. Calling this function
-    in it gives it threads of its own.
+    in it gives it threads of its own. A build without OpenMP computes everything on one thread, whatever the number.
     """
     _set_width(_integer(n))
 
 
 def _set_width(width: int) -> None:
     if width > 1 and _threads.forked():
+        if _threads.stranded():
+            raise RuntimeError(STRANDED)
         _threads.allow_in_child()
-    _threads.set_linger(0 if _must_not_spin() or width > _affinity() else LINGER)
+    _threads.set_recent(0 if waiting.must_not_spin() or width > affinity() else 1_000 * _awake())
     _threads.set_width(width)
 
 
-def _must_not_spin() -> bool:
-    """Say whether waiting awake is unwelcome: it spends a CPU quota, or the user asked for passive waiting."""
-    return cgroup_quota() is not None or os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive"
+def _awake() -> int:
+    """Return how many microseconds after a short call began another finds its threads awake."""
+    spin = USUAL_SPIN if waiting.chosen is None else waiting.chosen
+    return SHORT + spin if spin > 0 else 0
 
 
 def _integer(n: object) -> int:
@@ -148,13 +120,12 @@ def get_num_threads() -> int:
     Returns
     -------
     int
-        1 in a forked child whose number of threads was not set, else the configured width; less where the system
-        refused to create so many threads.
+        1 in a forked child whose number of threads was not set and in a build without OpenMP, else the configured
+        width; less where the system refused to create so many threads.
     """
-    if _threads.forked():
+    if _threads.forked() or not _threads.openmp():
         return 1
-    width = int(_threads.width())
-    return width if _threads.creatable() is not False else min(width, 1 + int(_threads.workers()))
+    return min(_threads.width(), _threads.granted())
 
 
 @contextmanager
@@ -180,16 +151,52 @@ def threads(n: int) -> Iterator[None]:
         _set_width(before)
 
 
+#: Year and month of a specification of OpenMP -> its version.
+_SPECIFICATIONS = {
+    200203: "2.0",
+    201107: "3.1",
+    201307: "4.0",
+    201511: "4.5",
+    201811: "5.0",
+    202011: "5.1",
+    202111: "5.2",
+}
+
+
+def runtime() -> dict[str, Any] | None:
+    """Return what is known of the OpenMP runtime, or None in a build without OpenMP.
+
+    Returns
+    -------
+    dict
+        Its ``name``; the ``version`` of the specification that the package was compiled for; its ``file``; whether it
+        is ``private``, a copy that came with the wheel, or shared with whoever loads that file; and for how many
+        microseconds its threads wait awake, ``spin``, which is None where that was not losslib's to say.
+    """
+    specification, file, llvm, _ = _threads.runtime()
+    if not specification:
+        return None
+    return {
+        "name": "libomp" if llvm else "libgomp" if "gomp" in os.path.basename(file) else file or "vcomp",
+        "version": _SPECIFICATIONS.get(specification, str(specification)),
+        "file": file,
+        "private": waiting.is_private(file),
+        "spin": waiting.chosen,
+    }
+
+
 def describe() -> dict[str, Any]:
     """Return what decides about threads in this process."""
     return {
         "openmp": _threads.openmp(),
+        "openmp_runtime": runtime(),
         "num_threads": get_num_threads(),
         "configured": int(_threads.width()),
-        "affinity": _affinity(),
+        "affinity": affinity(),
         "cgroup_quota": cgroup_quota(),
         "openmp_limit": _threads.limit(),
         "forked_child": _threads.forked(),
+        "stranded_child": _threads.stranded(),
         "threads_creatable": _threads.creatable(),
     }
 

@@ -9,7 +9,8 @@ cdef enum:
     MAX_INPUTS = 3
     MAX_FACTORS = 4      # weight, sample weight, upstream gradient, and one to spare
     BLOCK = 512          # elements that the L1 buffers of a block hold
-    TASK = 16384         # elements that one thread takes at a time: a multiple of BLOCK
+    TASK = 16384         # elements whose values are added up together: a multiple of BLOCK
+    SMALL = 4096         # elements up to which the GIL is kept: releasing it costs more than the work
     LANES = 16           # what kernels compute at a time: a multiple of every register
 
     # What a kernel writes; the place of each derivative in a block's planes.
@@ -59,7 +60,7 @@ cdef struct Job:
     const KernelSet* kernels
     const void* parameters
     bint double_precision
-    int threads
+    double cost          # nanoseconds that the call takes on one thread, estimated
     Py_ssize_t size
     int axes
     Py_ssize_t shape[64]
@@ -89,7 +90,7 @@ cdef struct Job:
 
     Partial* partials    # one for each task
 
-ctypedef void (*Driver)(Job*) noexcept nogil
+ctypedef void (*Driver)(Job*) noexcept
 
 cdef struct Geometry:
     Driver run

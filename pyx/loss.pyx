@@ -1,38 +1,36 @@
 # cython: binding=False
 # (methods as plain descriptors: a bound Cython function costs 250 ns more at every call under the limited API)
-"""The objects that users hold: ``Loss`` (parameters bound) and ``Entry`` (parameters given at the call).
+"""The objects that users hold: ``Loss`` (parameters bound) and ``LossCallable`` (parameters given at the call).
 
-A call on plain contiguous arrays is answered here: type, shape and layout are read through NumPy's C API, a job is
-laid out on the stack and handed to the driver of the chosen instruction set. Every other call (lists, strides, mixed
-types, weights, masks, derivatives of other inputs …) is prepared in Python by ``losslib.call.answer`` and comes back through
-``execute``. Names, signatures and docstrings are attached from the declarations by ``losslib.declare``.
+A call on plain contiguous arrays of a pointwise loss is answered here (``PlainCall``): type, shape and layout are read
+through NumPy's C API, a job is laid out on the stack and handed to the driver of the chosen instruction set. Every
+other call (lists, strides, mixed types, weights, masks, derivatives of other inputs …) is prepared in Python by
+``losslib.call.answer`` and comes back through ``execute``. Names, signatures and docstrings are attached from the
+declarations by ``losslib.declare``.
 """
 
 cimport cython
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport free, malloc
-from gate cimport ThreadGate
 from job cimport (
     ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, GRAD_ONLY, TASK, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY,
     VALUE_PAIR, Geometry, Job, KernelSet, Operand, Partial,
 )
 from blocks cimport sum_block
 from plain cimport is_plain, new_like, overlap, same_shape
+from program cimport Formula
 
 from losslib import _kernels
-from losslib._kernels import threads
 
 cnp._import_array()
 
 cdef Geometry* _pointwise = <Geometry*>PyCapsule_GetPointer(_kernels.pointwise.geometry, b"losslib.geometry")
-cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
 # Costs in the kernel table are those of float32 on v3; the baseline has half of its lanes and no fused multiply-add.
 cdef double _isa_factor = 3.0 if _kernels.ISA == "baseline" else 1.0
 
 cdef enum:
-    SMALL = 4096         # elements up to which the GIL is kept: releasing it costs more than the work
     PREFETCHING = 524288  # bytes of an input from which blocks are asked for ahead
     STREAMING = 16777216  # bytes of an output from which it is stored past the caches
     STACK_TASKS = 64     # partial sums that need no allocation: up to a million elements
@@ -43,11 +41,10 @@ cdef enum Mode:
     VALUE_AND_GRAD = 2
     VALUE_GRAD_AND_HESS = 3
 
-cdef enum Reduction:
+cdef enum Reduction:    # batchmean and weighted_mean are answered in losslib.call.answer
     MEAN = 0
     SUM = 1
     NONE = 2
-    OTHER = 3            # batchmean and weighted_mean are answered in losslib.call.answer
 
 cdef dict _reductions = {"mean": MEAN, "sum": SUM, "none": NONE}
 cdef int[4] _mode_kernel = [VALUE_ONLY, GRAD_ONLY, VALUE_GRAD, VALUE_GRAD_HESS]
@@ -76,8 +73,26 @@ cdef enum:
     MAX_NUMBERS = 8      # parameters of a kernel
 
 
-cdef const KernelSet* kernel_set(str name) except NULL:
-    return <const KernelSet*>PyCapsule_GetPointer(_kernels.kernel(name), b"losslib.kernel_set")
+cdef const KernelSet* kernel_set(object kernel) except NULL:
+    """Return a set of kernels by its name, or that of the program of a formula."""
+    if isinstance(kernel, str):
+        return <const KernelSet*>PyCapsule_GetPointer(_kernels.kernel(kernel), b"losslib.kernel_set")
+    return &(<Formula*>PyCapsule_GetPointer(kernel.formula, b"losslib.formula")).set
+
+
+cdef inline int use_program(object program, Job* job) except -1:
+    """Make a formula's program the parameters of a job, with the tape for what the job asks.
+
+    The driver reads two inputs: those of a formula of one are the same.
+    """
+    cdef Formula* formula = <Formula*>job.kernels     # the set of kernels is its first member
+    if formula.tape[job.kernel] == NULL:
+        program.prepare(job.kernel)
+    job.parameters = formula
+    if job.inputs == 1:
+        job.input[1] = job.input[0]
+        job.domain[1] = 0
+    return 0
 
 
 cdef int copy_numbers(double* target, tuple numbers) except -1:
@@ -103,30 +118,20 @@ cdef double sum_pairwise(const Partial* partials, Py_ssize_t n) noexcept nogil:
 
 
 cdef int run(Job* job, double* total) except -1:
-    """Run the job, choose threads and GIL by its size; return the bits of the inputs that left their domain."""
+    """Run the job and add up its tasks; return the bits of the inputs that left their domain."""
     cdef Py_ssize_t tasks = (job.size + TASK - 1) // TASK, i
     cdef Partial[STACK_TASKS] few
     cdef Partial* partials = few
     cdef int violations = 0
-    cdef double cost
     if tasks > STACK_TASKS:
         partials = <Partial*>malloc(tasks * sizeof(Partial))
         if partials == NULL:
             raise MemoryError(f"no memory for the partial sums of {job.size} elements")
     job.partials = partials
-    job.threads = 1
+    job.cost = job.kernels.cost * _isa_factor * job.size * (2.0 if job.double_precision else 1.0)
     job.prefetching = job.size * (8 if job.double_precision else 4) >= PREFETCHING
     job.streaming = job.size * (8 if job.double_precision else 4) >= STREAMING
-    if job.size <= SMALL:
-        _pointwise.run(job)
-    else:
-        cost = job.kernels.cost * _isa_factor * job.size * (2.0 if job.double_precision else 1.0)
-        with nogil:
-            if tasks > 1:
-                job.threads = _gate.begin(cost)
-            _pointwise.run(job)
-            if job.threads > 1:
-                _gate.end()
+    _pointwise.run(job)
     total[0] = sum_pairwise(partials, tasks)
     for i in range(tasks):
         violations |= partials[i].violations
@@ -135,13 +140,179 @@ cdef int run(Job* job, double* total) except -1:
     return violations
 
 
-# ---- the fast path: exact ndarrays of one float type, C-contiguous, one shape ------------------------------------
+# ---- plain calls: exact ndarrays of one float type, C-contiguous, one shape ---------------------------------------
 
 cdef inline void describe(Operand* operand, object array, int type) noexcept:
     operand.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
     operand.type = type
     operand.contiguous = True
 
+
+@cython.final
+cdef class PlainCall:
+    """Answers the calls of one pointwise loss on plain arrays without options.
+
+    Parameters
+    ----------
+    info : LossInfo
+        The declaration.
+    kernel : str or Program
+        The name of the kernels, or the program of a formula.
+    numbers : tuple of float
+        Their parameters.
+    domains : tuple of int
+        The codes of the domains that the inputs are held to.
+    reduction : str
+        One that is answered here.
+    """
+
+    cdef const KernelSet* kernels
+    cdef const void* parameters
+    cdef double[8] numbers              # what `parameters` points to
+    cdef object program                 # of a formula: it owns the kernels and is their parameters; else None
+    cdef int[3] domain
+    cdef bint domains                   # some input has a domain that is checked
+    cdef int inputs
+    cdef int reduction
+    cdef bint pair                      # two predictions: gradients come as a tuple of two
+    cdef bint averages                  # the last axis is averaged before the reduction
+
+    def __cinit__(self, info, kernel, tuple numbers, tuple domains, str reduction):
+        cdef int k
+        self.kernels = kernel_set(kernel)
+        self.program = None if isinstance(kernel, str) else kernel
+        copy_numbers(self.numbers, numbers)
+        self.parameters = self.numbers
+        self.inputs = len(domains)
+        for k in range(self.inputs):
+            self.domain[k] = domains[k]
+        self.domains = any(domains)
+        self.reduction = _reductions[reduction]
+        self.pair = len(info.default_wrt) == 2
+        self.averages = info.averages_last_axis
+
+    cdef object answer(self, object loss, Mode mode, tuple args, object out):
+        """Answer a call, or return NotImplemented for ``losslib.call.answer`` to answer or to complain."""
+        cdef Job job
+        cdef object first = args[0], value = None, grad = None, second = None
+        cdef bint two = mode == VALUE_GRAD_AND_HESS or (self.pair and mode != VALUE)    # arrays of derivatives
+        cdef double total = 0.0, divisor
+        cdef int type_number = self.read(&job, first, args), type, violations
+        if type_number < 0 or (self.pair and mode == VALUE_GRAD_AND_HESS):
+            return NotImplemented
+        if self.averages and (self.reduction == NONE or cnp.PyArray_NDIM(<cnp.ndarray>first) == 0 or job.size == 0):
+            return NotImplemented
+
+        if out is not None:
+            if two:
+                if not (isinstance(out, tuple) and len(<tuple>out) == 2):
+                    return NotImplemented
+                grad, second = <tuple>out
+                if not self.may_write(&job, grad, first) or not self.may_write(&job, second, first):
+                    return NotImplemented
+                if overlap(grad, second):
+                    return NotImplemented
+            elif (mode == VALUE and self.reduction != NONE) or not self.may_write(&job, out, first):
+                return NotImplemented
+            elif mode == VALUE:
+                value = out
+            else:
+                grad = out
+        type = job.input[0].type
+        job.reduce = mode != GRAD and self.reduction != NONE
+        job.store_value = mode != GRAD and self.reduction == NONE
+        job.derivatives = 0
+        if job.store_value:
+            if value is None:
+                value = new_like(first, type_number)
+            describe(&job.value, value, type)
+        if mode != VALUE:
+            if grad is None:
+                grad = new_like(first, type_number)
+            describe(&job.derivative[0], grad, type)
+            job.plane[0] = 1
+            job.derivatives = 1
+        if two:
+            if second is None:
+                second = new_like(first, type_number)
+            describe(&job.derivative[1], second, type)
+            job.plane[1] = 2
+            job.derivatives = 2
+        job.kernel = VALUE_PAIR if self.pair and mode != VALUE else _mode_kernel[<int>mode]
+        divisor = self.divisor(first, job.size)
+        job.scale = 1.0 / divisor
+        if self.program is not None:
+            use_program(self.program, &job)
+        violations = run(&job, &total)
+        if violations:
+            _raise_domain_error(loss, args, None, violations)
+
+        if self.pair and mode != VALUE:
+            grad = (grad, second)
+        if mode == GRAD:
+            return grad
+        if job.reduce:
+            value = total / divisor
+        if mode == VALUE:
+            return value
+        return (value, grad) if mode == VALUE_AND_GRAD else (value, grad, second)
+
+    cdef inline int read(self, Job* job, object first, tuple args) noexcept:
+        """Lay out a job over the inputs and return their type, or -1 if they are not plain."""
+        cdef object array
+        cdef int type_number, type, k
+        if not cnp.PyArray_CheckExact(first):
+            return -1
+        type_number = cnp.PyArray_TYPE(<cnp.ndarray>first)
+        if type_number != cnp.NPY_FLOAT and type_number != cnp.NPY_DOUBLE:
+            return -1
+        type = FLOAT32 if type_number == cnp.NPY_FLOAT else FLOAT64
+        for k in range(self.inputs):
+            array = args[k]
+            if not is_plain(array, type_number) or not same_shape(first, array):
+                return -1
+            describe(&job.input[k], array, type)
+            job.domain[k] = self.domain[k]
+        job.kernels = self.kernels
+        job.parameters = self.parameters
+        job.inputs = self.inputs
+        job.size = cnp.PyArray_SIZE(<cnp.ndarray>first)
+        job.axes = 1
+        job.double_precision = type == FLOAT64
+        job.check_only = False
+        job.factors = 0
+        job.value_factors = 0
+        job.masked = False
+        job.stage = False
+        return type_number
+
+    cdef inline bint may_write(self, Job* job, object out, object first) noexcept:
+        """True if `out` is of the type and shape of the inputs, and if it shares memory with an input, it is that input
+        to the byte, and no input has a domain to be checked first. Notes shared memory in the job."""
+        cdef Py_ssize_t length = cnp.PyArray_NBYTES(<cnp.ndarray>first), distance
+        cdef int k
+        if not is_plain(out, cnp.PyArray_TYPE(<cnp.ndarray>first)) or not same_shape(first, out):
+            return False
+        if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out):
+            return False
+        for k in range(self.inputs):
+            distance = <char*>cnp.PyArray_DATA(<cnp.ndarray>out) - job.input[k].data
+            if -length < distance < length:
+                if self.domains or distance != 0:
+                    return False
+                job.stage = True
+        return True
+
+    cdef inline double divisor(self, object first, Py_ssize_t size) noexcept:
+        """What the sum of the values is divided by."""
+        if self.reduction == MEAN:
+            return <double>size
+        if self.averages:
+            return <double>cnp.PyArray_DIMS(<cnp.ndarray>first)[cnp.PyArray_NDIM(<cnp.ndarray>first) - 1]
+        return 1.0
+
+
+# ---- the objects of the losses -----------------------------------------------------------------------------------
 
 cdef class Loss:
     """A loss with its parameters bound: call it for the value, or ask for derivatives.
@@ -153,52 +324,27 @@ cdef class Loss:
 
     cdef readonly object _values        # dict: parameters, weight, reduction, check
     cdef object _key                    # what equality and hash compare
-    cdef const KernelSet* kernels
-    cdef const void* parameters_of_kernel
-    cdef double[8] numbers              # which these are, of a compiled loss
-    cdef int[3] domain
+    cdef PlainCall plain_call           # answers calls on plain arrays, or None
+    cdef object row_call                # the same of another geometry: a callable, or None
     cdef int inputs
-    cdef int reduction
-    cdef bint plain                     # the fast path may answer
-    cdef bint pair                      # two predictions: gradients come as a tuple of two
-    cdef object quick                   # answers plain calls of another geometry, or None
-    cdef bint averages                  # the last axis is averaged before the reduction
-    cdef bint domains                   # some input has a domain that is checked
     cdef object __weakref__
 
     #: The declaration of the loss; None for a combination.
     info = None
 
     def __cinit__(self, *args, **kwargs):
-        cdef int k
         info = type(self).info
         self._values = {}
-        self.plain = False
         if info is None:
             if type(self) is Loss:
                 raise TypeError("losslib.Loss has no objects of its own; make one of a loss, such as losslib.MSELoss()")
             return
-        self.quick = None
-        values, key, kernel, numbers, domains, plain = _bind(info, args, kwargs)
-        self.pair = len(info.default_wrt) == 2
-        self.averages = info.averages_last_axis
-        self._values = values
-        self._key = key
-        if kernel is None:      # another geometry: its own `quick` and losslib.call.answer answer
-            self.kernels = NULL
-            self.inputs = len(info.inputs)
-            self.quick = plain
-            return
-        self.kernels = kernel_set(kernel)
-        copy_numbers(self.numbers, numbers)
-        self.parameters_of_kernel = self.numbers
-        self.inputs = len(domains)
-        self.domains = False
-        for k, code in enumerate(domains):
-            self.domain[k] = code
-            self.domains = self.domains or code != 0
-        self.reduction = _reductions.get(values["reduction"], OTHER)
-        self.plain = plain and self.reduction != OTHER and not (self.averages and self.reduction == NONE)
+        self._values, self._key, kernel, numbers, domains, plain = _bind(info, args, kwargs)
+        self.inputs = len(info.inputs)
+        if kernel is None:
+            self.row_call = plain
+        elif plain and self._values["reduction"] in _reductions:
+            self.plain_call = PlainCall(info, kernel, numbers, domains, self._values["reduction"])
 
     # -- identity
 
@@ -296,136 +442,20 @@ def _rebuild(cls, values):
 cdef inline object call(Loss loss, Mode mode, tuple args, dict kwargs):
     cdef object out = None
     cdef object result
-    if (loss.plain or loss.quick is not None) and len(args) == loss.inputs:
+    if len(args) == loss.inputs and (loss.plain_call is not None or loss.row_call is not None):
         if kwargs:
             out = kwargs.get("out")
         if not kwargs or (len(kwargs) == 1 and out is not None):
-            result = fast(loss, mode, args, out) if loss.plain else loss.quick(<int>mode, args, out)
+            if loss.plain_call is not None:
+                result = loss.plain_call.answer(loss, mode, args, out)
+            else:
+                result = loss.row_call(<int>mode, args, out)
             if result is not NotImplemented:
                 return result
     return _evaluate(loss, mode, args, kwargs)
 
 
-cdef object fast(Loss loss, Mode mode, tuple args, object out):
-    """Answer a call on plain arrays, or return NotImplemented for ``losslib.call.answer`` to answer or to complain."""
-    cdef object first = args[0], array, value = None, grad = None, second = None
-    cdef Job job
-    cdef int type_number, k, type, violations
-    cdef bint two = mode == VALUE_GRAD_AND_HESS or (loss.pair and mode != VALUE)    # arrays of derivatives
-    cdef double total = 0.0, divisor = 1.0
-
-    if not cnp.PyArray_CheckExact(first) or (loss.pair and mode == VALUE_GRAD_AND_HESS):
-        return NotImplemented
-    type_number = cnp.PyArray_TYPE(<cnp.ndarray>first)
-    if type_number == cnp.NPY_FLOAT:
-        type = FLOAT32
-    elif type_number == cnp.NPY_DOUBLE:
-        type = FLOAT64
-    else:
-        return NotImplemented
-    for k in range(loss.inputs):
-        array = args[k]
-        if not is_plain(array, type_number) or not same_shape(first, array):
-            return NotImplemented
-        describe(&job.input[k], array, type)
-        job.domain[k] = loss.domain[k]
-    job.size = cnp.PyArray_SIZE(<cnp.ndarray>first)
-    if loss.averages and (cnp.PyArray_NDIM(<cnp.ndarray>first) == 0 or job.size == 0):
-        return NotImplemented
-
-    job.stage = False
-    if out is not None:
-        if two:
-            if not (isinstance(out, tuple) and len(<tuple>out) == 2):
-                return NotImplemented
-            grad = (<tuple>out)[0]
-            second = (<tuple>out)[1]
-            if not is_output(loss, second, first, type_number, &job) or overlap(grad, second):
-                return NotImplemented
-            array = grad
-        else:
-            array = out
-            if mode == VALUE:
-                if loss.reduction != NONE:
-                    return NotImplemented
-                value = out
-            else:
-                grad = out
-        if not is_output(loss, array, first, type_number, &job):
-            return NotImplemented
-
-    job.reduce = mode != GRAD and loss.reduction != NONE
-    job.store_value = mode != GRAD and loss.reduction == NONE
-    if job.store_value:
-        if value is None:
-            value = new_like(first, type_number)
-        describe(&job.value, value, type)
-    job.derivatives = 0
-    if mode != VALUE:
-        if grad is None:
-            grad = new_like(first, type_number)
-        describe(&job.derivative[0], grad, type)
-        job.plane[0] = 1
-        job.derivatives = 1
-    if two:
-        if second is None:
-            second = new_like(first, type_number)
-        describe(&job.derivative[1], second, type)
-        job.plane[1] = 2
-        job.derivatives = 2
-
-    if loss.reduction == MEAN:
-        divisor = <double>job.size
-    elif loss.averages:
-        divisor = <double>cnp.PyArray_DIMS(<cnp.ndarray>first)[cnp.PyArray_NDIM(<cnp.ndarray>first) - 1]
-    job.kernels = loss.kernels
-    job.parameters = loss.parameters_of_kernel
-    job.double_precision = type == FLOAT64
-    job.axes = 1
-    job.inputs = loss.inputs
-    job.check_only = False
-    job.factors = 0
-    job.value_factors = 0
-    job.masked = False
-    job.kernel = VALUE_PAIR if loss.pair and mode != VALUE else _mode_kernel[<int>mode]
-    job.scale = 1.0 / divisor
-    violations = run(&job, &total)
-    if violations:
-        _raise_domain_error(loss, args, None, violations)
-
-    if loss.pair and mode != VALUE:
-        grad = (grad, second)
-    if mode == GRAD:
-        return grad
-    if job.reduce:
-        value = total / divisor
-    if mode == VALUE:
-        return value
-    if mode == VALUE_AND_GRAD:
-        return value, grad
-    return value, grad, second
-
-
-cdef inline bint is_output(Loss loss, object out, object first, int type_number, Job* job) noexcept:
-    """True if the fast path may write into `out`: same type and shape, and if it shares memory with an input, it is
-    that input to the byte, and no input has a domain to be checked first. Notes shared memory in the job."""
-    cdef char* start
-    cdef Py_ssize_t length, distance
-    cdef int k
-    if not is_plain(out, type_number) or not same_shape(first, out) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out):
-        return False
-    start = <char*>cnp.PyArray_DATA(<cnp.ndarray>out)
-    length = cnp.PyArray_NBYTES(<cnp.ndarray>first)
-    for k in range(loss.inputs):
-        distance = start - job.input[k].data
-        if -length < distance < length:
-            if loss.domains or distance != 0:
-                return False
-            job.stage = True
-    return True
-
-
-# ---- the general path: arrays prepared by losslib.call.answer ----------------------------------------------------------
+# ---- the general path: arrays prepared by losslib.call.answer ----------------------------------------------------
 
 cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64, "bool": BOOL}
 
@@ -530,6 +560,8 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
         job.kernel = VALUE_GRAD_HESS
     else:
         job.kernel = ALL
+    if not isinstance(kernel, str):
+        use_program(kernel, &job)
     violations = run(&job, &total)
     return total, violations
 
@@ -545,7 +577,7 @@ cdef enum:
     CACHED = 128         # bound losses that a function keeps; parameters rarely take more values
 
 
-cdef class Entry:
+cdef class LossCallable:
     """A callable of a loss with the parameters as keywords: the function itself or one of its derivatives.
 
     ``losslib.declare`` derives the public types from it, which carry name, signature and docstring.

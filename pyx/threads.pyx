@@ -10,7 +10,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t
 from libcpp cimport bool
 
-from gate cimport BlockFunction, ThreadGate
+from gate cimport ThreadGate
 
 cdef extern from "<atomic>" namespace "std" nogil:
     cppclass atomic[T]:
@@ -18,29 +18,34 @@ cdef extern from "<atomic>" namespace "std" nogil:
         void store(T)
 
 cdef extern from "losslib/system/thread_state.h" namespace "losslib" nogil:
-    cppclass ThreadPool:
-        int workers()
+    enum: most_threads
     cppclass ThreadState:
         atomic[int] width
         atomic[bool] busy
         atomic[bool] forked
+        atomic[bool] stranded
         atomic[int] creatable
+        atomic[int] granted
         atomic[double] threshold
-        atomic[int64_t] linger
-        atomic[ThreadPool*] pool
+        atomic[int64_t] recent
+    cppclass Team:
+        int width
     ThreadState& thread_state()
+    Team& own_team()
     int register_fork_guard()
-    bint openmp_built()
+    int openmp_specification()
+    const char* openmp_library()
+    bint is_llvm_runtime()
+    bint can_release_teams()
     int openmp_limit()
-    int begin_parallel(double nanoseconds, bool* failed) noexcept
-    void run_parallel(BlockFunction function, void* context, Py_ssize_t blocks, int width) noexcept
+    int begin_parallel(double nanoseconds, bool* refused) noexcept
     void end_parallel() noexcept
 
 
 cdef int begin(double nanoseconds) noexcept nogil:
-    cdef bool failed = False
-    cdef int width = begin_parallel(nanoseconds, &failed)
-    if failed:
+    cdef bool refused = False
+    cdef int width = begin_parallel(nanoseconds, &refused)
+    if refused:
         warn_of_missing_threads(width)
     return width
 
@@ -59,7 +64,6 @@ cdef void warn_of_missing_threads(int width) noexcept with gil:
 
 cdef ThreadGate _gate
 _gate.begin = begin
-_gate.run = run_parallel
 _gate.end = end_parallel
 gate = PyCapsule_New(&_gate, b"losslib.thread_gate", NULL)
 
@@ -74,6 +78,7 @@ def set_width(int width):
     """Set the configured number of threads; the caller has checked it."""
     thread_state().width.store(width)
     thread_state().creatable.store(-1)
+    thread_state().granted.store(most_threads)
 
 
 def width():
@@ -81,25 +86,29 @@ def width():
     return thread_state().width.load()
 
 
-def set_linger(int64_t nanoseconds):
-    """Set how long workers stay awake after a call; 0 puts them to sleep at once."""
-    thread_state().linger.store(nanoseconds)
+def set_recent(int64_t nanoseconds):
+    """Set within what time of another a short call uses threads."""
+    thread_state().recent.store(nanoseconds)
 
 
-def linger():
-    """Return how long workers stay awake after a call, in nanoseconds."""
-    return thread_state().linger.load()
+def recent():
+    """Return within what time of another a short call uses threads, in nanoseconds."""
+    return thread_state().recent.load()
 
 
 def workers():
-    """Return the number of worker threads that exist in this process."""
-    cdef ThreadPool* pool = thread_state().pool.load()
-    return 0 if pool == NULL else pool.workers()
+    """Return how many worker threads the calling thread has."""
+    return own_team().width - 1
 
 
 def forked():
     """Say whether this process is a forked child that computes serially."""
     return True if thread_state().forked.load() else False
+
+
+def stranded():
+    """Say whether this process is a forked child that can never have threads."""
+    return True if thread_state().stranded.load() else False
 
 
 def allow_in_child():
@@ -113,9 +122,33 @@ def creatable():
     return None if answer < 0 else answer == 1
 
 
+def granted():
+    """Return the most threads that the system allows a call as far as is known."""
+    return thread_state().granted.load()
+
+
 def openmp():
     """Say whether the package was built with OpenMP."""
-    return True if openmp_built() else False
+    return openmp_specification() > 0
+
+
+def runtime():
+    """Return the specification (year and month) of OpenMP, the file of its runtime, and what it can.
+
+    Returns
+    -------
+    specification : int
+        0 without OpenMP.
+    library : str
+        Empty where it is unknown.
+    llvm : bool
+        Whether the runtime is LLVM's or Intel's.
+    releases : bool
+        Whether a thread can give its workers back.
+    """
+    return (
+        openmp_specification(), openmp_library().decode("utf-8", "replace"), is_llvm_runtime(), can_release_teams(),
+    )
 
 
 def limit():

@@ -49,9 +49,14 @@ from losslib.config import show_config as show_config
 from losslib.declare import LossFunction as LossFunction
 from losslib.errors import DomainError as DomainError
 from losslib.errors import DTypeError as DTypeError
+from losslib.errors import FormulaError as FormulaError
 from losslib.errors import ParameterError as ParameterError
 from losslib.errors import ShapeError as ShapeError
 from losslib.declaration.schema import LossInfo as LossInfo
+from losslib.formula.loss import FormulaLoss as FormulaLoss
+from losslib.formula.loss import from_formula as from_formula
+from losslib.gradient_check import GradientReport as GradientReport
+from losslib.gradient_check import check_grad as check_grad
 from losslib.combine.multitask import MultiTask as MultiTask
 from losslib.combine.multitask import MultiTaskResult as MultiTaskResult
 from losslib.parallelism import get_num_threads as get_num_threads

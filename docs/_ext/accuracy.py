@@ -9,6 +9,7 @@ import numpy as np
 import regionpages
 import rowlosses
 import sequencepages
+import survivalpages
 import verify
 from losschecks import PageFacts, Summary
 from rst import heading, table
@@ -73,6 +74,8 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = latticelosses.batch()
     elif info.family in ("segmentation", "boxes"):
         inputs = regionpages.batch(info)
+    elif info.family == "survival":
+        inputs = survivalpages.batch(info)
     else:
         inputs = sequencepages.batch()
     single = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in inputs]

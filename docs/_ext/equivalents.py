@@ -16,6 +16,7 @@ from verify import Disagreement, sample
 
 from losslib.declaration import registry
 from losslib.declaration.schema import Equivalent, LossInfo
+from losslib.names.calls import disagreement
 
 #: What a distribution is called where it differs from the name it is imported by.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
@@ -66,6 +67,8 @@ def evaluate_equivalent(
         modules = _modules(equivalent.call)
     except ImportError:  # installed, but without something that it needs
         return EquivalentResult(equivalent)
+    if difference := disagreement(info, equivalent):
+        raise Disagreement(f"{info.name}: {difference}")
     arguments = dict(equivalent.arguments)
     expected = np.asarray(registry.function_of(info.name)(*inputs, **arguments))
     namespace = {**modules, "np": np}

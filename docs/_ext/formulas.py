@@ -19,6 +19,8 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 
 from losslib.declaration.schema import Array, Flag, LossInfo, Real
+from losslib.errors import FormulaError as UnreadableFormula
+from losslib.formula.language import names_in, parse
 
 #: Digits of the arithmetic that a formula is evaluated in: log1p and its like are written as they are in textbooks.
 DIGITS = 30
@@ -148,13 +150,13 @@ class _Reader:
         self.inputs = input_symbols(info)
         self.used: set[str] = set()
         self.lifted: sympy.Expr | None = None
-        self.abbreviated = {ast.dump(ast.parse(text, mode="eval").body): name for name, text in ABBREVIATIONS.items()}
+        self.abbreviated = {ast.dump(parse(text)): name for name, text in ABBREVIATIONS.items()}
 
     def read(self, text: str) -> sympy.Expr:
         try:
-            return self.node(ast.parse(text.strip(), mode="eval").body)
-        except SyntaxError as error:
-            raise FormulaError(f"{self.info.name}: the formula is not Python syntax: {error}") from error
+            return self.node(parse(text))
+        except UnreadableFormula as error:
+            raise FormulaError(f"{self.info.name}: {error}") from error
 
     def symbol(self, name: str) -> sympy.Symbol:
         self.used.add(name)
@@ -440,5 +442,5 @@ def flag_settings(info: LossInfo) -> Iterator[dict[str, bool]]:
 
 def formula_flags(info: LossInfo) -> list[Flag]:
     """Return the flags that occur in the formula."""
-    names = {node.id for node in ast.walk(ast.parse(info.formula, mode="eval")) if isinstance(node, ast.Name)}
+    names = names_in(parse(info.formula))
     return [item for item in info.parameters if isinstance(item, Flag) and item.name in names]

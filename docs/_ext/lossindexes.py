@@ -44,6 +44,10 @@ FAMILIES = {
         "Sequences",
         "Losses between a sequence of frames and a sequence of labels whose alignment is unknown.",
     ),
+    "survival": (
+        "Survival",
+        "Losses of the time until an event that some samples have not seen when their observation ends.",
+    ),
 }
 
 

@@ -18,11 +18,13 @@ import elementpages
 import latticepages
 import links
 import lossindexes
+import peernames
 import performance
 import portraits
 import regionpages
 import rowpages
 import sequencepages
+import survivalpages
 import verify
 from losschecks import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
 from lossindexes import FAMILIES
@@ -36,6 +38,7 @@ from formulas import FormulaError
 from losslib import declare
 from losslib.declaration import modes, registry
 from losslib.declaration.schema import Array, LossInfo, Real
+from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ PACKAGES = {
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
     "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
+    "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -131,7 +135,7 @@ def parameters(info: LossInfo) -> str:
         if isinstance(item, Array):
             values = "a number or an array that broadcasts, or None"
             if info.geometry != "pointwise":
-                values = "one number for each class, or None"
+                values = f"one number for each {'sample' if info.geometry == 'risk' else 'class'}, or None"
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
     text = heading("Parameters") + "\n"
@@ -248,6 +252,9 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
     "ctc": latticepages.sections,
     "transducer": sequencepages.sections,
     **dict.fromkeys(regionpages.GEOMETRIES, regionpages.sections),
+    "risk": survivalpages.sections,
+    "lifetimes": survivalpages.sections,
+    "intervals": survivalpages.sections,
 }
 
 
@@ -322,6 +329,7 @@ def generate(app: Sphinx) -> None:
     files["performance"] = performance.page(measured)
     # Pieces that hand-written pages include.
     pieces = {f"from_{package}": lossindexes.migration_table(package, examined) for package in MIGRATIONS}
+    pieces |= {f"names_{key}": peernames.table_of(key) for key in PACKAGES_BY_NAME}
     pieces["catalogue"] = lossindexes.catalogue(infos)
     pieces["speed"] = f".. raw:: html\n\n{indent(performance.picture(measured))}\n"
     write(folder, {f"{name}.rst": text for name, text in files.items()} | {f"{k}.inc": v for k, v in pieces.items()})

@@ -55,7 +55,9 @@ def tasks(numbers: dict[str, Any]) -> list[tuple[str, Any, dict[str, float]]]:
     """Return loss, size and shortest time by contestant of every plain row."""
     rows = [(row["loss"], row["n"], row["seconds"]) for row in numbers["rows"]]
     rows += [
-        (row["loss"], tuple(row["shape"]), row["seconds"]) for row in numbers["row_losses"] if row["options"] == "plain"
+        (row["loss"], tuple(row["shape"]), row["seconds"])
+        for row in numbers["row_losses"]
+        if row["options"] == "plain" and not row.get("forward")
     ]
     return [(loss, size, {name: time["least"] for name, time in times.items()}) for loss, size, times in rows]
 

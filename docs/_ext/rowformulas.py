@@ -24,6 +24,7 @@ from verify import Disagreement, FormulaCheck
 from formulas import DIGITS, FormulaError
 from losslib.declaration import registry
 from losslib.declaration.schema import Array, LossInfo
+from losslib.formula.language import names_in, parse
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
 TOLERANCE = 2e-13
@@ -89,7 +90,7 @@ class Row:
         self._defined: dict[tuple[str, Any], Any] = {}
 
     def evaluate(self, text: str, indices: Mapping[str, int] | None = None) -> Taylor:
-        return taylor.taylor(self.node(ast.parse(text, mode="eval").body, dict(indices or {})))
+        return taylor.taylor(self.node(parse(text), dict(indices or {})))
 
     def node(self, node: ast.expr, at: dict[str, int]) -> Any:
         match node:
@@ -232,7 +233,7 @@ def settings(info: LossInfo) -> Iterator[dict[str, Any]]:
     names = {"distance"}
     for text in (*split(info), *DEFINITIONS.get(info.name, {}).values()):
         if isinstance(text, str) and text:
-            names |= {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+            names |= names_in(parse(text))
     names |= {"t2"} if "t1" in names else set()  # the tempered softmax is no text
     weight = rowlosses.class_weight_name(info)
     for parameters in rowlosses.settings(info):

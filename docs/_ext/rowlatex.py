@@ -8,6 +8,7 @@ from rowgradients import DEFINITIONS, SHOWN
 
 from formulas import TEX, FormulaError
 from losslib.declaration.schema import LossInfo
+from losslib.formula.language import parse
 
 _NAMES = TEX | {
     "x1": "u", "x2": "v", "anchor": "a", "positive": "a^{+}", "negative": "a^{-}", "C": "C", "inf": r"\infty",
@@ -20,7 +21,7 @@ _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 
 def latex(info: LossInfo, text: str) -> str:
     """Print a formula of a loss."""
-    return _Printer(info).text(ast.parse(text.strip(), mode="eval").body)
+    return _Printer(info).text(parse(text))
 
 
 def letter(name: str) -> str:
@@ -34,9 +35,9 @@ def abbreviations(info: LossInfo) -> list[tuple[str, str]]:
     for name in SHOWN.get(info.name, ()):
         text = definition(info, name)
         printer = _Printer(info)
-        printer.replaced.pop(ast.dump(ast.parse(text, mode="eval").body), None)
+        printer.replaced.pop(ast.dump(parse(text)), None)
         index = "_{c}" if any(word in text for word in ("_c", "c ==")) and not text.startswith("sum_c") else ""
-        found.append((letter(name) + index, printer.text(ast.parse(text, mode="eval").body)))
+        found.append((letter(name) + index, printer.text(parse(text))))
     return found
 
 
@@ -55,7 +56,7 @@ class _Printer:
         for name in SHOWN.get(info.name, ()):
             text = definition(info, name)
             indexed = not text.startswith("sum_c")
-            key = ast.dump(ast.parse(text, mode="eval").body)
+            key = ast.dump(parse(text))
             self.replaced[key] = f"{name}_c" if indexed else name
 
     def text(self, node: ast.expr) -> str:

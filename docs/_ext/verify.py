@@ -20,6 +20,7 @@ import losslib
 from formulas import DIGITS, Formula, flag_settings
 from losslib.declaration import registry, schema
 from losslib.declaration.schema import Array, Domain, LossInfo, Real
+from losslib.geometries import base
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
 TOLERANCE = 2e-13
@@ -59,7 +60,7 @@ class Disagreement(Exception):
 def domains_of(info: LossInfo, parameters: Mapping[str, Any]) -> tuple[Domain, ...]:
     """Return the domain of every input for these parameters."""
     values = registry.class_of(info.name)(**parameters).parameters
-    return tuple(parameters.domain_codes(info, values))
+    return tuple(base.domains_of(info, values))
 
 
 def own_parameters(info: LossInfo) -> list[schema.Parameter]:

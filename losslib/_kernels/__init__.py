@@ -11,10 +11,25 @@ import importlib.util
 import os
 from types import ModuleType
 
-import losslib._kernels.cpu as cpu
+from losslib._kernels import waiting
 from losslib._kernels.index import MODULES
 
-__all__ = ["ISA", "available", "forced", "kernel", "load", "pointwise"]
+try:
+    import losslib._kernels.cpu as cpu
+except ModuleNotFoundError as error:
+    if error.name != "losslib._kernels.cpu":
+        raise
+    raise ImportError(
+        f"the compiled part of losslib is missing in {os.path.dirname(__file__)}: this is a checkout that has not been "
+        f"built; build it with 'python setup.py build_ext --inplace' or 'pip install -e .', or leave this directory to "
+        f"use an installed losslib",
+        name=error.name,
+    ) from None
+
+with waiting.loading():
+    import losslib._kernels.threads as threads
+
+__all__ = ["ISA", "available", "forced", "kernel", "load", "pointwise", "threads"]
 
 KNOWN = ("baseline", "v3", "v4")
 

@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 
+import losslib
 from losslib._kernels.loss import Loss
+from losslib.combine.peer_loss import PeerLoss
 from losslib.combine.weighted_sum import WeightedSum
-from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 
 __all__ = [
     "bind",
-    "class_indices",
+    "first_term",
     "has_curvature",
     "has_log_link",
     "info_of",
     "input_domain",
+    "input_meaning",
     "require_input_and_target",
     "takes_rows",
     "target_domain",
+    "target_holds",
+    "with_mean_input",
     "with_reduction",
 ]
 
@@ -35,7 +39,7 @@ def bind(loss: Any, parameters: Mapping[str, Any], reduction: str | None = None)
     loss : Loss or str
         A loss object, or the name of a loss.
     parameters : mapping
-        The parameters of a loss given by name.
+        The parameters of a loss given by name, or of the function that a name of another package stands for.
     reduction : str, optional
         The reduction to give it; None leaves its own.
 
@@ -45,7 +49,7 @@ def bind(loss: Any, parameters: Mapping[str, Any], reduction: str | None = None)
         If `loss` is neither, or an object comes with parameters as well.
     """
     if isinstance(loss, str):
-        bound: Loss = registry.class_of(loss)(**parameters)
+        bound = losslib.get(loss, **parameters)
     elif not isinstance(loss, Loss):
         raise TypeError(f"loss must be a losslib loss object or the name of one, got {loss!r}")
     elif parameters:
@@ -60,16 +64,25 @@ def with_reduction(loss: Loss, reduction: str) -> Loss:
     """Return the same loss with another reduction; of a sum, each term."""
     if isinstance(loss, WeightedSum):
         return WeightedSum(tuple((factor, with_reduction(term, reduction)) for factor, term in loss.terms))
+    if isinstance(loss, PeerLoss):  # its rows belong to the reduction that is replaced
+        return loss.replace(rows="", reduction=reduction)
     return loss.replace(reduction=reduction)
 
 
 def _terms(loss: Loss) -> list[Loss]:
-    return [term for _, part in loss.terms for term in _terms(part)] if isinstance(loss, WeightedSum) else [loss]
+    if isinstance(loss, WeightedSum | PeerLoss):
+        return [term for _, part in loss.terms for term in _terms(part)]
+    return [loss]
+
+
+def first_term(loss: Loss) -> Loss:
+    """Return the first term of a sum; of another loss, itself."""
+    return _terms(loss)[0]
 
 
 def info_of(loss: Loss) -> LossInfo:
     """Return the declaration of a loss; of a sum, that of its first term."""
-    return _terms(loss)[0].info
+    return first_term(loss).info
 
 
 def require_input_and_target(loss: Loss, owner: str) -> None:
@@ -82,29 +95,61 @@ def require_input_and_target(loss: Loss, owner: str) -> None:
 
 
 def takes_rows(loss: Loss) -> bool:
-    """True if the input of the loss is a row of scores for each sample and the target a class index."""
+    """True if the input of the loss is a row of scores for each sample, one score for each class."""
     rows = {term.info.geometry in ("softmax", "margin") for term in _terms(loss)}
     if len(rows) > 1:
         raise ParameterError(f"{loss!r} adds losses of elements to losses of rows; their targets differ")
     return rows.pop()
 
 
+def target_holds(loss: Loss) -> str:
+    """Return what the target of the loss holds; of a sum, what suits all terms (rows suit losses of classes too)."""
+    found = {term.info.inputs[1].holds for term in _terms(loss)}
+    return next(kind for kind in ("class_list", "row", "class", "label", "number") if kind in found)
+
+
+def _domains(loss: Loss, position: int) -> list[str]:
+    """Return the names of the domains of an input, one for each term."""
+    found = []
+    for term in _terms(loss):
+        info: LossInfo = term.info
+        declared = info.inputs[position].domain
+        domain = declared if info.input_domains is None else info.input_domains(term.parameters)[position]
+        found.append(domain.name)
+    return found
+
+
 def target_domain(loss: Loss) -> str:
-    """Return the name of the domain of the targets: "real", "binary", "sign", "probability", ..."""
-    term = _terms(loss)[0]
-    info: LossInfo = term.info
-    if info.input_domains is not None:
-        return info.input_domains(term.parameters)[1].name
-    return info.inputs[1].domain.name
+    """Return the name of the domain of the targets: "real", "binary", "sign", "probability", ...; signs rule a sum."""
+    domains = _domains(loss, 1)
+    return "sign" if "sign" in domains else domains[0]
 
 
 def input_domain(loss: Loss) -> str:
-    """Return the name of the domain of the predictions."""
-    term = _terms(loss)[0]
+    """Return the name of the domain of the predictions; where the terms of a sum differ, that of the first."""
+    return _domains(loss, 0)[0]
+
+
+def input_meaning(loss: Loss) -> str:
+    """Return what the predictions are: "probabilities", "log-probabilities", "log-means" or "scores"."""
+    found = {_meaning_of_one(term) for term in _terms(loss)}
+    if len(found) > 1:
+        raise ParameterError(f"{loss!r} adds losses of {' to losses of '.join(sorted(found))}; their inputs differ")
+    return found.pop()
+
+
+def _meaning_of_one(term: Loss) -> str:
     info: LossInfo = term.info
-    if info.input_domains is not None:
-        return info.input_domains(term.parameters)[0].name
-    return info.inputs[0].domain.name
+    if info.family in ("binary", "multiclass"):
+        return next((word for word in ("log-probabilities", "probabilities") if word in info.tags), "scores")
+    return "log-means" if term.parameters.get("log_input", False) else "scores"
+
+
+def with_mean_input(loss: Loss) -> Loss:
+    """Return a loss of log-means as the same loss of means."""
+    if isinstance(loss, WeightedSum):
+        return WeightedSum(tuple((factor, with_mean_input(term)) for factor, term in loss.terms))
+    return loss.replace(log_input=False)
 
 
 def has_log_link(loss: Loss) -> bool:
@@ -121,14 +166,3 @@ def has_curvature(loss: Loss) -> bool:
     scores = scores[:, np.newaxis]  # some losses average rows
     _, _, hess = with_reduction(loss, "sum").value_grad_hess(scores, np.ones_like(scores))  # 1 is in every domain
     return bool(hess.any())
-
-
-def class_indices(target: np.ndarray) -> np.ndarray:
-    """Return class labels that came as floating-point numbers as the integers they are; distributions as they are."""
-    if target.dtype.kind in "iu" or target.ndim != 1:
-        return target
-    indices = target.astype(np.int64)
-    if not np.array_equal(indices, target):
-        position = int(np.argmax(indices != target))
-        raise ParameterError(f"target[{position}] is {target[position]}; expected class indices 0, 1, 2, ...")
-    return indices

@@ -14,8 +14,9 @@ import catboost
 import numpy as np
 
 from losslib._kernels.loss import Loss
-from losslib.adapters import binding, boosting
+from losslib.adapters import binding, boosting, labels
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.adapters.reading import read_labels, read_numbers
 
 __all__ = ["baseline", "metric", "objective", "optimal_constant"]
 
@@ -31,8 +32,8 @@ class RangeObjective:
 
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> np.ndarray:
         """Return the first and second derivatives of the negative loss as columns."""
-        scores, target = np.asarray(approxes), np.asarray(targets)
-        grad, hess = self.derivatives(scores, target, None if weights is None else np.asarray(weights))
+        weight = None if weights is None else read_numbers("sample_weight", weights)
+        grad, hess = self.derivatives(read_labels("scores", approxes), read_labels("target", targets), weight)
         return -np.column_stack([grad, hess])
 
 
@@ -64,17 +65,17 @@ def _with_floor(matrix: np.ndarray, floor: float) -> np.ndarray:
     return matrix
 
 
-class RowObjective:
-    """A loss of rows as an objective of CatBoost, one score for each class; made by `objective`."""
+class RowObjective(RangeObjective):
+    """A loss of rows as an objective of CatBoost, one score for each class; made by `objective`.
 
-    no_jit = True
-
-    def __init__(self, derivatives: Derivatives) -> None:
-        self.derivatives = derivatives
+    For two classes CatBoost has one score, and asks for ranges of samples.
+    """
 
     def calc_ders_multi(self, approxes: Any, target: float, weight: float) -> tuple[list[float], list[list[float]]]:
         """Return gradient and matrix of second derivatives of the negative loss for one sample."""
-        return _negative_derivatives(self.derivatives, np.asarray(approxes), np.array([int(target)]), weight)
+        scores = np.asarray(approxes)
+        row = labels.row_targets(self.derivatives.loss, np.array([target]), len(scores))
+        return _negative_derivatives(self.derivatives, scores, row, weight)
 
 
 class MultiTargetObjective(catboost.MultiTargetCustomObjective):  # type: ignore[misc]  # catboost is untyped
@@ -176,7 +177,7 @@ class Metric:
     def evaluate(self, approxes: Any, target: Any, weight: Any) -> tuple[float, float]:
         """Return the weighted sum of the losses and the sum of the weights."""
         scores = np.asarray(approxes[0]) if len(approxes) == 1 else np.array(approxes).T
-        return self._sums(scores, np.asarray(target), weight)
+        return self._sums(scores, read_labels("target", target), weight)
 
     def _sums(self, scores: np.ndarray, target: np.ndarray, weight: Any) -> tuple[float, float]:
         weights = None if weight is None or len(weight) == 0 else np.asarray(weight)
@@ -232,7 +233,13 @@ def _metric_of(loss: Loss, multi_target: bool) -> Any:
 
 
 def baseline(
-    loss: Any, target: Any, *, sample_weight: Any = None, rows: int | None = None, **parameters: Any
+    loss: Any,
+    target: Any,
+    *,
+    sample_weight: Any = None,
+    rows: int | None = None,
+    n_classes: int | None = None,
+    **parameters: Any,
 ) -> np.ndarray:
     """Return the best constant score for each sample, where boosting should start.
 
@@ -249,6 +256,8 @@ def baseline(
         One weight for each sample.
     rows : int, optional
         For how many samples; None is as many as there are targets.
+    n_classes : int, optional
+        For losses of rows the number of classes, where the targets may lack the last. None takes the largest class.
     **parameters
         The parameters of a loss given by name.
 
@@ -257,5 +266,4 @@ def baseline(
     ndarray
         Of shape ``(rows,)`` or ``(rows, outputs)``, for ``baseline=``.
     """
-    scores: np.ndarray = boosting.constant_scores(loss, target, sample_weight, rows, parameters)
-    return scores
+    return boosting.constant_scores(loss, target, sample_weight, rows, parameters, n_classes)

@@ -16,12 +16,16 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
+from dask.layers import ArrayBlockIdDep
 
+import losslib
 from losslib import parallelism
-from losslib.declaration.registry import class_of
+from losslib.call import arrays as call_arrays
 from losslib.declaration.schema import LossInfo
-from losslib.errors import ParameterError, ShapeError
+from losslib.errors import DomainError, ParameterError, ShapeError
 from losslib.sums.accumulator import Accumulator, flatten, grad_of_batch
+from losslib.sums.groups import Keys, read_keys
+from losslib.sums.pieces import cut_axes, in_whole, sample_axes, term_axes
 
 __all__ = ["accumulate", "grad", "value", "value_and_grad", "values"]
 
@@ -85,7 +89,9 @@ def accumulate(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = 
     """
     call = _Call(_bind(loss), inputs, {"sample_weight": sample_weight, "where": where, "by": by})
     Accumulator(call.loss)  # refuses a loss without a reduction now, not in a worker
-    chunks = call.blockwise(_accumulate_block, call.value_axes, np.dtype(object), call.options, loss=call.loss)
+    chunks = call.blockwise(
+        _accumulate_block, call.value_axes, np.dtype(object), call.options, loss=call.loss, keys=call.keys
+    )
     level = list(np.asarray(chunks.to_delayed(), object).reshape(-1))
     merge = dask.delayed(_merge)
     while len(level) > 1:
@@ -135,7 +141,8 @@ def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, 
     Returns
     -------
     dask.array.Array
-        Of the shape, dtype and chunks of that input. If the denominator depends on the data, they are read once now.
+        Of the shape and dtype of that input, in its chunks where these hold whole samples. If the denominator depends
+        on the data, they are read once now.
     """
     bound = _bind(loss)
     call = _Call(bound, inputs, {"sample_weight": sample_weight, "where": where})
@@ -201,18 +208,18 @@ class _Call:
         names = self.info.input_names
         if len(inputs) != len(names):
             raise TypeError(f"{self.info.name} takes {len(names)} arrays ({', '.join(names)}), got {len(inputs)}")
-        first = _as_dask(inputs[0])
+        first = _as_dask(names[0], inputs[0])
         if first.ndim == 0:
             raise ShapeError(f"{names[0]} is a number; expected an array in chunks")
-        row_axis = _row_axis(flatten(loss), first.ndim)
+        if any(part.info.geometry in ("ctc", "transducer") for _, part in flatten(loss)):
+            raise ParameterError(f"{self.info.name} is a loss of sequences; its samples do not fit chunks")
         every = tuple(range(first.ndim))
-        self.value_axes = tuple(axis for axis in every if axis != row_axis)
-        whole = set() if row_axis is None else {row_axis}  # axes that must not be cut
-        whole |= _weighted_axes(flatten(loss), first.ndim)
-        self._whole = whole
+        self.value_axes = sample_axes(loss, first.ndim)
+        self._whole = set(every) - set(cut_axes(loss, first.ndim))
+        terms = term_axes(loss, first.ndim)
         self.arrays: list[tuple[Any, tuple[int, ...] | None]] = [self._place(first, every)]
         for item, obj in zip(self.info.inputs[1:], inputs[1:], strict=True):
-            array = _as_dask(obj)
+            array = _as_dask(item.name, obj)
             if array.ndim == 0:
                 self.arrays.append((_Literal(obj), None))
             elif array.ndim == first.ndim:
@@ -227,18 +234,22 @@ class _Call:
                     f"to agree as for arrays in memory"
                 )
         self.options: list[tuple[str, Any, Any]] = []
+        self.keys: list[Any] | None = None  # of groups that are no Dask array: the array holds their positions
         for name, obj in options.items():
             if obj is None:
                 continue
-            array = _as_dask(obj)
-            if name == "where":  # NumPy's rule: the last axes
-                axes = self.value_axes[len(self.value_axes) - array.ndim :]
-            elif array.ndim == 1:
-                axes = self.value_axes[:1]
+            if name == "by":
+                array, self.keys = _keys_as_dask(obj)
             else:
-                axes = self.value_axes
+                array = _as_dask(name, obj)
+            if name == "where":  # NumPy's rule: the last axes
+                axes = terms[len(terms) - array.ndim :]
+            elif array.ndim == 1:
+                axes = terms[:1]
+            else:
+                axes = terms
             if array.ndim != len(axes):
-                raise ShapeError(f"{name} has {array.ndim} axes, expected at most {len(self.value_axes)}")
+                raise ShapeError(f"{name} has {array.ndim} axes, expected at most {len(terms)}")
             self.options.append((name, *self._place(array, axes)))
 
     def _place(self, array: da.Array, axes: tuple[int, ...]) -> tuple[da.Array, tuple[int, ...]]:
@@ -264,13 +275,26 @@ class _Call:
         pairs: list[Any] = []
         for array, along in [*self.arrays, *((array, along) for _, array, along in options)]:
             pairs += [array, along]
+        chunks, aligned = da.core.unify_chunks(*pairs)
+        pairs = [item for pair in zip(aligned, pairs[1::2], strict=True) for item in pair]
+        names = [*self.info.input_names, *(name for name, _, _ in options)]
+        place = _Place(
+            axes,
+            {axis: _starts(chunks[axis]) for axis in axes},
+            {name: along for name, along in zip(names, pairs[1::2], strict=True) if along is not None},
+        )
         return da.blockwise(
             function,
+            axes,
+            ArrayBlockIdDep(tuple(chunks[axis] for axis in axes)),
             axes,
             *pairs,
             dtype=dtype,
             meta=np.empty((0,) * len(axes), dtype),
             concatenate=True,
+            align_arrays=False,
+            adjust_chunks={axis: chunks[axis] for axis in axes},
+            place=place,
             names=tuple(name for name, _, _ in options),
             inputs=len(self.arrays),
             **keywords,
@@ -301,7 +325,7 @@ class _Call:
 
 
 def _bind(loss: Any) -> Any:
-    return class_of(loss)() if isinstance(loss, str) else loss
+    return losslib.get(loss) if isinstance(loss, str) else loss
 
 
 def _with_reduction(loss: Any, reduction: str) -> Any:
@@ -309,47 +333,64 @@ def _with_reduction(loss: Any, reduction: str) -> Any:
     return sum(parts[1:], parts[0]) if hasattr(loss, "terms") else loss.replace(reduction=reduction)
 
 
-def _as_dask(obj: Any) -> da.Array:
+def _as_dask(name: str, obj: Any) -> da.Array:
     if hasattr(obj, "to_dask_array"):  # a column of a Dask frame
         return obj.to_dask_array()
-    return da.asarray(obj)
+    if isinstance(obj, da.Array):
+        return obj
+    if hasattr(obj, "dask"):  # another lazy array, such as one of xarray
+        return da.asarray(obj)
+    return da.from_array(call_arrays.to_numpy(name, obj))  # refuses masked arrays and nulls, as in memory
+
+
+def _keys_as_dask(by: Any) -> tuple[da.Array, list[Any] | None]:
+    """Return groups as a Dask array: lazy ones as they are, others as the positions of their keys, with the keys."""
+    if hasattr(by, "to_dask_array"):
+        return by.map_partitions(_positions, meta=("by", object)).to_dask_array(), None
+    if hasattr(by, "dask"):
+        return da.asarray(by), None
+    codes, keys = read_keys(by)
+    return da.from_array(codes), keys
+
+
+def _positions(column: Any) -> Any:
+    """Replace the entries of a pandas column by their keys, as objects: a null would make floats of integers."""
+    codes, keys = read_keys(column)
+    objects = np.empty(len(keys), object)
+    objects[:] = keys
+    return type(column)(objects[codes], index=column.index, dtype=object)
 
 
 def _is_float(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f" or dtype.name == "bfloat16"
 
 
-def _row_axis(parts: list[tuple[float, Any]], ndim: int) -> int | None:
-    """Return the axis of a row (classes, components), or None for losses of elements."""
-    found = set()
-    for _, part in parts:
-        info, axis = part.info, -1
-        if info.geometry == "pointwise":
-            found.add(ndim - 1 if info.averages_last_axis else None)
-            continue
-        if info.geometry not in ("softmax", "margin", "distance"):
-            raise ParameterError(f"{info.name} is neither a pointwise nor a row loss; its samples do not fit chunks")
-        if info.geometry == "softmax":
-            axis = 0 if ndim == 1 else part.parameters.get("axis", 1)
-        elif info.geometry == "distance":
-            axis = part.parameters.get("axis", -1)
-        if not -ndim <= axis < ndim:
-            raise ShapeError(f"axis={axis} is not an axis of {info.input_names[0]}, which has {ndim}")
-        found.add(axis % ndim)
-    if len(found) > 1:
-        raise ParameterError("the losses of the sum run along different axes")
-    return found.pop()
+def _starts(chunks: tuple[float, ...]) -> tuple[int | None, ...]:
+    """Return where each chunk of an axis begins, None behind chunks of unknown length."""
+    starts: list[int | None] = [0]
+    for length in chunks[:-1]:
+        known = starts[-1] is not None and length == length
+        starts.append(int(starts[-1] + length) if known else None)  # type: ignore[operator]
+    return tuple(starts)
 
 
-def _weighted_axes(parts: list[tuple[float, Any]], ndim: int) -> set[int]:
-    """Return the axes of bound arrays of element weights: a chunk must see such an axis whole."""
-    axes: set[int] = set()
-    for _, part in parts:
-        for name in part.info.array_parameter_names if part.info.geometry == "pointwise" else ():
-            bound = part.parameters[name]
-            if bound is not None:
-                axes |= {ndim - 1 - k for k in range(bound.ndim) if bound.shape[bound.ndim - 1 - k] != 1}
-    return axes
+@dataclass(frozen=True)
+class _Place:
+    """Where a task's chunks lie in the whole."""
+
+    axes: tuple[int, ...]  # that the tasks are numbered along
+    starts: dict[int, tuple[int | None, ...]]  # of the chunks along these axes
+    arrays: dict[str, tuple[int, ...]]  # the axes of each array
+
+    @contextmanager
+    def errors(self, block: tuple[int, ...]) -> Iterator[None]:
+        """Make errors tell positions in the whole."""
+        begin = {axis: self.starts[axis][number] for axis, number in zip(self.axes, block, strict=True)}
+        try:
+            yield
+        except DomainError as error:
+            starts = {name: [begin.get(axis, 0) for axis in axes] for name, axes in self.arrays.items()}
+            raise in_whole(error, starts) from None
 
 
 # ---- what a task does --------------------------------------------------------------------------------------------
@@ -387,25 +428,45 @@ def _split(arrays: Sequence[Any], names: tuple[str, ...], inputs: int) -> tuple[
     return plain[:inputs], dict(zip(names, plain[inputs:], strict=True))
 
 
-def _accumulate_block(*arrays: Any, names: tuple[str, ...], inputs: int, loss: Any) -> Accumulator:
+def _accumulate_block(
+    block: tuple[int, ...],
+    *arrays: Any,
+    place: _Place,
+    names: tuple[str, ...],
+    inputs: int,
+    loss: Any,
+    keys: list[Any] | None = None,
+) -> Accumulator:
     args, options = _split(arrays, names, inputs)
+    by = options.pop("by", None)
+    if keys is not None:
+        by = Keys(by, keys)
     accumulator = Accumulator(loss)
-    with serial():
-        accumulator.update(*args, **options)
+    with serial(), place.errors(block):
+        accumulator.update(*args, **options, by=by)
     return accumulator
 
 
-def _values_block(*arrays: Any, names: tuple[str, ...], inputs: int, loss: Any) -> np.ndarray:
+def _values_block(
+    block: tuple[int, ...], *arrays: Any, place: _Place, names: tuple[str, ...], inputs: int, loss: Any
+) -> np.ndarray:
     args, options = _split(arrays, names, inputs)
-    with serial():
+    with serial(), place.errors(block):
         return np.asarray(loss(*args, **options))
 
 
 def _grad_block(
-    *arrays: Any, names: tuple[str, ...], inputs: int, loss: Any, divisors: list[float], wrt: str
+    block: tuple[int, ...],
+    *arrays: Any,
+    place: _Place,
+    names: tuple[str, ...],
+    inputs: int,
+    loss: Any,
+    divisors: list[float],
+    wrt: str,
 ) -> np.ndarray:
     args, options = _split(arrays, names, inputs)
-    with serial():
+    with serial(), place.errors(block):
         return grad_of_batch(loss, divisors, args, options, wrt)
 
 

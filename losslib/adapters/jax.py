@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from losslib import geometries
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding
+from losslib.adapters.reading import read_labels
 from losslib.errors import ParameterError
 
 __all__ = ["loss_function"]
@@ -29,9 +31,10 @@ def loss_function(loss: Any, **parameters: Any) -> Callable[..., jax.Array]:
     Returns
     -------
     callable
-        ``function(*inputs, sample_weight=None, where=None)``, which returns a number, or with ``reduction="none"``
-        an array, of the dtype of the first input. It has a gradient with respect to the inputs that the loss offers
-        derivatives for. Under ``vmap`` it is called once for each element of the batch.
+        ``function(*inputs, sample_weight=None, where=None)``, which returns a number, or with ``reduction="none"`` an
+        array, of the type that JAX promotes the inputs to, its default float type where all are integers. It has a
+        gradient with respect to the inputs that the loss offers derivatives for. Under ``vmap`` it is called once for
+        each element of the batch.
 
     Examples
     --------
@@ -51,8 +54,8 @@ def loss_function(loss: Any, **parameters: Any) -> Callable[..., jax.Array]:
         if len(inputs) != len(names):
             raise TypeError(f"{bound!r} takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}")
         options = {"sample_weight": sample_weight, "where": where}
-        given = {name: jnp.asarray(value) for name, value in options.items() if value is not None}
-        result: jax.Array = node(tuple(map(jnp.asarray, inputs)), given)
+        given = {name: _read(name, value) for name, value in options.items() if value is not None}
+        result: jax.Array = node(tuple(map(_read, names, inputs)), given)
         return result
 
     function.__doc__ = f"Return the value of {bound!r} for ({', '.join(names)})."
@@ -66,11 +69,11 @@ def _node(loss: Loss) -> Any:
 
     def value_struct(inputs: tuple[Any, ...]) -> jax.ShapeDtypeStruct:
         shape = () if reduced else values_shape(loss, inputs)
-        return jax.ShapeDtypeStruct(shape, inputs[0].dtype)
+        return jax.ShapeDtypeStruct(shape, value_dtype(inputs))
 
     def compute_value(inputs: tuple[Any, ...], options: dict[str, Any]) -> np.ndarray:
         value = loss(*map(np.asarray, inputs), **_arrays(options))
-        return np.asarray(value, dtype=inputs[0].dtype)
+        return np.asarray(value, dtype=value_dtype(inputs))
 
     @jax.custom_vjp  # type: ignore[untyped-decorator]
     def node(inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -97,7 +100,7 @@ def _node(loss: Loss) -> Any:
 
         def compute_both(inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
             value, grads = loss.value_and_grad(*map(np.asarray, inputs), wrt=wrt, **_arrays(options))
-            return np.asarray(value, dtype=inputs[0].dtype), dict(zip(wrt, grads, strict=True))
+            return np.asarray(value, dtype=value_dtype(inputs)), dict(zip(wrt, grads, strict=True))
 
         value, grads = _call(compute_both, (value_struct(plain), structs), plain, given)
         return value, (plain, given, grads)
@@ -136,8 +139,27 @@ def _arrays(options: dict[str, Any]) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in options.items()}
 
 
+def _read(name: str, value: Any) -> jax.Array:
+    """Return an argument as a JAX array; masks and nulls, which JAX would drop, are errors."""
+    if not isinstance(value, jax.Array | int | float):
+        value = read_labels(name, value)
+    return jnp.asarray(value)
+
+
+def value_dtype(inputs: tuple[Any, ...]) -> np.dtype[Any]:
+    """Return the type of the value: JAX's promotion of the inputs, integers becoming its default float type."""
+    return np.dtype(jnp.result_type(*(item.dtype for item in inputs), 1.0))
+
+
 def values_shape(loss: Loss, inputs: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return the shape of the values that are not reduced, by computing them for ones and for class 0."""
-    stand_ins = [np.full((), 0 if item.dtype.kind in "iub" else 1, np.dtype(item.dtype)) for item in inputs]
-    values = loss(*(np.broadcast_to(one, item.shape) for one, item in zip(stand_ins, inputs, strict=True)))
-    return tuple(np.shape(values))
+    """Return the shape of the values that are not reduced, as the geometry reads it off class 0, no frames and ones."""
+    term = binding.first_term(loss)
+    info = binding.info_of(term)
+    stand_ins = []
+    for declared, item in zip(info.inputs, inputs, strict=True):
+        array = np.full(item.shape, 0 if declared.indices and item.dtype.kind in "iu" else 1, np.dtype(item.dtype))
+        if declared.name == "target_lengths" and inputs[1].ndim == item.ndim == 1:
+            array[:1] = inputs[1].size  # all labels in one row belong to some sample
+        stand_ins.append(array)
+    values = {**term.parameters, "check": False}
+    return geometries.find(info.geometry).read(info, values, stand_ins, {}).value_shape

@@ -12,9 +12,20 @@ import numpy as np
 
 from losslib.adapters import binding, boosting
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.adapters.reading import read_features, read_labels, read_numbers
 from losslib.errors import ParameterError
 
 __all__ = ["Metric", "Objective", "init_score", "leaf_quantiles", "metric", "objective", "optimal_constant"]
+
+
+def _read(first: Any, second: Any, weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return scores, labels and weights of ``(scores, dataset)`` or of ``(y_true, scores, weight)``."""
+    if hasattr(second, "get_label"):
+        scores, target, weight = first, second.get_label(), second.get_weight()
+    else:
+        target, scores = first, second
+    weight = None if weight is None else read_numbers("sample_weight", weight)
+    return read_labels("scores", scores), read_labels("target", target), weight
 
 
 class Objective:
@@ -32,15 +43,12 @@ class Objective:
     # Exactly three parameters: by their number the estimators know that it takes weights.
     def __call__(self, first: Any, second: Any, weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Return (gradient, Hessian) for ``(scores, dataset)`` or for ``(y_true, scores, weight)``."""
-        if hasattr(second, "get_label"):
-            scores, target, weight = first, second.get_label(), second.get_weight()
-        else:
-            target, scores = first, second
+        scores, target, weight = _read(first, second, weight)
         factor = 1.0
-        if binding.takes_rows(self.derivatives.loss):  # LightGBM's own softmax: h = K / (K - 1) p (1 - p)
+        if scores.ndim == 2 and binding.takes_rows(self.derivatives.loss):  # as LightGBM's softmax: K/(K-1) p (1-p)
             classes = scores.shape[1]
             factor = classes / (classes - 1)
-        return self.derivatives(scores, np.asarray(target), weight, factor)
+        return self.derivatives(scores, target, weight, factor)
 
     def __repr__(self) -> str:
         return f"<LightGBM objective {self.derivatives.loss!r}>"
@@ -60,11 +68,8 @@ class Metric:
 
     def __call__(self, first: Any, second: Any, weight: Any = None) -> tuple[str, float, bool]:
         """Return (name, value, False) for ``(scores, dataset)`` or for ``(y_true, scores, weight)``."""
-        if hasattr(second, "get_label"):
-            scores, target, weight = first, second.get_label(), second.get_weight()
-        else:
-            target, scores = first, second
-        return self.score.name, self.score(scores, np.asarray(target), weight), False
+        scores, target, weight = _read(first, second, weight)
+        return self.score.name, self.score(scores, target, weight), False
 
     def __repr__(self) -> str:
         return f"<LightGBM metric {self.score.loss!r}>"
@@ -139,6 +144,10 @@ def metric(loss: Any, **parameters: Any) -> Metric:
     return Metric(boosting.score(loss, parameters))
 
 
+#: The names under which ``lightgbm.train`` takes the kind of boosting.
+BOOSTING = ("boosting", "boosting_type", "boost")
+
+
 class LeafQuantiles:
     """An objective whose leaves are quantiles of the residuals; made by `leaf_quantiles`.
 
@@ -173,6 +182,9 @@ class LeafQuantiles:
             )
         if self._scores is None or self._scores.ndim != 1:
             raise ParameterError("leaf_quantiles must be the objective as well as the callback, for one output")
+        kind = next((env.params[name] for name in BOOSTING if name in env.params), "gbdt")
+        if kind not in ("gbdt", "gbrt"):
+            raise ParameterError(f"leaf_quantiles needs boosting='gbdt', got {kind!r}, which scales trees afterwards")
         booster, last = env.model, env.model.current_iteration() - 1
         part = {"start_iteration": last, "num_iteration": 1}
         leaves = np.asarray(booster.predict(self._X, pred_leaf=True, **part), dtype=np.int64).ravel()
@@ -208,14 +220,21 @@ def leaf_quantiles(loss: Any, X: Any, **parameters: Any) -> LeafQuantiles:
     Raises
     ------
     ParameterError
-        If the loss is another one; in training, if there are ``valid_sets``, whose scores LightGBM would not update.
+        If the loss is another one; in training, if there are ``valid_sets``, whose scores LightGBM would not update,
+        or ``boosting`` is ``"dart"`` or ``"rf"``.
     """
     derivatives = boosting.derivatives(loss, "unit", None, 1e-16, parameters)
-    return LeafQuantiles(boosting.quantile_level(loss, parameters), derivatives, X)
+    return LeafQuantiles(boosting.quantile_level(loss, parameters), derivatives, read_features("X", X))
 
 
 def init_score(
-    loss: Any, target: Any, *, sample_weight: Any = None, rows: int | None = None, **parameters: Any
+    loss: Any,
+    target: Any,
+    *,
+    sample_weight: Any = None,
+    rows: int | None = None,
+    n_classes: int | None = None,
+    **parameters: Any,
 ) -> np.ndarray:
     """Return the best constant score for each sample, where boosting should start.
 
@@ -232,6 +251,8 @@ def init_score(
         One weight for each sample.
     rows : int, optional
         For how many samples; None is as many as there are targets.
+    n_classes : int, optional
+        For losses of rows the number of classes, where the targets may lack the last. None takes the largest class.
     **parameters
         The parameters of a loss given by name.
 
@@ -240,5 +261,4 @@ def init_score(
     ndarray
         Of shape ``(rows,)`` or ``(rows, outputs)``, for ``init_score=``.
     """
-    scores: np.ndarray = boosting.constant_scores(loss, target, sample_weight, rows, parameters)
-    return scores
+    return boosting.constant_scores(loss, target, sample_weight, rows, parameters, n_classes)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding
+from losslib.adapters.reading import read_labels, read_numbers, read_weights
 from losslib.errors import ParameterError, ShapeError
 
 __all__ = ["Objective", "objective"]
@@ -26,18 +28,18 @@ class Objective:
 
     def __init__(self, loss: Loss, model: Any, target: Any, sample_weight: Any, l2: Any) -> None:
         self.loss = loss
-        self.target = np.asarray(target)
+        self.target = target
         self._model = model
         self._is_linear = hasattr(model, "shape")  # a LinearOperator can be called too
-        self._sample_weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        self._l2 = np.asarray(l2, dtype=np.float64)
+        self._sample_weight = sample_weight
+        self._l2 = l2
         self._seen: tuple[np.ndarray, np.ndarray, Any, np.ndarray | None] | None = None
 
     def predict(self, parameters: np.ndarray) -> tuple[np.ndarray, Any]:
         """Return the prediction of the model and its Jacobian (of a linear model: its matrix)."""
         if not self._is_linear:
             prediction, jacobian = self._model(parameters)
-            return np.asarray(prediction, dtype=np.float64), jacobian
+            return read_numbers("prediction", prediction), jacobian
         columns = self._model.shape[1]
         if parameters.size % columns:
             raise ShapeError(
@@ -112,7 +114,7 @@ def objective(
     target : array_like
         What the predictions are compared with.
     sample_weight : array_like, optional
-        One weight for each sample.
+        One weight for each sample: finite, not negative, and not 0 everywhere.
     l2 : float or array_like, default 0.0
         Adds ``0.5 * sum(l2 * parameters**2)``; one number for all parameters or one for each.
     **parameters
@@ -144,6 +146,7 @@ def objective(
     binding.require_input_and_target(bound, "an objective")
     if bound.reduction == "none":
         raise ParameterError('reduction="none" gives no number to minimise; use "mean" or "sum"')
-    if not callable(model) and not hasattr(model, "shape"):
-        model = np.asarray(model, dtype=np.float64)
-    return Objective(bound, model, target, sample_weight, l2)
+    if not (callable(model) or scipy.sparse.issparse(model)):  # a LinearOperator can be called
+        model = read_numbers("model", model)
+    weight = None if sample_weight is None else read_weights("sample_weight", sample_weight)
+    return Objective(bound, model, read_labels("target", target), weight, read_numbers("l2", l2))

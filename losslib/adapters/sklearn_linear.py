@@ -27,8 +27,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding
+from losslib.adapters.labels import binary_targets, row_targets
+from losslib.adapters.reading import read_features, read_labels, read_weights
 from losslib.adapters.scipy import Objective
-from losslib.adapters.sklearn_metrics import binary_targets
 from losslib.errors import ParameterError
 
 __all__ = ["LossClassifier", "LossRegressor"]
@@ -42,6 +43,21 @@ SOFTMAX = (
     "symmetric_cross_entropy",
 )
 SIGMOID = ("asymmetric_loss", "binary_cross_entropy_with_logits", "sigmoid_focal_loss", "soft_margin_loss")
+
+
+def read_fit(model: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Return features, targets and weights of a fit, checked by losslib for masks and nulls and by scikit-learn."""
+    X, y = validate_data(
+        model,
+        read_features("X", X),
+        y if y is None else read_labels("y", y),
+        accept_sparse="csr",
+        dtype=np.float64,
+        **checks,
+    )
+    if sample_weight is not None:
+        sample_weight = read_weights("sample_weight", sample_weight)
+    return X, y, _check_sample_weight(sample_weight, X, dtype=np.float64)
 
 
 def has_straight_pieces(loss: Loss) -> bool:
@@ -142,9 +158,10 @@ class _LossModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
     def _bound(self) -> Loss:
         loss = binding.bind(self.loss, {}, "weighted_mean")
         binding.require_input_and_target(loss, type(self).__name__)
-        if binding.input_domain(loss) == "probability" or binding.info_of(loss).name == "categorical_cross_entropy":
+        meaning = binding.input_meaning(loss)
+        if meaning.endswith("probabilities"):
             raise ParameterError(
-                f"{binding.info_of(loss).name} takes probabilities and a linear model gives scores; use the loss that "
+                f"{binding.info_of(loss).name} takes {meaning} and a linear model gives scores; use the loss that "
                 f"takes logits"
             )
         if not self.alpha >= 0:
@@ -200,7 +217,7 @@ class _LossModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
 
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        X = validate_data(self, read_features("X", X), accept_sparse="csr", dtype=np.float64, reset=False)
         scores: np.ndarray = X @ self.coef_.T + self.intercept_
         return scores.ravel() if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
@@ -272,7 +289,7 @@ class LossRegressor(RegressorMixin, _LossModel):  # type: ignore[misc]  # scikit
         y : array_like of shape (n_samples,)
             The targets.
         sample_weight : array_like, optional
-            One weight for each sample.
+            One weight for each sample: finite, not negative, and not 0 everywhere.
 
         Returns
         -------
@@ -282,8 +299,7 @@ class LossRegressor(RegressorMixin, _LossModel):  # type: ignore[misc]  # scikit
         loss = self._bound()
         if binding.takes_rows(loss):
             raise ParameterError(f"{binding.info_of(loss).name} is a loss of classes; use LossClassifier")
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        X, y, weight = read_fit(self, X, y, sample_weight, y_numeric=True)
         self._minimise(loss, X, y.astype(np.float64), weight)
         self.coef_, self.intercept_ = self.coef_[0], float(self.intercept_[0])
         return self
@@ -376,7 +392,7 @@ class LossClassifier(ClassifierMixin, _LossModel):  # type: ignore[misc]  # scik
         y : array_like of shape (n_samples,)
             The class labels.
         sample_weight : array_like, optional
-            One weight for each sample.
+            One weight for each sample: finite, not negative, and not 0 everywhere.
 
         Returns
         -------
@@ -384,13 +400,12 @@ class LossClassifier(ClassifierMixin, _LossModel):  # type: ignore[misc]  # scik
             Itself.
         """
         loss = self._bound()
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+        X, y, weight = read_fit(self, X, y, sample_weight)
         check_classification_targets(y)
         self.classes_, indices = np.unique(y, return_inverse=True)
         count = len(self.classes_)
         if count < 2:
             raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs at least 2 classes")
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         if binding.takes_rows(loss):
             self._fit_rows(loss, X, indices, weight, count)
         elif count == 2:
@@ -402,7 +417,7 @@ class LossClassifier(ClassifierMixin, _LossModel):  # type: ignore[misc]  # scik
     def _fit_rows(self, loss: Loss, X: Any, indices: np.ndarray, weight: np.ndarray, count: int) -> None:
         # Of two classes the columns end at -w/2 and w/2, whose squared norms add up to half of ||w||².
         alpha = self.alpha if count > 2 else 2.0 * self.alpha
-        self._minimise(loss, X, indices, weight, outputs=count, alpha=alpha)
+        self._minimise(loss, X, row_targets(loss, indices, count), weight, outputs=count, alpha=alpha)
         if count == 2:
             self.coef_, self.intercept_ = np.diff(self.coef_, axis=0), np.diff(self.intercept_)
 

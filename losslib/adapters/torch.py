@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding
-from losslib.errors import DTypeError
+from losslib.adapters.reading import read_labels, read_numbers
+from losslib.errors import DTypeError, ParameterError
 
 __all__ = ["Criterion", "LossFunction", "criterion"]
 
@@ -35,6 +37,16 @@ def to_tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
+def value_dtype(inputs: tuple[torch.Tensor, ...]) -> torch.dtype:
+    """Return the type of the value: PyTorch's promotion of the inputs, integers becoming its default float type.
+
+    As in PyTorch a tensor without axes does not promote one with axes.
+    """
+    floats = [item for item in inputs if item.is_floating_point()]
+    found = [item.dtype for item in floats if item.ndim] or [item.dtype for item in floats]
+    return functools.reduce(torch.promote_types, found) if found else torch.get_default_dtype()
+
+
 class LossFunction(torch.autograd.Function):  # type: ignore[misc]
     """A loss as a node of PyTorch's graph; used through `Criterion`."""
 
@@ -55,9 +67,8 @@ class LossFunction(torch.autograd.Function):  # type: ignore[misc]
             value = loss(*arrays, **options)
             ctx.loss, ctx.options = loss, options
             ctx.save_for_backward(*inputs)
-        if ctx.reduced:
-            return torch.tensor(value, dtype=inputs[0].dtype)
-        return to_tensor(value)
+        dtype = value_dtype(inputs)
+        return torch.tensor(value, dtype=dtype) if ctx.reduced else to_tensor(value).to(dtype)
 
     @staticmethod
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[Any, ...]:
@@ -96,33 +107,54 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
 
         Parameters
         ----------
-        *inputs : Tensor
-            The inputs of the loss, in its order.
+        *inputs : Tensor or array_like
+            The inputs of the loss, in its order, at least one of them a tensor. Classes and lengths may be tuples,
+            lists or ints; other arrays and numbers become tensors of the type of the value.
         sample_weight : Tensor, optional
-            One weight for each sample or element.
+            One weight for each sample or element; it has no gradient.
         where : Tensor of bool, optional
             What to count.
 
         Returns
         -------
         Tensor
-            A number, or with ``reduction="none"`` one value for each element or sample; of the dtype of the first
-            input.
+            A number, or with ``reduction="none"`` one value for each element or sample; of the type that PyTorch
+            promotes the inputs to, its default float type where all are integers.
+
+        Raises
+        ------
+        ParameterError
+            If a gradient is asked for that the loss does not offer, or one of `sample_weight` or `where`.
         """
         names = binding.info_of(self.loss).input_names
         if len(inputs) != len(names):
             raise TypeError(f"{self.loss!r} takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}")
-        dtype = next((item.dtype for item in inputs if isinstance(item, torch.Tensor)), None)
-        if dtype is None:
+        given = tuple(item for item in inputs if isinstance(item, torch.Tensor))
+        if not given:
             raise TypeError(f"{names[0]} must be a tensor, got {type(inputs[0]).__name__}")
-        tensors = [item if isinstance(item, torch.Tensor) else torch.as_tensor(item, dtype=dtype) for item in inputs]
-        options = {
-            name: to_array(name, value)
-            for name, value in (("sample_weight", sample_weight), ("where", where))
-            if value is not None
-        }
+        dtype = value_dtype(given)
+        tensors = [
+            item if isinstance(item, torch.Tensor) else self._read(name, item, dtype)
+            for name, item in zip(names, inputs, strict=True)
+        ]
+        options: dict[str, Any] = {}
+        for name, value in (("sample_weight", sample_weight), ("where", where)):
+            if isinstance(value, torch.Tensor) and value.requires_grad and torch.is_grad_enabled():
+                raise ParameterError(f"{name} requires a gradient, and losslib offers none; pass {name}.detach()")
+            if value is not None:
+                options[name] = to_array(name, value)
         result: torch.Tensor = LossFunction.apply(self.loss, options, *tensors)
         return result
+
+    def _read(self, name: str, value: Any, dtype: torch.dtype) -> torch.Tensor:
+        """Return what is no tensor as one: of integers for classes and lengths, else of the type of the value."""
+        info = binding.info_of(self.loss)
+        declared = info.inputs[info.input_names.index(name)]
+        if declared.indices:
+            array = read_labels(name, value)
+            if array.dtype.kind in "iu" or not array.size:
+                return torch.from_numpy(array.astype(np.int64))
+        return to_tensor(read_numbers(name, value).copy()).to(dtype)
 
     def extra_repr(self) -> str:
         """Show the loss in the representation of a model."""

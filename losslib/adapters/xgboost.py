@@ -15,6 +15,7 @@ import xgboost
 
 from losslib.adapters import binding, boosting
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.adapters.reading import read_labels, read_numbers
 from losslib.errors import ParameterError
 
 __all__ = ["Metric", "Objective", "base_margin", "leaf_quantiles", "metric", "objective", "optimal_constant"]
@@ -27,6 +28,15 @@ def _read(matrix: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Return labels and weights of a ``DMatrix``."""
     weight = matrix.get_weight()
     return matrix.get_label(), weight if weight.size else None
+
+
+def _arguments(first: Any, second: Any, weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return scores, labels and weights of ``(scores, dmatrix)`` or of ``(y_true, scores, sample_weight)``."""
+    if hasattr(second, "get_label"):
+        target, weight = _read(second)
+        return read_labels("scores", first), target, weight
+    weight = None if weight is None else read_numbers("sample_weight", weight)
+    return read_labels("scores", second), read_labels("target", first), weight
 
 
 class Objective:
@@ -44,13 +54,9 @@ class Objective:
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Return (gradient, Hessian) for ``(scores, dtrain)`` or for ``(y_true, scores, sample_weight)``."""
-        if hasattr(second, "get_label"):
-            scores = first
-            target, sample_weight = _read(second)
-        else:
-            target, scores = np.asarray(first), second
-        factor = ROW_FACTOR if binding.takes_rows(self.derivatives.loss) else 1.0
-        return self.derivatives(scores, target, sample_weight, factor)
+        scores, target, weight = _arguments(first, second, sample_weight)
+        factor = ROW_FACTOR if scores.ndim == 2 and binding.takes_rows(self.derivatives.loss) else 1.0
+        return self.derivatives(scores, target, weight, factor)
 
     def __repr__(self) -> str:
         return f"<XGBoost objective {self.derivatives.loss!r}>"
@@ -71,10 +77,8 @@ class Metric:
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         """Return (name, value) for ``(scores, dmatrix)``, or the value for ``(y_true, scores, sample_weight)``."""
-        if hasattr(second, "get_label"):
-            target, weight = _read(second)
-            return self.__name__, self.score(first, target, weight)
-        return self.score(np.asarray(second), np.asarray(first), sample_weight)
+        value = self.score(*_arguments(first, second, sample_weight))
+        return (self.__name__, value) if hasattr(second, "get_label") else value
 
     def __repr__(self) -> str:
         return f"<XGBoost metric {self.score.loss!r}>"
@@ -159,6 +163,9 @@ class LeafQuantiles(xgboost.callback.TrainingCallback):  # type: ignore[misc]  #
 
     def before_training(self, model: Any) -> Any:
         """Note the scores from which training starts."""
+        kind = json.loads(model.save_config())["learner"]["gradient_booster"]["name"]
+        if kind != "gbtree":
+            raise ParameterError(f"leaf_quantiles needs booster='gbtree', got {kind!r}")
         self._scores = model.predict(self._matrix, output_margin=True)
         return model
 
@@ -207,13 +214,20 @@ def leaf_quantiles(loss: Any, dtrain: Any, **parameters: Any) -> LeafQuantiles:
     Raises
     ------
     ParameterError
-        If the loss is another one.
+        If the loss is another one; in training, if ``booster`` is ``"dart"``, which scales trees afterwards, or
+        ``"gblinear"``.
     """
     return LeafQuantiles(boosting.quantile_level(loss, parameters), dtrain)
 
 
 def base_margin(
-    loss: Any, target: Any, *, sample_weight: Any = None, rows: int | None = None, **parameters: Any
+    loss: Any,
+    target: Any,
+    *,
+    sample_weight: Any = None,
+    rows: int | None = None,
+    n_classes: int | None = None,
+    **parameters: Any,
 ) -> np.ndarray:
     """Return the best constant score for each sample, where boosting should start.
 
@@ -230,6 +244,8 @@ def base_margin(
         One weight for each sample.
     rows : int, optional
         For how many samples; None is as many as there are targets.
+    n_classes : int, optional
+        For losses of rows the number of classes, where the targets may lack the last. None takes the largest class.
     **parameters
         The parameters of a loss given by name.
 
@@ -238,5 +254,4 @@ def base_margin(
     ndarray
         Of shape ``(rows,)`` or ``(rows, outputs)``, for ``base_margin=``.
     """
-    scores: np.ndarray = boosting.constant_scores(loss, target, sample_weight, rows, parameters)
-    return scores
+    return boosting.constant_scores(loss, target, sample_weight, rows, parameters, n_classes)

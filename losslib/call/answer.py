@@ -13,18 +13,27 @@ import numpy as np
 
 from losslib import geometries
 from losslib._kernels.loss import connect
-from losslib.call import arrays, parameters
+from losslib.call import arrays, order, parameters
 from losslib.call.outputs import lay_out, prepare_values
 from losslib.call.samples import TermByTerm, read_samples
 from losslib.declaration.modes import ARGUMENTS, GRAD, MODE_NAMES, VALUE, VALUE_GRAD_HESS
 from losslib.declaration.schema import Array, LossInfo, closest
-from losslib.errors import DomainError, ParameterError
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 
 __all__ = ["answer", "arrange", "read_call", "wrt_positions"]
 
 
 def answer(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call of a loss object: the value, the derivatives or both, as ``mode`` says."""
+    try:
+        return answer_in_order(loss, mode, args, kwargs)
+    except (DomainError, DTypeError, ShapeError) as error:
+        order.add_hint(loss.info, loss.parameters, args, error)
+        raise
+
+
+def answer_in_order(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Take the steps of a call: read, lay out, look at domains, compute, arrange."""
     info: LossInfo = loss.info
     if mode == VALUE_GRAD_HESS and not info.has_hessian:
         raise TypeError(f"{info.name} has no Hessian; it offers the value, grad and value_and_grad")
@@ -84,7 +93,8 @@ def split_inputs(
     inputs = list(args)
     for name in names[len(args) :]:
         if name not in rest:
-            raise TypeError(f"{owner} is missing the argument {name!r}; it takes {', '.join(names)}")
+            hint = order.keyword_hint(info, rest)
+            raise TypeError(f"{owner} is missing the argument {name!r}; it takes {', '.join(names)}{hint}")
         inputs.append(rest.pop(name))
     for name in names[: len(args)]:
         if name in rest:
@@ -172,7 +182,11 @@ def raise_domain_error(loss: Any, args: tuple[Any, ...], mask: np.ndarray | None
     info: LossInfo = loss.info
     values = {**loss.parameters, "check": True}
     geometry = geometries.find(info.geometry)
-    geometry.look(info, values, geometry.read(info, values, args, {}))
+    try:
+        geometry.look(info, values, geometry.read(info, values, args, {}))
+    except DomainError as error:
+        order.add_hint(info, loss.parameters, args, error)
+        raise
     raise DomainError(f"an input of {info.name} left its domain during the call; it was changed by another thread")
 
 

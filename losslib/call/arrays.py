@@ -30,6 +30,7 @@ __all__ = [
     "read_lengths",
     "read_mask",
     "refuse_masked",
+    "refuse_without_array",
     "require_blank",
     "require_domain",
     "require_integers",
@@ -79,6 +80,7 @@ def to_numpy(name: str, obj: Any) -> np.ndarray:
         raise TypeError(f"{name} must be an array, got None")
     if type(obj) is not np.ndarray:
         refuse_masked(name, obj)
+        refuse_without_array(name, obj)
         obj = without_nulls(name, obj)
     try:
         if not hasattr(obj, "__array__") and hasattr(obj, "__dlpack__"):
@@ -94,6 +96,15 @@ def refuse_masked(name: str, obj: Any) -> None:
     """Raise ``DTypeError`` for a masked array, whose mask would be lost without a word."""
     if isinstance(obj, np.ma.MaskedArray):
         raise DTypeError(f"{name} is a masked array; pass its data and the mask apart: {name}.data, where=~{name}.mask")
+
+
+def refuse_without_array(name: str, obj: Any) -> None:
+    """Raise ``DTypeError`` for what holds no array yet: a query of polars, a sparse matrix of SciPy."""
+    if hasattr(obj, "__array__") or isinstance(obj, list | tuple | int | float):
+        return
+    for method, kind in (("collect", "a lazy frame, which has not been read"), ("toarray", "a sparse matrix")):
+        if callable(getattr(obj, method, None)):
+            raise DTypeError(f"{name} is {kind}; pass {name}.{method}()")
 
 
 def read_integers(name: str, obj: Any) -> np.ndarray:
@@ -157,10 +168,16 @@ def require_domain(
     place, value = first(bad, values)
     advice = fix or domain.fix
     raise DomainError(
-        f"{name}{place} is {float(value):g}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
+        f"{name}{place} is {in_full(value)}, outside the domain of {loss_name}: {name} must hold {domain.meaning}"
         + (f"; {advice}" if advice else "")
         + "; check=False computes the formula regardless"
     )
+
+
+def in_full(value: Any) -> str:
+    """Write a number with as many digits as tell it from its neighbours: 1.0000001 is not 1."""
+    short = f"{float(value):g}"
+    return short if float(short) == float(value) else str(value)
 
 
 # ---- types and addresses ---------------------------------------------------------------------------------------------
@@ -202,24 +219,33 @@ def require_integers(name: str, array: np.ndarray, meaning: str = "class indices
 
 
 def read_classes(
-    name: str, obj: Any, shape: tuple[int, ...], classes: int, mask: np.ndarray | None = None
+    name: str,
+    obj: Any,
+    shape: tuple[int, ...],
+    classes: int,
+    mask: np.ndarray | None = None,
+    *,
+    unit: str = "class",
+    units: str = "classes",
 ) -> np.ndarray:
     """Read one class index a sample as int64 and check its range; masked samples may hold anything.
+
+    `unit` and `units` are what messages call a class.
 
     The range is a matter of memory safety: it is checked with ``check=False`` too, on the very values that the
     kernels read afterwards: a copy, which no other thread can change.
     """
     array = read_integers(name, obj)
     if array.dtype.kind not in "iu":
-        require_integers(name, array if array.size else np.empty(1, array.dtype))
+        require_integers(name, array if array.size else np.empty(1, array.dtype), f"{unit} indices")
     if array.shape != shape:
-        raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one class index for each sample")
+        raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one {unit} index for each sample")
     bad = (array < 0) | (array >= classes)
     if mask is not None:
         bad &= mask
     if bad.any():
         place, index = first(bad, array)
-        raise DomainError(f"{name}{place} is {int(index)}, outside the classes: expected 0 to {classes - 1}")
+        raise DomainError(f"{name}{place} is {int(index)}, outside the {units}: expected 0 to {classes - 1}")
     indices = array.astype(np.int64)  # always a copy
     if mask is not None:
         indices[~mask] = 0

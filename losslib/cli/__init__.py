@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import losslib
 from losslib.cli import bench, catalogue, completion, compute
-from losslib.declaration.registry import info_of
+from losslib.errors import FormulaError
 
 __all__ = ["main", "make_parser"]
 
@@ -22,6 +22,7 @@ EXAMPLES = """\
 examples:
   losslib list --family regression
   losslib describe huber
+  losslib describe keras:Poisson
   losslib compute quantile --set quantile=0.9 --input preds.parquet:p90 --target :y --by :region
   losslib bench mse huber
   losslib info --json"""
@@ -44,10 +45,16 @@ def make_parser() -> argparse.ArgumentParser:
         )
 
     listing = command("list", "the losses, a line each", "example:\n  losslib list --family binary --json")
+    listing.add_argument(
+        "package",
+        nargs="?",
+        metavar="PACKAGE:",
+        help="the names of a package, such as keras: or xgboost:, and what they are",
+    )
     listing.add_argument("--family", help="only losses of this family, such as regression")
     listing.add_argument("--json", action="store_true", help="print a JSON array")
     describe = command("describe", "formula, parameters and use of one loss", "example:\n  losslib describe BCELoss")
-    describe.add_argument("name", help="function name, class name or alias, such as huber or BCELoss")
+    describe.add_argument("name", help="function name, class name or alias, such as huber or BCELoss; or keras:Poisson")
     compute.add_arguments(command("compute", "losses over files larger than memory", compute.EXAMPLES))
     bench.add_arguments(command("bench", "speed of losses on this machine", bench.EXAMPLES))
     info = command("info", "version, instruction set, threads and compiler of this build", "example:\n  losslib info")
@@ -57,10 +64,23 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def attach_streams(words: Sequence[str]) -> list[str]:
+    """Write ``--input -:column``, a column of standard input, as one word: argparse takes ``-:`` for an option."""
+    attached: list[str] = []
+    for word in words:
+        if word.startswith("-:") and attached and attached[-1].startswith("--"):
+            attached[-1] += f"={word}"
+        else:
+            attached.append(word)
+    return attached
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = make_parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(attach_streams(sys.argv[1:] if argv is None else argv))
+    if arguments.command == "compute" and not (arguments.losses or arguments.formula):
+        parser.error("compute: name a loss, or give a --formula; losslib list shows all losses")
     try:
         if arguments.command == "info":
             if arguments.json:
@@ -68,9 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             else:
                 losslib.show_config()
         elif arguments.command == "list":
-            print(catalogue.list_losses(arguments.family, arguments.json))
+            print(catalogue.list_losses(arguments.family, arguments.json, arguments.package))
         elif arguments.command == "describe":
-            print(catalogue.describe(info_of(arguments.name)))
+            print(catalogue.describe_name(arguments.name))
         elif arguments.command == "compute":
             compute.run(arguments)
         elif arguments.command == "bench":
@@ -81,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError) as error:
-        print(f"losslib: {' '.join(str(error).split())}", file=sys.stderr)
+        shows_place = isinstance(error, FormulaError)
+        print(f"losslib: {error if shows_place else ' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("losslib: interrupted", file=sys.stderr)

@@ -8,9 +8,16 @@ import sys
 import textwrap
 
 import losslib
+from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
+from losslib.errors import ParameterError
+from losslib.names.plain import candidates, is_plain
+from losslib.names.schema import Binding
+from losslib.names.tables import PACKAGES, find, split
+from losslib.names.text import describe as describe_lines
+from losslib.names.text import list_names, rows_of
 
-__all__ = ["describe", "list_losses"]
+__all__ = ["describe", "describe_binding", "describe_name", "list_losses"]
 
 
 def bold(text: str) -> str:
@@ -52,8 +59,38 @@ def describe(info: LossInfo) -> str:
     return "\n".join(lines)
 
 
-def list_losses(family: str | None, as_json: bool) -> str:
-    """Return the losses, a line each or as a JSON array."""
+def describe_name(name: str) -> str:
+    """Return what is known about a loss, or about a name of another package."""
+    parts = split(name)
+    if parts is not None:
+        return describe_binding(parts[0], find(*parts))
+    if not registry.is_own(name) and is_plain(name):
+        return "\n\n".join(describe_binding(key, binding) for key, binding in candidates(name))
+    return describe(registry.info_of(name))
+
+
+def describe_binding(key: str, binding: Binding) -> str:
+    """Return what a name of another package is here, as text."""
+    (_, heading), *pairs = describe_lines(key, binding)
+    lines, before = [bold(heading)], ""
+    for title, words in pairs:
+        shown = "" if title == before else title
+        lines += _wrap(words, 100, initial_indent=shown.ljust(12), subsequent_indent=" " * 12)
+        before = title or before
+    return "\n".join(lines)
+
+
+def list_losses(family: str | None, as_json: bool, package: str | None = None) -> str:
+    """Return the losses, a line each or as a JSON array; with a package its names and what they are here."""
+    if package is not None:
+        if family is not None:
+            raise ParameterError(f"--family {family} is of losslib's losses; the names of {package} have none")
+        parts = split(package if ":" in package else f"{package}:")
+        if parts is None:
+            raise ParameterError(f"no package {package!r}; known are {', '.join(PACKAGES)}")
+        if as_json:
+            return json.dumps([{"name": name, "here": here} for name, here in rows_of(parts[0])], indent=2)
+        return list_names(parts[0])
     infos = losslib.list_losses(family=family)
     if as_json:
         rows = [

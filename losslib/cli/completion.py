@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from losslib.declaration.registry import all_losses
+from losslib.names.tables import PACKAGES
+from losslib.names.text import all_names
 
 __all__ = ["SHELLS", "script"]
 
@@ -44,12 +46,19 @@ def _names() -> list[str]:
     return [info.name for info in all_losses()]
 
 
+def _packages() -> list[str]:
+    return [f"{key}:" for key in PACKAGES]
+
+
 def _bash(commands: dict[str, dict[str, str]]) -> str:
     cases = "\n".join(f'        {name}) options="{" ".join(options)}" ;;' for name, options in commands.items())
     return f"""\
 # bash completion of losslib
 _losslib() {{
-    local word="${{COMP_WORDS[COMP_CWORD]}}" command="${{COMP_WORDS[1]}}" options=""
+    local word="${{COMP_WORDS[COMP_CWORD]}}" command="${{COMP_WORDS[1]}}" options="" whole
+    whole="${{COMP_LINE:0:COMP_POINT}}"
+    whole="${{whole##* }}"
+    [[ -z $whole ]] && whole="$word"
     if [[ $COMP_CWORD -eq 1 ]]; then
         COMPREPLY=($(compgen -W "{" ".join(commands)} --help --version" -- "$word"))
         return
@@ -62,7 +71,11 @@ _losslib() {{
     elif [[ $command == completion ]]; then
         COMPREPLY=($(compgen -W "{" ".join(SHELLS)}" -- "$word"))
     elif [[ " {" ".join(WITH_LOSSES)} " == *" $command "* && ${{COMP_WORDS[COMP_CWORD-1]}} != --* ]]; then
-        COMPREPLY=($(compgen -W "{" ".join(_names())}" -- "$word"))
+        # Bash takes a colon for the end of a word: what stands before it has been typed and is not replaced.
+        COMPREPLY=($(compgen -W "{" ".join([*_names(), *all_names()])}" -- "$whole"))
+        [[ $whole == *:* ]] && COMPREPLY=("${{COMPREPLY[@]#"${{whole%"${{whole##*:}}"}}"}}")
+    elif [[ $command == list && ${{COMP_WORDS[COMP_CWORD-1]}} != --* ]]; then
+        COMPREPLY=($(compgen -W "{" ".join(_packages())}" -- "$whole"))
     else
         COMPREPLY=($(compgen -f -- "$word"))
     fi
@@ -92,7 +105,9 @@ _losslib() {{
     elif [[ $words[2] == completion ]]; then
         compadd -- {" ".join(SHELLS)}
     elif [[ " {" ".join(WITH_LOSSES)} " == *" $words[2] "* && $words[CURRENT-1] != --* ]]; then
-        compadd -- {" ".join(_names())}
+        compadd -- {" ".join([*_names(), *all_names()])}
+    elif [[ "$words[2]" == list && $words[CURRENT-1] != --* ]]; then
+        compadd -- {" ".join(_packages())}
     else
         _files
     fi
@@ -108,7 +123,9 @@ def _fish(commands: dict[str, dict[str, str]]) -> str:
         for option, text in options.items():
             lines.append(f"complete -c losslib -n {_quote(seen)} -l {option.removeprefix('--')} -d {_quote(text)}")
     with_losses = _quote(f"__fish_seen_subcommand_from {' '.join(WITH_LOSSES)}")
-    lines.append(f"complete -c losslib -n {with_losses} -a {_quote(' '.join(_names()))}")
+    lines.append(f"complete -c losslib -n {with_losses} -a {_quote(' '.join([*_names(), *all_names()]))}")
+    in_list = _quote("__fish_seen_subcommand_from list")
+    lines.append(f"complete -c losslib -n {in_list} -f -a {_quote(' '.join(_packages()))}")
     lines.append(f"complete -c losslib -n '__fish_seen_subcommand_from completion' -f -a {_quote(' '.join(SHELLS))}")
     return "\n".join(lines)
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import queue
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
-from losslib.cli.sources import Reader, Source, aligned, count_rows, open_source, parse
-from losslib.declaration.registry import class_of, info_of
+import losslib
+from losslib.cli.csv_files import TYPES
+from losslib.cli.job import Job, compute_on_cluster, progress, write_gradient
+from losslib.cli.results import refuse_inputs, terminable
+from losslib.cli.sources import Format, Source, files_of, parse
+from losslib.cli.streams import Streams
+from losslib.declaration.registry import info_of
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
+from losslib.formula.language import names_in
+from losslib.formula.language import parse as parse_formula
+from losslib.formula.loss import from_formula
+from losslib.names.tables import find, split
 from losslib.parallelism import set_num_threads
-from losslib.sums.accumulator import Accumulator, grad_of_batch
+from losslib.sums.accumulator import Accumulator
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,24 +35,21 @@ examples:
   losslib compute mse huber --set huber.delta=2 --input p.npy --target y.npy
   losslib compute quantile --set quantile=0.9 --input preds.parquet:p90 --target :y --by :region --weight :w
   losslib compute cross_entropy --input "scores.parquet:logit_*" --target :class --json
+  losslib compute --formula "where(d < 0, cost*abs(d), abs(d))" --set cost=4 --input preds.parquet:p --target :y
   losslib compute triplet_margin_loss --read anchor=a.npy --read positive=p.npy --read negative=n.npy
 
 An array is FILE or FILE:COLUMN; :COLUMN is one of the file of the first array. Several columns (a,b,c or a pattern such
-as logit_*) make a row of classes or components. Files: .npy, .npz (FILE:name), .parquet, .arrow, .csv."""
-
-#: Rows of a batch for one column; more columns, fewer rows.
-BATCH = 2**17
-
-#: Rows of a task on a cluster.
-PIECE = 2**21
-
-#: Seconds to wait for a cluster to answer.
-PATIENCE = 10
+as logit_*) make a row of classes or components. Files: .npy, .npz (FILE:name), .parquet, .arrow, .csv, .tsv, .csv.gz,
+a directory or pattern of parts ("parts/*.parquet"), and - for standard input."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("losses", nargs="+", metavar="LOSS", help="names of losses: one pass over the data for all")
+    parser.add_argument("losses", nargs="*", metavar="LOSS", help="names of losses: one pass over the data for all")
+    parser.add_argument("--formula", metavar="TEXT", action="append", default=[],
+                        help="a loss from a formula of x (the prediction), t (the target) and what --set gives: "
+                        "numbers, and definitions such as p='sigmoid(x)'; before a sign, --formula=-x")  # fmt: skip
+    parser.add_argument("--inputs", metavar="NAMES", default="x,t", help="the inputs of the formulas: x,t or x,t,v ...")
     parser.add_argument("--input", metavar="ARRAY", help="the prediction (the first input of the loss)")
     parser.add_argument("--target", metavar="ARRAY", help="the target")
     parser.add_argument("--read", metavar="NAME=ARRAY", action="append", default=[], type=_pair,
@@ -55,14 +58,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a parameter, of every loss that has it or of one")  # fmt: skip
     parser.add_argument("--reduction", help="mean, sum, weighted_mean or batchmean, for every loss")
     parser.add_argument("--weight", metavar="ARRAY", help="a weight for each sample")
-    parser.add_argument("--where", metavar="ARRAY", help="a boolean array: samples that count")
-    parser.add_argument("--by", metavar="ARRAY", help="group of each sample: one value a group")
+    parser.add_argument("--where", metavar="ARRAY", help="samples that count: true/false, 1/0 or yes/no")
+    parser.add_argument("--by", metavar="ARRAY", help="group of each sample, of one column or several: a value a group")
     parser.add_argument("--grad", metavar="FILE.npy", help="write the gradient for the prediction (of a single loss)")
     parser.add_argument("--wrt", metavar="NAME", help="the input to differentiate, if not the first")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.add_argument("--batch-rows", metavar="N", type=_positive, help="rows in memory at a time")
     parser.add_argument("--threads", metavar="N", type=_positive, help="threads of a batch")
     parser.add_argument("--dask", metavar="ADDRESS", help="compute on a cluster, such as tcp://host:8786")
+    text = parser.add_argument_group("text files")
+    text.add_argument("--delimiter", metavar="CHARACTER", type=_delimiter, help="between columns, such as ';' or tab")
+    text.add_argument("--decimal", metavar="CHARACTER", choices=(".", ","), default=".", help="decimal mark, . or ,")
+    text.add_argument("--types", metavar="COLUMN=TYPE", action="extend", default=[], type=_types,
+                      help="float, int, string or bool: what the first rows of a column do not show")  # fmt: skip
+    text.add_argument("--encoding", default="utf8", help="encoding of the text, such as latin-1")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
 
 
@@ -71,6 +80,22 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name or not value:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+def _delimiter(text: str) -> str:
+    character = {"tab": "\t", "\\t": "\t", "comma": ",", "space": " "}.get(text.lower(), text)
+    if len(character) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a single character, nor the word tab")
+    return character
+
+
+def _types(text: str) -> list[tuple[str, str]]:
+    """Read COLUMN=TYPE, several of them with commas between."""
+    pairs = [_pair(item) for item in text.split(",")]
+    for _, word in pairs:
+        if word not in TYPES:
+            raise argparse.ArgumentTypeError(f"{word!r} is not a type; known are {', '.join(TYPES)}")
+    return pairs
 
 
 def _positive(text: str) -> int:
@@ -83,10 +108,24 @@ def run(arguments: argparse.Namespace) -> None:
     """Compute what the arguments ask for and print it."""
     if arguments.threads:
         set_num_threads(arguments.threads)
-    losses = bind_losses(arguments.losses, arguments.settings, arguments.reduction)
-    job = Job(losses, find_sources(arguments, [loss.info for loss in losses]), arguments.batch_rows)
+    losses = bind_losses(
+        arguments.losses, arguments.settings, arguments.reduction, arguments.formula, arguments.inputs.split(",")
+    )
     if arguments.grad is not None:
         require_gradient(arguments, losses)
+    form = Format(arguments.delimiter, arguments.decimal, arguments.encoding, dict(arguments.types))
+    with ExitStack() as stack:
+        stack.enter_context(terminable())
+        streams = stack.enter_context(Streams())
+        sources = find_sources(arguments, [loss.info for loss in losses], streams)
+        if arguments.grad is not None:
+            files = [name for source in sources.values() for name in files_of(source.path)]
+            refuse_inputs("--grad", arguments.grad, files)
+        compute(Job(losses, sources, arguments.batch_rows, form), arguments)
+
+
+def compute(job: Job, arguments: argparse.Namespace) -> None:
+    """Run the passes over the data and print the values."""
     job.open()  # before anything is computed: what is missing shows up now
     show = not arguments.no_progress and sys.stderr.isatty()
     if arguments.dask is not None:
@@ -97,34 +136,78 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.grad is not None:
         with progress(job.rows, "gradient", show) as advance:
             write_gradient(job, totals[0], arguments.grad, arguments.wrt, advance)
-    report(losses, totals, arguments.json)
+    report(job.losses, totals, arguments.json)
 
 
 # ---- what to compute ---------------------------------------------------------------------------------------------
 
 
-def bind_losses(names: Sequence[str], settings: Sequence[tuple[str, str]], reduction: str | None) -> list[Any]:
-    """Return the loss objects with their parameters."""
-    infos = [info_of(name) for name in names]
-    values: list[dict[str, Any]] = [{} if reduction is None else {"reduction": reduction} for _ in infos]
+def bind_losses(
+    names: Sequence[str],
+    settings: Sequence[tuple[str, str]],
+    reduction: str | None,
+    formulas: Sequence[str] = (),
+    inputs: Sequence[str] = ("x", "t"),
+) -> list[Any]:
+    """Return the loss objects with their parameters: those that have names, then those of formulas."""
+    known_names = [parameter_names(name) for name in names]
+    common: dict[str, Any] = {} if reduction is None else {"reduction": reduction}
+    values: list[dict[str, Any]] = [dict(common) for _ in names]
+    used = [names_of(text, settings) for text in formulas]
     for key, text in settings:
         owner, dot, name = key.rpartition(".")
-        taken = False
-        for given, info, parameters in zip(names, infos, values, strict=True):
-            if (not dot or owner in (given, info.name, info.class_name)) and name in info.parameter_names:
-                parameters[name] = _literal(text)
+        taken = not dot and any(name in letters for letters in used)
+        for (spellings, known, arrays), parameters in zip(known_names, values, strict=True):
+            if (not dot or owner in spellings) and name in known:
+                parameters[name] = _setting(name, text, name in arrays)
                 taken = True
         if not taken:
-            known = sorted({word for info in infos for word in info.parameter_names})
+            words = sorted({word for _, known, _ in known_names for word in known} | set().union(*used))
             raise ParameterError(
-                f"--set {key}={text}: {', '.join(names)} has no parameter {name!r}{closest(name, known)}; "
-                f"known are {', '.join(known)}"
+                f"--set {key}={text}: {', '.join((*names, *formulas))} has no parameter {name!r}"
+                f"{closest(name, words)}; known are {', '.join(words)}"
             )
-    losses = [class_of(info.name)(**parameters) for info, parameters in zip(infos, values, strict=True)]
+    losses = [losslib.get(name, **parameters) for name, parameters in zip(names, values, strict=True)]
+    for formula, letters in zip(formulas, used, strict=True):
+        parameters = {name: _literal(text) for name, text in settings if name in letters}
+        losses.append(from_formula(formula, inputs=inputs, name=formula, **common, **parameters))
     for loss in losses:
         if loss.reduction == "none":
             raise ParameterError(f"reduction none: {loss.info.name} over files is one value; use mean, sum or another")
     return losses
+
+
+def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
+    """Return the names that a formula uses, those of the definitions it uses among them."""
+    used = names_in(parse_formula(formula))
+    for name, text in reversed(settings):  # a definition uses those before it
+        if name in used and isinstance(value := _literal(text), str):
+            used |= names_in(parse_formula(value, f"the definition of {name}"))
+    return used
+
+
+def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the spellings that ``--set`` may name a loss by, its parameters, and those of them that are arrays."""
+    parts = split(name)
+    if parts is not None:
+        return (name,), tuple(find(*parts).parameters), ("weight", "pos_weight", "class_weights", "alpha")
+    info = info_of(name)
+    return (name, info.name, info.class_name), info.parameter_names, info.array_parameter_names
+
+
+def _setting(name: str, text: str, is_array: bool) -> Any:
+    """Read the value of a parameter: a word, a number, or an array from a file."""
+    if name == "reduction":
+        return text
+    value = _literal(text)
+    if is_array and isinstance(value, str):
+        if not text.endswith(".npy"):
+            raise ParameterError(f"--set {name}={text}: expected a number, a list such as [0.5, 2], or a .npy file")
+        try:
+            return np.load(text, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ParameterError(f"--set {name}={text}: {error}") from None
+    return value
 
 
 def _literal(text: str) -> Any:
@@ -143,7 +226,7 @@ def _literal(text: str) -> Any:
         return text
 
 
-def find_sources(arguments: argparse.Namespace, infos: Sequence[LossInfo]) -> dict[str, Source]:
+def find_sources(arguments: argparse.Namespace, infos: Sequence[LossInfo], streams: Streams) -> dict[str, Source]:
     """Return the arrays by role: the inputs of the losses, and weight, where and by."""
     names = infos[0].input_names
     for info in infos[1:]:
@@ -170,7 +253,9 @@ def find_sources(arguments: argparse.Namespace, infos: Sequence[LossInfo]) -> di
             texts[role] = getattr(arguments, role)
     sources: dict[str, Source] = {}
     for role, text in texts.items():
-        sources[role] = parse(role, text, next(iter(sources.values()), None))
+        real = role == "weight" or role in names
+        real = real and not any(item.indices for info in infos for item in info.inputs if item.name == role)
+        sources[role] = parse(role, streams.keep(text), next(iter(sources.values()), None), real=real)
     return sources
 
 
@@ -185,157 +270,7 @@ def require_gradient(arguments: argparse.Namespace, losses: Sequence[Any]) -> No
         raise ParameterError(f"--wrt {arguments.wrt}: {info.name} has derivatives for {', '.join(info.differentiable)}")
 
 
-# ---- one pass ----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Job:
-    """Losses and the arrays they are computed on; small enough to be sent to a worker, which opens the files itself."""
-
-    losses: list[Any]
-    sources: dict[str, Source]
-    batch_rows: int | None
-    #: Known once the files are open, if one of them says it.
-    rows: int | None = None
-
-    def open(self) -> list[Reader]:
-        """Open the files."""
-        by_path: dict[str, list[Source]] = {}
-        for source in self.sources.values():
-            by_path.setdefault(source.path, []).append(source)
-        readers = [open_source(path, sources) for path, sources in by_path.items()]
-        self.rows = count_rows(readers)
-        return readers
-
-    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
-        """Yield the inputs and the options of a call, a batch at a time."""
-        readers = self.open()
-        rows = self.batch_rows or max(1024, BATCH // max(1, sum(reader.width for reader in readers) // 4))
-        names = self.losses[0].info.input_names
-        words = {"weight": "sample_weight", "where": "where", "by": "by"}
-        for batch in ahead(aligned(readers, rows, start, stop)):
-            options = {words[role]: array for role, array in batch.items() if role in words}
-            yield [batch[name] for name in names], options
-
-    def accumulate(
-        self, start: int = 0, stop: int | None = None, *, advance: Callable[[int], object] = lambda rows: None
-    ) -> list[Accumulator]:
-        """Return the accumulators of all losses over a range of rows."""
-        totals = [Accumulator(loss) for loss in self.losses]
-        for inputs, options in self.batches(start, stop):
-            for total in totals:
-                total.update(*inputs, **options)
-            advance(len(inputs[0]))
-        return totals
-
-
-def ahead(items: Iterator[Any]) -> Iterator[Any]:
-    """Yield the items of an iterator that another thread runs, one item ahead: reading and computing overlap."""
-    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(maxsize=1)
-    stopped = threading.Event()
-
-    def offer(item: tuple[bool, Any]) -> None:
-        while not stopped.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def read() -> None:
-        try:
-            for item in items:
-                offer((True, item))
-                if stopped.is_set():
-                    return
-            offer((False, None))
-        except BaseException as error:
-            offer((False, error))
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
-        while True:
-            more, item = ready.get()
-            if not more:
-                if item is not None:
-                    raise item
-                return
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
-
-
-def write_gradient(job: Job, total: Accumulator, path: str, wrt: str | None, advance: Callable[[int], object]) -> None:
-    """Write the gradient of the value over all rows, in a second pass over the data."""
-    loss, divisors = job.losses[0], total.divisors()
-    wrt = wrt or loss.info.differentiable[0]
-    rows, shape = 0, ()
-    with open(path, "wb") as file:
-        for inputs, options in job.batches():
-            part = grad_of_batch(loss, divisors, inputs, options, wrt)
-            if not rows:
-                shape = part.shape[1:]
-                if job.rows is None:
-                    job.rows = sum(len(first) for (first, *_), _ in job.batches())  # a file that does not say
-                header = {"shape": (job.rows, *shape), "fortran_order": False, "descr": part.dtype.str}
-                np.lib.format.write_array_header_1_0(file, header)
-            file.write(part.tobytes())
-            rows += len(part)
-            advance(len(part))
-
-
-def compute_on_cluster(job: Job, address: str, show: bool) -> list[Accumulator]:
-    """Compute pieces of the rows on the workers of a Dask cluster, and merge their accumulators."""
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise ValueError("--dask needs distributed: pip install 'losslib-cpu[dask]'") from None
-    for reader in job.open():
-        if not reader.seekable:
-            raise ValueError(f"{reader.path}: only .npy, .parquet and .arrow files are cut into pieces for a cluster")
-    assert job.rows is not None  # seekable files know their length
-    starts = range(0, job.rows, PIECE)
-    totals = [Accumulator(loss) for loss in job.losses]
-    with Client(address, timeout=PATIENCE) as client, progress(job.rows, "computing", show) as advance:
-        pieces = client.map(
-            accumulate_piece,
-            [job] * len(starts),
-            starts,
-            [min(start + PIECE, job.rows) for start in starts],
-            pure=False,
-        )
-        for _, (rows, parts) in as_completed(pieces, with_results=True):
-            for total, part in zip(totals, parts, strict=True):
-                total.merge(part)
-            advance(rows)
-    return totals
-
-
-def accumulate_piece(job: Job, start: int, stop: int) -> tuple[int, list[Accumulator]]:
-    """What a worker does: a range of rows, with one thread of losslib."""
-    from losslib.adapters.dask import serial
-
-    with serial():
-        return stop - start, job.accumulate(start, stop)
-
-
 # ---- what is shown -----------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def progress(rows: int | None, word: str, show: bool) -> Iterator[Callable[[int], object]]:
-    """Give a function that takes the number of rows done, and draws a bar on a terminal if tqdm is there."""
-    if not show:
-        yield lambda rows: None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield lambda rows: None
-        return
-    with tqdm(total=rows, desc=word, unit=" rows", unit_scale=True, leave=False, file=sys.stderr) as bar:
-        yield bar.update
 
 
 def report(losses: Sequence[Any], totals: Sequence[Accumulator], as_json: bool) -> None:
@@ -350,12 +285,17 @@ def report(losses: Sequence[Any], totals: Sequence[Accumulator], as_json: bool) 
         return
     if isinstance(results[0], dict):
         table = [["", *(loss.info.name for loss in losses)]]
-        table += [[str(key), *(f"{result[key]!r}" for result in results)] for key in results[0]]
+        table += [[_text(key), *(f"{result[key]!r}" for result in results)] for key in results[0]]
     else:
         table = [[loss.info.name, repr(result)] for loss, result in zip(losses, results, strict=True)]
     widths = [max(len(row[k]) for row in table) for k in range(len(table[0]))]
     for row in table:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _text(key: Any) -> str:
+    """Write a group; one of several columns has a part for each."""
+    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
 def _json_result(result: Any) -> dict[str, Any]:
@@ -370,4 +310,6 @@ def _json_number(value: float) -> float | None:
 
 
 def _json_key(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return [_json_key(part) for part in key]
     return key if isinstance(key, str | int | bool) or key is None else str(key)

@@ -21,7 +21,21 @@ from losslib.declaration.modes import GRAD, VALUE, VALUE_AND_GRAD, VALUE_GRAD_HE
 from losslib.declaration.schema import Input, LossInfo
 from losslib.errors import ParameterError, ShapeError
 
-__all__ = ["WeightedSum", "add", "add_up", "scale", "value_and_scaled_grad", "value_of"]
+__all__ = [
+    "METHODS",
+    "WeightedSum",
+    "add",
+    "add_up",
+    "deliver",
+    "first_term",
+    "info_of",
+    "names_of_derivatives",
+    "scale",
+    "take_apart",
+    "value_and_scaled_grad",
+    "value_of",
+    "widen",
+]
 
 Term = tuple[float, Loss]
 
@@ -72,7 +86,7 @@ class WeightedSum(Loss):
         checked = _read_terms(terms)
         if not checked:
             raise ParameterError("terms must hold at least one (coefficient, loss)")
-        names = {loss.info.input_names for _, loss in checked}
+        names = {info_of(loss).input_names for _, loss in checked}
         if len(names) > 1:
             listed = " and ".join(f"({', '.join(item)})" for item in sorted(names))
             raise ParameterError(f"losses are added on the same inputs, got losses of {listed}")
@@ -128,7 +142,7 @@ class WeightedSum(Loss):
             raise ParameterError(
                 f"out: with reduction={self.reduction!r} the value is a float; out takes the values of reduction='none'"
             )
-        call = widen(_info(self), args, kwargs)
+        call = widen(info_of(self), args, kwargs)
         return add_up([coefficient * loss(*call.args, **call.kwargs) for coefficient, loss in self._terms])
 
     def grad(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -149,14 +163,14 @@ class WeightedSum(Loss):
 
     def _evaluate(self, mode: int, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
         """Answer a call for derivatives, or for unreduced values."""
-        info = _info(self)
+        info = info_of(self)
         call = widen(info, args, kwargs)
         numbers: list[float] = []  # the values of the terms, where they are reduced
         values: np.ndarray | None = None  # their sum, where they are arrays
         totals: list[np.ndarray] = []  # the derivatives, gradients first
         single = True
         for position, (coefficient, loss) in enumerate(self._terms):
-            value, derivatives, single = _split(mode, getattr(loss, METHODS[mode])(*call.args, **call.kwargs))
+            value, derivatives, single = take_apart(mode, getattr(loss, METHODS[mode])(*call.args, **call.kwargs))
             if isinstance(value, np.ndarray):
                 if values is not None and value.shape != values.shape:
                     raise ShapeError(
@@ -174,7 +188,7 @@ class WeightedSum(Loss):
                 for total, part in zip(totals, parts, strict=True):
                     np.add(total, part, out=total)
         if mode == VALUE and values is not None:
-            return _deliver([("out", values, call.dtype_of_values(values), out)])[0]
+            return deliver([("out", values, call.dtype_of_values(values), out)])[0]
         result: Any = None
         if values is not None:
             result = values.astype(call.dtype_of_values(values), copy=False)
@@ -188,7 +202,7 @@ class WeightedSum(Loss):
         """Round the sums of the derivatives to the types of their inputs and put them where the caller wants them."""
         if out is None and not call.dtypes:
             return totals
-        names = _names(info, wrt)
+        names = names_of_derivatives(info, wrt)
         orders = ("gradient", "Hessian") if mode == VALUE_GRAD_HESS else ("gradient",)
         wanted = [(order, name) for order in orders for name in names]
         outs = [None] * len(wanted) if out is None else list(out) if isinstance(out, tuple | list) else [out]
@@ -197,7 +211,7 @@ class WeightedSum(Loss):
             raise ParameterError(
                 f"out of {METHODS[mode]} of a weighted sum must be {len(wanted)} arrays ({listed}), got {len(outs)}"
             )
-        return _deliver(
+        return deliver(
             [
                 ("out" if len(wanted) == 1 else f"out[{k}]", total, call.dtypes.get(name, total.dtype), item)
                 for k, ((_, name), total, item) in enumerate(zip(wanted, totals, outs, strict=True))
@@ -205,7 +219,7 @@ class WeightedSum(Loss):
         )
 
     def _label(self, position: int) -> str:
-        return f"terms[{position}] ({self._terms[position][1].info.class_name})"
+        return f"terms[{position}] ({info_of(self._terms[position][1]).class_name})"
 
 
 # ---- terms -------------------------------------------------------------------------------------------------------
@@ -222,16 +236,23 @@ def _read_terms(terms: Any) -> tuple[Term, ...]:
         coefficient, loss = _coefficient(item[0]), item[1]
         if isinstance(loss, WeightedSum):
             found += [(_coefficient(coefficient * inner), term) for inner, term in loss.terms]
-        elif isinstance(loss, Loss) and loss.info is not None:
+        elif isinstance(loss, Loss):
             found.append((coefficient, loss))
         else:
             raise TypeError(f"terms must be losses, got {type(loss).__name__}")
     return tuple(found)
 
 
-def _info(loss: Loss) -> LossInfo:
-    """Return the declaration of a loss, for a sum that of its first term."""
-    info: LossInfo = loss.terms[0][1].info if isinstance(loss, WeightedSum) else loss.info
+def first_term(loss: Any) -> Any:
+    """Return the first loss of a combination that is none itself; another loss as it is."""
+    while loss.info is None:
+        loss = loss.terms[0][1]
+    return loss
+
+
+def info_of(loss: Loss) -> LossInfo:
+    """Return the declaration of a loss, for a combination that of its first term."""
+    info: LossInfo = first_term(loss).info
     return info
 
 
@@ -338,20 +359,20 @@ def _is_half(array: np.ndarray) -> bool:
 
 def value_of(loss: Loss, args: tuple[Any, ...]) -> float:
     """Return the value of a reduced loss, as `value_and_scaled_grad` computes it."""
-    call = widen(_info(loss), args, {})
+    call = widen(info_of(loss), args, {})
     return float(loss(*call.args, **call.kwargs))
 
 
 def value_and_scaled_grad(coefficient: float, loss: Loss, args: tuple[Any, ...]) -> tuple[float, Any]:
     """Return the value of a reduced loss, and its gradient times the coefficient."""
-    info = _info(loss)
+    info = info_of(loss)
     call = widen(info, args, {})
     with np.errstate(all="ignore"):
         value, gradient = loss.value_and_grad(*call.args, **call.kwargs)
-        _, parts, single = _split(GRAD, gradient)
+        _, parts, single = take_apart(GRAD, gradient)
         scaled = [
             _times(coefficient, part).astype(call.dtypes.get(name, part.dtype), copy=False)
-            for name, part in zip(_names(info, None), parts, strict=True)
+            for name, part in zip(names_of_derivatives(info, None), parts, strict=True)
         ]
     return float(value), arrange(GRAD, None, scaled, single)
 
@@ -366,7 +387,7 @@ def add_up(numbers: Sequence[float]) -> float:
         return math.fsum(number * 2.0**-64 for number in numbers) * 2.0**64
 
 
-def _split(mode: int, result: Any) -> tuple[Any, list[np.ndarray], bool]:
+def take_apart(mode: int, result: Any) -> tuple[Any, list[np.ndarray], bool]:
     """Take the result of a call apart: the value, the derivatives in one list, whether they are those of one input."""
     if mode == VALUE:
         return result, [], True
@@ -376,7 +397,7 @@ def _split(mode: int, result: Any) -> tuple[Any, list[np.ndarray], bool]:
     return value, derivatives, True
 
 
-def _names(info: LossInfo, wrt: Any) -> tuple[str, ...]:
+def names_of_derivatives(info: LossInfo, wrt: Any) -> tuple[str, ...]:
     """Return the names of the inputs of the derivatives of a call that has been answered."""
     if wrt is None:
         return info.default_wrt
@@ -394,7 +415,7 @@ def _times(coefficient: float, part: np.ndarray) -> np.ndarray:
     return part
 
 
-def _deliver(results: list[tuple[str, np.ndarray, np.dtype[Any], Any]]) -> list[np.ndarray]:
+def deliver(results: list[tuple[str, np.ndarray, np.dtype[Any], Any]]) -> list[np.ndarray]:
     """Return results (name of the output, array, type, output or None) as the caller wants them.
 
     All outputs are checked before one is written. Nothing is read any more, so they may overlap the inputs in any way.

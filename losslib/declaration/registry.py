@@ -7,13 +7,14 @@ imported when the first of its losses is asked for.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from losslib.declaration.index import INDEX
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 
-__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "lookup"]
+__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "is_own", "lookup", "takes"]
 
 #: Every spelling, and the function name of the loss that it stands for.
 _names: dict[str, str] = {}
@@ -48,6 +49,19 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
     _losses[info.name] = info
     _functions[info.name] = function
     _classes[info.name] = cls
+
+
+def is_own(name: str) -> bool:
+    """True if a loss has this very name; `lookup` also folds case and hyphens."""
+    return name in _names
+
+
+def takes(name: str, parameters: Iterable[str]) -> bool:
+    """True if a loss has this very name and all these parameters."""
+    if name not in _names:
+        return False
+    info = info_of(name)
+    return all(item in info.parameter_names or item in info.class_order for item in parameters)
 
 
 def lookup(name: str) -> str:

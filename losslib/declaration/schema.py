@@ -83,8 +83,14 @@ BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1)
 
 #: What the entries of an input are: an element of its own ("number"), part of a row of scores, probabilities or
 #: components ("row"); for each sample a label such as -1 and 1 ("label"), a class ("class"), a row of classes ended by
-#: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length").
-HOLDS = ("number", "row", "label", "class", "class_list", "class_sequence", "length")
+#: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length"). Of
+#: survival data the time of a sample or a bound of it ("time"), whether it ended in an event, 1 or 0 ("event"), the
+#: interval of a grid that it lies in ("interval"), the cause of the event, 0 for none ("cause"), and the part of the
+#: interval that was lived ("fraction").
+HOLDS = (
+    *("number", "row", "label", "class", "class_list", "class_sequence", "length"),
+    *("time", "event", "interval", "cause", "fraction"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +111,8 @@ class Input:
 
     @property
     def indices(self) -> bool:
-        """True for classes and lengths: addresses, whose range is checked with ``check=False`` too."""
-        return self.holds in ("class", "class_list", "class_sequence", "length")
+        """True for classes, lengths, intervals: addresses, whose range is checked with ``check=False`` too."""
+        return self.holds in ("class", "class_list", "class_sequence", "length", "interval", "cause")
 
 
 @dataclass(frozen=True, eq=False)

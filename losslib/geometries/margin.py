@@ -59,7 +59,8 @@ class Margin(Geometry):
         require_rows(info, scores)
         if item.holds != "class":
             require_target_shape(info, target, scores)
-        classes, shape = scores.shape[-1], scores.shape[:-1]
+        # A number is the score of one class, as in PyTorch.
+        classes, shape = scores.shape[-1] if scores.ndim else 1, scores.shape[:-1]
         if not shape and target.shape == (1,) and item.holds == "class":
             shape = (1,)  # one row of scores with a list of one class, as PyTorch takes it
         class_weight = values.get("weight")
@@ -75,7 +76,7 @@ class Margin(Geometry):
 
     def look(self, info: LossInfo, values: Mapping[str, Any], reading: Reading) -> None:
         assert isinstance(reading, Scores)
-        item, scores = info.inputs[1], reading.given[0]
+        item, scores = info.inputs[1], np.atleast_1d(reading.given[0])
         if not scores.size:
             return
         if item.holds == "class_list":
@@ -146,15 +147,13 @@ class Margin(Geometry):
 
 def require_rows(info: LossInfo, scores: np.ndarray) -> None:
     """Raise unless the scores are one row of classes or several."""
-    if scores.ndim not in (1, 2):
-        fix = ""
-        if scores.ndim > 2:
-            fix = "; move the class axis last and flatten the others: numpy.moveaxis(input, 1, -1).reshape(-1, C)"
+    if scores.ndim > 2:
+        fix = "; move the class axis last and flatten the others: numpy.moveaxis(input, 1, -1).reshape(-1, C)"
         raise ShapeError(
             f"{info.inputs[0].name} of {info.name} has shape {scores.shape}; "
             f"expected (N, C), or (C,) for one sample{fix}"
         )
-    if scores.shape[-1] == 0 and scores.shape[0:-1] != (0,):
+    if scores.ndim > 0 and scores.shape[-1] == 0 and scores.shape[0:-1] != (0,):
         raise ShapeError(
             f"{info.inputs[0].name} of {info.name} has shape {scores.shape}; a sample needs at least one class"
         )

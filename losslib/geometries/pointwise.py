@@ -183,9 +183,14 @@ class Pointwise(Geometry):
         raise DomainError(f"an input of {info.name} left its domain during the call; it was changed by another thread")
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        axes = set(self.sample_axes(info, values, ndim))
         if values["reduction"] == "batchmean":
-            return (0,) if ndim else ()  # a sample is counted once, wherever its other axes would be cut
-        return tuple(range(ndim - 1 if info.averages_last_axis else ndim))
+            axes &= {0}  # a sample is counted once, wherever its other axes would be cut
+        for name in info.array_parameter_names:
+            weight = values[name]
+            if isinstance(weight, np.ndarray):  # it broadcasts, by NumPy's rule, against the whole of its axes only
+                axes -= {ndim - k for k, length in enumerate(reversed(weight.shape), 1) if length != 1}
+        return tuple(sorted(axes))
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim - 1 if info.averages_last_axis else ndim))

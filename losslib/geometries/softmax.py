@@ -15,7 +15,7 @@ import numpy as np
 
 from losslib.call import arrays
 from losslib.call.samples import TermByTerm, read_where
-from losslib.declaration.schema import PROBABILITY, Input, LossInfo
+from losslib.declaration.schema import PROBABILITY, REAL, Input, LossInfo
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work, domains_of, draw_rows
 
@@ -63,17 +63,16 @@ class Softmax(Geometry):
     kernels = "softmax"
 
     def plain(self, info: LossInfo, values: Mapping[str, Any]) -> Any:
-        kind = str(info.kernel)
+        kernel, numbers = info.resolve_kernel(values)
         plain = (
-            kind in ("cross_entropy", "nll", "focal", "poly1", "generalized", "symmetric")
+            info.inputs[1].indices
+            and info.inputs[0].domain is REAL
             and values["reduction"] in ("mean", "sum")
             and values.get("axis", 1) == 1
-            and values.get("softcap") is None
-            and (kind != "focal" or values["alpha"] is None)
+            and all(values[name] is None for name in info.array_parameter_names if name != "weight")
             and (values.get("weight") is None or values["weight"].ndim == 1)
-            and not (kind == "focal" and values["label_smoothing"] > 0)
         )
-        return self.driver.Quick(kind, values) if plain else None
+        return self.driver.Quick(kernel, numbers, values) if plain else None
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Classes:
         first = arrays.read_array(info.inputs[0].name, raw[0])
@@ -187,9 +186,9 @@ class Softmax(Geometry):
                 item.array = np.empty(item.array.shape, item.array.dtype)  # no view of this layout
             planes[arrays_of[item.position, item.order]] = axis.rows(item.array)
         factor = samples.factor()
-        numbers, extra = kernel_numbers(info, str(info.kernel), values)
+        kernel, numbers = info.resolve_kernel(values)
         self.driver.run(
-            str(info.kernel),
+            kernel,
             numbers,
             axis.rows(first),
             axis.rows(target) if reading.soft else target.reshape(axis.outer, axis.inner),
@@ -200,7 +199,8 @@ class Softmax(Geometry):
             scale=samples.factor_per_sample() if isinstance(factor, np.ndarray) else None,
             scale_all=0.0 if isinstance(factor, np.ndarray) else factor,
             values=found.reshape(-1) if work.wants_value else None,
-            **extra,
+            smoothing=values.get("label_smoothing") or 0.0,
+            z_loss=values.get("z_loss") or 0.0,
             **planes,
         )
 
@@ -263,26 +263,6 @@ def class_weight(values: Mapping[str, Any], classes: int) -> np.ndarray | None:
     if array.shape not in ((classes,), ()) or (name == "weight" and array.shape == ()):
         raise ShapeError(f"{name} has shape {array.shape}, expected ({classes},): one weight for each class")
     return np.ascontiguousarray(np.broadcast_to(array, (classes,)))
-
-
-def kernel_numbers(info: LossInfo, kind: str, values: Mapping[str, Any]) -> tuple[tuple[float, ...], dict[str, float]]:
-    """Return the numbers of a kernel, and what the cross-entropy family shares."""
-    names = {
-        "focal": ("gamma",),
-        "poly1": ("epsilon",),
-        "generalized": ("q",),
-        "symmetric": ("alpha", "beta"),
-        "bi_tempered": ("t1", "t2"),
-        "js_div": ("beta",),
-        "distillation": ("temperature",),
-    }
-    numbers = tuple(float(values[name]) for name in names.get(kind, ()))
-    extra = {
-        "smoothing": float(values.get("label_smoothing") or 0.0),
-        "z_loss": float(values.get("z_loss") or 0.0),
-        "softcap": float(values.get("softcap") or 0.0),
-    }
-    return numbers, extra
 
 
 geometry = Softmax()

@@ -23,4 +23,5 @@ MODULES = (
     "segmentation",
     "boxes",
     "detection",
+    "survival",
 )

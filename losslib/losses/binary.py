@@ -93,7 +93,7 @@ binary_cross_entropy, BCELoss = pointwise(
     "binary_cross_entropy",
     "BCELoss",
     family="binary",
-    aliases=("bce", "log_loss", "logloss", "binary_crossentropy", "BinaryCrossentropy"),
+    aliases=("bce", "log_loss", "logloss", "binary_crossentropy"),
     summary="Cross entropy between 0/1 labels and predicted probabilities.",
     inputs=(PREDICTED_PROBABILITY, LABEL),
     parameters=(LABEL_SMOOTHING,),
@@ -546,7 +546,6 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
     "binary_focal_loss",
     "BinaryFocalLoss",
     family="binary",
-    aliases=("binary_focal_crossentropy", "BinaryFocalCrossentropy"),
     summary=(
         "Focal loss on probabilities: cross entropy that gives little weight to elements already classified well."
     ),

@@ -77,7 +77,7 @@ bi_tempered_logistic_loss, BiTemperedLogisticLoss = declare(
         IGNORE_INDEX,
         AXIS,
     ),
-    kernel="bi_tempered",
+    kernel=lambda values: ("bi_tempered", (float(values["t1"]), float(values["t2"]))),
     formula=(
         f"sum_c({SMOOTHED}*(log_t({SMOOTHED}, t1) - log_t(p_c, t1)) - ({SMOOTHED}**(2 - t1) - p_c**(2 - t1))/(2 - t1))"
     ),
@@ -244,7 +244,7 @@ js_div, JSDivLoss = declare(
     "js_div",
     "JSDivLoss",
     family="multiclass",
-    aliases=("jsd", "jensen_shannon", "jensen_shannon_divergence", "js_divergence", "generalized_jsd"),
+    aliases=("jsd", "jensen_shannon", "js_divergence", "generalized_jsd"),
     summary="Generalised Jensen-Shannon divergence between the softmax of a student and that of a teacher.",
     inputs=(STUDENT, TEACHER),
     parameters=(

@@ -302,7 +302,7 @@ cosine_similarity_loss, CosineSimilarityLoss = declare(
     "cosine_similarity_loss",
     "CosineSimilarityLoss",
     family="embedding",
-    aliases=("CosineSimilarity", "cosine_proximity"),
+    aliases=("cosine_proximity",),
     summary="Minus the cosine of the angle between predicted and target vectors.",
     inputs=(
         Input("input", "Predicted vectors; their components lie along `axis`.", holds="row"),

@@ -977,7 +977,7 @@ kl_div, KLDivLoss = pointwise(
     "kl_div",
     "KLDivLoss",
     family="likelihood",
-    aliases=("kl", "kl_divergence", "kullback_leibler", "KLDivergence"),
+    aliases=("kl", "kullback_leibler"),
     summary=("Terms of the Kullback-Leibler divergence of a target distribution from predicted log-probabilities."),
     inputs=(
         Input("input", "Predicted log-probabilities, such as the result of a log-softmax."),

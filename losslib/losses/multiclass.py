@@ -7,6 +7,9 @@ calls of other packages take x of shape (N, C) and class indices t of shape (N,)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from losslib.declaration.schema import NONNEGATIVE, Array, Choice, Equivalent, Input, Integer, Real, Reference
 from losslib.declare import declare
 
@@ -103,20 +106,17 @@ SMOOTHING = Reference(
 )
 
 
+def _cross_entropy_kernel(values: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    softcap = values["softcap"]
+    return ("cross_entropy", ()) if softcap is None else ("capped_cross_entropy", (float(softcap),))
+
+
 cross_entropy, CrossEntropyLoss = declare(
     "softmax",
     "cross_entropy",
     "CrossEntropyLoss",
     family="multiclass",
-    aliases=(
-        "ce",
-        "softmax_cross_entropy",
-        "sparse_categorical_crossentropy",
-        "SparseCategoricalCrossentropy",
-        "multiclass_logistic_loss",
-        "HalfMultinomialLoss",
-        "multi:softprob",
-    ),
+    aliases=("ce", "softmax_cross_entropy", "multiclass_logistic_loss", "HalfMultinomialLoss", "multi:softprob"),
     summary="Cross entropy between class labels and the softmax of predicted logits, computed in one stable step.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(
@@ -149,7 +149,7 @@ cross_entropy, CrossEntropyLoss = declare(
             choices=("nan", "zero"),
         ),
     ),
-    kernel="cross_entropy",
+    kernel=_cross_entropy_kernel,
     formula=f"sum_c(w_c*{SMOOTHED}*(lse(x) - x_c)) + z_loss*lse(x)**2",
     symbols={**SYMBOLS, "w": "weight"},
     differentiable=("input", "target"),
@@ -401,11 +401,11 @@ categorical_cross_entropy, CategoricalCrossEntropy = declare(
     "categorical_cross_entropy",
     "CategoricalCrossEntropy",
     family="multiclass",
-    aliases=("cce", "categorical_crossentropy", "CategoricalCrossentropy"),
+    aliases=("cce", "categorical_crossentropy"),
     summary="Cross entropy between class labels and predicted class probabilities.",
     inputs=(PROBABILITIES, CLASSES_OR_PROBABILITIES),
     parameters=(WEIGHT, LABEL_SMOOTHING, IGNORE_INDEX, AXIS),
-    kernel="categorical_cross_entropy",
+    kernel=lambda values: ("categorical_cross_entropy", ()),
     formula=f"-sum_c(w_c*{SMOOTHED}*log(min(max(x_c/sum_c(x_c), 1e-7), 1 - 1e-7)))",
     symbols={**SYMBOLS, "w": "weight"},
     differentiable=("input", "target"),
@@ -501,7 +501,7 @@ softmax_focal_loss, SoftmaxFocalLoss = declare(
     "softmax_focal_loss",
     "SoftmaxFocalLoss",
     family="multiclass",
-    aliases=("categorical_focal_crossentropy", "CategoricalFocalCrossentropy", "multiclass_focal_loss"),
+    aliases=("multiclass_focal_loss",),
     summary="Cross entropy on logits that gives little weight to rows whose class is already predicted well.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(
@@ -522,7 +522,7 @@ softmax_focal_loss, SoftmaxFocalLoss = declare(
         IGNORE_INDEX,
         AXIS,
     ),
-    kernel="focal",
+    kernel=lambda values: ("focal", (float(values["gamma"]),)),
     formula=f"sum_c(alpha_c*{SMOOTHED}*(1 - p_c)**gamma*(lse(x) - x_c))",
     symbols=SYMBOLS,
     has_hessian=False,
@@ -615,7 +615,7 @@ poly1_cross_entropy, Poly1CrossEntropy = declare(
     "poly1_cross_entropy",
     "Poly1CrossEntropy",
     family="multiclass",
-    aliases=("poly1", "poly1_loss", "poly_loss", "poly_loss_cross_entropy"),
+    aliases=("poly1", "poly1_loss", "poly_loss"),
     summary="Cross entropy plus epsilon times the probability that is missing at the target class.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(
@@ -705,7 +705,7 @@ generalized_cross_entropy, GeneralizedCrossEntropy = declare(
     "generalized_cross_entropy",
     "GeneralizedCrossEntropy",
     family="multiclass",
-    aliases=("gce", "lq_cross_entropy", "CategoricalGeneralizedCrossEntropy"),
+    aliases=("gce", "lq_cross_entropy"),
     summary="Bounded loss on logits between cross entropy and mean absolute error, for labels with mistakes.",
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(

@@ -246,7 +246,7 @@ crammer_singer_loss, CrammerSingerLoss = declare(
     "crammer_singer_loss",
     "CrammerSingerLoss",
     family="multiclass",
-    aliases=("multiclass_hinge_loss", "multiclass_hinge", "CrammerSinger"),
+    aliases=("multiclass_hinge", "CrammerSinger"),
     summary="Multi-class hinge loss of Crammer and Singer: the target against the strongest other class.",
     inputs=(SCORES, CLASS),
     parameters=(Real("margin", 1.0, MARGIN_TEXT, least=0.0, examples=(0.0, 0.5, 2.0)),),
@@ -326,7 +326,6 @@ categorical_hinge_loss, CategoricalHingeLoss = declare(
     "categorical_hinge_loss",
     "CategoricalHingeLoss",
     family="multiclass",
-    aliases=("CategoricalHinge",),
     summary="Hinge loss of one-hot targets in the form of Keras: wrong scores are compared with 0 too.",
     inputs=(
         SCORES,

@@ -42,7 +42,7 @@ TARGET_LENGTHS = Input(
     "Labels of each sample, N integers from 0 to S. A number for a single sequence.",
     holds="length",
 )
-BLANK = Integer("blank", 0, "The class that stands for no label. At least 0 and less than C.", least=0)
+BLANK = Integer("blank", 0, "The class that stands for no label. Negative numbers count from the last class.")
 ZERO_INFINITY = Flag(
     "zero_infinity",
     False,
@@ -111,7 +111,7 @@ ctc_loss, CTCLoss = declare(
     "ctc_loss",
     "CTCLoss",
     family="sequence",
-    aliases=("ctc", "connectionist_temporal_classification", "CTC"),
+    aliases=("ctc", "connectionist_temporal_classification"),
     summary="Minus the log-probability of a label sequence, summed over all its alignments with frames of log-probs.",
     inputs=(LOG_PROBS, TARGETS, INPUT_LENGTHS, TARGET_LENGTHS),
     parameters=(BLANK, ZERO_INFINITY),

@@ -187,8 +187,9 @@ rnnt_loss, RNNTLoss = declare(
             "paddle",
             "paddle.nn.functional.rnnt_loss",
             "",
-            {"blank": 0, "fastemit_lambda": 0.001},
-            "blank 0 and fastemit_lambda 0.001 by default; the mean is over samples too",
+            {"blank": 0, "fastemit_lambda": 0.001, "fused_log_softmax": False},
+            "blank 0 and fastemit_lambda 0.001 by default; on a CPU its input is log-probabilities; the mean is over "
+            "samples too",
         ),
     ),
     examples="""

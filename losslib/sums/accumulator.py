@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+import losslib
 from losslib._kernels.loss import Loss
 from losslib.call.samples import Terms, ratio
 from losslib.combine.weighted_sum import WeightedSum, add_up
-from losslib.declaration.registry import class_of
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError, ShapeError
 from losslib.sums.exact import ExactSums, quotient
@@ -63,7 +63,7 @@ class Accumulator:
     """
 
     def __init__(self, loss: Any) -> None:
-        self._loss = class_of(loss)() if isinstance(loss, str) else loss
+        self._loss = losslib.get(loss) if isinstance(loss, str) else loss
         self._parts = [_Part(coefficient, part) for coefficient, part in flatten(self._loss)]
         self._grouped: bool | None = None  # not known before the first update
         self._rows: dict[Hashable, int] = {}
@@ -82,7 +82,7 @@ class Accumulator:
             The inputs of the loss, in its order; they may be given by name too.
         by : array_like, optional
             The group of each sample (first axis) or of each element: integers, strings, or any hashable objects; in a
-            list, a tuple is one key. Given at every update or at none.
+            list, a tuple is one key. A missing key (NaN, NaT, None, a null) is None. Given at every update or at none.
         sample_weight : array_like, optional
             As in a call of the loss.
         where : array_like of bool, optional
@@ -144,14 +144,14 @@ class Accumulator:
         Returns
         -------
         float or dict
-            One value; with groups a dict of them, in the order of the keys where they have one. Without any sample it
-            is what the loss gives for an empty array: 0.0 for a sum and NaN for a mean.
+            One value; with groups a dict of them, in the order of the keys where they have one, None last. Without
+            any sample it is what the loss gives for an empty array: 0.0 for a sum and NaN for a mean.
         """
         if not self._grouped:
             return self._value(0)
         keys: list[Any] = list(self._rows)
         with suppress(TypeError):  # keys without an order stay as they came
-            keys = sorted(keys)
+            keys = sorted(key for key in keys if key is not None) + [None] * (None in self._rows)
         return {key: self._value(self._rows[key]) for key in keys}
 
     def divisors(self) -> list[float]:
@@ -262,6 +262,12 @@ def flatten(loss: Any, coefficient: float = 1.0) -> list[tuple[float, Any]]:
     """Return the losses of a weighted sum, which may hold further sums, with their coefficients."""
     if isinstance(loss, WeightedSum):
         return [part for factor, term in loss.terms for part in flatten(term, coefficient * factor)]
+    if isinstance(loss, Loss) and type(loss).info is None:
+        raise ParameterError(
+            f"{loss!r} clips its inputs or reduces rows in a way of its own, which is not added up over pieces; give "
+            f"the "
+            f"loss inside with the reduction mean, sum or none"
+        )
     if not isinstance(loss, Loss) or not hasattr(loss, "reduction"):
         raise TypeError(
             f"loss must be a loss object such as losslib.HuberLoss(delta=2.0), or the name of a loss, "

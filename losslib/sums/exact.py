@@ -7,6 +7,7 @@ rounded once, when they are divided.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from losslib.call.samples import ratio
 
 __all__ = ["ExactSums", "quotient"]
 
-_exact = _kernels.load("exact")
+if TYPE_CHECKING:
+    from losslib._kernels.baseline import exact as _exact
+else:
+    _exact = _kernels.load("exact")
 
 #: Numbers that a sum takes before its carries must be passed on.
 CAPACITY = 2**30

@@ -10,34 +10,67 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
 import numpy as np
 
-from losslib.call.arrays import refuse_masked
+from losslib.call.arrays import columns_of, count_nulls, refuse_masked, refuse_without_array
 from losslib.errors import DTypeError, ShapeError
 
-__all__ = ["read_keys"]
+__all__ = ["Keys", "canonical", "join", "read_keys"]
 
-#: The one NaT that stands for every missing date or duration.
-NO_DATE = np.datetime64("NaT")
+#: pandas' words for a missing entry, told by name: losslib does not import pandas.
+MISSING = ("NAType", "NaTType")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Group keys that have been read: the key of entry k is ``keys[codes[k]]``. Slices share the keys."""
+
+    codes: np.ndarray
+    keys: list[Hashable]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: slice) -> Keys:
+        return Keys(self.codes[rows], self.keys)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Keys]) -> Keys:
+        """Return the entries of all parts, one after the other."""
+        found: dict[Hashable, int] = {}
+        rows = [np.array([found.setdefault(key, len(found)) for key in part.keys], np.int64) for part in parts]
+        codes = [row[part.codes] for row, part in zip(rows, parts, strict=True)]
+        return Keys(np.concatenate(codes), list(found))
 
 
 def read_keys(by: Any) -> tuple[np.ndarray, list[Hashable]]:
     """Return for each entry of `by` the position of its key, and the keys; a missing key is None."""
+    if isinstance(by, Keys):
+        return used(by.codes, by.keys)
     refuse_masked("by", by)
+    refuse_without_array("by", by)
+    if hasattr(by, "unify_dictionaries"):  # an Arrow column of several chunks; NumPy would take dictionaries apart
+        by = by.unify_dictionaries().combine_chunks()
     if hasattr(by, "dictionary") and hasattr(by, "indices"):  # an Arrow dictionary array
-        indices, keys = by.indices, [*by.dictionary.to_pylist(), None]
+        keys = [*map(canonical, by.dictionary.to_pylist()), None]
+        indices = by.indices.cast("int64")  # which the row of the nulls fits in
         if indices.null_count:
             indices = indices.fill_null(len(keys) - 1)
-        return used(np.from_dlpack(indices).astype(np.int64), keys)  # asarray imports pandas for this, if it is there
+        return used(np.from_dlpack(indices), keys)  # asarray imports pandas for this, if it is there
     if hasattr(by, "cat") and hasattr(by.cat, "categories"):  # a pandas Series of categories
         by = by.cat
     if hasattr(by, "categories") and hasattr(by, "codes"):
         codes = np.asarray(by.codes, np.int64)
-        keys = [*by.categories.tolist(), None]
+        keys = [*map(canonical, by.categories.tolist()), None]
         return used(np.where(codes < 0, len(keys) - 1, codes), keys)
+    if getattr(by, "ndim", 1) == 2 and hasattr(by, "columns"):  # a frame, whose columns may be of several types
+        return beside([read_keys(column) for _, column in columns_of(by)], len(by))
+    if not isinstance(by, list | tuple | np.ndarray) and count_nulls(by):
+        return read_around_nulls(by)
     if isinstance(by, list | tuple):
         entries, shape = unnest(by)
         array = read_uniform(entries)
@@ -57,6 +90,34 @@ def read_keys(by: Any) -> tuple[np.ndarray, list[Hashable]]:
             keys = [canonical(key) for key in keys]
         return codes.reshape(array.shape), keys
     return numbered(array.astype(object).reshape(-1).tolist(), array.shape)
+
+
+def read_around_nulls(by: Any) -> tuple[np.ndarray, list[Hashable]]:
+    """Read a column of pandas, polars or pyarrow that has nulls, which NumPy would turn into a NaN among floats."""
+    missing = np.asarray(by.is_null() if hasattr(by, "is_null") else by.isna(), bool)
+    drop = next(getattr(by, name) for name in ("drop_null", "drop_nulls", "dropna") if hasattr(by, name))
+    present, keys = read_keys(drop())
+    codes = np.full(missing.shape, len(keys), np.int64)
+    codes[~missing] = present
+    return codes, [*keys, None]
+
+
+def beside(columns: Sequence[tuple[np.ndarray, list[Hashable]]], n: int) -> tuple[np.ndarray, list[Hashable]]:
+    """Put columns of keys side by side: one key an element, of shape (n, columns)."""
+    found: dict[Hashable, int] = {}
+    codes = np.empty((n, len(columns)), np.int64)
+    for k, (column, keys) in enumerate(columns):
+        rows = np.array([found.setdefault(key, len(found)) for key in keys], np.int64)
+        codes[:, k] = rows[column] if len(keys) else 0
+    return codes, list(found)
+
+
+def join(columns: Sequence[Keys]) -> Keys:
+    """Return keys of several parts, a tuple for each combination that occurs."""
+    codes = np.stack([column.codes for column in columns], axis=1)
+    unique, joined = np.unique(codes, axis=0, return_inverse=True)
+    keys = [tuple(column.keys[code] for column, code in zip(columns, row, strict=True)) for row in unique.tolist()]
+    return Keys(joined.reshape(-1).astype(np.int64), list(keys))
 
 
 def read_array(by: Any) -> np.ndarray:
@@ -133,11 +194,13 @@ def first_unhashable(entries: Sequence[Any], shape: tuple[int, ...]) -> str:
 
 
 def canonical(key: Any) -> Hashable:
-    """Return one and the same NaN for every NaN: unequal to itself, it would make a group of its own each time."""
+    """Return None for every missing key, be it NaN, NaT or NA: unequal to itself, each would make its own group."""
     if isinstance(key, float | np.floating):
-        return math.nan if math.isnan(key) else key
+        return None if math.isnan(key) else key
     if isinstance(key, np.datetime64 | np.timedelta64):
-        return NO_DATE if np.isnat(key) else key
+        return None if np.isnat(key) else key
+    if type(key).__name__ in MISSING:
+        return None
     return tuple(map(canonical, key)) if type(key) is tuple else key
 
 
@@ -156,5 +219,5 @@ def counted(array: np.ndarray, least: int, most: int) -> tuple[np.ndarray, list[
 
 def used(codes: np.ndarray, keys: list[Hashable]) -> tuple[np.ndarray, list[Hashable]]:
     """Leave out the keys that no entry has: a category without samples is no group."""
-    present = np.bincount(codes, minlength=len(keys)) > 0
+    present = np.bincount(codes.reshape(-1), minlength=len(keys)) > 0
     return (np.cumsum(present) - 1)[codes], [key for key, there in zip(keys, present, strict=True) if there]

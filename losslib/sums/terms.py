@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from losslib.call.answer import answer
+from losslib.call.answer import answer_in_order
 from losslib.call.samples import TermByTerm, Terms
 from losslib.declaration.modes import VALUE
 from losslib.declaration.schema import LossInfo
@@ -35,5 +35,5 @@ def read_terms(loss: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> T
             )
     parameters = loss.parameters
     parameters = {**parameters, "reduction": TermByTerm(parameters["reduction"])}
-    terms: Terms = answer(_TermByTermLoss(loss.info, parameters), VALUE, args, dict(kwargs))
+    terms: Terms = answer_in_order(_TermByTermLoss(loss.info, parameters), VALUE, args, dict(kwargs))
     return terms

@@ -16,19 +16,21 @@ depends on threads.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport INFINITY, NAN
+from cython.parallel cimport prange, threadid
+from libc.math cimport INFINITY, NAN, log1p
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
-from blocks cimport narrow_run, real, stream, stream_fence, widen_run
+from blocks cimport narrow_run, real, stream, stream_fence, sum_block, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from ctc.paths cimport (
     BACKWARD, BORDER, FORWARD, BestPath, LogProbability, ScaledProbability, Sequence, beyond_middle, exp,
-    exp_nonpositive, log, start, to_middle, trace,
+    exp_nonpositive, has_states_of_its_own, log, missed, start, to_middle, trace,
 )
 from softmax.reduce cimport row_exp, row_max
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -46,6 +48,8 @@ cdef enum:
     MANY = 4               # samples for each thread from which they are not divided further
     LANES = 16             # of sums over states
     ROUND = 8              # doubles to which a row of slots is rounded up
+
+cdef double NEARLY_CERTAIN = 1e-3     # below this value what the alignment misses is added up instead
 
 cdef struct View:
     char* data
@@ -68,7 +72,6 @@ cdef struct Batch:
     char* rows                             # buffers of two rows for each thread
     Py_ssize_t row_bytes
     Py_ssize_t chunk                       # frames of a task
-    int threads
     Py_ssize_t in_logarithms               # samples computed in logarithms
 
 
@@ -97,6 +100,8 @@ cdef Py_ssize_t lay_out(Sequence* s, double* memory) noexcept nogil:
     s.lse = next
     next += s.frames
     s.ratio = next
+    next += s.frames
+    s.outside = next
     next += s.frames
     s.states = next
     next += (s.frames + 2) * s.stride + BORDER
@@ -211,6 +216,25 @@ cdef inline const real* fetch(const Batch* batch, const char* source, real* copy
     return <const real*>source
 
 
+cdef inline double outside_slots(const Sequence* s, real* e, double* kept, double* total,
+                                 Py_ssize_t n) noexcept nogil:
+    """The part of a row's exponentials that is in no slot; where it is small, added up by itself, and the total anew."""
+    cdef double inside = 0.0, outside
+    cdef Py_ssize_t k
+    for k in range(s.slots):
+        inside += <double>e[s.classes[k]]
+    if inside < 0.9 * total[0]:
+        return (total[0] - inside) / total[0]
+    for k in range(s.slots):
+        kept[k] = <double>e[s.classes[k]]
+        e[s.classes[k]] = 0
+    outside = sum_block(<const real*>e, n)
+    for k in range(s.slots):
+        e[s.classes[k]] = <real>kept[k]
+    total[0] = inside + outside
+    return outside / total[0]
+
+
 cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, real* copy, Py_ssize_t n,
                           bint direct) noexcept nogil:
     """One row: its largest logit (to `top`), the sum of exponentials, and the gradient without the target."""
@@ -223,6 +247,7 @@ cdef inline void read_row(const Batch* batch, Sequence* s, Py_ssize_t frame, rea
     if batch.logits:
         m = row_max(x, n)
         total = row_exp(x, m, e, n).sum
+        s.outside[frame] = outside_slots(s, e, s.emission + frame * s.columns, &total, n)
         s.top[frame] = <double>m
         s.ratio[frame] = total
         if batch.want_grad:
@@ -362,7 +387,7 @@ cdef double best_path(const Batch* batch, Sequence* s) noexcept nogil:
 
 cdef double finish(Sequence* s) noexcept nogil:
     """The value of a sample whose sums are done; a sum that left the range is done again."""
-    cdef double offset = 0.0
+    cdef double offset = 0.0, value
     cdef Py_ssize_t frame
     if s.chain[FORWARD].lost or s.chain[BACKWARD].lost:
         sum_logarithms(s)
@@ -371,7 +396,8 @@ cdef double finish(Sequence* s) noexcept nogil:
         offset += s.top[frame] - s.lse[frame]
     # Scaling multiplied the sum by a power of two.
     offset -= 0.6931471805599453 * <double>(s.chain[FORWARD].at_middle + s.chain[BACKWARD].at_middle)
-    return -(s.log_total + offset)
+    value = -(s.log_total + offset)
+    return -log1p(-missed(s)) if s.normalised and value < NEARLY_CERTAIN and has_states_of_its_own(s) else value
 
 
 cdef inline bint settle(Batch* batch, Sequence* s, double value) noexcept nogil:
@@ -425,10 +451,14 @@ cdef void whole_sample(Batch* batch, Py_ssize_t sample, int thread) noexcept nog
 
 # ---- the driver --------------------------------------------------------------------------------------------------
 
-# Blocks of work for threads: the context is the batch.
-
-cdef void sample_block(void* context, Py_ssize_t sample, int thread) noexcept nogil:
-    whole_sample(<Batch*>context, sample, thread)
+# Many samples are computed one by one from start to end. Of a few, threads share the frames and the two directions: the
+# passes from READ to WRITE follow each other.
+cdef enum Pass:
+    WHOLE = 0
+    READ = 1
+    TO_MIDDLE = 2
+    BEYOND_MIDDLE = 3
+    WRITE = 4
 
 
 cdef inline Py_ssize_t chunks_of(const Batch* batch) noexcept nogil:
@@ -440,74 +470,67 @@ cdef inline bint is_under_way(const Sequence* s) noexcept nogil:
     return s.frames > 0 and s.middle >= 0
 
 
-cdef void read_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
-    cdef Batch* batch = <Batch*>context
-    cdef Sequence* s = &batch.sequences[block // chunks_of(batch)]
-    cdef Py_ssize_t first = block % chunks_of(batch) * batch.chunk
-    if is_under_way(s):
-        read_chunk(batch, s, first, min(first + batch.chunk, s.frames), thread)
-
-
-cdef void write_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
-    cdef Batch* batch = <Batch*>context
-    cdef Sequence* s = &batch.sequences[block // chunks_of(batch)]
-    cdef Py_ssize_t first = block % chunks_of(batch) * batch.chunk
-    if is_under_way(s) and s.derivative:
-        write_slots(batch, s, first, min(first + batch.chunk, s.frames))
-
-
-cdef void to_middle_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
-    cdef Sequence* s = &(<Batch*>context).sequences[block // 2]
-    if is_under_way(s):
-        sum_to_middle(s, <int>(block % 2))
-
-
-cdef void beyond_middle_block(void* context, Py_ssize_t block, int thread) noexcept nogil:
-    cdef Sequence* s = &(<Batch*>context).sequences[block // 2]
-    if is_under_way(s):
-        sum_beyond_middle(s, <int>(block % 2))
-
-
-cdef void run_samples(Batch* batch) noexcept nogil:
-    cdef Py_ssize_t sample
-    if batch.threads > 1:
-        _gate.run(sample_block, batch, batch.samples, batch.threads)
+cdef void run_task(Batch* batch, Pass stage, Py_ssize_t task, int thread) noexcept nogil:
+    cdef Py_ssize_t parts = 1, first, stop
+    cdef Sequence* s
+    if stage == WHOLE:
+        whole_sample(batch, task, thread)
+        return
+    parts = 2 if stage == TO_MIDDLE or stage == BEYOND_MIDDLE else chunks_of(batch)
+    s = &batch.sequences[task // parts]
+    if not is_under_way(s):
+        return
+    if stage == TO_MIDDLE:
+        sum_to_middle(s, <int>(task % 2))
+    elif stage == BEYOND_MIDDLE:
+        sum_beyond_middle(s, <int>(task % 2))
     else:
-        for sample in range(batch.samples):
-            whole_sample(batch, sample, 0)
+        first = task % parts * batch.chunk
+        stop = min(first + batch.chunk, s.frames)
+        if stage == READ:
+            read_chunk(batch, s, first, stop, thread)
+        elif s.derivative:
+            write_slots(batch, s, first, stop)
 
 
-cdef void run_divided(Batch* batch) noexcept nogil:
-    """Few samples: threads share their frames and the two directions."""
+cdef void run_tasks(Batch* batch, Pass stage, Py_ssize_t first, Py_ssize_t stop, int thread) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in range(first, stop):
+        run_task(batch, stage, task, thread)
+
+
+cdef Py_ssize_t prepare_pass(Batch* batch, Pass stage) noexcept nogil:
+    """What is done between two passes, on one thread; return the number of tasks of the pass to come."""
     cdef Py_ssize_t sample
     cdef Sequence* s
+    if stage == WHOLE:
+        return batch.samples
+    if stage == TO_MIDDLE or stage == BEYOND_MIDDLE:
+        return 2 * batch.samples
     for sample in range(batch.samples):
         s = &batch.sequences[sample]
-        if begin_sample(batch, sample):
+        if stage == WRITE:
+            if is_under_way(s):
+                s.derivative = settle(batch, s, finish(s))
+        elif begin_sample(batch, sample):
             lay_out(s, <double*>(batch.seats + sample * batch.seat_bytes))
             prepare_sums(s)
-    _gate.run(read_block, batch, chunks_of(batch) * batch.samples, batch.threads)
-    _gate.run(to_middle_block, batch, 2 * batch.samples, batch.threads)
-    _gate.run(beyond_middle_block, batch, 2 * batch.samples, batch.threads)
-    for sample in range(batch.samples):
-        s = &batch.sequences[sample]
-        if is_under_way(s):
-            s.derivative = settle(batch, s, finish(s))
-    if batch.want_grad:
-        _gate.run(write_block, batch, chunks_of(batch) * batch.samples, batch.threads)
+    return chunks_of(batch) * batch.samples if stage == READ or batch.want_grad else 0
 
 
 cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, const int64_t* lengths,
                  Py_ssize_t most_labels, Py_ssize_t blank) except -1:
     """Describe every sample, find memory and threads, and run."""
     cdef Py_ssize_t n = batch.samples, room = rounded(most_labels + 1, LANES), sample, seats, need = 0, elements = 0
-    cdef Py_ssize_t states = 0, shortest
+    cdef Py_ssize_t states = 0, shortest, tasks, i
     cdef Sequence* s
     cdef int32_t* slot = NULL
     cdef Py_ssize_t* classes = NULL
     cdef int32_t* found = NULL
     cdef double cost
+    cdef int width, stage
     cdef bint divided, failed = False
+    cdef FloatMode mode = get_float_mode()
     batch.seats = batch.rows = NULL
     batch.in_logarithms = 0
     batch.row_bytes = rounded(2 * rounded(batch.classes, LANES) * sizeof(double), 64) + 64
@@ -526,6 +549,7 @@ cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, co
                 s.sample = sample
                 s.frames = batch.frames_of[sample]
                 s.derivative = batch.want_grad
+                s.normalised = batch.logits
                 if s.frames < 0:
                     continue
                 s.labels = lengths[sample]
@@ -538,21 +562,26 @@ cdef int execute(Batch* batch, const int64_t* labels, const int64_t* offsets, co
                 elements += s.frames * batch.classes
                 states += s.frames * s.width
             cost = elements * (2.0 if batch.double_precision else 1.0) + states * 4.0
-            batch.threads = _gate.begin(cost)
-            divided = batch.threads > 1 and n < MANY * batch.threads and batch.paths == NULL
-            seats = n if divided else batch.threads
+            width = _gate.begin(cost)
+            divided = width > 1 and n < MANY * width and batch.paths == NULL
+            seats = n if divided else width
             batch.seat_bytes = rounded(need * sizeof(double), 64) + 64
             batch.seats = <char*>malloc(seats * batch.seat_bytes)
-            batch.rows = <char*>malloc(batch.threads * batch.row_bytes)
+            batch.rows = <char*>malloc(width * batch.row_bytes)
             failed = batch.seats == NULL or batch.rows == NULL
             if not failed:
-                if divided:
-                    run_divided(batch)
-                else:
-                    run_samples(batch)
+                for stage in range(READ if divided else WHOLE, WRITE + 1 if divided else WHOLE + 1):
+                    tasks = prepare_pass(batch, <Pass>stage)
+                    if width == 1:
+                        run_tasks(batch, <Pass>stage, 0, tasks, 0)
+                    else:
+                        for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                            set_float_mode(mode)
+                            run_tasks(batch, <Pass>stage, first_task(i, tasks, width), first_task(i + 1, tasks, width),
+                                      threadid())
                 for sample in range(n):
                     batch.in_logarithms += batch.sequences[sample].in_logarithms
-            if batch.threads > 1:
+            if width > 1:
                 _gate.end()
         free(batch.sequences)
         free(slot)

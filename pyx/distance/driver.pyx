@@ -8,6 +8,7 @@ compiled once for each instruction set; ``losslib.geometries.distance`` prepares
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
 from libc.math cimport fabs
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -16,6 +17,7 @@ from libc.string cimport memcpy, memset
 from blocks cimport combine, real, row_from, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -774,19 +776,6 @@ cdef void run_rows(const Job* job, const KernelPair* kernel, bint wide, Py_ssize
             plain(NULL, job, row)
 
 
-cdef struct SharedRows:
-    const Job* job
-    const KernelPair* kernel
-    bint wide
-    Py_ssize_t chunk
-
-
-cdef void run_shared_chunk(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef SharedRows* rows = <SharedRows*>context
-    cdef Py_ssize_t start = task * rows.chunk
-    run_rows(rows.job, rows.kernel, rows.wide, start, min(start + rows.chunk, rows.job.rows))
-
-
 def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, double degree=2.0, double eps=0.0,
         bint swap=False, target=None, scale=1.0, mask=None, bint stage=False, double isa_factor=1.0):
     """Compute the values, and the gradients times `scale`, of rows that ``losslib.geometries.distance`` has laid out.
@@ -853,25 +842,27 @@ def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, 
 cdef void execute(Job* job, const KernelPair* kernel, bint wide, double isa_factor) noexcept:
     """Run the job; its size decides about threads and GIL."""
     cdef int width = 1
-    cdef Py_ssize_t chunk, tasks, elements
+    cdef Py_ssize_t chunk, chunks, elements, i
     cdef double cost
-    cdef SharedRows shared
+    cdef FloatMode mode = get_float_mode()
     elements = job.rows * job.columns
     if elements <= SMALL:
         run_rows(job, kernel, wide, 0, job.rows)
         return
     chunk = max(<Py_ssize_t>1, TASK // max(<Py_ssize_t>1, job.columns))
-    tasks = (job.rows + chunk - 1) // chunk
+    chunks = (job.rows + chunk - 1) // chunk
     cost = kernel.cost * isa_factor * <double>elements * (2.0 if wide else 1.0) * (1.0 if job.wanted else 0.5)
     with nogil:
-        if tasks > 1:
+        if chunks > 1:
             width = _gate.begin(cost)
-        if width > 1:
-            shared = SharedRows(job, kernel, wide, chunk)
-            _gate.run(run_shared_chunk, &shared, tasks, width)
-            _gate.end()
-        else:
+        if width == 1:
             run_rows(job, kernel, wide, 0, job.rows)
+        else:
+            for i in prange(count_runs(chunks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_rows(job, kernel, wide, chunk * first_task(i, chunks, width),
+                         min(chunk * first_task(i + 1, chunks, width), job.rows))
+            _gate.end()
 
 
 # ---- plain calls ---------------------------------------------------------------------------------------------------

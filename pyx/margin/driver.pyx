@@ -12,6 +12,7 @@ lists of them and probabilities are checked on the way. This module is compiled 
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -20,6 +21,7 @@ from libc.string cimport memcpy, memset
 from blocks cimport combine, real, row_from, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, is_row_shape, new_like, overlaps_any, same_shape
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib import _kernels
 from losslib._kernels import threads
@@ -81,8 +83,7 @@ cdef struct Job:
     Py_ssize_t grad_stride
     char* scratch               # for each thread: a flag for a violated domain, then what multilabel margin needs
     Py_ssize_t scratch_stride
-    Py_ssize_t chunk            # rows that a thread takes at a time
-    int threads
+    Py_ssize_t chunk            # rows of a task
 
 
 # ---- pieces of a row -------------------------------------------------------------------------------------------
@@ -400,7 +401,7 @@ cdef void run_row(Job* job, Py_ssize_t row, char* scratch, real tag) noexcept no
     job.values[row] = value
 
 
-cdef void run_chunk(Job* job, Py_ssize_t start, Py_ssize_t stop, int slot) noexcept nogil:
+cdef void run_rows(Job* job, Py_ssize_t start, Py_ssize_t stop, int slot) noexcept nogil:
     cdef char* scratch = job.scratch + slot * job.scratch_stride
     cdef Py_ssize_t row
     if job.double_precision:
@@ -409,12 +410,6 @@ cdef void run_chunk(Job* job, Py_ssize_t start, Py_ssize_t stop, int slot) noexc
     else:
         for row in range(start, stop):
             run_row(job, row, scratch, <float>0)
-
-
-cdef void run_shared_chunk(void* context, Py_ssize_t chunk, int slot) noexcept nogil:
-    cdef Job* job = <Job*>context
-    cdef Py_ssize_t start = chunk * job.chunk
-    run_chunk(job, start, min(start + job.chunk, job.rows), slot)
 
 
 cdef inline Py_ssize_t row_stride(object array) noexcept:
@@ -480,36 +475,38 @@ def run(int kind, cnp.ndarray input, cnp.ndarray target, mask, cnp.ndarray scale
 
 cdef bint execute(Job* job) except *:
     """Run the job; its size decides about threads and GIL. Returns True if a target left its domain."""
-    cdef int most, k
-    cdef Py_ssize_t chunks, room
+    cdef int width = 1, k
+    cdef Py_ssize_t chunks, room, i
     cdef double cost
     cdef bint violated = False
+    cdef FloatMode mode = get_float_mode()
     job.chunk = max(<Py_ssize_t>1, CHUNK // job.classes)
     chunks = (job.rows + job.chunk - 1) // job.chunk
     cost = _cost[job.kind] * _isa_factor * job.rows * job.classes * (2.0 if job.double_precision else 1.0)
-    job.threads = 1
     if chunks > 1:
-        job.threads = _gate.begin(cost)
-    most = job.threads
+        width = _gate.begin(cost)
     room = LINE
     if job.kind == MULTILABEL_MARGIN:
         room += job.classes * (3 * sizeof(double) + 1)
     job.scratch_stride = (room + LINE - 1) // LINE * LINE
-    job.scratch = <char*>calloc(most, job.scratch_stride)
+    job.scratch = <char*>calloc(width, job.scratch_stride)
     if job.scratch == NULL:
-        if job.threads > 1:
+        if width > 1:
             _gate.end()
-        raise MemoryError(f"no memory for {most} rows of {job.classes} classes")
+        raise MemoryError(f"no memory for {width} rows of {job.classes} classes")
     if job.rows * job.classes <= SMALL:
-        run_chunk(job, 0, job.rows, 0)
+        run_rows(job, 0, job.rows, 0)
     else:
         with nogil:
-            if job.threads > 1:
-                _gate.run(run_shared_chunk, job, chunks, job.threads)
-                _gate.end()
+            if width == 1:
+                run_rows(job, 0, job.rows, 0)
             else:
-                run_chunk(job, 0, job.rows, 0)
-    for k in range(most):
+                for i in prange(count_runs(chunks, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    run_rows(job, job.chunk * first_task(i, chunks, width),
+                             min(job.chunk * first_task(i + 1, chunks, width), job.rows), threadid())
+                _gate.end()
+    for k in range(width):
         violated = violated or job.scratch[k * job.scratch_stride] != 0
     free(job.scratch)
     return violated

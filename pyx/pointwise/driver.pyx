@@ -6,6 +6,7 @@ reaches it through the capsule ``geometry``.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from blocks cimport (
@@ -13,7 +14,8 @@ from blocks cimport (
     sum_block,
 )
 from gate cimport ThreadGate
-from job cimport ALL, BLOCK, GRAD_ONLY, LANES, TASK, VALUE_GRAD_HESS, Geometry, Job
+from job cimport ALL, BLOCK, GRAD_ONLY, LANES, SMALL, TASK, VALUE_GRAD_HESS, Geometry, Job
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -141,23 +143,33 @@ cdef void run_task(Job* job, Py_ssize_t task, real tag) noexcept nogil:
     job.partials[task].violations = violations
 
 
-cdef void run_shared_task(void* job, Py_ssize_t task, int slot) noexcept nogil:
-    if (<Job*>job).double_precision:
-        run_task(<Job*>job, task, <double>0)
-    else:
-        run_task(<Job*>job, task, <float>0)
-
-
-cdef void run(Job* job) noexcept nogil:
-    cdef Py_ssize_t task, tasks = (job.size + TASK - 1) // TASK
-    if job.threads > 1:
-        _gate.run(run_shared_task, job, tasks, job.threads)
-    elif job.double_precision:
-        for task in range(tasks):
+cdef void run_tasks(Job* job, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in range(first, stop):
+        if job.double_precision:
             run_task(job, task, <double>0)
-    else:
-        for task in range(tasks):
+        else:
             run_task(job, task, <float>0)
+
+
+cdef void run(Job* job) noexcept:
+    """Run a job; only a large one uses threads and lets the GIL go."""
+    cdef Py_ssize_t tasks = (job.size + TASK - 1) // TASK, i
+    cdef FloatMode mode = get_float_mode()
+    cdef int width = 1
+    if job.size <= SMALL:
+        run_tasks(job, 0, tasks)
+        return
+    with nogil:
+        if tasks > 1:
+            width = _gate.begin(job.cost)
+        if width == 1:
+            run_tasks(job, 0, tasks)
+        else:
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_tasks(job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+            _gate.end()
 
 
 cdef Geometry _geometry

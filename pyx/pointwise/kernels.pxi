@@ -1,9 +1,9 @@
 # The loops of the pointwise losses, and the table that a family of them hands over: included, since Cython has no
 # templates over open sets of types, by each family after its fused type ``Loss``.
 #
-# A kernel walks whole vectors, LANES elements each, and may write no memory that it reads (`Target` is restrict). So the
-# compiler needs one loop and no other: no copy of it for arrays that overlap, none for a rest, and the bits of an element
-# depend neither on its place in an array nor on that of the array in memory. The driver sees to both.
+# A kernel walks whole vectors, LANES elements each, and writes no memory that it reads (`Target` is restrict). So the
+# compiler needs one loop and no other: no copy of it for arrays that overlap, none for a rest, and the bits of an
+# element depend neither on its place in an array nor on that of the array in memory. The driver sees to both.
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport calloc
@@ -28,6 +28,7 @@ cdef extern from "losslib/core/evaluate.h" namespace "losslib" nogil:
     cppclass Target[T]:
         T& operator[](Py_ssize_t)
     Jet[T] evaluate[L, T](const L& loss, T first, T second, T third)
+    T scaled_grad[L, T](const L& loss, const Jet[T]& jet, T first, T second, T scale)
     T partner_grad[L, T](const L& loss, const Jet[T]& jet)
     int inputs_of[L](const L* tag)
     bint has_partner[L](const L* tag)
@@ -46,9 +47,11 @@ cdef void value_only(Source[Loss] parameters, Source[real] a, Source[real] b, So
 
 cdef void grad_only(Source[Loss] parameters, Source[real] a, Source[real] b, Source[real] c, Target[real] value,
                     Target[real] grad, Target[real] hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    cdef Jet[real] jet
     cdef Py_ssize_t i
     for i in range(vectors * LANES):
-        grad[i] = evaluate(parameters[0], a[i], b[i], c[i]).grad * scale
+        jet = evaluate(parameters[0], a[i], b[i], c[i])
+        grad[i] = scaled_grad(parameters[0], jet, <real>a[i], <real>b[i], scale)
 
 
 cdef void value_grad(Source[Loss] parameters, Source[real] a, Source[real] b, Source[real] c, Target[real] value,
@@ -58,7 +61,7 @@ cdef void value_grad(Source[Loss] parameters, Source[real] a, Source[real] b, So
     for i in range(vectors * LANES):
         jet = evaluate(parameters[0], a[i], b[i], c[i])
         value[i] = jet.value
-        grad[i] = jet.grad * scale
+        grad[i] = scaled_grad(parameters[0], jet, <real>a[i], <real>b[i], scale)
 
 
 cdef void value_grad_hess(Source[Loss] parameters, Source[real] a, Source[real] b, Source[real] c, Target[real] value,
@@ -68,7 +71,7 @@ cdef void value_grad_hess(Source[Loss] parameters, Source[real] a, Source[real] 
     for i in range(vectors * LANES):
         jet = evaluate(parameters[0], a[i], b[i], c[i])
         value[i] = jet.value
-        grad[i] = jet.grad * scale
+        grad[i] = scaled_grad(parameters[0], jet, <real>a[i], <real>b[i], scale)
         hess[i] = jet.hess * scale
 
 

@@ -5,7 +5,7 @@ from libc.math cimport log as c_log
 
 from blocks cimport real, stream, sum_block
 from softmax.call cimport Rows, read_class, scale_of
-from softmax.pick cimport Mixture, Sample, finish, mixture_of, picks
+from softmax.pick cimport Mixture, Sample, finish, mixture_of
 from softmax.reduce cimport Batch, Exponentials, add_widened, row_exp, row_max
 
 cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
@@ -14,40 +14,10 @@ cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
 cdef extern from "losslib/softmax/softmax.h" namespace "losslib" nogil:
     T exp[T](T x)
     T product_or_zero[T](T coefficient, T factor)
-    T tanh[T](T x)
 
 cdef enum:
     BLOCK = 512    # numbers of a gradient that are in the first-level cache on their way past the caches
     LONG = 2048    # numbers of a row that are in the first-level cache together with the next ones
-
-
-# ---- soft cap: the logits that the loss sees are cap * tanh(x / cap) -------------------------------------------
-
-cdef inline void cap_row(real* x, real cap, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t c
-    for c in range(n):
-        x[c] = cap * tanh(x[c] / cap)
-
-
-cdef inline real slope_of_cap(real u) noexcept nogil:
-    """1 - tanh(u)^2 without the difference."""
-    cdef real e = exp(-2 * (u if u > 0 else -u))
-    return 4 * e / ((1 + e) * (1 + e))
-
-
-cdef inline void uncap_row(const real* x, real* grad, real* hess, real cap, Py_ssize_t n) noexcept nogil:
-    """Turn derivatives by the capped logits into derivatives by the logits x; hess may be NULL.
-
-    With u = x/cap the slope of the cap is 1 - tanh(u)^2, its second derivative -2 tanh(u)/cap times that.
-    """
-    cdef Py_ssize_t c
-    cdef real slope
-    if hess != NULL:
-        for c in range(n):
-            slope = slope_of_cap(x[c] / cap)
-            hess[c] = hess[c] * slope * slope - grad[c] * (2 * tanh(x[c] / cap) / cap) * slope
-    for c in range(n):
-        grad[c] = grad[c] * slope_of_cap(x[c] / cap)
 
 
 # ---- sums over the classes -------------------------------------------------------------------------------------
@@ -219,7 +189,7 @@ cdef inline double row_by_class(Rows* rows, Py_ssize_t sample, const real* x, re
     cdef Sample result
     log_sum = c_log(sums.exponentials)
     lp = (lp - sums.largest) - log_sum
-    picks(rows, &lp, &value, &slope, 1)
+    rows.kernel.pick(rows.numbers, &lp, &value, &slope, 1)
     result = finish(mixture, value, slope, weight, sums.largest, log_sum, sums.weighted)
     factor = result.softmax_part * scale / sums.exponentials
     while start < n:

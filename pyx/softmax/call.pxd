@@ -4,19 +4,6 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 
 from job cimport FLOAT32, FLOAT64
 
-cdef enum Kind:
-    CROSS_ENTROPY = 0
-    NLL = 1
-    CATEGORICAL = 2
-    FOCAL = 3
-    POLY = 4
-    GENERALIZED = 5
-    SYMMETRIC = 6
-    BI_TEMPERED = 7
-    SPARSEMAX = 8
-    JENSEN_SHANNON = 9
-    DISTILLATION = 10
-
 cdef struct View:
     char* data
     int type
@@ -24,8 +11,43 @@ cdef struct View:
     Py_ssize_t classes
     Py_ssize_t inner
 
+cdef struct Rows
+
+# What a kernel is made of takes the numbers of its loss first: a pointer to the struct that it reads them as.
+# The loss of n samples as a function of the log-probability of their class: log-probabilities, values, slopes, n.
+ctypedef void (*Pick)(const void*, const double*, double*, double*, Py_ssize_t) noexcept nogil
+# A row in buffers: call, sample, logits (scratch afterwards), target (afterwards the target's gradient), gradient,
+# scratch, Hessian. Returns the value.
+ctypedef double (*RowFloat)(const void*, const Rows*, Py_ssize_t, float*, float*, float*, float*,
+                            float*) noexcept nogil
+ctypedef double (*RowDouble)(const void*, const Rows*, Py_ssize_t, double*, double*, double*, double*,
+                             double*) noexcept nogil
+# Turns the logits of a row into those that the loss sees: call, target class or -1, logits.
+ctypedef void (*MapFloat)(const void*, const Rows*, Py_ssize_t, float*) noexcept nogil
+ctypedef void (*MapDouble)(const void*, const Rows*, Py_ssize_t, double*) noexcept nogil
+# Turns derivatives by what the loss saw into those by the logits: call, target, logits, gradient, Hessian or NULL.
+ctypedef void (*PullFloat)(const void*, const Rows*, Py_ssize_t, const float*, float*, float*) noexcept nogil
+ctypedef void (*PullDouble)(const void*, const Rows*, Py_ssize_t, const double*, double*, double*) noexcept nogil
+
+cdef struct Kernel:
+    Pick pick              # NULL for a loss that is no function of the log-probability of one class
+    bint linear            # the pick is -log p: label smoothing is a sum over the logits, z-loss and Hessian exist
+    bint given             # log-probabilities come in: nothing but the number at the class is read
+    RowFloat float32       # against a distribution; NULL if there is none
+    RowDouble float64
+    MapFloat map32         # NULL: the loss sees the logits as they are
+    MapDouble map64
+    PullFloat pull32
+    PullDouble pull64
+    int map_numbers        # the numbers of the map begin here
+
+cdef struct Scan:
+    Py_ssize_t count    # samples that count
+    double weight       # sum of their class weights
+    Py_ssize_t bad      # the first sample whose index is no class, or -1
+
 cdef struct Rows:
-    int kind
+    const Kernel* kernel
     double[8] numbers
     Py_ssize_t outer, classes, inner, samples
     View input
@@ -41,8 +63,9 @@ cdef struct Rows:
     int64_t ignored
     const double* scale            # of derivatives by sample, or NULL
     double scale_all
-    double smoothing, z_loss, softcap
+    double smoothing, z_loss
     double weight_total    # sum of the class weights; needed for label smoothing only
+    Scan* found            # NULL: the class indices are known; else by SCAN samples, written where a kernel is `given`
     double* values         # by sample, or NULL
     bint want_grad, want_hess, want_target
     View grad
@@ -50,8 +73,8 @@ cdef struct Rows:
     View target_grad
     bint streaming         # the gradient is stored past the caches
     bint double_precision
-    int threads
     Py_ssize_t chunk       # samples that one thread takes at a time
+    void (*run)(Rows*, Py_ssize_t) noexcept nogil      # computes a chunk
     int failed             # a buffer could not be allocated
 
 

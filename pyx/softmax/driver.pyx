@@ -1,39 +1,51 @@
 """The softmax geometry: losses of a row of logits, log-probabilities or probabilities against a class or a distribution
 of classes.
 
-An input is seen as (outer, classes, inner): the class axis may be anywhere, and nothing is transposed in memory. Two
+A loss that is a function f of the log-probability of one class is a struct of ``softmax/softmax.h`` in
+``include/losslib``, listed in ``pick.pxd`` and registered below under the name that its declaration gives. A
+distribution as target then costs sum_c t_c f(log p_c). Losses of their own kind register what they make of a row.
+
+An input is seen as (outer, classes, inner): the class axis may be anywhere, and nothing is transposed in memory. The
 drivers share the work:
 
-``softmax_lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile, neighbouring positions of
-                       an image or rows that are transposed on the way.
-``softmax_class.pxd``, ``softmax_rows.pxd``
-                       everything else: one row at a time, vectorised over the classes, in place where the classes are
-                       neighbours, in buffers of one row for each thread otherwise.
+``lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile, neighbouring positions of an image
+               or rows that are transposed on the way.
+``given.pxd``  log-probabilities come in: one number of a row is read.
+``by_class.pxd``, ``rows.pxd``, ``own.pxd``, ``divergence.pxd``
+               everything else: one row at a time, vectorised over the classes, in place where the classes are
+               neighbours, in buffers of one row for each thread otherwise.
 
 Values are written in float64, one a sample; gradients are multiplied by a factor for each sample that
-``losslib.geometries.softmax`` prepares (weight, upstream gradient, denominator). A sample is computed by one thread from start to
-end, so that the bits do not depend on threads.
+``losslib.geometries.softmax`` prepares (weight, upstream gradient, denominator). A sample is computed by one thread
+from start to end, so that the bits do not depend on threads.
 """
 
 cimport numpy as cnp
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cython.parallel cimport prange
 from libc.math cimport NAN
 from libc.stdint cimport int64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 
 from blocks cimport narrow_run, real, stream, stream_fence, sum_block, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from softmax.by_class cimport row_by_class
 from softmax.call cimport (
-    BI_TEMPERED, CATEGORICAL, CROSS_ENTROPY, DISTILLATION, FOCAL, GENERALIZED, JENSEN_SHANNON, NLL, POLY, SPARSEMAX,
-    SYMMETRIC, Rows, View, address, counts, is_direct, is_native, read_class, sum_of_weights,
+    Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat, Rows, Scan, View, address,
+    counts, is_direct, is_native, read_class, sum_of_weights,
 )
-from softmax.by_class cimport cap_row, row_by_class, uncap_row
+from softmax.divergence cimport row_distillation, row_jensen_shannon
+from softmax.given cimport given_chunk
 from softmax.lanes cimport TILE_CLASSES, lanes_chunk, lanes_for
-from softmax.rows cimport (
-    row_bi_tempered, row_by_distribution, row_categorical, row_divergence, row_nll, row_sparsemax,
+from softmax.logits cimport AnyMap, SoftCap, map_logits, pull_back
+from softmax.own cimport row_bi_tempered, row_categorical, row_sparsemax
+from softmax.pick cimport (
+    AnyPick, CrossEntropyPick, FocalPick, GeneralizedPick, PolyPick, SymmetricPick, picks_of,
 )
-from softmax.targets cimport SCAN, Scan, scan_part
+from softmax.rows cimport row_cross_entropy, row_of_picks, row_symmetric
+from softmax.targets cimport SCAN, scan_part
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -41,16 +53,77 @@ cnp._import_array()
 
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
-KINDS = {
-    "cross_entropy": CROSS_ENTROPY, "nll": NLL, "categorical_cross_entropy": CATEGORICAL, "focal": FOCAL, "poly1": POLY,
-    "generalized": GENERALIZED, "symmetric": SYMMETRIC, "bi_tempered": BI_TEMPERED, "sparsemax": SPARSEMAX,
-    "js_div": JENSEN_SHANNON, "distillation": DISTILLATION,
-}
-
 cdef enum:
     CHUNK = 32768          # elements that one thread takes at a time, in whole samples
     STREAMING = 8388608    # bytes of an output from which it is stored past the caches
     PLAIN_CLASSES = 64     # rows of more classes are long enough to be vectorised one by one
+
+
+# ---- the table -------------------------------------------------------------------------------------------------
+
+cdef dict _table = {}      # name -> capsule of a Kernel that stays for good
+
+
+cdef Kernel* enter(const char* name, RowFloat float32, RowDouble float64) except NULL:
+    """Enter a kernel by what it makes of a row with a distribution as target, or with a class as a row of 0 and 1."""
+    cdef Kernel* kernel = <Kernel*>calloc(1, sizeof(Kernel))
+    if kernel == NULL:
+        raise MemoryError("no memory for the table of kernels")
+    kernel.float32 = float32
+    kernel.float64 = float64
+    _table[name.decode()] = PyCapsule_New(kernel, b"losslib.softmax_kernel", NULL)
+    return kernel
+
+
+cdef Kernel* register(const AnyPick* tag, const char* name) except NULL:
+    """Enter a loss of the log-probability of a class."""
+    cdef Kernel* kernel = enter(name, <RowFloat>row_of_picks[AnyPick, float], <RowDouble>row_of_picks[AnyPick, double])
+    kernel.pick = <Pick>picks_of[AnyPick]
+    return kernel
+
+
+cdef Kernel* register_cross_entropy(const char* name) except NULL:
+    cdef Kernel* kernel = enter(name, <RowFloat>row_cross_entropy[float], <RowDouble>row_cross_entropy[double])
+    kernel.pick = <Pick>picks_of[CrossEntropyPick]
+    kernel.linear = True
+    return kernel
+
+
+cdef int enter_given(const AnyPick* tag, const char* name) except -1:
+    """Enter a loss of the log-probability of a class that reads log-probabilities."""
+    cdef Kernel* kernel = enter(name, NULL, NULL)
+    kernel.pick = <Pick>picks_of[AnyPick]
+    kernel.given = True
+    return 0
+
+
+cdef int see(const AnyMap* tag, Kernel* kernel, int first_number) except -1:
+    """Let a kernel see mapped logits; the numbers of the map follow those of the loss."""
+    kernel.map32 = <MapFloat>map_logits[AnyMap, float]
+    kernel.map64 = <MapDouble>map_logits[AnyMap, double]
+    kernel.pull32 = <PullFloat>pull_back[AnyMap, float]
+    kernel.pull64 = <PullDouble>pull_back[AnyMap, double]
+    kernel.map_numbers = first_number
+    return 0
+
+
+cdef const Kernel* kernel_named(str name) except NULL:
+    return <const Kernel*>PyCapsule_GetPointer(_table[name], b"losslib.softmax_kernel")
+
+
+register_cross_entropy(b"cross_entropy")
+see[SoftCap](NULL, register_cross_entropy(b"capped_cross_entropy"), 0)
+enter_given[CrossEntropyPick](NULL, b"nll")
+register[FocalPick](NULL, b"focal")
+register[PolyPick](NULL, b"poly1")
+register[GeneralizedPick](NULL, b"generalized")
+enter(b"symmetric", <RowFloat>row_symmetric[float], <RowDouble>row_symmetric[double]).pick = (
+    <Pick>picks_of[SymmetricPick])
+enter(b"categorical_cross_entropy", <RowFloat>row_categorical[float], <RowDouble>row_categorical[double])
+enter(b"bi_tempered", <RowFloat>row_bi_tempered[float], <RowDouble>row_bi_tempered[double])
+enter(b"sparsemax", <RowFloat>row_sparsemax[float], <RowDouble>row_sparsemax[double])
+enter(b"js_div", <RowFloat>row_jensen_shannon[float], <RowDouble>row_jensen_shannon[double])
+enter(b"distillation", <RowFloat>row_distillation[float], <RowDouble>row_distillation[double])
 
 
 # ---- rows: one sample at a time --------------------------------------------------------------------------------
@@ -82,63 +155,65 @@ cdef inline void direct_row(Rows* rows, Py_ssize_t sample, real* buffer, real* t
         rows.values[sample] = value
 
 
+cdef inline bint takes_distribution(const Rows* rows) noexcept nogil:
+    """True if a class as target is handed over as a row of zeros and a one."""
+    return not rows.soft and (rows.kernel.pick == NULL or (rows.smoothing > 0.0 and not rows.kernel.linear))
+
+
 cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, real* e, real* q,
                               real* h) noexcept nogil:
     """Any row: read into a buffer, computed there, written from there."""
-    cdef Py_ssize_t c, n = rows.classes
-    cdef real* gradient = x
+    cdef Py_ssize_t c, n = rows.classes, target = -1
+    cdef const Kernel* kernel = rows.kernel
+    cdef const double* numbers = rows.numbers
     cdef double value = 0.0
-    # These look at every class of the target; smoothing spreads the focal loss over all classes.
-    cdef bint one_hot = not rows.soft and (rows.kind in (CATEGORICAL, BI_TEMPERED, SPARSEMAX)
-                                           or (rows.kind == FOCAL and rows.smoothing > 0.0))
     if not counts(rows, sample):
         for c in range(n):
-            x[c] = 0
+            e[c] = 0
             h[c] = 0
             t[c] = 0
     else:
         fetch(rows, &rows.input, sample, x)
         if rows.soft:
             fetch(rows, &rows.target, sample, t)
-        elif one_hot:
+        else:
+            target = read_class(rows, sample)
+        if kernel.map32 != NULL:
+            if real is float:
+                kernel.map32(numbers + kernel.map_numbers, rows, target, x)
+            else:
+                kernel.map64(numbers + kernel.map_numbers, rows, target, x)
+        if takes_distribution(rows):
             for c in range(n):
                 t[c] = 0
-            t[read_class(rows, sample)] = 1
-        if rows.kind == NLL:
-            value = row_nll(rows, sample, x, h)
-        elif rows.kind == CATEGORICAL:
-            value = row_categorical(rows, sample, x, t, e)
-        elif rows.kind == BI_TEMPERED:
-            value = row_bi_tempered(rows, sample, x, t, e)
-        elif rows.kind == SPARSEMAX:
-            value = row_sparsemax(rows, sample, x, t)
-        elif rows.kind == JENSEN_SHANNON or rows.kind == DISTILLATION:
-            value = row_divergence(rows, sample, x, t, e, q)
-        else:
-            gradient = e
-            if rows.softcap > 0.0:
-                cap_row(x, <real>rows.softcap, n)
-            if rows.soft or one_hot:
-                value = row_by_distribution(rows, sample, x, t, e, q, h)
+            t[target] = 1
+        if rows.soft or takes_distribution(rows):
+            if real is float:
+                value = kernel.float32(numbers, rows, sample, x, t, e, q, h)
             else:
-                value = row_by_class(rows, sample, x, e, h, q, NULL)
-            if rows.softcap > 0.0:
-                fetch(rows, &rows.input, sample, x)
-                uncap_row(x, e, h if rows.want_hess else <real*>NULL, <real>rows.softcap, n)
+                value = kernel.float64(numbers, rows, sample, x, t, e, q, h)
+        else:
+            value = row_by_class(rows, sample, x, e, h, q, NULL)
+        if kernel.map32 != NULL:
+            fetch(rows, &rows.input, sample, x)
+            if real is float:
+                kernel.pull32(numbers + kernel.map_numbers, rows, target, x, e, h if rows.want_hess else <float*>NULL)
+            else:
+                kernel.pull64(numbers + kernel.map_numbers, rows, target, x, e, h if rows.want_hess else <double*>NULL)
     if rows.values != NULL:
         rows.values[sample] = value
     if rows.want_grad:
-        deliver(rows, &rows.grad, sample, gradient)
+        deliver(rows, &rows.grad, sample, <const real*>e)
     if rows.want_hess:
-        deliver(rows, &rows.hess, sample, h)
+        deliver(rows, &rows.hess, sample, <const real*>h)
     if rows.want_target:
-        deliver(rows, &rows.target_grad, sample, t)
+        deliver(rows, &rows.target_grad, sample, <const real*>t)
 
 
 cdef inline bint picks_a_class(const Rows* rows) noexcept nogil:
     """True for losses of the log-probability of one class, without what only `buffered_row` does."""
-    return (rows.kind in (CROSS_ENTROPY, FOCAL, POLY, GENERALIZED, SYMMETRIC) and not rows.soft
-            and not (rows.kind == FOCAL and rows.smoothing > 0.0) and rows.softcap == 0.0 and not rows.want_hess)
+    return (rows.kernel.pick != NULL and not rows.soft and not takes_distribution(rows) and rows.kernel.map32 == NULL
+            and not rows.want_hess)
 
 
 cdef void rows_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nogil:
@@ -161,26 +236,26 @@ cdef void rows_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nogil:
 
 # ---- the driver ------------------------------------------------------------------------------------------------
 
-cdef void run_chunk(Rows* rows, Py_ssize_t chunk, bint lanes) noexcept nogil:
+cdef void run_rows(Rows* rows, Py_ssize_t chunk) noexcept nogil:
     if rows.double_precision:
-        if lanes:
-            lanes_chunk(rows, chunk, <double>0)
-        else:
-            rows_chunk(rows, chunk, <double>0)
-    elif lanes:
-        lanes_chunk(rows, chunk, <float>0)
+        rows_chunk(rows, chunk, <double>0)
     else:
         rows_chunk(rows, chunk, <float>0)
+
+
+cdef void run_lanes(Rows* rows, Py_ssize_t chunk) noexcept nogil:
+    if rows.double_precision:
+        lanes_chunk(rows, chunk, <double>0)
+    else:
+        lanes_chunk(rows, chunk, <float>0)
+
+
+cdef void run_chunks(Rows* rows, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t chunk
+    for chunk in range(first, stop):
+        rows.run(rows, chunk)
     if rows.streaming:
         stream_fence()
-
-
-cdef void run_shared_rows(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
-    run_chunk(<Rows*>rows, chunk, False)
-
-
-cdef void run_shared_lanes(void* rows, Py_ssize_t chunk, int slot) noexcept nogil:
-    run_chunk(<Rows*>rows, chunk, True)
 
 
 cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
@@ -189,32 +264,42 @@ cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
 
 
 cdef int execute_rows(Rows* rows, bint release) except -1:
-    cdef Py_ssize_t chunks, chunk, unit
-    cdef bint lanes = fits_lanes(rows)
+    cdef Py_ssize_t chunks, unit, i
+    cdef int width = 1
+    cdef FloatMode mode = get_float_mode()
     cdef double cost = rows.samples * rows.classes * (1.0 if rows.double_precision else 0.5)
     rows.chunk = max(<Py_ssize_t>1, CHUNK // rows.classes)
-    if lanes:
-        unit = lanes_for(rows.classes)
-        rows.chunk = (rows.chunk + unit - 1) // unit * unit
-    chunks = (rows.samples + rows.chunk - 1) // rows.chunk
     rows.streaming = (rows.want_grad
                       and rows.samples * rows.classes * (8 if rows.double_precision else 4) >= STREAMING)
+    if rows.kernel.given:
+        rows.run = given_chunk
+        if rows.want_grad:
+            cost = rows.samples * (5.0 + 0.1 * rows.classes)
+        else:
+            rows.chunk = SCAN
+            cost = rows.samples * 3.0
+    elif fits_lanes(rows):
+        rows.run = run_lanes
+        unit = lanes_for(rows.classes)
+        rows.chunk = (rows.chunk + unit - 1) // unit * unit
+    else:
+        rows.run = run_rows
+    chunks = (rows.samples + rows.chunk - 1) // rows.chunk
     rows.weight_total = sum_of_weights(rows) if rows.smoothing > 0.0 else 0.0
-    rows.threads = 1
     rows.failed = 0
     if not release:
-        for chunk in range(chunks):
-            run_chunk(rows, chunk, lanes)
+        run_chunks(rows, 0, chunks)
     else:
         with nogil:
             if chunks > 1:
-                rows.threads = _gate.begin(cost)
-            if rows.threads > 1:
-                _gate.run(run_shared_lanes if lanes else run_shared_rows, rows, chunks, rows.threads)
-                _gate.end()
+                width = _gate.begin(cost)
+            if width == 1:
+                run_chunks(rows, 0, chunks)
             else:
-                for chunk in range(chunks):
-                    run_chunk(rows, chunk, lanes)
+                for i in prange(count_runs(chunks, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    run_chunks(rows, first_task(i, chunks, width), first_task(i + 1, chunks, width))
+                _gate.end()
     if rows.failed:
         raise MemoryError(f"no memory for a row of {rows.classes} classes")
     return 0
@@ -251,53 +336,55 @@ def total(values):
     return sum_block(<const double*>data_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
 
 
-cdef struct Scanning:
-    const Rows* rows
-    unsigned char* kept
-    Scan* part
+cdef void scan_parts(const Rows* rows, unsigned char* kept, Scan* part, Py_ssize_t first,
+                     Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(first, stop):
+        part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), kept)
 
 
-cdef void scan_block(void* context, Py_ssize_t k, int slot) noexcept nogil:
-    cdef Scanning* scanning = <Scanning*>context
-    cdef const Rows* rows = scanning.rows
-    scanning.part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), scanning.kept)
-
-
-cdef Scan scan_targets(const Rows* rows, unsigned char* kept, bint* failed) noexcept nogil:
-    """Scan all samples, in parts of a fixed length: the sum of the weights does not depend on threads."""
-    cdef Scan whole, one
-    cdef Scanning scanning
-    cdef Py_ssize_t parts = (rows.samples + SCAN - 1) // SCAN, k
-    cdef int width = 1
+cdef Scan add_up(const Rows* rows, const Scan* part, Py_ssize_t parts) noexcept nogil:
+    cdef Scan whole
+    cdef Py_ssize_t k
     whole.count = 0
     whole.weight = 0.0
     whole.bad = -1
-    failed[0] = False
-    scanning.rows = rows
-    scanning.kept = kept
-    scanning.part = &one
-    if parts > 1:
-        scanning.part = <Scan*>malloc(parts * sizeof(Scan))
-        if scanning.part == NULL:
-            failed[0] = True
-            return whole
-        width = _gate.begin(rows.samples * (1.0 if rows.class_weight != NULL else 0.3))
-    if width > 1:
-        _gate.run(scan_block, &scanning, parts, width)
-        _gate.end()
-    else:
-        for k in range(parts):
-            scan_block(&scanning, k, 0)
     for k in range(parts):
-        whole.count += scanning.part[k].count
-        whole.weight += scanning.part[k].weight
+        whole.count += part[k].count
+        whole.weight += part[k].weight
         if whole.bad < 0:
-            whole.bad = scanning.part[k].bad
-    if parts > 1:
-        free(scanning.part)
+            whole.bad = part[k].bad
     if rows.class_weight == NULL:
         whole.weight = <double>whole.count
     return whole
+
+
+cdef int scan_targets(const Rows* rows, unsigned char* kept, Scan* whole) except -1:
+    """Scan all samples, in parts of a fixed length: the sum of the weights does not depend on threads."""
+    cdef Scan one
+    cdef Scan* part = &one
+    cdef Py_ssize_t parts = (rows.samples + SCAN - 1) // SCAN, i
+    cdef int width
+    cdef FloatMode mode = get_float_mode()
+    if parts <= 1:
+        scan_parts(rows, kept, part, 0, parts)
+    else:
+        part = <Scan*>malloc(parts * sizeof(Scan))
+        if part == NULL:
+            raise MemoryError(f"no memory to look at {rows.samples} targets")
+        with nogil:
+            width = _gate.begin(rows.samples * (1.0 if rows.class_weight != NULL else 0.3))
+            if width == 1:
+                scan_parts(rows, kept, part, 0, parts)
+            else:
+                for i in prange(count_runs(parts, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    scan_parts(rows, kept, part, first_task(i, parts, width), first_task(i + 1, parts, width))
+                _gate.end()
+    whole[0] = add_up(rows, part, parts)
+    if parts > 1:
+        free(part)
+    return 0
 
 
 def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
@@ -314,7 +401,6 @@ def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
     """
     cdef Rows rows
     cdef Scan found
-    cdef bint failed
     cdef unsigned char* kept = <unsigned char*>data_of(keep)
     rows.outer, rows.inner = target.shape
     rows.classes = classes
@@ -324,20 +410,17 @@ def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
     rows.ignoring = ignore_index is not None
     rows.ignored = ignore_index if rows.ignoring else 0
     place_index(&rows, target)
-    with nogil:
-        found = scan_targets(&rows, kept, &failed)
-    if failed:
-        raise MemoryError(f"no memory to look at {rows.samples} targets")
+    scan_targets(&rows, kept, &found)
     return found.count, found.weight, found.bad
 
 
-def run(kind, tuple numbers, input, target, *, bint double_precision, bint soft, class_weight=None, keep=None,
-        scale=None, double scale_all=1.0, double smoothing=0.0, double z_loss=0.0, double softcap=0.0, values=None,
+def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint soft, class_weight=None, keep=None,
+        scale=None, double scale_all=1.0, double smoothing=0.0, double z_loss=0.0, values=None,
         grad=None, hess=None, target_grad=None):
-    """Compute one call over arrays (outer, classes, inner); everything was checked by ``losslib.geometries.softmax``."""
+    """Compute one call over arrays (outer, classes, inner), all checked by ``losslib.geometries.softmax``."""
     cdef Rows rows
     cdef int k
-    rows.kind = KINDS[kind]
+    rows.kernel = kernel_named(kernel)
     for k in range(len(numbers)):
         rows.numbers[k] = numbers[k]
     rows.outer, rows.classes, rows.inner = input.shape
@@ -355,8 +438,8 @@ def run(kind, tuple numbers, input, target, *, bint double_precision, bint soft,
     rows.scale_all = scale_all
     rows.smoothing = smoothing
     rows.z_loss = z_loss
-    rows.softcap = softcap
     rows.values = <double*>data_of(values)
+    rows.found = NULL
     rows.want_grad = grad is not None
     if rows.want_grad:
         place(&rows.grad, grad)
@@ -372,11 +455,6 @@ def run(kind, tuple numbers, input, target, *, bint double_precision, bint soft,
 
 # ---- plain calls -----------------------------------------------------------------------------------------------
 
-cdef dict _quick_numbers = {
-    CROSS_ENTROPY: (), FOCAL: ("gamma",), POLY: ("epsilon",), GENERALIZED: ("q",), SYMMETRIC: ("alpha", "beta"),
-    NLL: (),
-}
-
 cdef enum:
     STACK_SAMPLES = 512    # samples whose values need no allocation
 
@@ -384,22 +462,22 @@ cdef enum:
 cdef class Quick:
     """Answers the calls of one loss object on plain arrays: C-contiguous logits, int64 or int32 classes, no option.
 
-    It returns NotImplemented for every other call, and for targets that are no classes, which ``losslib.geometries.softmax`` then
-    answers or complains about.
+    It returns NotImplemented for every other call, and for targets that are no classes, which
+    ``losslib.geometries.softmax`` then answers or complains about.
     """
 
-    cdef int kind
+    cdef const Kernel* kernel
     cdef double[8] numbers
     cdef double smoothing, z_loss
     cdef bint ignoring, mean, zero_if_empty
     cdef int64_t ignored
     cdef object weight     # of each class, contiguous float64, or None
 
-    def __cinit__(self, kind, values):
+    def __cinit__(self, str kernel, tuple numbers, values):
         cdef int k
-        self.kind = KINDS[kind]
-        for k, name in enumerate(_quick_numbers[self.kind]):
-            self.numbers[k] = values[name]
+        self.kernel = kernel_named(kernel)
+        for k in range(len(numbers)):
+            self.numbers[k] = numbers[k]
         self.smoothing = values.get("label_smoothing") or 0.0
         self.z_loss = values.get("z_loss") or 0.0
         self.ignoring = values.get("ignore_index") is not None
@@ -416,7 +494,7 @@ cdef class Quick:
         cdef double* values = few_values
         cdef double total, divisor
         cdef Scan found
-        cdef bint failed
+        cdef Py_ssize_t parts
         cdef const double* weight = <const double*>data_of(self.weight)
         cdef Py_ssize_t* shape
         cdef Py_ssize_t* target_shape
@@ -473,7 +551,7 @@ cdef class Quick:
                 return NotImplemented
 
         rows.double_precision = type_number == cnp.NPY_DOUBLE
-        rows.kind = self.kind
+        rows.kernel = self.kernel
         for k in range(8):
             rows.numbers[k] = self.numbers[k]
         contiguous_view(&rows, &rows.input, input)
@@ -486,7 +564,6 @@ cdef class Quick:
         rows.class_weight = weight
         rows.smoothing = self.smoothing
         rows.z_loss = self.z_loss
-        rows.softcap = 0.0
         rows.scale = NULL
         rows.want_grad = mode != 0
         rows.want_hess = False
@@ -497,18 +574,27 @@ cdef class Quick:
         rows.keep = NULL
         rows.ignoring = self.ignoring
         rows.ignored = self.ignored
-        found = scan_targets(&rows, NULL, &failed)
-        if failed or found.bad >= 0:
-            return NotImplemented
-        divisor = found.weight if self.mean else 1.0
-        rows.scale_all = 1.0 / divisor
+        rows.found = NULL
+        parts = (rows.samples + SCAN - 1) // SCAN
         if rows.samples > STACK_SAMPLES:
-            values = <double*>malloc(rows.samples * sizeof(double))
+            values = <double*>malloc(rows.samples * sizeof(double) + parts * sizeof(Scan))
             if values == NULL:
                 raise MemoryError(f"no memory for the values of {rows.samples} samples")
         rows.values = values
         try:
-            execute_rows(&rows, rows.samples * rows.classes > 2048)
+            if self.kernel.given and mode == 0:     # no gradient waits for the divisor: one look is enough
+                rows.found = &found if parts == 1 else <Scan*>(values + rows.samples)
+            else:
+                scan_targets(&rows, NULL, &found)
+                if found.bad >= 0:
+                    return NotImplemented
+                rows.scale_all = 1.0 / found.weight if self.mean else 1.0
+            execute_rows(&rows, rows.samples * (1 if rows.found != NULL else rows.classes) > 2048)
+            if rows.found != NULL:
+                found = add_up(&rows, rows.found, parts)
+                if found.bad >= 0:
+                    return NotImplemented
+            divisor = found.weight if self.mean else 1.0
             total = sum_block(<const double*>values, rows.samples)
         finally:
             if values != few_values:

@@ -9,8 +9,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from blocks cimport real, stream
-from softmax.call cimport CROSS_ENTROPY, Rows, View, address, is_class, read_raw
-from softmax.pick cimport Mixture, Sample, finish, mixture_of, picks
+from softmax.call cimport Rows, View, address, is_class, read_raw
+from softmax.pick cimport Mixture, Sample, finish, mixture_of
 from softmax.reduce cimport Batch, add_widened
 
 cdef extern from "losslib/simd/batch.h" namespace "losslib" nogil:
@@ -194,7 +194,7 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
     cdef double[LANES] s, log_sum, lp, value, slope, weight, weighted, scale, taken
     cdef Mixture mixture = mixture_of(rows)
     cdef Sample sample
-    cdef bint plain = (rows.kind == CROSS_ENTROPY and rows.class_weight == NULL and rows.smoothing == 0.0
+    cdef bint plain = (rows.kernel.linear and rows.class_weight == NULL and rows.smoothing == 0.0
                        and rows.z_loss == 0.0)
     cdef bint whole = rows.keep == NULL and not rows.ignoring
     cdef real* line
@@ -237,7 +237,7 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
         if rows.smoothing == 0.0:
             for j in range(width):
                 weighted[j] = 0.0
-        picks(rows, lp, value, slope, width)
+        rows.kernel.pick(rows.numbers, lp, value, slope, width)
         for j in range(width):
             sample = finish(mixture, value[j], slope[j], weight[j], <double>m[j], log_sum[j], weighted[j])
             value[j] = sample.value

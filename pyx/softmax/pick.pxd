@@ -1,6 +1,6 @@
 """A sample with a class as target: the loss as a function of one log-probability, and what the options make of it."""
 
-from softmax.call cimport FOCAL, GENERALIZED, POLY, SYMMETRIC, Rows
+from softmax.call cimport Rows
 
 cdef extern from "losslib/softmax/softmax.h" namespace "losslib" nogil:
     cppclass Picked[T]:
@@ -9,13 +9,10 @@ cdef extern from "losslib/softmax/softmax.h" namespace "losslib" nogil:
     cppclass CrossEntropyPick:
         Picked[T] at[T](T lp)
     cppclass FocalPick:
-        double gamma
         Picked[T] at[T](T lp)
     cppclass PolyPick:
-        double epsilon
         Picked[T] at[T](T lp)
     cppclass GeneralizedPick:
-        double q
         Picked[T] at[T](T lp)
     cppclass SymmetricPick:
         double alpha
@@ -31,38 +28,16 @@ ctypedef fused AnyPick:
     SymmetricPick
 
 
-cdef inline void picks_of(AnyPick given, const double* lp, double* value, double* slope, Py_ssize_t n) noexcept nogil:
-    cdef AnyPick loss = given
+cdef inline void picks_of(const AnyPick* parameters, const double* lp, double* value, double* slope,
+                          Py_ssize_t n) noexcept nogil:
+    """Value and slope of the loss of n samples, given the log-probabilities of their classes."""
+    cdef AnyPick loss = parameters[0]
     cdef Picked[double] jet
     cdef Py_ssize_t j
     for j in range(n):
         jet = loss.at(lp[j])
         value[j] = jet.value
         slope[j] = jet.slope
-
-
-cdef inline void picks(const Rows* rows, const double* lp, double* value, double* slope, Py_ssize_t n) noexcept nogil:
-    """Value and slope of the loss of n samples, given the log-probabilities of their classes."""
-    cdef FocalPick focal
-    cdef PolyPick poly
-    cdef GeneralizedPick generalized
-    cdef SymmetricPick symmetric
-    cdef CrossEntropyPick plain
-    if rows.kind == FOCAL:
-        focal.gamma = rows.numbers[0]
-        picks_of(focal, lp, value, slope, n)
-    elif rows.kind == POLY:
-        poly.epsilon = rows.numbers[0]
-        picks_of(poly, lp, value, slope, n)
-    elif rows.kind == GENERALIZED:
-        generalized.q = rows.numbers[0]
-        picks_of(generalized, lp, value, slope, n)
-    elif rows.kind == SYMMETRIC:
-        symmetric.alpha = rows.numbers[0]
-        symmetric.beta = rows.numbers[1]
-        picks_of(symmetric, lp, value, slope, n)
-    else:
-        picks_of(plain, lp, value, slope, n)
 
 
 cdef struct Mixture:

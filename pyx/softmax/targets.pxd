@@ -2,16 +2,11 @@
 
 from libc.stdint cimport int64_t
 
-from softmax.call cimport Rows, is_class, read_raw
+from softmax.call cimport Rows, Scan, is_class, read_raw
 
 cdef enum:
     SCAN = 4096     # samples whose weights are added before they join the sum; what one thread takes at a time
     RUN = 512       # indices that are looked at together
-
-cdef struct Scan:
-    Py_ssize_t count    # samples that count
-    double weight       # sum of their class weights
-    Py_ssize_t bad      # the first sample whose index is no class, or -1
 
 
 cdef inline Scan scan_part(const Rows* rows, Py_ssize_t first, Py_ssize_t stop, unsigned char* kept) noexcept nogil:

@@ -21,16 +21,19 @@ lattice is computed by one thread from start to end: neither groups nor threads 
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY
 from libc.math cimport log as c_log
+from libc.math cimport log1p
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from blocks cimport item_size, narrow_run, real, widen_run
+from blocks cimport item_size, narrow_run, real, sum_block, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from softmax.reduce cimport row_exp, row_max
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -49,6 +52,8 @@ cdef enum:
     GROUP = 8388608        # bytes of logits of a group: half of the last-level cache that two cores can count on
     VECTOR = 8             # doubles to which a diagonal is rounded up
 
+cdef double NEARLY_CERTAIN = 1e-3     # below this value what the alignment misses is added up instead
+
 cdef struct View:
     char* data
     int type
@@ -64,8 +69,10 @@ cdef struct Lattice:
     double* step
     double* alpha          # later the share of all paths that leave the node
     double* beta
+    double* outside        # [t][u]: the part of the row that leaves the lattice; for logits
     double* softmax        # [t][u]: the largest logit of the row, and 1 / sum(exp(logit - largest))
     double log_likelihood
+    double value           # minus that, or what `missed` makes of it
 
 cdef struct Transducer:
     Py_ssize_t samples, frames, columns, classes     # N, T, U + 1, C
@@ -81,8 +88,7 @@ cdef struct Transducer:
     const double* scale            # of the gradient by sample
     double* values
     bint double_precision
-    int threads
-    Py_ssize_t chunk, chunks       # frames that one thread takes at a time; chunks of a sample
+    Py_ssize_t chunk, chunks       # frames of a task; chunks of a sample
     Lattice* lattices              # of the group
     char* buffers                  # for each thread: a row
     int stage                      # the pass that runs
@@ -128,6 +134,41 @@ cdef inline double sum_exp(const real* x, real m, real* kept, Py_ssize_t n) noex
     return total
 
 
+cdef inline double outside_steps(const real* x, real m, real* kept, Py_ssize_t n, Py_ssize_t blank, Py_ssize_t label,
+                                 double* total) noexcept nogil:
+    """The part of a row's exponentials that is in neither step, -1 for none; where it is small, added up by itself, and
+    the total anew. `kept` holds the exponentials if it is not NULL."""
+    cdef real[BLOCK] e
+    cdef real* terms = e
+    cdef Py_ssize_t start = 0, length
+    cdef double inside = 0.0, outside = 0.0, of_blank = 0.0, of_label = 0.0
+    if blank >= 0:
+        if kept == NULL:
+            row_exp(x + blank, m, terms, 1)
+        of_blank = <double>(kept[blank] if kept != NULL else terms[0])
+    if label >= 0 and label != blank:
+        if kept == NULL:
+            row_exp(x + label, m, terms, 1)
+        of_label = <double>(kept[label] if kept != NULL else terms[0])
+    inside = of_blank + of_label
+    if inside < 0.9 * total[0]:
+        return (total[0] - inside) / total[0]
+    while start < n:
+        length = min(<Py_ssize_t>BLOCK, n - start)
+        if kept != NULL:
+            memcpy(terms, kept + start, length * sizeof(real))
+        else:
+            row_exp(x + start, m, terms, length)
+        if start <= blank < start + length:
+            terms[blank - start] = 0
+        if start <= label < start + length:
+            terms[label - start] = 0
+        outside += sum_block(<const real*>terms, length)
+        start += length
+    total[0] = inside + outside
+    return outside / total[0]
+
+
 # ---- the lattice of a sample -----------------------------------------------------------------------------------
 
 cdef inline Py_ssize_t node(const Lattice* lattice, Py_ssize_t t, Py_ssize_t u) noexcept nogil:
@@ -153,11 +194,11 @@ cdef inline Py_ssize_t stride_of(Py_ssize_t frames, Py_ssize_t columns) noexcept
 
 
 cdef inline Py_ssize_t doubles_needed(Py_ssize_t frames, Py_ssize_t columns, bint want_grad) noexcept nogil:
-    """The workspace of a sample: arrays of diagonals with one more row's edge, and two numbers of each softmax."""
+    """The workspace of a sample: arrays of diagonals with one more row's edge, and three numbers of each softmax."""
     cdef Py_ssize_t diagonals = (frames + columns - 1) * stride_of(frames, columns) + 1
     if frames == 0:
         return 0
-    return 4 * diagonals + 2 * frames * columns if want_grad else 3 * diagonals
+    return 4 * diagonals + 3 * frames * columns if want_grad else 3 * diagonals + frames * columns
 
 
 cdef inline void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sample, double* workspace) noexcept nogil:
@@ -167,6 +208,7 @@ cdef inline void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sam
     lattice.frames = job.frame_counts[sample]
     lattice.columns = job.target_counts[sample] + 1
     lattice.log_likelihood = 0.0 if lattice.columns == 1 else -INFINITY
+    lattice.value = 0.0 - lattice.log_likelihood
     if lattice.frames == 0:
         return
     lattice.by_frame = lattice.frames < lattice.columns
@@ -176,8 +218,9 @@ cdef inline void lay_out(const Transducer* job, Lattice* lattice, Py_ssize_t sam
     lattice.stay = workspace
     lattice.step = workspace + size
     lattice.alpha = workspace + 2 * size
-    lattice.beta = workspace + 3 * size
-    lattice.softmax = workspace + 4 * size
+    lattice.outside = workspace + 3 * size
+    lattice.beta = workspace + 3 * size + lattice.frames * lattice.columns
+    lattice.softmax = lattice.beta + size
     for i in range(2 * size):
         workspace[i] = -INFINITY
 
@@ -201,6 +244,33 @@ cdef void run_alpha(Lattice* lattice) noexcept nogil:
             here[k] = log_add(before[k] + stay[k], before[k - 1] + step[k - 1])
         here[stride] = -INFINITY        # the edge of the next diagonal
     lattice.log_likelihood = lattice.alpha[last_node(lattice)] + blanks(lattice)[last_node(lattice)]
+
+
+cdef double missed(const Lattice* lattice) noexcept nogil:
+    """The probability of other labels, without the difference to 1: that of all steps that leave the lattice."""
+    cdef double missing = 0.0
+    cdef Py_ssize_t t, u
+    for t in range(lattice.frames):
+        for u in range(lattice.columns):
+            missing += exp(lattice.alpha[node(lattice, t, u)]) * lattice.outside[t * lattice.columns + u]
+    return missing
+
+
+cdef inline bint blank_is_no_label(const Transducer* job, Py_ssize_t sample) noexcept nogil:
+    """True if the two steps of every node are different classes: only check=False lets others pass."""
+    cdef Py_ssize_t u
+    for u in range(job.target_counts[sample]):
+        if job.targets[sample * (job.columns - 1) + u] == job.blank:
+            return False
+    return True
+
+
+cdef double value_of(const Transducer* job, const Lattice* lattice) noexcept nogil:
+    """The loss of a sample, while alpha is still there."""
+    cdef double value = 0.0 - lattice.log_likelihood
+    if job.fused and value < NEARLY_CERTAIN and blank_is_no_label(job, lattice.sample):
+        value = -log1p(-missed(lattice))
+    return value
 
 
 cdef void run_beta(Lattice* lattice) noexcept nogil:
@@ -275,6 +345,7 @@ cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t 
     cdef real* kept = NULL
     cdef real largest
     cdef double blank, emit, m = 0.0, log_sum = 0.0, total
+    cdef bint ends
     for u in range(lattice.columns):
         row = address(&job.logits, lattice.sample, t, u)
         blank = element(&job.logits, row, job.blank, <real>0)
@@ -290,6 +361,10 @@ cdef inline void read_frame(const Transducer* job, Lattice* lattice, Py_ssize_t 
                 kept = <real*>address(&job.grad, lattice.sample, t, u)
             largest = row_max(x, job.classes)
             total = sum_exp(x, largest, kept, job.classes)
+            ends = t == lattice.frames - 1 and u < lattice.columns - 1      # the blank would leave the lattice
+            lattice.outside[t * lattice.columns + u] = outside_steps(
+                x, largest, kept, job.classes, -1 if ends else job.blank,
+                labels[u] if u < lattice.columns - 1 else -1, &total)
             m = <double>largest
             log_sum = c_log(total)
             if job.want_grad:
@@ -395,13 +470,13 @@ cdef void frames_task(Transducer* job, Py_ssize_t task, int slot, real tag) noex
         t += 1
 
 
-cdef void run_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Transducer* job = <Transducer*>context
+cdef void run_task(Transducer* job, Py_ssize_t task, int slot) noexcept nogil:
     cdef Lattice* lattice
     if job.stage == RECURSIONS:
         lattice = &job.lattices[task // 2]
         if lattice.frames > 0 and task % 2 == 0:
             run_alpha(lattice)
+            lattice.value = value_of(job, lattice)
         elif lattice.frames > 0 and job.want_grad:
             run_beta(lattice)
     elif job.stage == SLOPES:
@@ -413,60 +488,81 @@ cdef void run_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
         frames_task(job, task, slot, <float>0)
 
 
-cdef void run_pass(Transducer* job, int stage, Py_ssize_t tasks) noexcept nogil:
+cdef void run_tasks(Transducer* job, Py_ssize_t first, Py_ssize_t stop, int slot) noexcept nogil:
     cdef Py_ssize_t task
-    job.stage = stage
-    if job.threads > 1 and tasks > 1:
-        _gate.run(run_task, job, tasks, job.threads)
-    else:
-        for task in range(tasks):
-            run_task(job, task, 0)
+    for task in range(first, stop):
+        run_task(job, task, slot)
 
 
-cdef void run_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double* workspace) noexcept nogil:
-    """All passes over the samples first … first + count."""
+cdef inline Py_ssize_t tasks_of(const Transducer* job, int stage, Py_ssize_t count) noexcept nogil:
+    """The tasks of a pass over a group of so many samples."""
+    if stage == RECURSIONS:
+        return 2 * count
+    if stage == SLOPES:
+        return count if job.want_grad else 0
+    return count * job.chunks if stage == READ or job.want_grad else 0
+
+
+cdef void lay_out_group(Transducer* job, Py_ssize_t first, Py_ssize_t count, double* workspace) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(count):
         lay_out(job, &job.lattices[k], first + k, workspace)
         workspace += doubles_needed(job.lattices[k].frames, job.lattices[k].columns, job.want_grad)
-    run_pass(job, READ, count * job.chunks)
-    run_pass(job, RECURSIONS, 2 * count)
-    if job.want_value:
-        for k in range(count):
-            job.values[first + k] = 0.0 - job.lattices[k].log_likelihood
-    if job.want_grad:
-        run_pass(job, SLOPES, count)
-        run_pass(job, WRITE, count * job.chunks)
 
 
-cdef inline Py_ssize_t group_size(const Transducer* job) noexcept nogil:
+cdef inline Py_ssize_t group_size(const Transducer* job, int width) noexcept nogil:
     """Samples of a group: their logits, or their lattices where these are larger, fill the caches."""
     cdef Py_ssize_t logits = job.frames * job.columns * job.classes * item_size(job.logits.type)
     cdef Py_ssize_t lattice = sizeof(Lattice) + sizeof(double) * doubles_needed(job.frames, job.columns, job.want_grad)
     cdef Py_ssize_t fitting = GROUP // max(logits, lattice)
-    return min(max(fitting, <Py_ssize_t>((job.threads + 1) // 2)), job.samples)
+    return min(max(fitting, <Py_ssize_t>((width + 1) // 2)), job.samples)
 
 
-cdef bint run_groups(Transducer* job) noexcept nogil:
-    """Compute everything; False if there is no memory, and then nothing was written."""
-    cdef Py_ssize_t count = group_size(job), first = 0, sample, doubles = 0, most = 0
-    cdef double* workspace
-    cdef bint good
+cdef Py_ssize_t doubles_of_groups(const Transducer* job, Py_ssize_t count) noexcept nogil:
+    """The workspace that the largest group of so many samples needs."""
+    cdef Py_ssize_t sample, doubles = 0, most = 0
     for sample in range(job.samples):
         if sample % count == 0:
             doubles = 0
         doubles += doubles_needed(job.frame_counts[sample], job.target_counts[sample] + 1, job.want_grad)
         most = max(most, doubles)
-    workspace = <double*>malloc((most + 1) * sizeof(double))
-    job.lattices = <Lattice*>malloc(count * sizeof(Lattice))
-    job.buffers = <char*>malloc(job.threads * job.classes * sizeof(double))
-    good = workspace != NULL and job.lattices != NULL and job.buffers != NULL
-    while good and first < job.samples:
-        run_group(job, first, min(count, job.samples - first), workspace)
-        first += count
-    free(job.buffers)
-    free(job.lattices)
-    free(workspace)
+    return most
+
+
+cdef bint execute(Transducer* job, double cost) noexcept:
+    """Compute everything; False if there is no memory, and then nothing was written."""
+    cdef Py_ssize_t group, count, first = 0, tasks, i, k
+    cdef double* workspace
+    cdef int width
+    cdef bint good
+    cdef FloatMode mode = get_float_mode()
+    with nogil:
+        width = _gate.begin(cost)
+        group = group_size(job, width)
+        workspace = <double*>malloc((doubles_of_groups(job, group) + 1) * sizeof(double))
+        job.lattices = <Lattice*>malloc(group * sizeof(Lattice))
+        job.buffers = <char*>malloc(width * job.classes * sizeof(double))
+        good = workspace != NULL and job.lattices != NULL and job.buffers != NULL
+        while good and first < job.samples:
+            count = min(group, job.samples - first)
+            lay_out_group(job, first, count, workspace)
+            for job.stage in range(READ, WRITE + 1):
+                tasks = tasks_of(job, job.stage, count)
+                if width == 1 or tasks == 1:
+                    run_tasks(job, 0, tasks, 0)
+                else:
+                    for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                        set_float_mode(mode)
+                        run_tasks(job, first_task(i, tasks, width), first_task(i + 1, tasks, width), threadid())
+            if job.want_value:
+                for k in range(count):
+                    job.values[first + k] = job.lattices[k].value
+            first += count
+        free(job.buffers)
+        free(job.lattices)
+        free(workspace)
+        if width > 1:
+            _gate.end()
     return good
 
 
@@ -493,7 +589,6 @@ def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint 
     """
     cdef Transducer job
     cdef double cost
-    cdef bint good
     job.samples, job.frames, job.columns, job.classes = logits.shape
     place(&job.logits, logits)
     job.want_grad = grad is not None
@@ -512,16 +607,10 @@ def run(logits, targets, frame_counts, target_counts, *, Py_ssize_t blank, bint 
     job.double_precision = job.logits.type == FLOAT64
     job.chunk = max(<Py_ssize_t>1, CHUNK // (job.columns * job.classes))
     job.chunks = (job.frames + job.chunk - 1) // job.chunk
-    job.threads = 1
     # Nanoseconds: a node of the lattice, and an exponential of each logit with what goes with it.
     cost = (25.0 if job.want_grad else 10.0)
     if fused:
         cost += 45.0 + job.classes * (0.75 if job.want_grad else 0.5) * (2.0 if job.double_precision else 1.0)
     cost *= <double>job.samples * job.frames * job.columns
-    with nogil:
-        job.threads = _gate.begin(cost)
-        good = run_groups(&job)
-        if job.threads > 1:
-            _gate.end()
-    if not good:
+    if not execute(&job, cost):
         raise MemoryError(f"no memory for the lattices of {job.frames} frames and {job.columns - 1} labels")

@@ -11,11 +11,18 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 import losslib
+from losslib.adapters import binding
 from losslib.adapters.boosting import constant_scores, derivatives, optimal_constant, score
-from losslib.errors import ParameterError, ShapeError
+from losslib.declaration import registry
+from losslib.errors import DomainError, ParameterError, ShapeError
+from oracles import formulas
 
 SCORES = np.linspace(-3.0, 3.0, 7)
 ZEROS = np.zeros(7)
+ELEMENTS = [
+    info for info in registry.all_losses()
+    if info.geometry == "pointwise" and info.input_names == ("input", "target") and not info.averages_last_axis
+]  # fmt: skip
 
 
 def made(loss: Any, hessian: str = "auto", factor: float | None = None, floor: float = 1e-16, **parameters: Any) -> Any:
@@ -178,3 +185,43 @@ def test_a_class_without_targets_ends_at_the_edge_of_the_search() -> None:
 def test_shapes_that_fit_no_constant_are_refused(target: Any, weight: Any) -> None:
     with pytest.raises(ShapeError):
         optimal_constant("mse_loss", target, weight)
+
+
+@pytest.mark.parametrize("info", ELEMENTS, ids=lambda info: info.name)
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_the_best_constant_of_every_loss_is_no_worse_than_any_on_a_grid(info: Any, scale: float) -> None:
+    loss = losslib.get(info.name, reduction="sum")
+    target = formulas.points(info, formulas.defaults(info), 40)["target"]
+    if binding.target_domain(loss) in ("real", "nonnegative", "positive"):
+        target = scale * target
+    weight = np.linspace(0.0, 2.0, 40)
+    found = optimal_constant(loss, target, weight)
+    least, most = {"probability": (0.0, 1.0), "real": (-32.0, 32.0)}.get(binding.input_domain(loss), (1e-9, 32.0))
+    grid = np.append(np.linspace(least, most, 400), 0.5 * least + 0.5 * most)
+    with np.errstate(all="ignore"):
+        values = [loss(np.full(40, point), target, sample_weight=weight) for point in grid if least <= point]
+        best = loss(np.full(40, found), target, sample_weight=weight)
+    assert best <= np.nanmin(values) + 1e-9 * abs(np.nanmin(values)) + 1e-12
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-20, 1e15, 1e18, 1e30, 1e100, 1e200])
+def test_the_best_constant_is_found_at_any_size(size: float) -> None:
+    y = size * np.array([1.0, 2.0, 6.0])
+    assert optimal_constant("mse_loss", y) == pytest.approx(3.0 * size, rel=1e-12, abs=0.0)
+    assert optimal_constant("l1_loss", y) == pytest.approx(2.0 * size, rel=1e-12, abs=0.0)
+    assert optimal_constant("poisson", y) == pytest.approx(np.log(3.0 * size), rel=1e-12)
+    assert optimal_constant("gamma", y) == pytest.approx(np.log(3.0 * size), rel=1e-12)
+    assert optimal_constant("tweedie", y) == pytest.approx(np.log(3.0 * size), rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_targets_that_are_no_numbers_are_named(value: float) -> None:
+    for name, target in (("mse", [1.0, value]), ("cross_entropy", [1.0, value]), ("mse", [[1.0], [value]])):
+        with pytest.raises(DomainError, match=r"target\[1(, 0)?\] is -?(nan|inf), expected a finite number"):
+            optimal_constant(name, target)
+
+
+def test_samples_of_weight_0_do_not_count() -> None:
+    assert optimal_constant("mse_loss", [1.0, 2.0, 1e9], [1.0, 3.0, 0.0]) == pytest.approx(1.75, rel=1e-12)
+    with pytest.raises(DomainError, match="sample_weight is zero everywhere"):
+        optimal_constant("mse_loss", [1.0, 2.0], [0.0, 0.0])

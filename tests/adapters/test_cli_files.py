@@ -132,7 +132,7 @@ def test_embeddings_in_lists_of_fixed_length(tmp_path: Path, monkeypatch: pytest
 def test_mistakes_are_told_in_one_line(
     table: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch, arguments: str, words: str
 ) -> None:
-    monkeypatch.setattr("losslib.cli.compute.PATIENCE", 0.5)
+    monkeypatch.setattr("losslib.cli.job.PATIENCE", 0.5)
     parquet.write_table(pa.table({"p": [1.0, None], "y": [0.0, 0.0]}), "nulls.parquet")
     Path("broken.parquet").write_bytes(b"PAR1 no more")
     assert main(["compute", *arguments.split()]) == 1
@@ -146,7 +146,7 @@ def test_mistakes_are_told_in_one_line(
 def test_a_cluster_gives_the_same_value(
     table: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch, cluster: LocalCluster
 ) -> None:
-    monkeypatch.setattr("losslib.cli.compute.PIECE", 4000)
+    monkeypatch.setattr("losslib.cli.job.PIECE", 4000)
     path = Path("d.parquet").resolve()
     arguments = ["compute", "mse", "l1", "--input", f"{path}:p90", "--target", ":y", "--by", ":region", "--json"]
     assert main(arguments) == 0

@@ -171,3 +171,36 @@ def test_what_has_no_derivative_says_so() -> None:
         jax.grad(loss_function("sigmoid_focal_loss"), argnums=1)(x, t)
     with pytest.raises(TypeError, match=r"takes 2 inputs \(input, target\), got 1"):
         loss_function("huber")(x)
+
+
+def test_values_that_are_not_reduced_have_their_shape_before_anything_is_computed() -> None:
+    scores = jnp.asarray(RNG.normal(size=(7, 2, 4)))
+    frames, counts = jnp.array([7, 5]), jnp.array([2, 1])
+    padded, in_one_row = jnp.array([[1, 2], [3, 0]]), jnp.array([1, 2, 3])
+    ctc = loss_function("ctc_loss_with_logits", reduction="none")
+    expected = jax.jit(ctc)(scores, padded, frames, counts)
+    assert expected.shape == (2,)
+    np.testing.assert_array_equal(jax.jit(ctc)(scores, in_one_row, frames, counts), expected)
+    single = jax.jit(ctc)(scores[:, 0], padded[0], frames[:1], counts[:1])
+    np.testing.assert_allclose(single, expected[0], rtol=1e-6)
+    margin = loss_function("multi_margin_loss", reduction="none")
+    assert margin(scores[0, 0], jnp.array([1])).shape == (1,)
+    assert margin(scores[0, 0], jnp.array(1)).shape == ()
+    assert loss_function("cross_entropy", reduction="none", axis=-1)(scores, jnp.zeros((7, 2), int)).shape == (7, 2)
+
+
+def test_the_type_of_a_value_is_what_jax_promotes_the_inputs_to() -> None:
+    for first, second in (
+        (jnp.int32, jnp.float16), (jnp.float16, jnp.bfloat16), (jnp.bfloat16, jnp.float32), (bool, jnp.float32),
+        (jnp.int32, jnp.int32), (jnp.uint8, bool), (jnp.float32, float), (jnp.float16, jnp.int32),
+    ):  # fmt: skip
+        x, t = jnp.ones(3, first), jnp.zeros(3, second)
+        for reduction in ("mean", "none"):
+            value = loss_function("mse", reduction=reduction)(x, t)
+            assert value.dtype == jnp.mean((x - 1.0 * t) ** 2).dtype
+            np.testing.assert_array_equal(value, 1.0)
+    half = loss_function("mse")
+    assert half(jnp.array([1, 2]), jnp.array([0, 0])) == 2.5
+    assert half(np.array([True, False]), np.array([0.5, 0.5])) == 0.25
+    found = jax.grad(half, argnums=1)(jnp.array([1, 2]), jnp.array([0.5, 0.5]))
+    np.testing.assert_allclose(found, [-0.5, -1.5])

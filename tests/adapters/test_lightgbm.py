@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import pickle
 from typing import Any
@@ -102,6 +103,14 @@ def test_leaf_quantiles_refuse_an_evaluation_that_would_be_wrong(data: Data) -> 
         leaf_quantiles("huber", data.X)
 
 
+@pytest.mark.parametrize("boosting", [{"boosting": "dart"}, {"boosting_type": "dart"}, {"boost": "dart"}])
+def test_leaf_quantiles_are_refused_where_trees_are_scaled_afterwards(data: Data, boosting: dict[str, str]) -> None:
+    renewed = leaf_quantiles("l1", data.X)
+    options = {**TREES, **boosting, "objective": renewed}
+    with pytest.raises(losslib.ParameterError, match="needs boosting='gbdt', got"):
+        lightgbm.train(options, lightgbm.Dataset(data.X, data.real), 2, callbacks=[renewed.renew])
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "options"),
     [
@@ -135,8 +144,11 @@ def test_a_loss_that_lightgbm_lacks_improves_its_own_metric(
 
 def test_the_metric_of_an_estimator_is_the_weighted_mean_and_lower_is_better(data: Data) -> None:
     model = lightgbm.LGBMRegressor(n_estimators=10, verbose=-1, n_jobs=1, objective=objective("log_cosh"))
+    evaluation: dict[str, Any] = {"eval_set": [(data.X, data.real)]}
+    if "eval_X" in inspect.signature(model.fit).parameters:  # the name in newer versions
+        evaluation = {"eval_X": data.X, "eval_y": data.real}
     model.fit(
-        data.X, data.real, sample_weight=data.weight, eval_set=[(data.X, data.real)],
+        data.X, data.real, sample_weight=data.weight, **evaluation,
         eval_sample_weight=[data.weight], eval_metric=metric("log_cosh"),
     )  # fmt: skip
     last = model.evals_result_["training"]["log_cosh_loss"][-1]

@@ -161,3 +161,85 @@ def test_a_criterion_shows_its_loss_and_survives_a_pickle() -> None:
     assert again.loss == made.loss
     assert again(torch.tensor([3.0]), 0.0).item() == 4.0
     np.testing.assert_equal(list(again.parameters()), [])
+
+
+# ---- types, and arguments that are no tensors ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [torch.uint8, torch.int64, torch.bool, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("second", [torch.int32, torch.bfloat16, torch.float32, torch.float64])
+def test_the_type_of_a_value_is_what_pytorch_promotes_the_inputs_to(first: Any, second: Any) -> None:
+    for shapes in (((3,), (3,)), ((), ())):
+        x, t = torch.ones(shapes[0], dtype=first), torch.zeros(shapes[1], dtype=second)
+        expected = torch.result_type(x, t)
+        expected = expected if expected.is_floating_point else torch.get_default_dtype()
+        for reduction in ("mean", "none"):
+            value = criterion("mse", reduction=reduction)(x, t)
+            assert value.dtype == expected
+            np.testing.assert_array_equal(value.double().numpy(), np.ones(value.shape))
+
+
+def test_a_tensor_without_axes_does_not_promote_as_in_pytorch() -> None:
+    x, t = torch.ones(3, dtype=torch.float32), torch.tensor(0.0, dtype=torch.float64)
+    for given in ((x, t), (t.expand(()), x.sum())):
+        assert criterion("mse")(*given).dtype == torch.result_type(*given)
+
+
+def test_a_value_of_integers_is_not_cut_to_an_integer() -> None:
+    assert criterion("mse")(torch.tensor([1, 2]), torch.tensor([0, 0])).item() == 2.5
+    assert criterion("mse")(torch.tensor([20], dtype=torch.uint8), torch.tensor([0], dtype=torch.uint8)).item() == 400.0
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert criterion("mse")(torch.tensor([1, 2]), torch.tensor([0, 0])).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_a_second_input_has_its_gradient_beside_a_first_one_of_integers() -> None:
+    t = torch.tensor([0.5, 0.5], requires_grad=True)
+    criterion("mse")(torch.tensor([1, 2]), t).backward()
+    assert t.grad.tolist() == [-0.5, -1.5]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_gradient_of_weights_is_refused_and_not_left_out(reduction: str) -> None:
+    x, weight = numbers(4, grad=True), torch.ones(4, dtype=torch.float64, requires_grad=True)
+    loss = criterion("mse", reduction=reduction)
+    with pytest.raises(losslib.ParameterError, match=r"sample_weight requires a gradient.*sample_weight\.detach\(\)"):
+        loss(x, torch.zeros(4), sample_weight=weight)
+    assert loss(x, torch.zeros(4), sample_weight=weight.detach()).requires_grad
+    with torch.no_grad():
+        loss(x, torch.zeros(4), sample_weight=weight)
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array, torch.tensor], ids=["tuple", "list", "array", "tensor"])
+def test_lengths_and_classes_are_taken_as_pytorch_takes_them(kind: Any) -> None:
+    scores = F.log_softmax(numbers(4, 2, 5), dim=-1)
+    expected = F.ctc_loss(scores, torch.tensor([[1], [2]]), (4, 4), (1, 1))
+    found = criterion("ctc_loss")(scores, kind([1, 2]), kind([4, 4]), kind([1, 1]))
+    torch.testing.assert_close(found, expected)
+    labels = [0, 3, 1, 2, 0, 1]
+    expected = F.cross_entropy(scores[:, 0, :4], torch.tensor(labels[:4]))
+    torch.testing.assert_close(criterion("cross_entropy")(scores[:, 0, :4], kind(labels[:4])), expected)
+    lattice = numbers(2, 3, 2, 5)
+    expected = criterion("rnnt_loss")(lattice, torch.tensor([[1], [2]]), torch.tensor([3, 2]), torch.tensor([1, 0]))
+    found = criterion("rnnt_loss")(lattice, kind([[1], [2]]), kind([3, 2]), kind([1, 0]))
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_single_sequence_takes_numbers_as_lengths() -> None:
+    scores = F.log_softmax(numbers(4, 5), dim=-1)
+    expected = F.ctc_loss(scores, torch.tensor([1, 2]), torch.tensor(4), torch.tensor(2))
+    torch.testing.assert_close(criterion("ctc_loss")(scores, (1, 2), 4, 2), expected)
+    single = numbers(5)
+    torch.testing.assert_close(criterion("cross_entropy")(single, 3), F.cross_entropy(single, torch.tensor(3)))
+
+
+def test_probabilities_of_classes_may_be_lists_and_arrays_keep_the_type_of_the_value() -> None:
+    scores = numbers(2, 2).float()
+    target = [[0.25, 0.75], [1.0, 0.0]]
+    value = criterion("cross_entropy")(scores, target)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, F.cross_entropy(scores, torch.tensor(target)))
+    assert criterion("mse")(torch.tensor([1, 2]), np.array([0.5, 0.0])).item() == 2.125

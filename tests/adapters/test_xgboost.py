@@ -100,6 +100,17 @@ def test_leaf_quantiles_are_refused_for_other_losses() -> None:
         leaf_quantiles("huber", None)
 
 
+@pytest.mark.parametrize("booster", ["dart", "gblinear"])
+def test_leaf_quantiles_are_refused_where_trees_are_scaled_afterwards_or_there_are_none(
+    data: Data, booster: str
+) -> None:
+    matrix = xgboost.DMatrix(data.X, data.real)
+    with pytest.raises(losslib.ParameterError, match=f"needs booster='gbtree', got '{booster}'"):
+        xgboost.train(
+            {"booster": booster, "nthread": 1}, matrix, 2, obj=objective("l1"), callbacks=[leaf_quantiles("l1", matrix)]
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "options"),
     [

@@ -146,7 +146,7 @@ def test_the_gradient_of_rows_and_of_another_input(data: Any, capsys: Any) -> No
         ("mse --input p.npy:a --target y.npy", "leave out ':a'"),
         ("mse --input all.npz --target y.npy", "say which: all.npz:p"),
         ("mse --input all.npz:regin --target y.npy", "did you mean 'region'"),
-        ("mse --input text.txt --target y.npy", "known are .npy"),
+        ("mse --input text.odd --target y.npy", "known are .npy"),
         ("mse --input text.npy --target y.npy", "not in NumPy's format"),
         ("mse --input cut.npy --target y.npy", "cut off"),
         ("mse --input short.npy --target y.npy", "differ in length"),
@@ -169,7 +169,7 @@ def test_the_gradient_of_rows_and_of_another_input(data: Any, capsys: Any) -> No
 def test_a_mistake_ends_with_code_1_and_one_line_that_says_what_to_do(
     data: Any, capsys: Any, arguments: str, words: str
 ) -> None:
-    Path("text.txt").write_text("1\n")
+    Path("text.odd").write_text("1\n")
     Path("text.npy").write_text("1\n")
     Path("cut.npy").write_bytes(Path("p.npy").read_bytes()[:-100])
     np.save("short.npy", data["p"][:-1])

@@ -8,7 +8,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from losslib import geometries
 from losslib.declaration.schema import Array, Choice, Flag, LossInfo, Real
+from losslib.geometries.censoring import INTERVALS
 
 FLOATS = tuple(map(np.dtype, (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)))
 
@@ -151,6 +153,17 @@ def distributions(info: LossInfo, values: dict[str, Any], rng: np.random.Generat
     return [rng.standard_normal((rows, bins)), rng.uniform(0, bins - 1, rows)]
 
 
+def censored(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Predictions and times, events, intervals; mostly a few samples, sometimes several tasks of them."""
+    complete = {item.name: item.default for item in info.parameters} | values
+    samples = int(rng.choice([700, 9000])) if rng.random() < 0.06 else int(rng.integers(1, 9))
+    elements = samples * (INTERVALS if info.geometry == "intervals" else 1)
+    drawn = geometries.find(info.geometry).draw(info, complete, rng, elements)
+    if info.name == "pmf_loss" and rng.random() < 0.5:  # causes that compete
+        drawn = [np.repeat(drawn[0][:, np.newaxis], 2, 1), drawn[1], drawn[2] * rng.integers(0, 3, len(drawn[2]))]
+    return drawn
+
+
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
 INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list[np.ndarray]]] = {
     "pointwise": pointwise,
@@ -165,6 +178,9 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "overlap_lovasz": regions,
     "boxes": boxes,
     "softmax_between": distributions,
+    "risk": censored,
+    "lifetimes": censored,
+    "intervals": censored,
 }
 
 
@@ -180,6 +196,10 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
         if not isinstance(parameter, Array) or rng.random() < 0.5:
             continue
         first = arrays[0]
+        if info.geometry == "risk":  # strata, or entries before the times
+            several = rng.integers(0, 3, first.shape)
+            drawn[parameter.name] = arrays[1] - 0.5 - several if parameter.name == "entry" else several
+            continue
         per_class = info.geometry != "pointwise" or parameter.name == "pos_weight"
         shape: Shape = first.shape
         if per_class and first.ndim:

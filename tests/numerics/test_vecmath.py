@@ -1,4 +1,4 @@
-"""core/vecmath.h against mpmath, and core/dual.h against mpmath's numerical derivatives."""
+"""core/vecmath.h and core/special.h against mpmath, and core/dual.h against mpmath's numerical derivatives."""
 
 from __future__ import annotations
 
@@ -58,7 +58,16 @@ CASES = {
     "sqrt": Case("sqrt(x)", mpmath.sqrt, "positive", (0.5, 0.5)),
     "abs": Case("abs(x)", abs, "real", (0.0, 0.0)),
     "power": Case("power(x, y)", mpmath.power, "power", (1.0, 1.8)),
+    "sin": Case("sin(x)", mpmath.sin, "angle", (0.51, 1.2)),
+    "cos": Case("cos(x)", mpmath.cos, "angle", (0.51, 1.2)),
+    "cosh": Case("cosh(x)", mpmath.cosh, "real", (1.7, 1.7)),
+    "sinh": Case("sinh(x)", mpmath.sinh, "real", (3.2, 3.2)),
+    "erf": Case("erf(x)", mpmath.erf, "real", (2.5, 1.5)),
+    "trigamma": Case("trigamma(x)", lambda x: mpmath.psi(1, x), "positive", (0.6, 4.0)),
+    "tetragamma": Case("tetragamma(x)", lambda x: mpmath.psi(2, x), "positive", (0.6, 6.0)),
 }
+#: Of core/special.h: the dual numbers have none of them.
+WITHOUT_DUALS = ("sin", "cos", "cosh", "sinh", "erf", "trigamma", "tetragamma")
 BATCH_EXP_BOUNDS = {"float": 1.2, "double": 1.25}  # of core/batch.h, as stated there
 FUNCTIONS = [name for name in CASES if name != "power"]
 
@@ -67,7 +76,7 @@ FUNCTIONS = [name for name in CASES if name != "power"]
 def library(instruction_set: str) -> ctypes.CDLL:
     if not native.runs_here(instruction_set):
         pytest.skip(f"this CPU does not run {instruction_set} code")
-    source = '#include "losslib/core/vecmath.h"\n'
+    source = '#include "losslib/core/special.h"\n'
     for name, case in CASES.items():
         symbol = name.replace(".", "_")
         for t in TYPES:
@@ -137,6 +146,11 @@ def arguments(domain: str, dtype: type) -> tuple[np.ndarray, ...]:
     if domain == "above -1":
         negative = np.concatenate([-positive[positive < 1], rng.uniform(-1, 0, 400).astype(dtype)])
         return (np.concatenate([positive, negative[negative > -1]]),)
+    if domain == "angle":
+        multiples = (rng.integers(0, 600_000, 300) * (np.pi / 2)).astype(dtype)
+        sizes = np.concatenate([positive[positive <= 1e6], rng.uniform(0, 1e6, 400).astype(dtype), multiples])
+        sizes = sizes[sizes <= 1e6]
+        return (np.concatenate([sizes, -sizes, neighbours([0.5 * np.pi, np.pi, 1e4 * np.pi], dtype)]),)
     halves = [0.5 * np.log(2), 1.5 * np.log(2)]
     edges = [*halves, 9.0, 18.0, 19.0, 38.0, 87.3, 88.0, highest, -lowest, 104.0, 708.4, 746.0]
     magnitudes = np.concatenate(
@@ -271,7 +285,9 @@ def test_ulp_measure_sees_an_error_of_one_unit():
 
 
 def test_bounds_are_the_ones_stated_in_the_header():
-    header = (native.INCLUDE / "losslib/core/vecmath.h").read_text(encoding="utf-8")
+    header = "\n\n".join(
+        (native.INCLUDE / f"losslib/core/{name}.h").read_text(encoding="utf-8") for name in ("vecmath", "special")
+    )
     # A comment, the struct it may be about, and the first function after it.
     commented = r"^((?:// .*\n)+)(?:template <class T> struct (?:.*\n)+?\n)?.*LOSSLIB_INLINE .*?(\w+)\(T"
     stated = {}
@@ -282,6 +298,43 @@ def test_bounds_are_the_ones_stated_in_the_header():
     for name, case in CASES.items():
         tested.setdefault(name.partition(".")[0], set()).add(case.bounds)
     assert stated == {name: bounds for name, bounds in tested.items() if name not in {"sqrt", "abs"}}
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+@pytest.mark.parametrize("instruction_set", native.INSTRUCTION_SETS)
+def test_digamma_and_log_gamma_are_accurate_in_units_of_the_larger_of_one_and_their_size(instruction_set, type_name):
+    """Both have zeros, where only the absolute error is small."""
+    dtype = TYPES[type_name]
+    (x,) = arguments("positive", dtype)
+    for name, reference, bound in (("digamma", mpmath.digamma, 5.0), ("log_gamma", mpmath.loggamma, 40.0)):
+        x = x[np.abs(np.log10(x.astype(np.float64))) < (30 if type_name == "float" else 300)]
+        found = gamma_family(instruction_set, name, x)
+        for point, value in zip(x.tolist(), found.tolist(), strict=True):
+            with mp.workprec(140):
+                true = reference(mpf(point))
+                error = abs(mpf(value) - true) / max(abs(true), 1)
+            assert error <= bound * np.finfo(dtype).eps, (name, point)
+
+
+@cache
+def gamma_library(instruction_set: str) -> ctypes.CDLL:
+    if not native.runs_here(instruction_set):
+        pytest.skip(f"this CPU does not run {instruction_set} code")
+    source = '#include "losslib/core/special.h"\n'
+    for t in TYPES:
+        for name in ("digamma", "log_gamma"):
+            source += (
+                f'extern "C" void {name}_{t}(const {t}* xs, {t}* __restrict out, long n) {{\n'
+                f"    for (long i = 0; i < n; i++) out[i] = losslib::{name}(xs[i]);\n}}\n"
+            )
+    return native.build(source, (*native.COMMON_FLAGS, *native.INSTRUCTION_SETS[instruction_set]))
+
+
+def gamma_family(instruction_set: str, name: str, x: np.ndarray) -> np.ndarray:
+    out = np.empty_like(x)
+    function = getattr(gamma_library(instruction_set), f"{name}_{'float' if x.dtype == np.float32 else 'double'}")
+    function(pointer(x), pointer(out), ctypes.c_long(x.size))
+    return out
 
 
 ODD_ZERO = [(0.0, 0.0), (-0.0, -0.0)]
@@ -315,6 +368,13 @@ SPECIAL = {
     "log_cosh.tanh": [*ODD_ZERO, (INF, 1), (-INF, -1), ("max", 1), *ODD_TINY],
     "sqrt": [(0.0, 0.0), (INF, INF), (-1.0, NAN)],
     "abs": [(0.0, 0.0), (-0.0, 0.0), (-INF, INF), (INF, INF), ("-max", "max"), ("-tiny", "tiny")],
+    "sin": [*ODD_ZERO, *ODD_TINY],
+    "cos": [(0.0, 1), (-0.0, 1), ("tiny", 1)],
+    "cosh": [(0.0, 1), (INF, INF), (-INF, INF), ("max", INF), ("-max", INF), ("tiny", 1)],
+    "sinh": [*ODD_ZERO, (INF, INF), (-INF, -INF), ("max", INF), ("-max", -INF), *ODD_TINY],
+    "erf": [*ODD_ZERO, (INF, 1), (-INF, -1), ("max", 1), ("-max", -1), ("tiny", "tiny")],
+    "trigamma": [(0.0, INF), (INF, 0.0), (-1.0, NAN), ("tiny", INF)],
+    "tetragamma": [(0.0, -INF), (INF, -0.0), (-1.0, NAN), ("tiny", -INF)],
 }
 
 
@@ -374,7 +434,7 @@ def test_v3_and_v4_give_the_same_bits(name, type_name):
 
 # Duals: x(t) = x + 1.5 t - 0.4 t^2 and y(t) = y - 0.5 t + 0.3 t^2 at t = 0.
 DUAL_X, DUAL_Y = (1.5, -0.8), (-0.5, 0.6)
-DUAL_CASES = {name: (case.expression, case.reference) for name, case in CASES.items()} | {
+DUAL_CASES = {name: (case.expression, case.reference) for name, case in CASES.items() if name not in WITHOUT_DUALS} | {
     "arithmetic": ("arithmetic(x, y)", lambda x, y: ((x + y) * (x - 2) - -y) / (x * x + 3) / y),
     "select": ("select(x > y, square(x), y)", lambda x, y: x * x if x > y else y),
 }

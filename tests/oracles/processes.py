@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 #: What would change how many threads losslib and NumPy's BLAS use, or which kernels run.
-CLEARED = ("LOSSLIB_NUM_THREADS", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "LOSSLIB_ISA")
+CLEARED = (
+    "LOSSLIB_NUM_THREADS", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "LOSSLIB_SPIN", "LOSSLIB_ISA",
+)  # fmt: skip
 
 
 def run(code: str, timeout: float = 60.0, **environment: str) -> str:

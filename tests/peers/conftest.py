@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # otherwise float64 arrays become float32 without a word
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what the names of other packages were compared with."""
+    from peers.named_report import RESULTS
+
+    lines = list(RESULTS.lines())
+    if lines:
+        terminalreporter.section("names of other packages")
+        for line in lines:
+            terminalreporter.write_line(line)

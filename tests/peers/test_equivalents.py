@@ -11,8 +11,8 @@ import pytest
 
 import losslib
 from formulas import row_inputs
-from losslib.call.parameters import domain_codes
 from losslib.declaration.schema import Equivalent, LossInfo
+from losslib.geometries.base import domains_of
 from peers.agreement import DTYPES, assert_agree
 from peers.vision import import_or_skip
 
@@ -76,7 +76,7 @@ def inputs_for(info: LossInfo, equivalent: Equivalent, dtype: Any) -> list[np.nd
     rng = np.random.default_rng(list(info.name.encode()))
     note = equivalent.note.lower()
     shape = (60,) if "one axis" in note else (12, 5)
-    domains = domain_codes(info, losslib.get(info.name, **equivalent.arguments).parameters)
+    domains = domains_of(info, losslib.get(info.name, **equivalent.arguments).parameters)
     counts = "counts" in info.tags
     arrays = []
     for item, domain in zip(info.inputs, domains, strict=True):

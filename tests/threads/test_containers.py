@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from losslib import parallelism
-from losslib._kernels import threads
+from losslib._kernels import threads, waiting
 from processes import run
 
 
@@ -65,7 +65,7 @@ def test_a_process_bound_to_one_core_computes_serially() -> None:
 
 
 def test_the_quota_of_the_control_group_limits_the_number_of_threads(monkeypatch: Any) -> None:
-    monkeypatch.setattr(parallelism, "_affinity", lambda: 16)
+    monkeypatch.setattr(parallelism, "affinity", lambda: 16)
     monkeypatch.delenv("LOSSLIB_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     for quota, width in ((None, 16), (0.2, 1), (1.0, 1), (2.5, 3), (64.0, 16)):
@@ -127,16 +127,16 @@ def test_a_missing_membership_file_means_no_limit(tmp_path: Path) -> None:
     [(None, "", 1, True), (None, "", 4096, False), (1.5, "", 1, False), (None, "passive", 1, False)],
     ids=["free", "more threads than cores", "quota", "OMP_WAIT_POLICY=passive"],
 )
-def test_threads_stay_awake_after_a_call_only_where_that_costs_nobody(
+def test_short_calls_use_threads_only_where_waiting_awake_costs_nobody(
     quota: float | None, policy: str, width: int, stays_awake: bool, monkeypatch: Any
 ) -> None:
     before = threads.width()
-    monkeypatch.setattr(parallelism, "cgroup_quota", lambda: quota)
-    monkeypatch.setattr(parallelism, "_affinity", lambda: 8)
+    monkeypatch.setattr(waiting, "cgroup_quota", lambda: quota)
+    monkeypatch.setattr(parallelism, "affinity", lambda: 8)
     monkeypatch.setenv("OMP_WAIT_POLICY", policy)
     try:
         parallelism.set_num_threads(min(width, parallelism.MOST))
-        assert (threads.linger() > 0) is stays_awake
+        assert (threads.recent() > 0) is stays_awake
     finally:
         monkeypatch.undo()
         parallelism.set_num_threads(before)
@@ -168,7 +168,9 @@ def refused():
     return False
 """
 
-needs_limits = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no limit on processes")
+needs_limits = pytest.mark.skipif(
+    not hasattr(os, "fork") or not threads.openmp(), reason="no limit on processes here, or no OpenMP to meet it"
+)
 
 
 def run_or_skip(code: str) -> str:

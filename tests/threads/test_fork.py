@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import native
+from losslib._kernels import threads
 from processes import run, run_script
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
@@ -19,6 +21,7 @@ import numpy as np, losslib
 from losslib._kernels import threads
 threads.set_threshold(0.0)
 losslib.set_num_threads(2)
+two = 2 if threads.openmp() else 1  # a build without OpenMP computes serially
 x = np.linspace(-3, 3, 200_000)
 zero = np.zeros_like(x)
 def compute():
@@ -31,7 +34,7 @@ import multiprocessing
 
 def child(expected, forked):
     assert losslib.config()["threads"]["forked_child"] is forked
-    assert losslib.get_num_threads() == (1 if forked else 2)
+    assert losslib.get_num_threads() == (1 if forked else two)
     for _ in range(5):
         assert compute() == expected
     if forked:
@@ -39,7 +42,7 @@ def child(expected, forked):
     losslib.set_num_threads(2)
     for _ in range(5):
         assert compute() == expected
-    assert threads.workers() == 1 and losslib.get_num_threads() == 2
+    assert threads.workers() == two - 1 and losslib.get_num_threads() == two
 
 def start(context, expected, forked, target=child):
     process = context.Process(target=target, args=(expected, forked))
@@ -68,7 +71,7 @@ def main(method, row):
     forked = method == "fork"
     context = multiprocessing.get_context(method)
     expected = compute()
-    assert threads.workers() == 1  # this process has computed in parallel
+    assert threads.workers() == two - 1  # this process has computed in parallel
     if row == "main thread":
         start(context, expected, forked)
     elif row == "another thread":
@@ -122,7 +125,7 @@ def test_a_forked_child_says_so_and_stays_serial_until_its_number_of_threads_is_
         "        losslib.show_config()\n"
         "        assert losslib.get_num_threads() == 1 and compute() == expected and threads.workers() == 0\n"
         "        with losslib.threads(2):\n"
-        "            assert compute() == expected and threads.workers() == 1\n"
+        "            assert compute() == expected and threads.workers() == two - 1\n"
         "        assert losslib.get_num_threads() == 1\n"  # what it was before
         "        sys.stdout.flush()\n"
         "        os._exit(0)\n"
@@ -130,11 +133,11 @@ def test_a_forked_child_says_so_and_stays_serial_until_its_number_of_threads_is_
         "        print(repr(error), flush=True)\n"
         "        os._exit(1)\n"
         "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
-        "print(losslib.get_num_threads(), compute() == expected)\n"
+        "print(losslib.get_num_threads() == two, compute() == expected)\n"
     )
     lines = run(code).splitlines()
     assert "threads          1 (forked child: serial until losslib.set_num_threads is called in it)" in lines
-    assert lines[-1] == "2 True"
+    assert lines[-1] == "True True"
 
 
 def test_the_workers_of_a_pre_fork_server_compute_right() -> None:
@@ -177,3 +180,79 @@ def test_a_fork_while_other_threads_compute_leaves_children_that_work() -> None:
         "print(codes)"
     )
     assert run(code) == str([0] * 20)
+
+
+# ---- a child that cannot have threads ----------------------------------------------------------------------------
+
+needs_preload = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="LD_PRELOAD is Linux's")
+
+needs_libgomp = pytest.mark.skipif(
+    "libgomp" not in threads.runtime()[1], reason="only libgomp's teams stay with the parent"
+)
+
+#: A runtime that does not give its teams back, as libgomp before GCC 9.
+KEEPS_TEAMS = 'extern "C" int omp_pause_resource_all(int) { return -1; }\n'
+
+
+@needs_libgomp
+@needs_preload
+def test_a_child_whose_parent_could_not_give_its_team_back_is_serial_and_says_why() -> None:
+    code = PREPARE + (
+        "expected = compute()\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    try:\n"
+        "        losslib.show_config()\n"
+        "        assert losslib.config()['threads']['stranded_child']\n"
+        "        assert losslib.get_num_threads() == 1 and compute() == expected\n"
+        "        losslib.set_num_threads(1)\n"
+        "        for promise in (lambda: losslib.set_num_threads(2), losslib.threads(2).__enter__):\n"
+        "            try:\n"
+        "                promise()\n"
+        "            except RuntimeError as error:\n"
+        "                print(error)\n"
+        "            else:\n"
+        "                raise AssertionError('more threads were promised')\n"
+        "        assert losslib.get_num_threads() == 1 and compute() == expected\n"
+        "        sys.stdout.flush()\n"
+        "        os._exit(0)\n"
+        "    except BaseException as error:\n"
+        "        print(repr(error), flush=True)\n"
+        "        os._exit(1)\n"
+        "code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
+        "print(code, losslib.get_num_threads(), compute() == expected, threads.workers())\n"
+    )
+    lines = run(code, LD_PRELOAD=native.build(KEEPS_TEAMS)._name).splitlines()
+    assert "threads          1 (forked child without its parent's OpenMP workers: serial for good)" in lines
+    assert sum("was forked from a thread whose OpenMP workers stayed with the parent" in line for line in lines) == 2
+    assert lines[-1] == "0 2 True 1"
+
+
+@needs_libgomp
+@needs_preload
+def test_a_child_of_a_thread_that_never_computed_has_threads_even_then() -> None:
+    code = PREPARE + (
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    losslib.set_num_threads(2)\n"
+        "    compute()\n"
+        "    os._exit(10 + threads.workers())\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert run(code, LD_PRELOAD=native.build(KEEPS_TEAMS)._name) == "11"
+
+
+@needs_libgomp
+def test_a_fork_costs_the_parent_no_threads() -> None:
+    code = PREPARE + (
+        "expected = compute()\n"
+        "for _ in range(20):\n"
+        "    child = os.fork()\n"
+        "    if child == 0: os._exit(0)\n"
+        "    os.waitpid(child, 0)\n"
+        "    gone = threads.workers()\n"
+        "    assert compute() == expected\n"
+        "    assert (gone, threads.workers()) == (0, 1)\n"
+        "print(len(os.listdir('/proc/self/task')) if os.path.isdir('/proc/self/task') else 2)\n"
+    )
+    assert run(code) == "2"

@@ -26,6 +26,22 @@ template <class Loss, class T> LOSSLIB_INLINE Jet<T> evaluate(const Loss& loss, 
     }
 }
 
+// A loss whose gradient may leave the range of its type although the scaled one (of a mean) does not brings its own
+// product, `scaled_grad(input, target, scale)`, with the same bits wherever neither overflows.
+template <class Loss, class T, class = void> struct scales_itself : std::false_type {};
+template <class Loss, class T>
+struct scales_itself<Loss, T, std::void_t<decltype(std::declval<const Loss&>().scaled_grad(T(), T(), T()))>>
+    : std::true_type {};
+
+template <class Loss, class T>
+LOSSLIB_INLINE T scaled_grad(const Loss& loss, const Jet<T>& jet, T first, T second, T scale) {
+    if constexpr (scales_itself<Loss, T>::value) {
+        return loss.scaled_grad(first, second, scale);
+    } else {
+        return jet.grad * scale;
+    }
+}
+
 template <class Loss> constexpr int inputs_of(const Loss*) { return takes_three<Loss, double>::value ? 3 : 2; }
 
 // Whether the other derivatives follow from those of the first input.
@@ -40,8 +56,8 @@ template <class Loss> constexpr bool sees_difference_alone(const Loss*) {
 // A loss of two predictions says which input is the second: `static constexpr int partner = 2`, or 3 for a variance or
 // a scale, which stands behind the target.
 template <class Loss, class = void> struct PartnerOf : std::integral_constant<int, 0> {};
-template <class Loss>
-struct PartnerOf<Loss, std::void_t<decltype(Loss::partner)>> : std::integral_constant<int, Loss::partner> {};
+template <class Loss> struct PartnerOf<Loss, std::void_t<decltype(Loss::partner)>>
+    : std::integral_constant<int, Loss::partner> {};
 
 template <class Loss> constexpr bool has_partner(const Loss*) { return PartnerOf<Loss>::value != 0; }
 

@@ -208,6 +208,19 @@ template <class T> LOSSLIB_INLINE T exp_nonpositive(T x) {
     return (T(1) + e.m) * scale * T(0x1p-64f);
 }
 
+// exp(x) = part * factor, where part does not overflow before x has passed twice the range of exp: for products with a
+// small number, and for reciprocals down to the least subnormal number. x - shift is exact where it is taken.
+template <class T> struct SplitExp {
+    T part, factor, inverse_factor;
+};
+
+template <class T> LOSSLIB_INLINE SplitExp<T> split_exp(T x) {
+    constexpr bool single = sizeof(T) == 4;
+    const bool far = x > T(single ? 88.0 : 709.0);
+    const T shift = T(single ? 64.0 : 512.0), factor = T(single ? 0x1.425982cf597cdp+92 : 0x1.9476504ba852ep+738);
+    return {exp(select(far, x - shift, x)), select(far, factor, T(1)), select(far, T(1) / factor, T(1))};
+}
+
 // ULP 1.7/1.6, all x. -1 for -inf, inf on overflow, -0.0 for -0.0.
 template <class T> LOSSLIB_INLINE T expm1(T x) {
     using F = FloatFormat<T>;

@@ -98,12 +98,15 @@ struct Cosine {
     double value, cross, ratio_x, ratio_y;
 };
 
+// Rounding must not lead out of [-1, 1]; NaN stays NaN.
+LOSSLIB_INLINE double held_cosine(double cosine) { return cosine > 1 ? 1 : (cosine < -1 ? -1 : cosine); }
+
 // From x.y, x.x and y.y; to the squares PyTorch's cosine_embedding_loss has added a constant (1e-12). Without it a zero
 // vector has the cosine 0 and the derivative 0.
 LOSSLIB_INLINE Cosine cosine_of_squares(double dot, double x, double y) {
     if (x == 0 || y == 0) return {0, 0, 0, 0};
     const double root = std::sqrt(x * y);  // sqrt(x * x) is exactly x: equal rows have the cosine 1
-    return {dot / root, 1 / root, dot / x, dot / y};
+    return {held_cosine(dot / root), 1 / root, dot / x, dot / y};
 }
 
 // PyTorch's cosine_similarity: each norm is at least eps, and constant where it is held there.
@@ -111,7 +114,7 @@ LOSSLIB_INLINE Cosine cosine_of_clamped_norms(double dot, double square_x, doubl
     const double least = eps * eps;
     const double x = square_x < least ? least : square_x, y = square_y < least ? least : square_y;
     const double root = std::sqrt(x * y);
-    return {dot / root, 1 / root, square_x < least ? 0 : dot / x, square_y < least ? 0 : dot / y};
+    return {held_cosine(dot / root), 1 / root, square_x < least ? 0 : dot / x, square_y < least ? 0 : dot / y};
 }
 
 // y - ratio * x for float32 rows, in which the two terms may be nearly equal: a fused multiply-add rounds their

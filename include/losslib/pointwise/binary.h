@@ -228,8 +228,8 @@ struct SquaredHinge {
 // t exp(-x) + (1 - t) exp(x), L042, t in [0, 1]; one exponential and its reciprocal.
 struct Exponential {
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        const T larger = exp(abs(input));
-        const T smaller = T(1) / larger;
+        const SplitExp<T> e = split_exp(abs(input));
+        const T larger = e.part * e.factor, smaller = T(1) / e.part * e.inverse_factor;
         const T up = select(input < T(0), smaller, larger), down = select(input < T(0), larger, smaller);
         const T off = product_or_zero(T(1) - target, up), on = product_or_zero(target, down);
         return {off + on, off - on, off + on, down - up, T(0)};

@@ -12,13 +12,13 @@
 #include "losslib/core/inline.h"
 #include "losslib/core/jet.h"
 #include "losslib/core/select.h"
+#include "losslib/core/special.h"
 #include "losslib/core/vecmath.h"
 #include "losslib/pointwise/robust.h"
 
 namespace losslib {
 
 constexpr double LOG_2 = 0.693147180559945309417;
-constexpr double HALF_LOG_2PI = 0.918938533204672741780;
 
 // coefficient * exp(exponent), finite wherever the product is: the exponential enters as two factors.
 template <class T> LOSSLIB_INLINE T times_exp(T coefficient, T exponent) {
@@ -33,16 +33,20 @@ template <class T> LOSSLIB_INLINE T sum_or_dominant(T first, T second, bool firs
     return select(undefined, select(first_dominates, first, second), sum);
 }
 
-// Stirling's approximation of log(t!), taken by PyTorch for t > 1 only: t log t - t + log(2 pi t) / 2.
-template <class T> LOSSLIB_INLINE Jet<T> add_stirling(Jet<T> jet, T target) {
+// Poisson losses with log(t!) in Stirling's approximation, which PyTorch takes for t > 1 only: log(2 pi t) / 2 is left beside
+// t log(t / mean) - t + mean. Its terms are of the size t log(t), the sum is not: near the mean it is computed as a
+// divergence, and further away from the difference of the logarithms.
+template <class T> LOSSLIB_INLINE Jet<T> with_stirling(const Jet<T>& jet, T target, T mean, T log_mean, T beside) {
     const bool applies = target > T(1);
     const T log_target = log(select(applies, target, T(1)));
-    const T inverse = T(1) / target;
-    const T approximation = target * (log_target - T(1)) + (T(0.5) * log_target + T(HALF_LOG_2PI));
-    jet.value = jet.value + select(applies, approximation, T(0));
-    jet.grad2 = jet.grad2 + select(applies, log_target + T(0.5) * inverse, T(0));
-    jet.hess2 = jet.hess2 + select(applies, inverse * (T(1) - T(0.5) * inverse), T(0));
-    return jet;
+    const T inverse = T(1) / target, distance = log_target - log_mean, slope = (mean - target) / mean;
+    const QuotientLog<T> near = log_of_quotient(target, mean, slope);
+    const T divergence =
+        select(is_small_difference(slope), mean * near.divergence, product_or_zero(target, distance - T(1)) + mean);
+    const T value = divergence + ((T(0.5) * log_target + T(HALF_LOG_2PI)) - beside);
+    return {select(applies, value, jet.value), jet.grad, jet.hess,
+            select(applies, distance + T(0.5) * inverse, jet.grad2),
+            select(applies, inverse * (T(1) - T(0.5) * inverse), jet.hess2)};
 }
 
 // exp(x) - t x, L032: Poisson with the logarithm of its mean. The exponential wins at x = inf.
@@ -57,7 +61,7 @@ struct PoissonLog {
 // PoissonLog with Stirling's term.
 struct PoissonLogFull {
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        return add_stirling(PoissonLog{}.at(input, target), target);
+        return with_stirling(PoissonLog{}.at(input, target), target, exp(input), minimum(T(1e6), input), T(0));
     }
 };
 
@@ -79,7 +83,8 @@ struct PoissonIdentity {
 struct PoissonIdentityFull {
     double eps;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        return add_stirling(PoissonIdentity{eps}.at(input, target), target);
+        const T mean = input + T(eps);
+        return with_stirling(PoissonIdentity{eps}.at(input, target), target, mean, log(mean), T(eps));
     }
 };
 
@@ -146,8 +151,13 @@ struct TweedieIdentity {
         // x^(1-p) as a square, whose root is multiplied twice: the product with x must not underflow on the way.
         const T root = losslib::power(input, T(0.5 * (1.0 - power)));
         const T ratio = select(target == T(0), T(0), target / input);
-        const T bracket = T(1.0 / (2.0 - power)) * input - T(1.0 / (1.0 - power)) * target;
-        const T value = select(bracket == T(0), T(0), (bracket * root) * root);
+        // The bracket in units of a power of two, in which it neither overflows nor loses digits below the normal numbers.
+        const T huge = T(sizeof(T) == 4 ? 1e30 : 1e300), tiny = T(1) / huge, unit = T(0x1p40);
+        const bool above = (input > huge) | (target > huge), below = (input < tiny) & (target < tiny);
+        const T down = select(above, T(1) / unit, select(below, unit, T(1)));
+        const T up = select(above, unit, select(below, T(1) / unit, T(1)));
+        const T bracket = T(1.0 / (2.0 - power)) * (input * down) - T(1.0 / (1.0 - power)) * (target * down);
+        const T value = select(bracket == T(0), T(0), ((bracket * root) * up) * root);
         const T infinity = std::numeric_limits<T>::infinity();
         const T limit = power < 2.0 ? infinity : T(0);  // of x^(2-p) for an infinite mean
         return {select((input == infinity) & (target < infinity), limit, value), (root * (T(1) - ratio)) * root,
@@ -186,29 +196,11 @@ struct StudentT {
     double df, scale, constant;
     template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const double freedom = std::fmin(df, std::is_same_v<T, float> ? 1e20 : 1e100);
-        const JetOfDifference<T> jet = jet_of_log1p_square(input - target, scale * std::sqrt(freedom), 0.5 * (freedom + 1.0));
+        const JetOfDifference<T> jet =
+            jet_of_log1p_square(input - target, scale * std::sqrt(freedom), 0.5 * (freedom + 1.0));
         return jet_of_difference(jet.value + T(std::log(scale) + constant), jet.grad, jet.hess);
     }
 };
-
-// Tail of Stirling's series of log(Gamma(y)): the next term is below 1e-15 for y >= 8.
-template <class T> LOSSLIB_INLINE T stirling_tail(T y) {
-    const T inverse = T(1) / y;
-    return inverse * polynomial(inverse * inverse, T(1.0 / 12.0), T(-1.0 / 360.0), T(1.0 / 1260.0), T(-1.0 / 1680.0),
-                                T(1.0 / 1188.0), T(-691.0 / 360360.0), T(1.0 / 156.0));
-}
-
-// log(Gamma(y)) for y > 0, to 4e-15 (double) absolutely or relatively: std::lgamma writes a global variable
-// (signgam) and does not vectorise. Arguments below 8 are moved up by eight steps of the recurrence.
-template <class T> LOSSLIB_INLINE T log_gamma(T y) {
-    const bool small = y < T(8);
-    const T low = select(small, y, T(1));
-    const T steps = low * (low + T(1)) * ((low + T(2)) * (low + T(3))) * ((low + T(4)) * (low + T(5))) *
-                    ((low + T(6)) * (low + T(7)));
-    const T z = select(small, y + T(8), y);
-    const T series = (z - T(0.5)) * log(z) - z + (T(HALF_LOG_2PI) + stirling_tail(z));
-    return series - select(small, log(steps), T(0));
-}
 
 // log(Gamma(r + t) / (Gamma(r) r^t)), t >= 0. For large r the difference of the Stirling series, in which the
 // terms of size r log r are gone, so that it tends to 0 with 1/r (the Poisson limit).
@@ -221,6 +213,36 @@ template <class T> LOSSLIB_INLINE T log_rising(double r, T t) {
 // log(t!) - log(Gamma(t + 1/a) / Gamma(1/a)) - t log a: what the Full variants of the negative binomial add.
 template <class T> LOSSLIB_INLINE T negative_binomial_constant(double dispersion, T target) {
     return log_gamma(target + T(1)) - log_rising(1.0 / dispersion, target);
+}
+
+// t log(t / mean) - t + mean, given (mean - t) / mean, which knows more of the difference than the two numbers do.
+template <class T> LOSSLIB_INLINE T poisson_deviance(T t, T mean, T slope) {
+    const QuotientLog<T> r = log_of_quotient(t, mean, slope);
+    return select(is_small_difference(slope), mean * r.divergence, t * r.log + (mean - t));
+}
+
+// log(Gamma(r + 1)) less its Stirling formula without the tail. It depends on parameters alone, and without a branch it
+// leaves the loop over the elements.
+LOSSLIB_INLINE double stirling_error(double r) {
+    const double low = minimum(r, 8.0);
+    const double difference = log_gamma(low + 1.0) - ((low + 0.5) * log(low) - low + HALF_LOG_2PI);
+    return select(r >= 8.0, stirling_tail(r), difference);
+}
+
+// A negative binomial loss and its constant, for large t as the sum of two deviances (Loader's saddle point: the
+// probability is that of r = 1/a out of r + t trials, times r / (r + t)), in which nothing of the size t log(t) cancels.
+// `beside` is what the loss has on top of the likelihood.
+template <class T>
+LOSSLIB_INLINE Jet<T> with_constant(const Jet<T>& jet, double dispersion, T target, T mean, T beside) {
+    const double trials = minimum(1.0 / dispersion, sizeof(T) == 4 ? 1e30 : 1e300);  // fmin: no vectors
+    const T r = T(trials), all = r + target, share = all / (r + mean), distance = mean - target;
+    const T deviances = poisson_deviance(r, r * share, -distance / all) +
+                        poisson_deviance(target, mean * share, (r / all) * (distance / mean));
+    const T half_log = T(0.5) * (log(target) + log1p(target * T(1.0 / trials))) + T(HALF_LOG_2PI);
+    const T value = deviances + (half_log + ((T(stirling_error(trials)) - stirling_tail(all)) + stirling_tail(target)));
+    const bool applies = (target >= T(8)) & (mean > T(0)) & (mean < std::numeric_limits<T>::infinity());
+    return {select(applies, value + beside, jet.value + negative_binomial_constant(dispersion, target)), jet.grad,
+            jet.hess};
 }
 
 // (t + 1/a) softplus(z) - t x, z = x + log a: negative binomial of variance mean + a mean^2 with the
@@ -246,13 +268,17 @@ struct NegativeBinomialLog {
 struct NegativeBinomialLogFull {
     double dispersion;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        const Jet<T> jet = NegativeBinomialLog{dispersion}.at(input, target);
-        return {jet.value + negative_binomial_constant(dispersion, target), jet.grad, jet.hess};
+        const bool low = input <= -T(std::log(dispersion));
+        const T part = exp(select(low, input, -input));  // the exponential of the loss itself: one, not two
+        const T mean = select(low, part, T(1) / part);
+        return with_constant(NegativeBinomialLog{dispersion}.at(input, target), dispersion, target, mean, T(0));
     }
 };
 
 // (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean. The parts of the slope,
-// (1 + a t) / (1 + a x) and t / (x + eps), have one denominator here, so that they do not cancel.
+// (1 + a t) / (1 + a x) and t / (x + eps), have one denominator here, so that they do not cancel; of those of the
+// curvature, t / (x + eps)^2 and a (1 + a t) / (1 + a x)^2, the common a^2 t x^2 is gone:
+//   (t (1 + 2 a x) - a x^2 - a (1 + a t) eps (2 x + eps)) / ((x + eps) (1 + a x))^2.
 struct NegativeBinomialIdentity {
     double dispersion, eps;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
@@ -264,10 +290,13 @@ struct NegativeBinomialIdentity {
         const T weight = T(1) + a * target;
         const T slope = ((input - target) + T(eps) * weight) * inverse * inverse_shifted;
         const bool absent = target == T(0);
+        const T share = select(input == T(0), T(0), select(inverse_shifted == T(0), T(1), input * inverse_shifted));
+        const T curvature = target * inverse_shifted * inverse_shifted * inverse * (T(2) - inverse) -
+                            a * square(share * inverse) -
+                            (T(dispersion * eps) * weight * inverse * inverse_shifted) * inverse * (share + T(1));
         return {product_or_zero(target, gap) + T(1.0 / dispersion) * logarithm,
                 select(absent, inverse, select(inverse == T(0), T(0), slope)),  // 0 at an infinite mean
-                select(absent, T(0), target * inverse_shifted * inverse_shifted) - a * weight * inverse * inverse, gap,
-                T(0)};
+                select(absent, -a * inverse * inverse, curvature), gap, T(0)};
     }
 };
 
@@ -276,7 +305,7 @@ struct NegativeBinomialIdentityFull {
     double dispersion, eps;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
         const Jet<T> jet = NegativeBinomialIdentity{dispersion, eps}.at(input, target);
-        return {jet.value + negative_binomial_constant(dispersion, target), jet.grad, jet.hess};
+        return with_constant(jet, dispersion, target, input, -target * log1p(T(eps) / input));
     }
 };
 
@@ -292,13 +321,16 @@ struct KLDivergence {
     }
 };
 
-// exp(t) (t - x), L085: both in logarithms. 0 at t = -inf.
+// exp(t) (t - x), L085: both in logarithms. 0 at t = -inf. Products are finite wherever they are, also where exp(t) is not.
 struct KLDivergenceLogTarget {
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        const T p = exp(target), difference = target - input;
-        const bool absent = p == T(0);
-        return {product_or_zero(p, difference), select(absent, -p, select(input == input, -p, input)), T(0),
-                product_or_zero(p, difference + T(1)), product_or_zero(p, difference + T(2))};
+        const SplitExp<T> p = split_exp(target);
+        const T slope = -(p.part * p.factor), difference = target - input;
+        const bool absent = p.part == T(0);
+        return {product_or_zero(p.part, difference) * p.factor,
+                select(absent, slope, select(input == input, slope, input)), T(0),
+                product_or_zero(p.part, difference + T(1)) * p.factor,
+                product_or_zero(p.part, difference + T(2)) * p.factor};
     }
 };
 

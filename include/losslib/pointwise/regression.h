@@ -40,6 +40,10 @@ struct SquaredError {
         const T d = input - target;
         return jet_of_difference(d * d, T(2) * d, T(2));
     }
+    // 2 d overflows where the gradient of the mean does not; a factor of 2 is exact on either side.
+    template <class T> LOSSLIB_INLINE T scaled_grad(T input, T target, T scale) const {
+        return (input - target) * (T(2) * scale);
+    }
 };
 
 // d^2 / 2, L002.
@@ -236,14 +240,16 @@ struct Lq {
     }
 };
 
-// c^2 (u - log1p(u)) with u = |d| / c, L017. For large u, c |d|: u itself may overflow.
+// c^2 (u - log1p(u)) with u = |d| / c, L017. For large u, c |d|: u itself may overflow. For small u, d^2 (1/2 - u/3): its
+// square may underflow.
 struct Fair {
     double c;
     template <class T> LOSSLIB_INLINE JetOfDifference<T> at(T input, T target) const {
         const T d = input - target, size = abs(d);
         const T u = size * T(1.0 / c);
         const T bounded = minimum(T(1e30), u);
-        return jet_of_difference(select(u > T(SWALLOWS_ONE), T(c) * size, T(c) * (T(c) * x_minus_log1p(u))),
+        const T beyond = select(u > T(SWALLOWS_ONE), T(c) * size, T(c) * (T(c) * x_minus_log1p(u)));
+        return jet_of_difference(select(u < T(1e-10), (T(0.5) - u * T(1.0 / 3.0)) * size * size, beyond),
                                  T(c) * sign(d) * (bounded / (T(1) + bounded)), square(T(1) / (T(1) + u)));
     }
 };

@@ -1,0 +1,2 @@
+#: Capsules of the kernels, by the name of the struct.
+kernels: dict[str, object]

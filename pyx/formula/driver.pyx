@@ -1,0 +1,682 @@
+"""Formulas of users: a tape of operations, interpreted over rows of at most a block of numbers.
+
+A row of numbers is a register; all registers together stay in the first cache, so that an operation costs little more
+than its arithmetic. The interpreter is one more kernel of the pointwise geometry, whose parameters are the tape:
+weights, masks, types, strides, threads and sums are those of every other loss.
+"""
+
+cimport cython
+from cpython.pycapsule cimport PyCapsule_New
+from libc.stdlib cimport calloc, free
+from job cimport (
+    ALL, BLOCK, GRAD_ONLY, KERNELS, LANES, PLANES, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
+    KernelDouble, KernelFloat, KernelSet,
+)
+from program cimport FIRST_CONSTANT, FIRST_INPUT, PLACES, SCALE, Formula, Step, Tape
+
+cdef extern from "losslib/formula/operations.h" namespace "losslib" nogil:
+    # Rows of numbers that do not overlap: a tape never writes where it reads.
+    ctypedef float* Floats "float* LOSSLIB_RESTRICT"
+    ctypedef double* Doubles "double* LOSSLIB_RESTRICT"
+
+    T apply[O, T](const O& operation, T a)
+    T apply_two "losslib::apply"[O, T](const O& operation, T a, T b)
+    T apply_three "losslib::apply"[O, T](const O& operation, T a, T b, T c)
+    T apply_four "losslib::apply"[O, T](const O& operation, T a, T b, T c, T d)
+    bint is_far_off[T](T a)
+    T far_off[O, T](const O& operation, T a)
+
+    cppclass Logistic[T]:
+        T sigma
+        T sigma_neg
+        T softplus
+        T softplus_neg
+    Logistic[T] logistic[T](T x)
+    cppclass LogCosh[T]:
+        T value
+        T tanh
+    LogCosh[T] log_cosh[T](T x)
+
+    cppclass Copy:
+        pass
+    cppclass Negative:
+        pass
+    cppclass Absolute:
+        pass
+    cppclass Sign:
+        pass
+    cppclass Not:
+        pass
+    cppclass SquareRoot:
+        pass
+    cppclass RootOfOnePlusMinusOne:
+        pass
+    cppclass Exp:
+        pass
+    cppclass Expm1:
+        pass
+    cppclass Log:
+        pass
+    cppclass Log1p:
+        pass
+    cppclass Tanh:
+        pass
+    cppclass Cosh:
+        pass
+    cppclass Sinh:
+        pass
+    cppclass Sigmoid:
+        pass
+    cppclass Softplus:
+        pass
+    cppclass LogOfCosh:
+        pass
+    cppclass Erf:
+        pass
+    cppclass LogGamma:
+        pass
+    cppclass Digamma:
+        pass
+    cppclass Trigamma:
+        pass
+    cppclass Tetragamma:
+        pass
+    cppclass Sine:
+        pass
+    cppclass Cosine:
+        pass
+    cppclass Add:
+        pass
+    cppclass Subtract:
+        pass
+    cppclass Multiply:
+        pass
+    cppclass Divide:
+        pass
+    cppclass Power:
+        pass
+    cppclass Maximum:
+        pass
+    cppclass Minimum:
+        pass
+    cppclass Less:
+        pass
+    cppclass LessEqual:
+        pass
+    cppclass Greater:
+        pass
+    cppclass GreaterEqual:
+        pass
+    cppclass Equal:
+        pass
+    cppclass NotEqual:
+        pass
+    cppclass And:
+        pass
+    cppclass Or:
+        pass
+    cppclass Signed:
+        pass
+    cppclass Choose:
+        pass
+    cppclass MultiplyAdd:
+        pass
+    cppclass MultiplySubtract:
+        pass
+    cppclass SubtractProduct:
+        pass
+    cppclass Extreme:
+        pass
+
+cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
+    void prefetch(const char* address)
+
+ctypedef fused Numbers:
+    Floats
+    Doubles
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef fused Unary:
+    Copy
+    Negative
+    Absolute
+    Sign
+    Not
+    SquareRoot
+    RootOfOnePlusMinusOne
+    Exp
+    Expm1
+    Log
+    Log1p
+    Tanh
+    Cosh
+    Sinh
+    Sigmoid
+    Softplus
+    LogOfCosh
+    Erf
+    LogGamma
+    Digamma
+    Trigamma
+    Tetragamma
+
+ctypedef fused Trigonometric:
+    Sine
+    Cosine
+
+ctypedef fused Binary:
+    Add
+    Subtract
+    Multiply
+    Divide
+    Power
+    Maximum
+    Minimum
+    Less
+    LessEqual
+    Greater
+    GreaterEqual
+    Equal
+    NotEqual
+    And
+    Or
+    Signed
+
+ctypedef fused Ternary:
+    Choose
+    MultiplyAdd
+    MultiplySubtract
+    SubtractProduct
+
+
+# ---- one operation on rows of n numbers, n a multiple of LANES ---------------------------------------------------
+# All have one signature; what a loop has no use for is some row. A number among the operands is a row of one.
+
+cdef void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                Py_ssize_t n) noexcept nogil:
+    cdef Unary f
+    cdef Py_ssize_t i
+    n &= -LANES     # so that the compiler knows it, and writes no loop for a rest
+    for i in range(n):
+        out[i] = apply(f, a[i])
+
+
+cdef void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                        Py_ssize_t n) noexcept nogil:
+    cdef Trigonometric f
+    cdef Py_ssize_t i
+    cdef int far = 0
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply(f, a[i])
+    for i in range(n):
+        far |= is_far_off(a[i])
+    if far:
+        for i in range(n):
+            if is_far_off(a[i]):
+                out[i] = far_off(f, a[i])
+
+
+cdef void binary(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                 Py_ssize_t n) noexcept nogil:
+    cdef Binary f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_two(f, a[i], b[i])
+
+
+cdef void binary_vs(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                    Py_ssize_t n) noexcept nogil:
+    cdef Binary f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_two(f, a[i], b[0])
+
+
+cdef void binary_sv(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                    Py_ssize_t n) noexcept nogil:
+    cdef Binary f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_two(f, a[0], b[i])
+
+
+cdef void ternary(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                  Py_ssize_t n) noexcept nogil:
+    cdef Ternary f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_three(f, a[i], b[i], c[i])
+
+
+cdef void ternary_vsv(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Ternary f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_three(f, a[i], b[0], c[i])
+
+
+cdef void ternary_vvs(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Ternary f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_three(f, a[i], b[i], c[0])
+
+
+cdef void ternary_vss(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Ternary f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_three(f, a[i], b[0], c[0])
+
+
+cdef void quaternary(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                     Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
+
+
+cdef void quaternary_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[0])
+
+
+cdef void quaternary_vsvv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[i])
+
+
+cdef void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
+
+
+cdef void fill(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+               Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = a[0]
+
+
+cdef void logistic_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Logistic[float] both
+    cdef Logistic[double] both64
+    n &= -LANES
+    if Numbers is Floats:
+        for i in range(n):
+            both = logistic(d[i])
+            out[i] = both.softplus
+            a[i] = both.softplus_neg
+            b[i] = both.sigma
+            c[i] = both.sigma_neg
+    else:
+        for i in range(n):
+            both64 = logistic(d[i])
+            out[i] = both64.softplus
+            a[i] = both64.softplus_neg
+            b[i] = both64.sigma
+            c[i] = both64.sigma_neg
+
+
+cdef void sigmoids_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Logistic[float] both
+    cdef Logistic[double] both64
+    n &= -LANES
+    if Numbers is Floats:
+        for i in range(n):
+            both = logistic(b[i])
+            out[i] = both.sigma
+            a[i] = both.sigma_neg
+    else:
+        for i in range(n):
+            both64 = logistic(b[i])
+            out[i] = both64.sigma
+            a[i] = both64.sigma_neg
+
+
+cdef void log_cosh_tanh_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+                           Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef LogCosh[float] pair
+    cdef LogCosh[double] pair64
+    n &= -LANES
+    if Numbers is Floats:
+        for i in range(n):
+            pair = log_cosh(b[i])
+            out[i] = pair.value
+            a[i] = pair.tanh
+    else:
+        for i in range(n):
+            pair64 = log_cosh(b[i])
+            out[i] = pair64.value
+            a[i] = pair64.tanh
+
+
+# ---- the table of operations -------------------------------------------------------------------------------------
+
+ctypedef void (*LoopFloat)(const void*, Floats, Floats, Floats, Floats, Floats, Py_ssize_t) noexcept nogil
+ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Py_ssize_t) noexcept nogil
+
+cdef enum:
+    OPERATIONS = 96
+
+cdef LoopFloat[96] _float32
+cdef LoopDouble[96] _float64
+cdef dict _codes = {}    # name -> place in the table
+
+
+cdef int enter(str name, void* float32, void* float64) except -1:
+    cdef int code = len(_codes)
+    if code == OPERATIONS:
+        raise SystemError("the table of operations is full")
+    _codes[name] = code
+    _float32[code] = <LoopFloat>float32
+    _float64[code] = <LoopDouble>float64
+    return 0
+
+
+cdef int enter_unary(const Unary* tag, str name) except -1:
+    return enter(name, <void*>unary[Unary, Floats], <void*>unary[Unary, Doubles])
+
+
+cdef int enter_binary(const Binary* tag, str name) except -1:
+    """Rows alone, and the form with a number that the operation has: commuting ones take it second."""
+    enter(f"{name}_vv", <void*>binary[Binary, Floats], <void*>binary[Binary, Doubles])
+    if Binary is Subtract or Binary is Divide:
+        return enter(f"{name}_sv", <void*>binary_sv[Binary, Floats], <void*>binary_sv[Binary, Doubles])
+    elif Binary is And or Binary is Or:
+        return 0
+    else:
+        return enter(f"{name}_vs", <void*>binary_vs[Binary, Floats], <void*>binary_vs[Binary, Doubles])
+
+
+cdef int enter_ternary(const Ternary* tag, str name) except -1:
+    enter(f"{name}_vvv", <void*>ternary[Ternary, Floats], <void*>ternary[Ternary, Doubles])
+    enter(f"{name}_vsv", <void*>ternary_vsv[Ternary, Floats], <void*>ternary_vsv[Ternary, Doubles])
+    enter(f"{name}_vvs", <void*>ternary_vvs[Ternary, Floats], <void*>ternary_vvs[Ternary, Doubles])
+    return enter(f"{name}_vss", <void*>ternary_vss[Ternary, Floats], <void*>ternary_vss[Ternary, Doubles])
+
+
+enter_unary[Copy](NULL, "copy")
+enter_unary[Negative](NULL, "neg")
+enter_unary[Absolute](NULL, "abs")
+enter_unary[Sign](NULL, "sign")
+enter_unary[SquareRoot](NULL, "sqrt")
+enter_unary[RootOfOnePlusMinusOne](NULL, "sqrt1pm1")
+enter_unary[Exp](NULL, "exp")
+enter_unary[Expm1](NULL, "expm1")
+enter_unary[Log](NULL, "log")
+enter_unary[Log1p](NULL, "log1p")
+enter_unary[Tanh](NULL, "tanh")
+enter_unary[Cosh](NULL, "cosh")
+enter_unary[Sinh](NULL, "sinh")
+enter_unary[Sigmoid](NULL, "sigmoid")
+enter_unary[Softplus](NULL, "softplus")
+enter_unary[LogOfCosh](NULL, "log_cosh")
+enter_unary[Erf](NULL, "erf")
+enter_unary[LogGamma](NULL, "loggamma")
+enter_unary[Digamma](NULL, "digamma")
+enter_unary[Trigamma](NULL, "trigamma")
+enter_unary[Tetragamma](NULL, "tetragamma")
+enter_unary[Not](NULL, "not")
+enter("sin", <void*>trigonometric[Sine, Floats], <void*>trigonometric[Sine, Doubles])
+enter("cos", <void*>trigonometric[Cosine, Floats], <void*>trigonometric[Cosine, Doubles])
+enter_binary[Add](NULL, "add")
+enter_binary[Subtract](NULL, "sub")
+enter_binary[Multiply](NULL, "mul")
+enter_binary[Divide](NULL, "div")
+enter_binary[Power](NULL, "power")
+enter_binary[Maximum](NULL, "max")
+enter_binary[Minimum](NULL, "min")
+enter_binary[Less](NULL, "lt")
+enter_binary[LessEqual](NULL, "le")
+enter_binary[Greater](NULL, "gt")
+enter_binary[GreaterEqual](NULL, "ge")
+enter_binary[Equal](NULL, "eq")
+enter_binary[NotEqual](NULL, "ne")
+enter_binary[And](NULL, "and")
+enter_binary[Or](NULL, "or")
+enter_binary[Signed](NULL, "signed")
+enter_ternary[Choose](NULL, "select")
+enter_ternary[MultiplyAdd](NULL, "multiply_add")
+enter_ternary[MultiplySubtract](NULL, "multiply_subtract")
+enter_ternary[SubtractProduct](NULL, "subtract_product")
+enter("extreme_vvvv", <void*>quaternary[Floats], <void*>quaternary[Doubles])
+enter("extreme_vvvs", <void*>quaternary_vvvs[Floats], <void*>quaternary_vvvs[Doubles])
+enter("extreme_vsvv", <void*>quaternary_vsvv[Floats], <void*>quaternary_vsvv[Doubles])
+enter("extreme_vsvs", <void*>quaternary_vsvs[Floats], <void*>quaternary_vsvs[Doubles])
+enter("fill", <void*>fill[Floats], <void*>fill[Doubles])
+enter("logistic", <void*>logistic_of[Floats], <void*>logistic_of[Doubles])
+enter("sigmoids", <void*>sigmoids_of[Floats], <void*>sigmoids_of[Doubles])
+enter("log_cosh_tanh", <void*>log_cosh_tanh_of[Floats], <void*>log_cosh_tanh_of[Doubles])
+
+
+# ---- the interpreter -----------------------------------------------------------------------------------------------
+
+cdef enum:
+    CACHE = 32768        # bytes of all registers together: the first cache of every processor
+    ALIGNMENT = 64       # a row begins where a vector does
+
+
+cdef inline void run_rows(const Tape* tape, real** place, Py_ssize_t n) noexcept nogil:
+    cdef const Step* step = tape.steps
+    cdef int _
+    for _ in range(tape.count):
+        if real is float:
+            _float32[step.code](NULL, place[step.operand[0]], place[step.operand[1]], place[step.operand[2]],
+                                place[step.operand[3]], place[step.operand[4]], n)
+        else:
+            _float64[step.code](NULL, place[step.operand[0]], place[step.operand[1]], place[step.operand[2]],
+                                place[step.operand[3]], place[step.operand[4]], n)
+        step += 1
+
+
+cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real scale, Py_ssize_t n) noexcept nogil:
+    """Run the tape over n numbers, as many at a time as the registers leave room for."""
+    cdef char[CACHE + ALIGNMENT] memory
+    cdef real* place[PLACES]
+    cdef real factor = scale
+    cdef char* first = memory
+    cdef Py_ssize_t row = BLOCK, start = 0, rows, i
+    cdef int k
+    first += (ALIGNMENT - (<size_t>first) % ALIGNMENT) % ALIGNMENT
+    if tape.registers > 0:
+        row = min(row, <Py_ssize_t>(CACHE // <int>sizeof(real) // tape.registers))
+        row -= row % LANES
+    place[SCALE] = &factor
+    for k in range(tape.constants):
+        if real is float:
+            place[FIRST_CONSTANT + k] = tape.float32 + k
+        else:
+            place[FIRST_CONSTANT + k] = tape.float64 + k
+    for k in range(tape.registers):
+        place[FIRST_CONSTANT + tape.constants + k] = <real*>first + k * row
+    # An output is written by the last steps, all at once: ask for its lines before the first ones.
+    for k in range(FIRST_INPUT):
+        if outputs[k] != NULL:
+            for i in range((n * <Py_ssize_t>sizeof(real) + ALIGNMENT - 1) // ALIGNMENT):
+                prefetch(<const char*>outputs[k] + i * ALIGNMENT)
+    while start < n:
+        rows = min(row, n - start)
+        for k in range(FIRST_INPUT):
+            place[k] = outputs[k] + start if outputs[k] != NULL else NULL
+        for k in range(3):
+            place[FIRST_INPUT + k] = <real*>inputs[k] + start
+        run_rows(tape, place, rows)
+        start += rows
+
+
+cdef inline void run_kernel(const void* parameters, int kernel, const real* a, const real* b, const real* c,
+                            real* value, real* grad, real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    cdef const real* inputs[3]
+    cdef real* outputs[PLANES]
+    cdef int k
+    inputs[0] = a
+    inputs[1] = b
+    inputs[2] = c
+    for k in range(PLANES):
+        outputs[k] = value + k * BLOCK if kernel == ALL else NULL
+    outputs[0] = value
+    if kernel != ALL:
+        outputs[1] = grad
+        outputs[2] = hess
+    interpret((<const Formula*>parameters).tape[kernel], inputs, outputs, scale, vectors * LANES)
+
+
+cdef void value_only(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
+                     real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, VALUE_ONLY, a, b, c, value, NULL, NULL, scale, vectors)
+
+
+cdef void grad_only(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
+                    real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, GRAD_ONLY, a, b, c, NULL, grad, NULL, scale, vectors)
+
+
+cdef void value_grad(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
+                     real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, VALUE_GRAD, a, b, c, value, grad, NULL, scale, vectors)
+
+
+cdef void value_grad_hess(const void* parameters, const real* a, const real* b, const real* c, real* value,
+                          real* grad, real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, VALUE_GRAD_HESS, a, b, c, value, grad, hess, scale, vectors)
+
+
+cdef void all_planes(const void* parameters, const real* a, const real* b, const real* c, real* value, real* grad,
+                     real* hess, real scale, Py_ssize_t vectors) noexcept nogil:
+    run_kernel(parameters, ALL, a, b, c, value, NULL, NULL, scale, vectors)
+
+
+# ---- what Python holds ---------------------------------------------------------------------------------------------
+
+cdef Tape* copied(object tape) except NULL:
+    """Return a tape of losslib.formula.tape as the interpreter reads it."""
+    cdef Tape* made = <Tape*>calloc(1, sizeof(Tape))
+    cdef int k, j
+    if made == NULL:
+        raise MemoryError("no memory for the tape of a formula")
+    made.count = len(tape.steps)
+    made.constants = len(tape.constants)
+    made.registers = tape.registers
+    made.steps = <Step*>calloc(made.count + 1, sizeof(Step))
+    made.float64 = <double*>calloc(made.constants + 1, sizeof(double))
+    made.float32 = <float*>calloc(made.constants + 1, sizeof(float))
+    if made.steps == NULL or made.float64 == NULL or made.float32 == NULL:
+        discard(made)
+        raise MemoryError("no memory for the tape of a formula")
+    for k, number in enumerate(tape.constants):
+        made.float64[k] = number
+        made.float32[k] = <float>made.float64[k]
+    try:
+        if FIRST_CONSTANT + made.constants + made.registers > PLACES:
+            raise SystemError("the tape of a formula has too many places")
+        for k, (name, written, read) in enumerate(tape.steps):
+            made.steps[k].code = _codes[name]
+            for j, place in enumerate((*written, *read)):
+                made.steps[k].operand[j] = place
+    except BaseException:
+        discard(made)
+        raise
+    return made
+
+
+cdef void discard(Tape* tape) noexcept:
+    if tape != NULL:
+        free(tape.steps)
+        free(tape.float64)
+        free(tape.float32)
+        free(tape)
+
+
+cdef class Program:
+    """The kernels of one formula with its parameters; ``loss.pyx`` reaches them through the capsule ``formula``.
+
+    Parameters
+    ----------
+    inputs : int
+        How many inputs the formula has.
+    cost : float
+        Estimated nanoseconds for an element of value and gradient, in float32 on one thread.
+    make_tape : callable
+        Returns the tape of a kernel (``VALUE_ONLY`` … ``ALL``), each when it is first needed.
+    """
+
+    cdef Formula formula_
+    cdef object make_tape
+    cdef readonly object formula
+
+    def __cinit__(self, int inputs, double cost, make_tape):
+        cdef KernelSet* set = &self.formula_.set
+        self.make_tape = make_tape
+        set.name = b"formula"
+        set.inputs = inputs
+        set.cost = cost
+        set.float32[VALUE_ONLY] = <KernelFloat>value_only[float]
+        set.float32[GRAD_ONLY] = <KernelFloat>grad_only[float]
+        set.float32[VALUE_GRAD] = <KernelFloat>value_grad[float]
+        set.float32[VALUE_GRAD_HESS] = <KernelFloat>value_grad_hess[float]
+        set.float32[VALUE_PAIR] = NULL      # a formula has one prediction
+        set.float32[ALL] = <KernelFloat>all_planes[float]
+        set.float64[VALUE_ONLY] = <KernelDouble>value_only[double]
+        set.float64[GRAD_ONLY] = <KernelDouble>grad_only[double]
+        set.float64[VALUE_GRAD] = <KernelDouble>value_grad[double]
+        set.float64[VALUE_GRAD_HESS] = <KernelDouble>value_grad_hess[double]
+        set.float64[VALUE_PAIR] = NULL
+        set.float64[ALL] = <KernelDouble>all_planes[double]
+        self.formula = PyCapsule_New(&self.formula_, b"losslib.formula", NULL)
+
+    def __dealloc__(self):
+        cdef int k
+        for k in range(KERNELS):
+            discard(self.formula_.tape[k])
+
+    def prepare(self, int kernel):
+        """Make the tape of a kernel, if there is none yet."""
+        cdef Tape* made
+        if self.formula_.tape[kernel] != NULL:
+            return
+        made = copied(self.make_tape(kernel))
+        with cython.critical_section(self):
+            if self.formula_.tape[kernel] == NULL:      # else another thread made it meanwhile
+                self.formula_.tape[kernel] = made
+                made = NULL
+        discard(made)
+
+
+def operations():
+    """Return the names of the operations, with their forms."""
+    return tuple(_codes)

@@ -1,0 +1,257 @@
+"""How the functions of the other packages are called, and how their gradients come about.
+
+For each package there is what makes a function of the arrays, in losslib's order, from a name and parameters, and what
+differentiates its value, times an upstream gradient, with respect to the first input.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+Call = Callable[..., Any]
+Answer = tuple[np.ndarray, np.ndarray | None]
+
+
+def upstream_for(value: np.ndarray) -> np.ndarray:
+    """Return numbers of the shape of the value, to multiply it with before it is differentiated."""
+    return np.cos(np.arange(value.size, dtype=np.float64)).reshape(value.shape) + 1.5
+
+
+# ---- tapes -------------------------------------------------------------------------------------------------------
+
+
+def with_torch(call: Call, arrays: list[np.ndarray], dtype: Any) -> Answer:
+    torch = pytest.importorskip("torch")
+    tensors = [torch.tensor(a if a.dtype.kind == "i" else a.astype(dtype)) for a in arrays]
+    tensors[0].requires_grad_(True)
+    value = call(*tensors)
+    flat = value.detach().numpy().astype(np.float64)
+    (value * torch.tensor(upstream_for(flat), dtype=value.dtype)).sum().backward()
+    return flat, tensors[0].grad.numpy()
+
+
+def with_jax(call: Call, arrays: list[np.ndarray], dtype: Any) -> Answer:
+    jax = pytest.importorskip("jax")
+    others = [jax.numpy.asarray(a if a.dtype.kind == "i" else a.astype(dtype)) for a in arrays]
+    value = np.asarray(call(*others), dtype=np.float64)
+    factor = upstream_for(value)
+    gradient = jax.grad(lambda x: (call(x, *others[1:]) * factor).sum())(others[0])
+    return value, np.asarray(gradient)
+
+
+def with_tensorflow(call: Call, arrays: list[np.ndarray], dtype: Any) -> Answer:
+    tf = pytest.importorskip("tensorflow")
+    tensors = [tf.constant(a if a.dtype.kind == "i" else a.astype(dtype)) for a in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors[0])
+        value = call(*tensors)
+        flat = value.numpy().astype(np.float64)
+        total = tf.reduce_sum(value * tf.constant(upstream_for(flat), value.dtype))
+    return flat, tape.gradient(total, tensors[0]).numpy()
+
+
+def with_paddle(call: Call, arrays: list[np.ndarray], dtype: Any) -> Answer:
+    paddle = pytest.importorskip("paddle")
+    tensors = [paddle.to_tensor(a if a.dtype.kind == "i" else a.astype(dtype)) for a in arrays]
+    tensors[0].stop_gradient = False
+    value = call(*tensors)
+    flat = value.numpy().astype(np.float64)
+    (value * paddle.to_tensor(upstream_for(flat).astype(flat.dtype)).astype(value.dtype)).sum().backward()
+    return flat, tensors[0].grad.numpy()
+
+
+def with_keras(call: Call, arrays: list[np.ndarray], dtype: Any) -> Answer:
+    keras = pytest.importorskip("keras")
+    tapes = {"torch": with_torch, "jax": with_jax, "tensorflow": with_tensorflow}
+    return tapes[keras.backend.backend()](call, arrays, dtype)
+
+
+def with_differences(call: Call, arrays: list[np.ndarray], dtype: Any) -> Answer:
+    """Differentiate by central differences: for packages of values alone."""
+    value = np.asarray(call(*arrays), dtype=np.float64)
+    factor, gradient = upstream_for(value), np.zeros(arrays[0].shape)
+    arrays = [arrays[0].astype(np.float64), *arrays[1:]]
+    step = 1e-6 if dtype == np.float64 else 1e-4
+    for position in np.ndindex(arrays[0].shape):
+        sides = []
+        for sign in (1.0, -1.0):
+            moved = arrays[0].copy()
+            moved[position] += sign * step
+            sides.append(np.sum(np.asarray(call(moved, *arrays[1:]), dtype=np.float64) * factor))
+        gradient[position] = (sides[0] - sides[1]) / (2 * step)
+    return value, gradient
+
+
+# ---- the calls ---------------------------------------------------------------------------------------------------
+
+
+def attribute(names: tuple[str, ...], name: str) -> Any:
+    """Return the function or class of this name from the first module that has it; skip where none has."""
+    for module in names:
+        found = getattr(pytest.importorskip(module, exc_type=ImportError), name, None)
+        if found is not None:
+            return found
+    pytest.skip(f"{names[0]} {name} is not in this version")
+
+
+def torch_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    torch = pytest.importorskip("torch")
+    changed = {
+        key: torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
+        for key, value in parameters.items()
+    }
+    found = attribute(("torch.nn", "torch.nn.functional"), name)
+    return found(**changed) if isinstance(found, type) else lambda *arrays: found(*arrays, **changed)
+
+
+def keras_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    found = attribute(("keras.losses",), name)
+    if isinstance(found, type):
+        return lambda x, t: found(**{k: v for k, v in parameters.items() if k != "name"})(t, x)
+    return lambda x, t: found(t, x, **parameters)
+
+
+def tf_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    tf = pytest.importorskip("tensorflow")
+    given = {k: v[0] if isinstance(v, list) else v for k, v in parameters.items()}
+    if name.endswith("with_logits"):
+        return lambda x, t: getattr(tf.nn, name)(labels=t, logits=x, **given)
+    if name == "log_poisson_loss":
+        return lambda x, t: tf.nn.log_poisson_loss(t, x, **given)
+    if name == "l2_loss":
+        return lambda x, t: tf.nn.l2_loss(x - t, **given)
+    return lambda x, t: getattr(tf.compat.v1.losses, name.removeprefix("losses."))(t, x, **given)
+
+
+def optax_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    found = attribute(("optax.losses",), name)
+    return lambda *arrays: found(*arrays, **parameters)
+
+
+def scipy_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    special = pytest.importorskip("scipy.special")
+    if name in ("huber", "pseudo_huber"):
+        return lambda x, t: getattr(special, name)(parameters["delta"], x - t)
+    return lambda x, t: getattr(special, name)(t, x)
+
+
+def sklearn_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    if "." in name:
+        return sgd_call(name.partition(".")[2], parameters)
+    if name[0].isupper():
+        private = pytest.importorskip("sklearn._loss.loss")
+        loss = getattr(private, name)(**parameters)
+        return lambda x, t: loss(t.astype(np.float64), np.ascontiguousarray(x))
+    metrics = pytest.importorskip("sklearn.metrics")
+    given = {k: v for k, v in parameters.items() if v is not None}
+    return lambda x, t: getattr(metrics, name)(t, x, **given)
+
+
+def sgd_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    sgd = pytest.importorskip("sklearn.linear_model._sgd_fast")
+    shared = pytest.importorskip("sklearn._loss.loss")
+    epsilon = parameters.get("epsilon", 0.1)
+    makers: dict[str, Call] = {
+        "hinge": lambda: sgd.Hinge(1.0),
+        "perceptron": lambda: sgd.Hinge(0.0),
+        "squared_hinge": lambda: sgd.SquaredHinge(1.0),
+        "modified_huber": sgd.ModifiedHuber,
+        "epsilon_insensitive": lambda: sgd.EpsilonInsensitive(epsilon),
+        "squared_epsilon_insensitive": lambda: sgd.SquaredEpsilonInsensitive(epsilon),
+        "squared_error": lambda: shared.HalfSquaredError(),
+        "huber": lambda: shared.HuberLoss(delta=epsilon),
+        "log_loss": lambda: shared.HalfBinomialLoss(),
+    }
+    loss = makers[name]()
+    if hasattr(loss, "py_loss"):
+        return lambda x, t: np.array([loss.py_loss(a, b) for a, b in zip(x, t, strict=True)])
+    # These take y first, and labels 0 and 1.
+    label = (lambda b: (b + 1) / 2) if name == "log_loss" else (lambda b: b)
+    return lambda x, t: loss.loss(label(t), x)
+
+
+def catboost_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    utils = pytest.importorskip("catboost.utils")
+    words = ";".join(f"{key}={value}" for key, value in parameters.items())
+    metric = f"{name}:{words}" if words else name
+
+    def call(x: np.ndarray, t: np.ndarray) -> Any:
+        if t.ndim == 2:  # many labels: one list for each
+            x, t = x.T, t.T
+        return np.float64(utils.eval_metric(t.tolist(), x.tolist(), metric)[0])
+
+    return call
+
+
+def paddle_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    paddle = pytest.importorskip("paddle")
+    found = attribute(("paddle.nn", "paddle.nn.functional"), name)
+    given = {
+        key: paddle.to_tensor(np.array(value)) if isinstance(value, list) else value
+        for key, value in parameters.items()
+        if key != "name"
+    }
+    call = found(**given) if isinstance(found, type) else lambda *arrays: found(*arrays, **given)
+    if "ctc" in name.lower():
+        return lambda x, t, n, m: call(x, t.astype("int32"), n, m)
+    if "rnnt" in name.lower():
+        return lambda x, *counts: call(x, *(item.astype("int32") for item in counts))
+    return call
+
+
+def torchmetrics_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    found = attribute(
+        ("torchmetrics.functional", "torchmetrics.functional.regression", "torchmetrics.regression"), name
+    )
+    if isinstance(found, type):
+        double = importlib.import_module("torch").float64
+        return lambda x, t: found(**parameters).set_dtype(double)(x, t)
+    return lambda x, t: found(x, t, **parameters)
+
+
+def torchvision_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    found = attribute(("torchvision.ops",), name)
+    return lambda x, t: found(x, t, **parameters)
+
+
+def monai_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    return attribute(("monai.losses",), name)(**parameters)
+
+
+def smp_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    modules = ("segmentation_models_pytorch.losses", "segmentation_models_pytorch.losses._functional")
+    found = attribute(modules, name)
+    torch = importlib.import_module("torch")
+    given = {k: torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v for k, v in parameters.items()}
+    return found(**given) if isinstance(found, type) else lambda *arrays: found(*arrays, **given)
+
+
+#: Package -> how its functions are called, and what differentiates them.
+PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., Answer]]] = {
+    "torch": (torch_call, with_torch),
+    "keras": (keras_call, with_keras),
+    "tf": (tf_call, with_tensorflow),
+    "optax": (optax_call, with_jax),
+    "sklearn": (sklearn_call, with_differences),
+    "scipy": (scipy_call, with_differences),
+    "catboost": (catboost_call, with_differences),
+    "paddle": (paddle_call, with_paddle),
+    "torchmetrics": (torchmetrics_call, with_torch),
+    "torchvision": (torchvision_call, with_torch),
+    "monai": (monai_call, with_torch),
+    "smp": (smp_call, with_torch),
+}
+
+#: Packages and functions that compute in single precision, whatever they are given.
+SINGLE = ("keras", "monai", "catboost", "torchmetrics:cosine_similarity")
+#: Packages that hold their parameters in single precision, and how near they come then.
+LOOSE = {"paddle": 1e-7, "tf": 3e-7}
+#: Parameters that are not tried, because the package does not come back: Paddle 3.3 with an index of a class to ignore.
+HANGING = {"paddle:NLLLoss": ("ignore_index",)}
+#: Functions whose gradient cannot be seen from outside.
+VALUE_ONLY = {"catboost:LogCosh": "its exponentials are good to 1e-4, which differences make worse"}

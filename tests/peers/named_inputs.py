@@ -1,0 +1,112 @@
+"""Inputs for the functions of other packages: inside every domain, without kinks, of the kind that a function takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import losslib
+from losslib.combine.weighted_sum import info_of
+from losslib.geometries.base import domains_of
+
+#: Functions whose target is a row of probabilities for each sample.
+ROWS_OF_PROBABILITIES = {
+    "CategoricalCrossentropy", "categorical_crossentropy", "softmax_cross_entropy", "safe_softmax_cross_entropy",
+    "poly_loss_cross_entropy", "softmax_cross_entropy_with_logits",
+}  # fmt: skip
+#: Functions that take one axis, or labels that are 0 or 1 without anything between.
+ONE_AXIS = {
+    "log_cosh_error",
+    "log_loss",
+    "hinge_loss",
+    "brier_score_loss",
+    "mean_poisson_deviance",
+    "cosine_similarity",
+}
+HARD = {
+    "log_loss",
+    "brier_score_loss",
+    "FocalLoss",
+    "sigmoid_focal_loss",
+    "sparsemax_loss",
+    "Focal",
+    "Logloss",
+    "binary",
+    "binary:logistic",
+    "binary:logitraw",
+}
+
+ROWS, COLUMNS = 6, 4
+
+
+def draw(rng: np.random.Generator, domain: str, shape: tuple[int, ...], hard: bool) -> np.ndarray:
+    """Return values of a domain, none of them at its border."""
+    if domain == "sign":
+        return rng.choice([-1.0, 1.0], shape)
+    if domain == "binary" or (domain == "probability" and hard):
+        return rng.integers(0, 2, shape).astype(np.float64)
+    if domain == "probability":
+        return rng.uniform(0.03, 0.97, shape)
+    if domain == "real":
+        return rng.normal(size=shape) * 1.5
+    return rng.gamma(2.0, 1.0, shape) + 0.2
+
+
+def inputs_for(key: str, name: str, loss: losslib.Loss, seed: int) -> list[np.ndarray]:
+    """Return float64 and integer arrays that the loss and the other package take."""
+    info, rng = info_of(loss), np.random.default_rng(seed)
+    if info.geometry == "ctc":
+        logits = rng.normal(size=(7, 3, 5))
+        first = logits - np.log(np.exp(logits).sum(-1, keepdims=True)) if info.name == "ctc_loss" else logits
+        return [first, rng.integers(1, 5, (3, 3)), np.array([7, 6, 7]), np.array([3, 2, 1])]
+    if info.geometry == "transducer":
+        return [rng.normal(size=(2, 4, 4, 5)), rng.integers(1, 5, (2, 3)), np.array([4, 3]), np.array([3, 2])]
+    if info.geometry == "distance":
+        vectors = [rng.normal(size=(ROWS, COLUMNS)) for _ in range(3)]
+        if info.name == "cosine_embedding_loss":
+            return [*vectors[:2], rng.choice([-1.0, 1.0], ROWS)]
+        return vectors[: len(info.inputs)]
+    if info.geometry in ("softmax", "margin"):
+        return rows_for(name, info.name, rng)
+    shape = (ROWS * 2,) if one_axis(key, name) else (ROWS, COLUMNS)
+    term: Any = loss
+    while term.info is None:
+        term = term.terms[0][1]
+    domains = [domain.name for domain in domains_of(info, term.parameters)]
+    if getattr(loss, "parameters", {}).get("log"):
+        domains[0] = "probability"
+    arrays = [draw(rng, domain, shape, k > 0 and name in HARD) for k, domain in enumerate(domains)]
+    if name == "brier_score_loss":
+        return [rng.uniform(0.03, 0.97, shape), rng.integers(0, 2, shape).astype(np.float64)]
+    if "counts" in info.tags and len(arrays) == 2:
+        arrays[1] = rng.poisson(2.0, shape).astype(np.float64)
+    return arrays
+
+
+def one_axis(key: str, name: str) -> bool:
+    """True for functions that take arrays of one axis."""
+    if name.startswith("Multi"):
+        return False
+    if key in ("sklearn", "torchmetrics"):
+        return name in ONE_AXIS or name[0].isupper() or key == "sklearn"
+    return key in ("xgboost", "lightgbm", "catboost")
+
+
+def rows_for(name: str, loss: str, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return rows of scores or probabilities, and class indices, rows of probabilities, or lists of classes."""
+    x = rng.normal(size=(ROWS, COLUMNS)) * 1.5
+    if loss == "categorical_cross_entropy":
+        x = rng.dirichlet(np.ones(COLUMNS), ROWS)
+    if loss == "nll_loss":
+        x = x - np.log(np.exp(x).sum(1, keepdims=True))
+    if loss == "categorical_hinge_loss":
+        return [x, np.eye(COLUMNS)[rng.integers(0, COLUMNS, ROWS)]]
+    if loss == "multilabel_margin_loss":
+        return [
+            x,
+            np.array([[2, 0, -1, -1], [1, -1, 0, 2], [3, 1, 0, -1], [0, -1, -1, -1], [-1, 0, 1, 2], [3, 2, 1, 0]]),
+        ]
+    if name in ROWS_OF_PROBABILITIES:
+        return [x, rng.dirichlet(np.ones(COLUMNS), ROWS)]
+    return [x, rng.integers(0, COLUMNS, ROWS)]

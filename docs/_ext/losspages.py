@@ -47,7 +47,9 @@ PACKAGES = {
     "tensorflow": "TensorFlow", "optax": "optax", "jax": "JAX", "sklearn": "scikit-learn", "scipy": "SciPy",
     "paddle": "Paddle", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
-    "mxnet": "MXNet", "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox", "pytorch_metric_learning": "PyTorch Metric Learning",
+    "mxnet": "MXNet",
+    "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
+    "pytorch_metric_learning": "PyTorch Metric Learning",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.

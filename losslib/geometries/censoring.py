@@ -44,9 +44,7 @@ def read_numbers(name: str, obj: Any, first_name: str, shape: tuple[int, ...]) -
     return copy
 
 
-def read_intervals(
-    name: str, obj: Any, samples: int, intervals: int, mask: np.ndarray | None
-) -> np.ndarray:
+def read_intervals(name: str, obj: Any, samples: int, intervals: int, mask: np.ndarray | None) -> np.ndarray:
     """Read the interval of each sample, an index: it is checked with ``check=False`` too."""
     return arrays.read_classes(name, obj, (samples,), intervals, mask, unit="interval", units="intervals")
 
@@ -58,7 +56,9 @@ def read_causes(name: str, obj: Any, samples: int, causes: int, mask: np.ndarray
         array = array.astype(np.int64)  # 0.0 and 1.0, as events come from data frames
     elif array.dtype.kind == "b":
         array = array.astype(np.int64)
-    return arrays.read_classes(name, array, (samples,), causes + 1, mask, unit="cause", units="causes").astype(np.float64)
+    return arrays.read_classes(name, array, (samples,), causes + 1, mask, unit="cause", units="causes").astype(
+        np.float64
+    )
 
 
 def require_times(
@@ -103,9 +103,7 @@ class Deliveries:
             np.copyto(wanted, written, casting="same_kind")
 
 
-def draw_censored(
-    item: Input, domain: Domain, rng: np.random.Generator, samples: int
-) -> np.ndarray:
+def draw_censored(item: Input, domain: Domain, rng: np.random.Generator, samples: int) -> np.ndarray:
     """Draw what an input beside the predictions holds."""
     if item.holds == "time":
         return rng.integers(1, 31, samples) / 10.0  # some are tied

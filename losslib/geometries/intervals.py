@@ -20,7 +20,6 @@ from losslib.geometries.base import Geometry, Reading, Samples, Work, domains_of
 from losslib.geometries.censoring import (
     COUNTED,
     INTERVALS,
-    Deliveries,
     draw_censored,
     input_in_float64,
     read_causes,

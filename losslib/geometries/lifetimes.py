@@ -45,7 +45,8 @@ class OfLifetimes(Geometry):
             arrays.require_same_shape(item.name, array, first, given[0])
         shape = given[0].shape
         known = [
-            read_numbers(item.name, obj, first, shape) for item, obj in zip(info.inputs[count:], raw[count:], strict=True)
+            read_numbers(item.name, obj, first, shape)
+            for item, obj in zip(info.inputs[count:], raw[count:], strict=True)
         ]
         mask = read_where(options, shape, COUNTED)
         return Lifetimes(
@@ -67,7 +68,12 @@ class OfLifetimes(Geometry):
         if info.inputs[-1].name == "upper":
             lower, upper = reading.known
             require_times(
-                info, "lower", lower, lower > upper, reading.mask, "lower must not be above upper, which is smaller here"
+                info,
+                "lower",
+                lower,
+                lower > upper,
+                reading.mask,
+                "lower must not be above upper, which is smaller here",
             )
             # A known time is the only one whose lower bound has to be positive.
             require_times(

@@ -167,7 +167,9 @@ def test_a_masked_sample_is_in_no_risk_set_and_never_looked_at() -> None:
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_without_an_event_there_is_nothing_to_compare(reduction: str) -> None:
-    value, grad, hess = losslib.cox_ph_loss.value_grad_hess(np.arange(3.0), np.arange(3.0), np.zeros(3), reduction=reduction)
+    value, grad, hess = losslib.cox_ph_loss.value_grad_hess(
+        np.arange(3.0), np.arange(3.0), np.zeros(3), reduction=reduction
+    )
     assert not np.any(value)
     assert not grad.any()
     assert not hess.any()
@@ -220,7 +222,7 @@ def test_shapes_are_one_number_a_sample() -> None:
 
 
 def test_an_accumulator_says_why_it_refuses() -> None:
-    with pytest.raises(losslib.ParameterError, match="does not add up over pieces.*everybody at risk"):
+    with pytest.raises(losslib.ParameterError, match=r"does not add up over pieces.*everybody at risk"):
         losslib.Accumulator(losslib.CoxPHLoss()).update(np.zeros(3), np.ones(3), np.ones(3))
 
 

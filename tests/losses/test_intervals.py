@@ -128,7 +128,9 @@ class TestEveryRow:
         arrays = self.arrays(name)
         arrays[1][2] = 3
         for check_values in (True, False):
-            with pytest.raises(losslib.DomainError, match=r"interval\[2\] is 3, outside the intervals: expected 0 to 2"):
+            with pytest.raises(
+                losslib.DomainError, match=r"interval\[2\] is 3, outside the intervals: expected 0 to 2"
+            ):
                 getattr(losslib, name)(*arrays, check=check_values)
 
     def test_an_event_is_0_or_1(self, name: str) -> None:

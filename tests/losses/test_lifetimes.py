@@ -35,7 +35,9 @@ BOUNDS = [
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 @pytest.mark.parametrize("scale", [0.3, 1.0, 2.5])
 @pytest.mark.parametrize("bounds", BOUNDS, ids=str)
-def test_value_and_derivatives_are_those_of_mpmath(bounds: tuple[float, float], scale: float, distribution: str) -> None:
+def test_value_and_derivatives_are_those_of_mpmath(
+    bounds: tuple[float, float], scale: float, distribution: str
+) -> None:
     """From the middle to far outside of the bounds, where the probability is below 1e-300."""
     for x in (-20.0, -9.0, -3.3, -1.0, -0.2, 0.4, 0.9, 2.2, 4.5, 9.0, 25.0):
         if distribution == "extreme" and -x / scale > 25:

@@ -51,12 +51,12 @@ inline Rate together(const Rate& a, const Rate& b) {
 
 // What the deaths at one time give: the logarithms of their denominators, and sums over these.
 struct Deaths {
-    double log_sum;            // sum_l log(S - c_l T) - top, top being that of the risk set
-    double top;                // of the risk set; what follows is relative to exp(top)
-    double first, second;      // sum_l 1/(S - c_l T), and of its square
-    double own, own_squared;   // the same with 1 - c_l before each, for the deaths themselves
-    double spared;             // sum_l others/(S - c_l T): 1 - a of a lone death
-    double largest;            // sum_l a(1 - a) of the largest member of the risk set
+    double log_sum;           // sum_l log(S - c_l T) - top, top being that of the risk set
+    double top;               // of the risk set; what follows is relative to exp(top)
+    double first, second;     // sum_l 1/(S - c_l T), and of its square
+    double own, own_squared;  // the same with 1 - c_l before each, for the deaths themselves
+    double spared;            // sum_l others/(S - c_l T): 1 - a of a lone death
+    double largest;           // sum_l a(1 - a) of the largest member of the risk set
     std::ptrdiff_t who;
     bool who_dies;
 };

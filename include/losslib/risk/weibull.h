@@ -19,10 +19,7 @@ inline WeibullTerms weibull_terms(double log_scale, double log_shape, double log
     const double hazard_v = hazard == 0.0 ? 0.0 : hazard * v;
     const double rate = event == 0.0 ? 0.0 : event * (log_shape - log_time + v);
     const double event_v = event == 0.0 ? 0.0 : event * v;
-    return {hazard - rate,
-            k * (event - hazard),
-            k * k * hazard,
-            hazard_v - event_v - event,
+    return {hazard - rate, k * (event - hazard), k * k * hazard, hazard_v - event_v - event,
             (hazard == 0.0 ? 0.0 : hazard_v * (1.0 + v)) - event_v};
 }
 

@@ -1,4 +1,4 @@
-"""Pages of survival losses: formulas written by hand, compared with their definitions in numbers that carry derivatives.
+"""Pages of survival losses: formulas written by hand, compared with definitions in numbers that carry derivatives.
 
 A risk set is no expression of one sample, and a censored time has another formula than a known one. The pages show
 what the declarations say in LaTeX; what is compared with the kernel is each definition as a loop over all samples, for
@@ -155,14 +155,14 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
 #: What the letters of the formulas are.
 WORDS = {
     "cox": ":math:`R_k` is the risk set at the time :math:`t_k` of an event, :math:`D_k` its :math:`m_k` events; "
-    ":math:`w` are the sample weights and :math:`\\bar w_k` the mean weight of these events, :math:`e` is 1 for an event "
-    "and 0 for a censored sample. :math:`c_l = l/m_k` for Efron's ties and 0 for Breslow's.",
-    "aft": ":math:`x` is ``input``, :math:`t_l` and :math:`t_u` are ``lower`` and ``upper``, :math:`\\sigma` is ``scale``; "
-    ":math:`f` and :math:`F` are density and distribution function of the error.",
+    ":math:`w` are the sample weights and :math:`\\bar w_k` the mean weight of these events, :math:`e` is 1 for an "
+    "event and 0 for a censored sample. :math:`c_l = l/m_k` for Efron's ties and 0 for Breslow's.",
+    "aft": ":math:`x` is ``input``, :math:`t_l` and :math:`t_u` are ``lower`` and ``upper``, :math:`\\sigma` is "
+    "``scale``; :math:`f` and :math:`F` are density and distribution function of the error.",
     "weibull": ":math:`a` is ``log_scale``, :math:`b` is ``log_shape``, :math:`t` the time and :math:`e` the event.",
     "logistic_hazard": ":math:`x` is a row of ``input``, :math:`j` the interval and :math:`e` the event.",
-    "constant_hazard": ":math:`x` is a row of ``input``, :math:`j` the interval, :math:`\\rho` the fraction of it that was "
-    "lived and :math:`e` the event.",
+    "constant_hazard": ":math:`x` is a row of ``input``, :math:`j` the interval, :math:`\\rho` the fraction of it that "
+    "was lived and :math:`e` the event.",
     "mass": ":math:`x` is what ``input`` has for a sample, :math:`j` the interval and :math:`e` the cause, 0 for a "
     "censored sample.",
 }
@@ -305,8 +305,8 @@ def _formula(info: LossInfo) -> str:
     if "hessian" in latex:
         parts += ["Hessian, its diagonal:\n", math(latex["hessian"])]
     parts.append(
-        "These formulas are written by hand. What the build compares with the kernel is the definition, computed sample "
-        "by sample in numbers that carry their derivatives.\n"
+        "These formulas are written by hand. What the build compares with the kernel is the definition, computed "
+        "sample by sample in numbers that carry their derivatives.\n"
     )
     return "\n".join(parts)
 
@@ -321,8 +321,8 @@ def _reductions(facts: PageFacts) -> str:
     return (
         heading("Reductions")
         + f"\nWhat the sum is divided by, measured on 4 samples{', of which 3 have events,' if cox else ''} with the "
-        "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the third; and the value of a batch without samples, "
-        "and of one that is masked altogether.\n\n"
+        "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the third; and the value of a batch without "
+        "samples, and of one that is masked altogether.\n\n"
         + table(["reduction", *columns, "empty batch", "all masked"], rows, css="loss-reductions")
         + '\n``"none"`` gives one value for each sample, 0 where the mask is False.\n'
     )

@@ -306,12 +306,6 @@ register[NormalizedWasserstein](NULL, "NormalizedWasserstein", 5.0)
 
 # ---- the driver: any kernel --------------------------------------------------------------------------------------
 
-cdef void run_tasks(Job* job, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
-    cdef Py_ssize_t task
-    for task in range(first, stop):
-        run_task(job, task, 0)
-
-
 cdef int execute(Job* job, double isa_factor, double* total) noexcept:
     """Run the job; its size decides about threads and GIL. Return the violations, -1 without memory for the sums."""
     cdef Py_ssize_t i, task, tasks = (job.rows + TASK - 1) // TASK

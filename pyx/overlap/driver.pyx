@@ -182,12 +182,6 @@ cdef void run_all(Task task, void* context, Py_ssize_t tasks, int width) noexcep
             run_tasks(task, context, first_task(i, tasks, width), first_task(i + 1, tasks, width), threadid())
 
 
-cdef void run_tasks(BlockTask function, void* context, Py_ssize_t first, Py_ssize_t stop, int slot) noexcept nogil:
-    cdef Py_ssize_t task
-    for task in range(first, stop):
-        function(context, task, slot)
-
-
 # ---- the arrays of a call ----------------------------------------------------------------------------------------
 
 cdef class Region:

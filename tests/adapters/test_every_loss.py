@@ -43,7 +43,7 @@ def whole_sample(info: LossInfo) -> list[np.ndarray]:
             elif domain != "real":
                 steps = np.abs(steps) + (domain == "positive")
             # No integer says that there is no upper bound.
-            array = steps.astype(np.int32) if np.isfinite(steps).all() else steps
+            array = steps.astype(np.int32) if np.isfinite(steps).all() else steps.astype(np.float32)
         found.append(array)
     return found
 

@@ -177,7 +177,6 @@ def figure(info: LossInfo, formula: Formula) -> str:
     with_numbers = table(header, drawn.rows())
     return "\n".join(
         [
-            heading("Picture"),
             ".. raw:: html\n",
             indent(drawn.html(info.name)) + "\n",
             ".. dropdown:: Numbers of the picture (value; gradient)\n",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import latticelosses
 import numpy as np
-from losschecks import PageFacts
+from losschecks import PageFacts, Sections
 from rst import escape, heading, indent, link, math, table
 from verify import FormulaCheck, ReductionRow
 
@@ -39,14 +39,14 @@ LINES = {
 CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 13, 22, 56, 24
 
 
-def sections(facts: PageFacts) -> list[str]:
-    """Return the sections from the inputs to the picture."""
-    return [
-        inputs_table(facts.info, facts.outside),
-        formula_section(facts.info, facts.formula),
-        reductions(facts.reductions),
-        figure(),
-    ]
+def sections(facts: PageFacts) -> Sections:
+    """Return the sections that only these losses have in this form."""
+    return Sections(
+        figure=figure(),
+        formula=formula_section(facts.info, facts.formula),
+        inputs=inputs_table(facts.info, facts.outside),
+        reductions=reductions(facts.reductions),
+    )
 
 
 def inputs_table(info: LossInfo, outside: list[str]) -> str:
@@ -130,7 +130,6 @@ def figure() -> str:
     numbers = [[str(t), *(f"{value:.3f}" for value in posterior[t]), names[path[t]]] for t in range(frames)]
     return "\n".join(
         [
-            heading("Picture"),
             ".. raw:: html\n",
             indent(drawing) + "\n",
             "The share of all paths of the target c, a, a, t that emits each class at each frame (solid is 1), "

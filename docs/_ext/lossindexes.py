@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from equivalents import EquivalentResult
 from losschecks import PageFacts
 from rst import heading, link, slug, table
 
@@ -60,7 +63,7 @@ def catalogue(infos: list[LossInfo]) -> str:
     return f"{listed}\n.. toctree::\n   :hidden:\n\n{families}\n"
 
 
-def migration_table(package: str, examined: list[PageFacts]) -> str:
+def migration_table(package: str, examined: list[PageFacts], state: Callable[[EquivalentResult], str]) -> str:
     """Return every call of a package beside losslib's, as the pages of the losses have compared them."""
     rows = []
     for facts in examined:
@@ -70,10 +73,9 @@ def migration_table(package: str, examined: list[PageFacts]) -> str:
                 continue
             arguments = ", ".join(f"{name}={value!r}" for name, value in item.arguments.items())
             here = f":py:func:`~losslib.{facts.info.name}`" + (f" with ``{arguments}``" if arguments else "")
-            state = f"{result.version}, to {result.tolerance:g}" if result.version else "not in this build"
             there = f"``{item.call or item.name}``"
-            rows.append([there, here, link(item.note) or "–", state if item.call else "no direct call"])
-    return table(["there", "here", "difference", "checked"], rows, "36 26 26 12", "loss-equivalents")
+            rows.append([there, here, link(item.note) or "–", state(result)])
+    return table(["there", "here", "difference", "compared in this build"], rows, "32 30 22 16", "loss-equivalents")
 
 
 def family_page(family: str, infos: list[LossInfo]) -> str:

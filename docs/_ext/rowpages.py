@@ -139,6 +139,8 @@ def _meanings(info: LossInfo) -> list[tuple[str, str]]:
             (r"sum_j", ":math:`j` runs over the components"),
         ]
     index = [(r"_c\b", ":math:`c` runs over the :math:`C` classes")]
+    if rowlosses.target_kind(info) == "lists":
+        index.append((r"sum_j", ":math:`j` runs over the classes of the target"))
     one_hot = ":math:`t_c` is 1 at the target's class and 0 elsewhere"
     if "soft labels" in info.tags:
         one_hot += ", or the probability that the target gives the class"
@@ -198,7 +200,6 @@ def figure(info: LossInfo) -> str:
     header = [drawn.axis, *(f"{curve.label or 'value; gradient'}" for curve in drawn.curves)]
     return "\n".join(
         [
-            heading("Picture"),
             ".. raw:: html\n",
             indent(drawn.html(info.name)) + "\n",
             f"The gradient shown is {gradient}.\n",

@@ -18,7 +18,7 @@ import numpy as np
 import taylor
 from equivalents import EquivalentResult
 from figures import SAMPLES, Curve, Figure, abscissa
-from losschecks import EXAMINERS, PageFacts
+from losschecks import EXAMINERS, PageFacts, Sections
 from rst import escape, heading, indent, link, math, table
 from taylor import Taylor
 from verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
@@ -191,9 +191,9 @@ def messages_outside(info: LossInfo) -> list[str]:
 # ---- printed ---------------------------------------------------------------------------------------------------
 
 
-def sections(facts: PageFacts) -> list[str]:
-    """Return the sections from the inputs to the picture."""
-    return [_inputs(facts), _formula(facts.info), _reductions(facts), _picture(facts.info)]
+def sections(facts: PageFacts) -> Sections:
+    """Return the sections that only these losses have in this form."""
+    return Sections(_picture(facts.info), _formula(facts.info), _inputs(facts), _reductions(facts))
 
 
 def _inputs(facts: PageFacts) -> str:
@@ -252,7 +252,6 @@ def _picture(info: LossInfo) -> str:
     header = [drawn.axis, *(curve.label for curve in curves)]
     return "\n".join(
         [
-            heading("Picture"),
             ".. raw:: html\n",
             indent(drawn.html(info.name)) + "\n",
             "The gradient shown is the sum of the entries of that logit.\n",

@@ -1,7 +1,8 @@
 """Sphinx extension: what the theme leaves to mend in the finished pages, for screen readers and for slow lines.
 
-The arrows that open a branch of the sidebar have no name, and the name of the search button leaves out what is written
-on it. The font of the icons holds two thousand of them, 115 kB; a site uses some dozens.
+The arrows that open a branch of the sidebar have no name, the name of the search button leaves out what is written on
+it, and a first visit leaves an error in the console. The font of the icons holds two thousand of them, 115 kB; a site
+uses some dozens.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ REPLACED = (
         'search-button-field search-button__button pst-js-only" title="Search" aria-label="Search"',
         'search-button-field search-button__button pst-js-only" title="Search"',
     ),
+    # On a first visit the theme complains of a mode that is no mode.
+    ('localStorage.getItem("mode") || ""', 'localStorage.getItem("mode") || "auto"'),
 )
 STYLE = Path("_static", "styles", "pydata-sphinx-theme.css")
 FONT = Path("_static", "vendor", "fontawesome", "webfonts", "fa-solid-900.woff2")

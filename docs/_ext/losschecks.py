@@ -45,6 +45,8 @@ class Sections:
     """The sections of a page that each kind of loss writes in its own way."""
 
     figure: str
+    #: The points of the picture as a table.
+    numbers: str
     formula: str
     inputs: str
     reductions: str

@@ -70,6 +70,7 @@ def opening(info: LossInfo) -> str:
     index = "\n".join(f"   ! single: {text.replace(':', ' ')}" for text in entries if text != info.name)
     badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
     family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
+    best = "zero is best, the sign tells the direction of the error" if "signed" in info.tags else "smaller is better"
     parts = [
         f".. index::\n{index}\n",
         f".. _loss-{info.name}:\n",
@@ -78,11 +79,8 @@ def opening(info: LossInfo) -> str:
         f".. meta::\n   :description: {info.summary.replace('`', '')}\n",
         heading(titles.title_of(info), "="),
         f"``losslib.{info.name}``, class ``losslib.{info.class_name}``\n",
-        f"{link(info.summary, info.name)}\n",
+        f"{link(info.summary, info.name)} The value lies in ``{info.value_range}``; {best}.\n",
         f"{badges} :bdg-ref-primary-line:`{family} <family-{info.family}>`\n",
-        f"Range of the value: ``{info.value_range}``. Smaller is better.\n"
-        if "signed" not in info.tags
-        else f"Range of the value: ``{info.value_range}``. Zero is best; the sign tells the direction of the error.\n",
     ]
     return "\n".join(parts)
 
@@ -239,8 +237,10 @@ def _counted(number: int, noun: str) -> str:
 
 def sections_of_elements(facts: PageFacts) -> Sections:
     formulas = facts.formula.formulas
+    picture, numbers = elementpages.figure(facts.info, formulas[0])
     return Sections(
-        figure=elementpages.figure(facts.info, formulas[0]),
+        figure=picture,
+        numbers=numbers,
         formula=elementpages.formula_section(facts.info, formulas),
         inputs=elementpages.inputs_table(facts.info, facts.outside),
         reductions=elementpages.reductions(facts.info, facts.reductions),
@@ -248,8 +248,10 @@ def sections_of_elements(facts: PageFacts) -> Sections:
 
 
 def sections_of_rows(facts: PageFacts) -> Sections:
+    picture, numbers = rowpages.figure(facts.info)
     return Sections(
-        figure=rowpages.figure(facts.info),
+        figure=picture,
+        numbers=numbers,
         formula=rowpages.formula_section(facts.info),
         inputs=rowpages.inputs_table(facts.info, facts.outside),
         reductions=rowpages.reductions(facts.info, facts.reductions),
@@ -283,12 +285,13 @@ def page(facts: PageFacts) -> str:
         equivalents(facts),
         advice("Pitfalls", info.pitfalls, info),
         heading("What it does") + "\n" + link(info.description, info.name) + "\n",
-        heading("Reference"),
+        heading("In detail"),
         folded(signature(info), info.name),
         folded(own.inputs, info.name),
         folded(parameters(info), info.name),
         folded(own.reductions, info.name),
         folded(heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n", info.name),
+        folded(own.numbers, info.name),
         references(info),
         foot(facts),
     ]

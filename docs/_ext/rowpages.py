@@ -195,15 +195,9 @@ def reductions(info: LossInfo, measured: list[ReductionRow]) -> str:
     return text
 
 
-def figure(info: LossInfo) -> str:
+def figure(info: LossInfo) -> tuple[str, str]:
+    """Return the picture, and its numbers as a section."""
     drawn, gradient = rowfigures.figure_of(info)
     header = [drawn.axis, *(f"{curve.label or 'value; gradient'}" for curve in drawn.curves)]
-    return "\n".join(
-        [
-            ".. raw:: html\n",
-            indent(drawn.html(info.name)) + "\n",
-            f"The gradient shown is {gradient}.\n",
-            ".. dropdown:: Numbers of the picture (value; gradient)\n",
-            indent(table(header, drawn.rows())) + "\n",
-        ]
-    )
+    picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n\nThe gradient shown is {gradient}.\n"
+    return picture, heading("Numbers of the picture (value; gradient)") + "\n" + table(header, drawn.rows())

@@ -39,6 +39,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         text = before = path.read_text(encoding="utf-8")
         for old, new in REPLACED:
             text = text.replace(old, new)
+        text = re.sub(r'(?<=<span class="pre">)[^<]{18,}(?=</span>)', breakable, text)
         if text != before:
             path.write_text(text, encoding="utf-8")
         used |= icons(text)
@@ -46,6 +47,11 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         if "fontawesome" not in path.name:
             used |= icons(path.read_text(encoding="utf-8"))
     shrink(root / FONT, code_points((root / STYLE).read_text(encoding="utf-8"), used))
+
+
+def breakable(match: re.Match[str]) -> str:
+    """Let a long word of code go on in the next line after a dot, a bracket or an underscore; copies keep the word."""
+    return re.sub(r"(?<=[\w)])([._=(,]+)(?=\w)", r"\1<wbr>", match[0])
 
 
 def icons(text: str) -> set[str]:

@@ -142,7 +142,8 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	$(call pytest_variant,asan,$(call preload,libasan.so) PYTHONMALLOC=malloc LOSSLIB_FUZZ_CALLS=2000 \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
 	-s $(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count' \
-	$(addprefix $(CURDIR)/tests/,calls/test_arrays.py losses/test_margin.py losses/test_softmax.py losses/test_distance.py sums/test_multitask.py \
+	$(addprefix $(CURDIR)/tests/,calls/test_arrays.py losses/test_margin.py losses/test_softmax.py losses/test_distance.py \
+	losses/test_overlap.py losses/test_overlap_sorted.py losses/test_boxes.py sums/test_multitask.py \
 	formula/test_formula_losses.py formula/test_random_formulas.py \
 	losses/test_ctc_arrays.py losses/test_ctc_alignment.py losses/test_ctc_fuzz.py losses/test_rnnt_fuzz.py))
 
@@ -179,9 +180,12 @@ test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost,
 	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files)
 	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/adapters)
 
-# First, so that nothing else chooses another version.
+# First, so that nothing else chooses another version. torchvision and what builds on it would: their losses are Python,
+# and are installed without what they ask for.
 $(VENV_PEERS)/.torch: | $(VENV_PEERS)/.created
 	$(VENV_PEERS)/bin/python -m pip install "$(TORCH)"
+	$(VENV_PEERS)/bin/python -m pip install --no-deps torchvision segmentation-models-pytorch timm
+	$(VENV_PEERS)/bin/python -m pip install "huggingface_hub<1" safetensors pillow
 	@touch $@
 
 bench: $(VENV_PEERS)/.torch $(wheel_built)  ## measure against PyTorch, JAX and scikit-learn (installs them)

@@ -77,6 +77,9 @@ KERNELS = {
     "distance": ("pyx/distance/driver.pyx", EVERY),
     "ctc": ("pyx/ctc/driver.pyx", EVERY),
     "transducer": ("pyx/transducer/driver.pyx", EVERY),
+    "overlap": ("pyx/overlap/driver.pyx", EVERY),
+    "boxes": ("pyx/boxes/driver.pyx", EVERY),
+    "risk": ("pyx/risk/driver.pyx", EVERY),
     "exact": ("pyx/exact.pyx", ("baseline",)),  # integers; v3 and v4 are no faster
 }
 

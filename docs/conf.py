@@ -10,6 +10,7 @@ import sphinxcontrib.katex
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
+sys.path.append(str(HERE.parent / "tests" / "oracles"))  # regions.py, the definitions that pages of masks compare with
 
 import losslib  # noqa: E402 - after the path, as everything below
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from losslib import losses
 from losslib.declaration import registry
 from losslib.declaration.modes import ARGUMENTS
-from losslib.declaration.schema import Array, Choice, Flag, Integer, LossInfo, Parameter, Real
+from losslib.declaration.schema import Array, Choice, Flag, Indices, Integer, LossInfo, Parameter, Real
 from losslib.declare import LossFunction
 
 PACKAGE = Path(__file__).resolve().parents[1] / "losslib"
@@ -32,6 +32,7 @@ KERNELS_HEADER = '"""Which module holds the kernels of a pointwise loss; written
 
 HEADER = """\
 # Written by tools/stubs.py from the declarations; do not edit.
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -95,8 +96,10 @@ def annotation(item: Parameter) -> str:
         return "Literal[" + ", ".join(f'"{word}"' for word in item.choices) + "]"
     if isinstance(item, Array):
         return "ArrayLike | None"
+    if isinstance(item, Indices):
+        return "Sequence[int] | None"
     if isinstance(item, Integer):
-        return "int"
+        return "int | None" if item.optional else "int"
     if isinstance(item, Real) and item.optional:
         return "float | None"
     return "bool" if isinstance(item, Flag) else "float"

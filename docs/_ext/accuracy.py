@@ -6,8 +6,10 @@ import warnings
 
 import latticelosses
 import numpy as np
+import regionpages
 import rowlosses
 import sequencepages
+import survivalpages
 import verify
 from losschecks import PageFacts, Summary
 from rst import heading, table
@@ -70,11 +72,16 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = rowlosses.batch(info, ROWS, COLUMNS)
     elif info.geometry == "ctc":
         inputs = latticelosses.batch()
+    elif info.family in ("segmentation", "boxes"):
+        inputs = regionpages.batch(info)
+    elif info.family == "survival":
+        inputs = survivalpages.batch(info)
     else:
         inputs = sequencepages.batch()
     single = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in inputs]
     double = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in single]
-    loss = registry.class_of(info.name)(reduction="none", check=info.geometry != "pointwise")
+    reduction = "none" if "none" in info.reductions else "mean"
+    loss = registry.class_of(info.name)(reduction=reduction, check=info.geometry != "pointwise")
     name = info.default_wrt[0]
     return {
         "value": _errors(loss(*single), loss(*double)),

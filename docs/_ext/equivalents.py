@@ -22,8 +22,15 @@ from losslib.names.calls import disagreement
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
 #: Elements that an elementwise loss is compared on.
 ELEMENTS = 60
-#: The packages whose values PyTorch differentiates.
-_AUTOGRAD = ("torch", "torchvision", "kornia", "robust_loss_pytorch")
+#: Packages whose arrays are PyTorch's, and those of them that import torchvision.
+_OF_TORCH = (
+    "torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch", "monai", "segmentation_models_pytorch",
+)  # fmt: skip
+_OF_TORCHVISION = ("torchvision", "segmentation_models_pytorch")
+#: Keeps what defines torchvision's operators.
+_held: list[Any] = []
+#: Those of them whose values it differentiates.
+_AUTOGRAD = tuple(name for name in _OF_TORCH if name != "torchmetrics")
 _SINGLE_PRECISION = ("jax", "optax", "keras", "tensorflow", "paddle", "torchmetrics", "kornia")
 
 
@@ -132,6 +139,8 @@ def _modules(call: str) -> dict[str, Any]:
         parts = dotted.split(".")
         if importlib.util.find_spec(parts[0]) is None:
             continue
+        if parts[0] in _OF_TORCHVISION:
+            _define_operators()
         if parts[0] == "keras":
             backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
             os.environ.setdefault("KERAS_BACKEND", backends[0] if backends else "tensorflow")
@@ -144,8 +153,18 @@ def _modules(call: str) -> dict[str, Any]:
     return found
 
 
+def _define_operators() -> None:
+    """Define the operators that torchvision registers fakes for, where its own library does not load."""
+    torch = importlib.import_module("torch")
+    for name in () if _held else ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library = torch.library.Library("torchvision", "FRAGMENT")
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            _held.append(library)
+
+
 def _as_package_array(package: str, array: np.ndarray) -> Any:
-    if package in ("torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch"):
+    if package in _OF_TORCH:
         return importlib.import_module("torch").tensor(array)
     if package == "paddle":
         return importlib.import_module("paddle").to_tensor(array)

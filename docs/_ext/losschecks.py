@@ -45,7 +45,7 @@ class Sections:
     """The sections of a page that each kind of loss writes in its own way."""
 
     figure: str
-    #: The points of the picture as a table.
+    #: The points of the picture as a table; empty where it is no curve.
     numbers: str
     formula: str
     inputs: str

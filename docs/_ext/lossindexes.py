@@ -33,6 +33,15 @@ FAMILIES = {
         "Losses of whole rows of classes: cross entropy and its relatives on logits or probabilities, "
         "divergences between two predicted distributions, and margins between scores.",
     ),
+    "segmentation": (
+        "Segmentation",
+        "Losses of regions, from what a predicted mask and the true one have in common: Dice, Jaccard, Tversky and "
+        "their relatives, alone or beside a cross-entropy.",
+    ),
+    "boxes": (
+        "Boxes and detection",
+        "Losses of a predicted box against the true one by their overlap, and of the scores of candidate boxes.",
+    ),
     "embedding": (
         "Embeddings",
         "Losses of pairs and triplets of vectors, by distance or by angle.",
@@ -40,6 +49,10 @@ FAMILIES = {
     "sequence": (
         "Sequences",
         "Losses between a sequence of frames and a sequence of labels whose alignment is unknown.",
+    ),
+    "survival": (
+        "Survival",
+        "Losses of the time until an event that some samples have not seen when their observation ends.",
     ),
 }
 

@@ -20,8 +20,10 @@ import lossindexes
 import peernames
 import performance
 import portraits
+import regionpages
 import rowpages
 import sequencepages
+import survivalpages
 import titles
 import verify
 from docutils import nodes
@@ -49,7 +51,9 @@ PACKAGES = {
     "tensorflow": "TensorFlow", "optax": "optax", "jax": "JAX", "sklearn": "scikit-learn", "scipy": "SciPy",
     "paddle": "Paddle", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
-    "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning",
+    "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
+    "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
+    "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -123,7 +127,7 @@ def parameters(info: LossInfo) -> str:
         if isinstance(item, Array):
             values = "a number or an array that broadcasts, or None"
             if info.geometry != "pointwise":
-                values = "one number for each class, or None"
+                values = f"one number for each {'sample' if info.geometry == 'risk' else 'class'}, or None"
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
     text = heading("Parameters") + "\n"
@@ -195,6 +199,10 @@ def _letters(info: LossInfo) -> str:
         letters = {meaning: letter for letter, meaning in info.symbols.items()}
         names = ", ".join(f"``{letters.get(name, name)}``" for name in info.input_names)
         return f"{names} are the inputs, with vectors of shape (N, D)"
+    if info.family == "segmentation":
+        return "``x`` is the input of shape (N, C, d1, …), ``t`` a mask of each class"
+    if info.geometry == "boxes":
+        return "``x`` and ``t`` are boxes of shape (N, 4)"
     if info.geometry != "pointwise":
         return "``x`` is the input of shape (N, C), ``t`` the target"
     return "``x`` is the prediction, ``t`` the target" + (", ``v`` the third input" if len(info.inputs) == 3 else "")
@@ -266,6 +274,10 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "distance": sections_of_rows,
     "ctc": latticepages.sections,
     "transducer": sequencepages.sections,
+    **dict.fromkeys(regionpages.GEOMETRIES, regionpages.sections),
+    "risk": survivalpages.sections,
+    "lifetimes": survivalpages.sections,
+    "intervals": survivalpages.sections,
 }
 
 
@@ -291,7 +303,7 @@ def page(facts: PageFacts) -> str:
         folded(parameters(info), info.name),
         folded(own.reductions, info.name),
         folded(heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n", info.name),
-        folded(own.numbers, info.name),
+        folded(own.numbers, info.name) if own.numbers else "",
         references(info),
         foot(facts),
     ]

@@ -219,24 +219,33 @@ def require_integers(name: str, array: np.ndarray, meaning: str = "class indices
 
 
 def read_classes(
-    name: str, obj: Any, shape: tuple[int, ...], classes: int, mask: np.ndarray | None = None
+    name: str,
+    obj: Any,
+    shape: tuple[int, ...],
+    classes: int,
+    mask: np.ndarray | None = None,
+    *,
+    unit: str = "class",
+    units: str = "classes",
 ) -> np.ndarray:
     """Read one class index a sample as int64 and check its range; masked samples may hold anything.
+
+    `unit` and `units` are what messages call a class.
 
     The range is a matter of memory safety: it is checked with ``check=False`` too, on the very values that the
     kernels read afterwards: a copy, which no other thread can change.
     """
     array = read_integers(name, obj)
     if array.dtype.kind not in "iu":
-        require_integers(name, array if array.size else np.empty(1, array.dtype))
+        require_integers(name, array if array.size else np.empty(1, array.dtype), f"{unit} indices")
     if array.shape != shape:
-        raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one class index for each sample")
+        raise ShapeError(f"{name} has shape {array.shape}, expected {shape}: one {unit} index for each sample")
     bad = (array < 0) | (array >= classes)
     if mask is not None:
         bad &= mask
     if bad.any():
         place, index = first(bad, array)
-        raise DomainError(f"{name}{place} is {int(index)}, outside the classes: expected 0 to {classes - 1}")
+        raise DomainError(f"{name}{place} is {int(index)}, outside the {units}: expected 0 to {classes - 1}")
     indices = array.astype(np.int64)  # always a copy
     if mask is not None:
         indices[~mask] = 0

@@ -23,6 +23,7 @@ __all__ = [
     "Domain",
     "Equivalent",
     "Flag",
+    "Indices",
     "Input",
     "Integer",
     "LossInfo",
@@ -82,8 +83,14 @@ BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1)
 
 #: What the entries of an input are: an element of its own ("number"), part of a row of scores, probabilities or
 #: components ("row"); for each sample a label such as -1 and 1 ("label"), a class ("class"), a row of classes ended by
-#: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length").
-HOLDS = ("number", "row", "label", "class", "class_list", "class_sequence", "length")
+#: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length"). Of
+#: survival data the time of a sample or a bound of it ("time"), whether it ended in an event, 1 or 0 ("event"), the
+#: interval of a grid that it lies in ("interval"), the cause of the event, 0 for none ("cause"), and the part of the
+#: interval that was lived ("fraction").
+HOLDS = (
+    *("number", "row", "label", "class", "class_list", "class_sequence", "length"),
+    *("time", "event", "interval", "cause", "fraction"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +111,8 @@ class Input:
 
     @property
     def indices(self) -> bool:
-        """True for classes and lengths: addresses, whose range is checked with ``check=False`` too."""
-        return self.holds in ("class", "class_list", "class_sequence", "length")
+        """True for classes, lengths, intervals: addresses, whose range is checked with ``check=False`` too."""
+        return self.holds in ("class", "class_list", "class_sequence", "length", "interval", "cause")
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,9 +210,17 @@ class Integer(Parameter):
 
     least: int | None = None
     most: int | None = None
+    #: True if None is a value too: there is no such axis, no index to ignore.
+    optional: bool = False
     kind: str = field(default="int", init=False, repr=False)
 
-    def check(self, value: Any) -> int:
+    def __post_init__(self) -> None:
+        if self.optional:
+            object.__setattr__(self, "kind", "int, optional")
+
+    def check(self, value: Any) -> int | None:
+        if value is None and self.optional:
+            return None
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value[()]
         if isinstance(value, float) and value.is_integer() and self.least is not None:
@@ -221,11 +236,37 @@ class Integer(Parameter):
 
     @property
     def range_text(self) -> str:
-        if self.least is None and self.most is None:
-            return "an integer of at most 64 bits"
-        bounds = [f">= {self.least}"] if self.least is not None else []
-        bounds += [f"<= {self.most}"] if self.most is not None else []
-        return "an integer " + " and ".join(bounds)
+        text = "an integer of at most 64 bits"
+        if self.least is not None or self.most is not None:
+            bounds = [f">= {self.least}"] if self.least is not None else []
+            bounds += [f"<= {self.most}"] if self.most is not None else []
+            text = "an integer " + " and ".join(bounds)
+        return f"{text} (or None)" if self.optional else text
+
+
+@dataclass(frozen=True, eq=False)
+class Indices(Parameter):
+    """Several different integers, such as classes, or None for all."""
+
+    kind: str = field(default="sequence of int, optional", init=False, repr=False)
+
+    def check(self, value: Any) -> tuple[int, ...] | None:
+        if value is None:
+            return None
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        good = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+        entries = tuple(value) if good else ()
+        if not entries or not all(isinstance(k, Integral) and not isinstance(k, bool) for k in entries):
+            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}")
+        numbers = tuple(int(k) for k in entries)
+        if len(set(numbers)) < len(numbers) or not all(-(2**63) <= k < 2**63 for k in numbers):
+            raise ParameterError(f"{self.name} must name each class once, got {value!r}")
+        return numbers
+
+    @property
+    def range_text(self) -> str:
+        return "a sequence of at least one integer, such as range(1, 4), or None for all"
 
 
 @dataclass(frozen=True, eq=False)

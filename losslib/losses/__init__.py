@@ -20,4 +20,8 @@ MODULES = (
     "embedding",
     "sequence",
     "transduction",
+    "segmentation",
+    "boxes",
+    "detection",
+    "survival",
 )

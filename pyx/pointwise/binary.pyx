@@ -7,6 +7,9 @@ cdef extern from "losslib/pointwise/binary.h" namespace "losslib" nogil:
     cppclass WeightedBinaryCrossEntropy
     cppclass BinaryFocal
     cppclass BinaryFocalWhole
+    cppclass QualityFocal
+    cppclass Varifocal
+    cppclass GaussianFocal
     cppclass SigmoidFocal
     cppclass SigmoidFocalWhole
     cppclass SoftMargin
@@ -29,6 +32,9 @@ ctypedef fused Loss:
     BinaryFocalWhole
     SigmoidFocal
     SigmoidFocalWhole
+    QualityFocal
+    Varifocal
+    GaussianFocal
     SoftMargin
     Hinge
     SquaredHinge
@@ -50,6 +56,9 @@ register[BinaryFocal](NULL, b"BinaryFocal", 6.3)
 register[BinaryFocalWhole](NULL, b"BinaryFocalWhole", 2.6)
 register[SigmoidFocal](NULL, b"SigmoidFocal", 6.5)
 register[SigmoidFocalWhole](NULL, b"SigmoidFocalWhole", 2.0)
+register[QualityFocal](NULL, b"QualityFocal", 9.0)
+register[Varifocal](NULL, b"Varifocal", 4.0)
+register[GaussianFocal](NULL, b"GaussianFocal", 6.0)
 register[SoftMargin](NULL, b"SoftMargin", 1.3)
 register[Hinge](NULL, b"Hinge", 0.3)
 register[SquaredHinge](NULL, b"SquaredHinge", 0.3)

@@ -26,7 +26,7 @@ from formulas import (
     settings,
 )
 from losslib import DomainError, DTypeError, ParameterError, ShapeError
-from losslib.declaration.schema import Choice, Flag, Integer, Real
+from losslib.declaration.schema import Choice, Flag, Indices, Integer, Real
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
 PER_POINTWISE = pytest.mark.parametrize("info", POINTWISE, ids=POINTWISE_IDS)
@@ -353,7 +353,9 @@ def bad_values(parameter: Any) -> list[Any]:
     if isinstance(parameter, Choice):
         return ["avg", None, 3, ""]
     if isinstance(parameter, Integer):
-        return [1.5, "1", None, [1], np.ones(2), 2**63]
+        return [1.5, "1", *([] if parameter.optional else [None]), [1], np.ones(2), 2**63]
+    if isinstance(parameter, Indices):
+        return [1, "1", [], [0.5], [True], [None]]
     if isinstance(parameter, Real):
         values: list[Any] = [float("nan"), float("inf"), "1", [1.0], 1j, np.ones(2)]
         if not parameter.optional:

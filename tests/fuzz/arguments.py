@@ -8,7 +8,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from losslib import geometries
 from losslib.declaration.schema import Array, Choice, Flag, LossInfo, Real
+from losslib.geometries.censoring import INTERVALS
 
 FLOATS = tuple(map(np.dtype, (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)))
 
@@ -19,7 +21,7 @@ def parameters(info: LossInfo, rng: np.random.Generator) -> dict[str, Any]:
     """Return values for some of the parameters; the arrays among them depend on the inputs and come later."""
     values: dict[str, Any] = {}
     for parameter in info.parameters:
-        if parameter.name in ("reduction", "check", "axis", "ignore_index", "blank") or rng.random() < 0.6:
+        if parameter.name in ("reduction", "check", "axis", "ignore_index", "blank", "classes") or rng.random() < 0.6:
             continue
         if isinstance(parameter, Real):
             values[parameter.name] = real(parameter, rng)
@@ -119,6 +121,49 @@ def alignments(info: LossInfo, values: dict[str, Any], rng: np.random.Generator)
     return [scores, targets, rng.integers(1, frames + 1, samples), rng.integers(0, labels + 1, samples)]
 
 
+def regions(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Predictions of classes on grids, with class indices or masks; a map of distances is as good as a mask."""
+    classes = int(rng.integers(2, 7))
+    grid = (700, 30) if rng.random() < 0.05 else tuple(int(n) for n in rng.integers(1, 6, rng.integers(0, 3)))
+    samples = int(rng.integers(0 if rng.random() < 0.1 else 1, 4))
+    x = rng.standard_normal((samples, classes, *grid)) * 3
+    if "activation" not in info.parameter_names:
+        return [x[:, 0], (rng.random(x[:, 0].shape) < 0.4).astype(rng.choice([np.float64, np.int8]))]
+    if values.get("activation", info.parameter("activation").default) == "none":
+        x = rng.random(x.shape)
+    labels = rng.integers(0, classes, (samples, *grid))
+    if info.inputs[1].holds == "row" or (info.inputs[1].or_row and rng.random() < 0.5):
+        return [x, rng.random(x.shape)]
+    return [x, labels.astype(rng.choice([np.int64, np.int32, np.uint8]))]
+
+
+def boxes(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    shape = (
+        (3000,)
+        if rng.random() < 0.06
+        else tuple(int(n) for n in rng.integers(0 if rng.random() < 0.1 else 1, 7, rng.integers(0, 3)))
+    )
+    low, size = rng.uniform(0, 4, (2, *shape, 2)), rng.uniform(0, 4, (2, *shape, 2))
+    return list(np.concatenate([low, low + size], axis=-1))
+
+
+def distributions(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Scores of bins and a number between two of them."""
+    rows, bins = int(rng.integers(0, 9)), int(rng.integers(2, 20))
+    return [rng.standard_normal((rows, bins)), rng.uniform(0, bins - 1, rows)]
+
+
+def censored(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Predictions and times, events, intervals; mostly a few samples, sometimes several tasks of them."""
+    complete = {item.name: item.default for item in info.parameters} | values
+    samples = int(rng.choice([700, 9000])) if rng.random() < 0.06 else int(rng.integers(1, 9))
+    elements = samples * (INTERVALS if info.geometry == "intervals" else 1)
+    drawn = geometries.find(info.geometry).draw(info, complete, rng, elements)
+    if info.name == "pmf_loss" and rng.random() < 0.5:  # causes that compete
+        drawn = [np.repeat(drawn[0][:, np.newaxis], 2, 1), drawn[1], drawn[2] * rng.integers(0, 3, len(drawn[2]))]
+    return drawn
+
+
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
 INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list[np.ndarray]]] = {
     "pointwise": pointwise,
@@ -127,6 +172,15 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "distance": vectors,
     "ctc": alignments,
     "transducer": alignments,
+    "overlap": regions,
+    "overlap_sum": regions,
+    "overlap_distance": regions,
+    "overlap_lovasz": regions,
+    "boxes": boxes,
+    "softmax_between": distributions,
+    "risk": censored,
+    "lifetimes": censored,
+    "intervals": censored,
 }
 
 
@@ -142,6 +196,10 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
         if not isinstance(parameter, Array) or rng.random() < 0.5:
             continue
         first = arrays[0]
+        if info.geometry == "risk":  # strata, or entries before the times
+            several = rng.integers(0, 3, first.shape)
+            drawn[parameter.name] = arrays[1] - 0.5 - several if parameter.name == "entry" else several
+            continue
         per_class = info.geometry != "pointwise" or parameter.name == "pos_weight"
         shape: Shape = first.shape
         if per_class and first.ndim:

@@ -23,7 +23,9 @@ from mpmath import mp, mpf
 from scipy import special
 
 import losslib
+from losslib import geometries
 from losslib.declaration.schema import Array, Choice, Domain, Flag, LossInfo, Real
+from losslib.geometries.censoring import INTERVALS
 
 LOSSES = losslib.list_losses()
 
@@ -93,6 +95,9 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
         elif isinstance(item, Choice):
             single += [{item.name: word} for word in item.choices if word != item.default]
         elif isinstance(item, Array):
+            if info.geometry == "risk":  # one number for each sample
+                single += [{item.name: [-1.0, -2.0] * (ROWS // 2)}]
+                continue
             single += [{item.name: 3.0 if info.geometry == "pointwise" else CLASS_WEIGHT}]
     found = []
     for choice in itertools.product((False, True), repeat=len(flags)):
@@ -168,10 +173,37 @@ def points(info: LossInfo, parameters: Mapping[str, Any], n: int) -> dict[str, n
     }
 
 
+def region_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw probabilities of four classes on six small images, and a mask of each class."""
+    rng = generator(info.name, "regions")
+    masks = np.moveaxis(np.eye(CLASSES)[rng.integers(0, CLASSES, (ROWS, 3, 5))], -1, 1)
+    inputs = [np.moveaxis(rng.dirichlet(np.ones(CLASSES), (ROWS, 3, 5)), -1, 1), masks]
+    if info.inputs[1].holds == "class" and not info.inputs[1].or_row:
+        return [inputs[0], masks.argmax(axis=1)]
+    if "activation" not in info.parameter_names:  # one class
+        return [rng.normal(size=masks[:, 0].shape), masks[:, 0]]
+    return inputs
+
+
+def box_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw six boxes of two corners each, near one another."""
+    rng = generator(info.name, "boxes")
+    corner, size = rng.uniform(0, 5, (ROWS, 2)), rng.uniform(1, 6, (ROWS, 2))
+    moved, grown = corner + rng.normal(0, 1, (ROWS, 2)), size * rng.uniform(0.7, 1.4, (ROWS, 2))
+    return [np.concatenate([corner, corner + size], axis=1), np.concatenate([moved, moved + grown], axis=1)]
+
+
 def row_inputs(info: LossInfo) -> list[np.ndarray]:
-    """Draw inputs of a loss of rows: scores of classes with a target, or vectors with labels."""
+    """Draw inputs of a loss of rows: scores of classes with a target, vectors with labels, regions or boxes."""
     if info.geometry == "ctc":
         return sequence_inputs(info)
+    if info.family == "segmentation":
+        return region_inputs(info)
+    if info.geometry == "boxes":
+        return box_inputs(info)
+    if info.geometry == "softmax_between":
+        rng = generator(info.name, "bins")
+        return [rng.standard_normal((ROWS, CLASSES)), rng.uniform(0, CLASSES - 1, ROWS)]
     rng = generator(info.name, "rows")
     arrays = []
     for item in info.inputs:
@@ -213,10 +245,20 @@ def sequence_inputs(info: LossInfo) -> list[np.ndarray]:
     return [scores, targets, np.array([7, 6, 7, 5, 7, 6]), np.array([3, 2, 1, 2, 0, 3])]
 
 
+def survival_inputs(info: LossInfo) -> list[np.ndarray]:
+    """Draw inputs of a survival loss as its geometry does; every number is a float32."""
+    values = {item.name: item.default for item in info.parameters}
+    elements = ROWS * (INTERVALS if info.geometry == "intervals" else 1)
+    drawn = geometries.find(info.geometry).draw(info, values, generator(info.name, "survival"), elements)
+    return [array.astype(np.float32).astype(array.dtype) for array in drawn]
+
+
 def sample_inputs(info: LossInfo, parameters: Mapping[str, Any] | None = None) -> list[np.ndarray]:
     """Draw six samples of a loss of any geometry, inside its domains."""
     if info.geometry == "transducer":
         return transducer_inputs(info)
+    if info.family == "survival":
+        return survival_inputs(info)
     if info.geometry != "pointwise":
         return row_inputs(info)
     return [array.reshape(ROWS, 2) for array in points(info, parameters or {}, 2 * ROWS).values()]

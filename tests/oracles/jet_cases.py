@@ -518,6 +518,30 @@ LOSSES: dict[str, Row] = {
         extremes=LOGIT_TAILS,
         target=False,
     ),
+    "QualityFocal": Row(
+        logits,
+        lambda b, x, t: abs(t - sigma(x)) ** b * cross_entropy_logits(x, t),
+        ((2.0,), (2.5,), (3.0,)),
+        extremes=((40.0, 1.0), (-40.0, 0.0), (3.0, 0.25)),
+        target=False,
+    ),
+    "Varifocal": Row(
+        logits,
+        lambda a, g, x, t: t * cross_entropy_logits(x, t) if t > 0 else a * sigma(x) ** g * softplus(x),
+        ((0.75, 2.0), (1.0, 0.0), (0.25, 1.5)),
+        extremes=LOGIT_TAILS,
+        target=False,
+    ),
+    "GaussianFocal": Row(
+        probabilities,
+        lambda a, g, p, t: (
+            -((1 - p) ** a) * mp.log(p + mp.mpf(10) ** -12)
+            if t == 1
+            else -((1 - t) ** g) * p**a * mp.log(1 - p + mp.mpf(10) ** -12)
+        ),
+        ((2.0, 4.0), (1.0, 2.0), (3.0, 1.0)),
+        target=False,
+    ),
     "SoftMargin": Row(
         scores, lambda x, t: softplus(-t * x), extremes=((1e4, 1.0), (-1e4, 1.0), (95.0, 1.0), (1e-9, -1.0))
     ),

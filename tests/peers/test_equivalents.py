@@ -14,6 +14,7 @@ from formulas import row_inputs
 from losslib.declaration.schema import Equivalent, LossInfo
 from losslib.geometries.base import domains_of
 from peers.agreement import DTYPES, assert_agree
+from peers.vision import import_or_skip
 
 #: The agreement asked of packages with other formulas: cancellation and clips of their own.
 BOUNDS = {np.float64: 1e-10, np.float32: 1e-5}
@@ -41,7 +42,8 @@ def packages(call: str, variables: set[str]) -> dict[str, Any]:
         root, *rest = name.split(".")
         if root in variables or not root.isidentifier():
             continue
-        found[root] = pytest.importorskip(root)
+        needs_vision = root in ("torchvision", "segmentation_models_pytorch")
+        found[root] = import_or_skip(root) if needs_vision else pytest.importorskip(root)
         path = root
         for part in rest:
             path += f".{part}"
@@ -85,7 +87,7 @@ def inputs_for(info: LossInfo, equivalent: Equivalent, dtype: Any) -> list[np.nd
 
 def as_arrays_of(package: str, arrays: list[np.ndarray]) -> list[Any]:
     """Turn arrays into those of the package that the call belongs to."""
-    if package in ("torch", "torchvision", "torchmetrics"):
+    if package in ("torch", "torchvision", "torchmetrics", "monai", "segmentation_models_pytorch"):
         torch = pytest.importorskip("torch")
         return [torch.from_numpy(array) for array in arrays]
     if package in ("jax", "optax", "keras"):

@@ -74,7 +74,7 @@ def test_terms_of_half_precision_are_added_before_they_are_rounded(half: Any) ->
 @PER_LOSS
 def test_a_sum_of_one_loss_is_the_loss_in_half_precision(info: Any, half: Any) -> None:
     given = halves(info, half)
-    for reduction in ("mean", "none"):
+    for reduction in ("mean", "none" if "none" in info.reductions else "sum"):
         loss = loss_class(info)(reduction=reduction)
         total = losslib.WeightedSum(((1.0, loss),))
         for mode in ("__call__", *modes(info)):

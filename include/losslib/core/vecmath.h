@@ -213,6 +213,7 @@ template <class T> LOSSLIB_INLINE T exp_nonpositive(T x) {
 template <class T> struct SplitExp {
     T part, factor, inverse_factor;
 };
+
 template <class T> LOSSLIB_INLINE SplitExp<T> split_exp(T x) {
     constexpr bool single = sizeof(T) == 4;
     const bool far = x > T(single ? 88.0 : 709.0);

@@ -1,8 +1,8 @@
 // Sums of hinges over the scores of a row. The loops over rows are in pyx/margin.pyx.
 #pragma once
 
-#include "losslib/simd/batch.h"
 #include "losslib/core/inline.h"
+#include "losslib/simd/batch.h"
 
 namespace losslib {
 

@@ -142,6 +142,58 @@ template <class Exponent> struct SigmoidFocalWith {
 using SigmoidFocal = SigmoidFocalWith<AnyExponent>;
 using SigmoidFocalWhole = SigmoidFocalWith<WholeExponent>;
 
+// |t - sigma|^beta times the cross-entropy with the quality t of a box (Li et al. 2020).
+struct QualityFocal {
+    double beta;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const Logistic<T> c = logistic(input);
+        const T spread = c.sigma * c.sigma_neg, difference = c.sigma - target, size = abs(difference);
+        const T ce = logit_cross_entropy(input, target, c);
+        const bool met = size == T(0);
+        const T weight = power(size, T(beta));
+        // beta |d|^(beta - 1) and its derivative; 0 where prediction and quality are equal
+        const T slope = select(met, T(0), T(beta) * power(size, T(beta - 1)) * sign(difference));
+        const T bend = select(met, T(0), T(beta * (beta - 1)) * power(size, T(beta - 2)));
+        const T by_input = slope * spread;
+        const T second = bend * spread * spread + by_input * (c.sigma_neg - c.sigma);
+        return {product_or_zero(weight, ce), weight * difference + product_or_zero(by_input, ce),
+                weight * spread + T(2) * by_input * difference + product_or_zero(second, ce)};
+    }
+};
+
+// The cross-entropy with the quality t times t, or for t = 0 a focal one (Zhang et al. 2021).
+struct Varifocal {
+    double alpha, gamma;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const Logistic<T> c = logistic(input);
+        const T spread = c.sigma * c.sigma_neg;
+        const T weight = T(alpha) * power(c.sigma, T(gamma));
+        const T inner = T(gamma) * c.sigma_neg * c.softplus + c.sigma;  // of the derivative weight * inner
+        const T bend = T(gamma) * c.sigma_neg * inner + T(gamma) * spread * (T(1) - c.softplus) + spread;
+        const bool object = (target > T(0)) | (target != target);
+        return {select(object, target * logit_cross_entropy(input, target, c), weight * c.softplus),
+                select(object, target * (c.sigma - target), weight * inner),
+                select(object, target * spread, weight * bend)};
+    }
+};
+
+// Focal loss of a heat map: t = 1 at the peaks, and (1 - t)^gamma lowers what lies around them (Law and Deng 2018).
+struct GaussianFocal {
+    double alpha, gamma;
+    template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
+        const T eps = T(1e-12), other = T(1) - input;
+        const bool peak = target == T(1);
+        const T base = select(peak, other, input), rest = select(peak, input, other) + eps;
+        const T scale = select(peak, T(1), power(T(1) - target, T(gamma)));
+        const T weight = power(base, T(alpha)), turn = select(peak, T(-1), T(1));  // d(base)/d(input)
+        const T slope = select(base == T(0), T(0), T(alpha) * power(base, T(alpha - 1)));
+        const T logarithm = log(rest);
+        const T bend = select(base == T(0), T(0), T(alpha * (alpha - 1)) * power(base, T(alpha - 2)));
+        return {-(scale * weight * logarithm), -(scale * turn * (slope * logarithm - weight / rest)),
+                -(scale * (bend * logarithm - T(2) * slope / rest - weight / (rest * rest)))};
+    }
+};
+
 // softplus(-t x), t = -1 or 1, L041.
 struct SoftMargin {
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {

@@ -234,7 +234,7 @@ LOSSLIB_INLINE double stirling_error(double r) {
 // `beside` is what the loss has on top of the likelihood.
 template <class T>
 LOSSLIB_INLINE Jet<T> with_constant(const Jet<T>& jet, double dispersion, T target, T mean, T beside) {
-    const double trials = std::fmin(1.0 / dispersion, sizeof(T) == 4 ? 1e30 : 1e300);
+    const double trials = minimum(1.0 / dispersion, sizeof(T) == 4 ? 1e30 : 1e300);  // fmin: no vectors
     const T r = T(trials), all = r + target, share = all / (r + mean), distance = mean - target;
     const T deviances = poisson_deviance(r, r * share, -distance / all) +
                         poisson_deviance(target, mean * share, (r / all) * (distance / mean));
@@ -268,7 +268,10 @@ struct NegativeBinomialLog {
 struct NegativeBinomialLogFull {
     double dispersion;
     template <class T> LOSSLIB_INLINE Jet<T> at(T input, T target) const {
-        return with_constant(NegativeBinomialLog{dispersion}.at(input, target), dispersion, target, exp(input), T(0));
+        const bool low = input <= -T(std::log(dispersion));
+        const T part = exp(select(low, input, -input));  // the exponential of the loss itself: one, not two
+        const T mean = select(low, part, T(1) / part);
+        return with_constant(NegativeBinomialLog{dispersion}.at(input, target), dispersion, target, mean, T(0));
     }
 };
 

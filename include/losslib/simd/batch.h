@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "losslib/core/inline.h"
-#include "losslib/simd/lanes.h"
 #include "losslib/core/vecmath.h"
+#include "losslib/simd/lanes.h"
 
 namespace losslib {
 

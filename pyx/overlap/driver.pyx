@@ -1,0 +1,457 @@
+"""The overlap geometry: losses of regions, from counts of what predictions and targets have in common.
+
+Two passes: `count` adds up the counts of each sample and class, and `differentiate` turns the derivatives of the loss by
+the counts into those by the input. Between them stand the ratios of ``losslib/overlap/ratios.h`` on a small table, which
+``losslib.geometries.overlap`` pools and reduces. A task is a fixed run of positions of one sample with its own table of
+sums, and tables are added in the order of the tasks: the number of threads changes no bit. This module is compiled once
+for each instruction set.
+"""
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from gate cimport ThreadGate
+from job cimport BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64
+from overlap.call cimport (
+    COUNTS, CROSS_ENTROPY, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
+    View,
+)
+from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
+from overlap.tiles cimport count_tile, gradient_tile
+
+from losslib._kernels import threads
+
+cnp._import_array()
+
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+
+cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
+    void stream_fence()
+
+cdef extern from "losslib/overlap/ratios.h" namespace "losslib" nogil:
+    cppclass Counts:
+        double common
+        double false_positive
+        double false_negative
+        double true_negative
+        double positions
+    cppclass RatioJet:
+        double value
+        double by_common
+        double by_false_positive
+        double by_false_negative
+        double by_true_negative
+    cppclass DiceRatio:
+        DiceRatio(const double*)
+        RatioJet at(const Counts& n)
+    cppclass JaccardRatio:
+        JaccardRatio(const double*)
+        RatioJet at(const Counts& n)
+    cppclass TverskyRatio:
+        TverskyRatio(const double*)
+        RatioJet at(const Counts& n)
+    cppclass MatthewsRatio:
+        MatthewsRatio(const double*)
+        RatioJet at(const Counts& n)
+    cppclass MeanRatio:
+        MeanRatio(const double*)
+        RatioJet at(const Counts& n)
+    RatioJet logarithm_of(const RatioJet& wrong)
+    RatioJet power_of_ratio(const RatioJet& wrong, double gamma)
+    RatioJet log_cosh_of(const RatioJet& wrong)
+
+ctypedef fused Ratio:
+    DiceRatio
+    JaccardRatio
+    TverskyRatio
+    MatthewsRatio
+    MeanRatio
+
+cdef enum:
+    TILE = 2048          # numbers of a tile
+    TASK = 65536         # numbers of an input that a thread takes at a time
+    LEAST = 1024         # positions of a task, at least: a table of sums is small beside it
+    SMALL = 4096         # numbers up to which the GIL is kept
+    STREAMING = 1048576  # numbers from which a gradient is stored past the caches
+
+ACTIVATIONS = ("none", "sigmoid", "softmax")
+COUNTINGS = ("product", "squared", "min")
+ADDENDS = ("none", "cross_entropy", "unified_focal")
+
+_TYPES = {
+    "float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64, "bool": BOOL, "int8": INT8,
+    "uint8": UINT8, "int16": INT16, "uint16": UINT16, "int32": INT32, "uint32": UINT32, "int64": INT64,
+    "uint64": UINT64,
+}
+
+
+# ---- ratios ------------------------------------------------------------------------------------------------------
+
+ctypedef void (*TaggedRatio)(const void* kind, const double* numbers, const double* table, double* jets,
+                             Py_ssize_t count) noexcept nogil
+
+cdef TaggedRatio[8] _ratios
+cdef dict _index = {}
+
+
+cdef void ratio_rows(const Ratio* kind, const double* numbers, const double* table, double* jets,
+                     Py_ssize_t count) noexcept nogil:
+    """jets[i] = value and derivatives by common, false positive and false negative of the counts table[i].
+
+    The true negatives are what is left of the positions, which are table[i][3]: their derivative is taken off the others.
+    numbers: logarithm, gamma, log-cosh, then those of the ratio.
+    """
+    cdef Ratio* ratio = new Ratio(numbers + 3)
+    cdef Counts n
+    cdef RatioJet jet
+    cdef Py_ssize_t i
+    for i in range(count):
+        n.common = table[4 * i]
+        n.false_positive = table[4 * i + 1]
+        n.false_negative = table[4 * i + 2]
+        n.positions = table[4 * i + 3]
+        n.true_negative = max(n.positions - n.common - n.false_positive - n.false_negative, 0.0)
+        jet = ratio.at(n)
+        if numbers[0] != 0.0:
+            jet = logarithm_of(jet)
+        jet = power_of_ratio(jet, numbers[1])
+        if numbers[2] != 0.0:
+            jet = log_cosh_of(jet)
+        jets[4 * i] = jet.value
+        jets[4 * i + 1] = jet.by_common - jet.by_true_negative
+        jets[4 * i + 2] = jet.by_false_positive - jet.by_true_negative
+        jets[4 * i + 3] = jet.by_false_negative - jet.by_true_negative
+    del ratio
+
+
+cdef void register(const Ratio* kind, str name) except *:
+    _ratios[len(_index)] = <TaggedRatio>ratio_rows[Ratio]
+    _index[name] = len(_index)
+
+
+register[DiceRatio](NULL, "Dice")
+register[JaccardRatio](NULL, "Jaccard")
+register[TverskyRatio](NULL, "Tversky")
+register[MatthewsRatio](NULL, "Matthews")
+register[MeanRatio](NULL, "Mean")
+
+
+def ratios(str name, tuple numbers, cnp.ndarray table, cnp.ndarray jets):
+    """Write value and derivatives by the three counts of each ratio into `jets` of shape (n, 4).
+
+    Parameters
+    ----------
+    name, numbers
+        The ratio; whether its logarithm is taken, the power that it is raised to, whether log cosh of it is taken, and
+        its own parameters.
+    table
+        Float64 of shape (n, 4): common, false positive, false negative, number of positions.
+    """
+    cdef double[8] values
+    cdef Py_ssize_t k
+    for k in range(len(numbers)):
+        values[k] = numbers[k]
+    _ratios[<int>_index[name]](NULL, values, <const double*>cnp.PyArray_DATA(table),
+                               <double*>cnp.PyArray_DATA(jets), cnp.PyArray_DIMS(table)[0])
+
+
+ctypedef void (*BlockTask)(void*, Py_ssize_t, int) noexcept nogil
+
+
+# ---- the arrays of a call ----------------------------------------------------------------------------------------
+
+cdef class Region:
+    """A call as the loops read it, and the arrays that it points into.
+
+    Parameters
+    ----------
+    input : ndarray
+        Of shape (samples, classes, positions), a float type, any strides.
+    target : ndarray
+        Of the same shape, or of shape (samples, positions) with class indices.
+    wide : bool
+        Compute in float64.
+    keep, weight : ndarray or None
+        Bool of shape (samples, positions); float64 of that shape or of the shape of the input.
+    """
+
+    cdef Job job
+    cdef list held
+    cdef double isa_factor
+
+    def __cinit__(self, cnp.ndarray input, cnp.ndarray target, *, bint wide, str activation, str counting="product",
+                  bint check=True, ignore_index=None, keep=None, weight=None, str addend="none", double clip=0.0,
+                  class_weight=None, double smoothing=0.0, double delta=0.0, double gamma=0.0, distances=None,
+                  double isa_factor=1.0):
+        cdef Job* job = &self.job
+        memset(job, 0, sizeof(Job))
+        self.held = []
+        self.isa_factor = isa_factor
+        job.samples = cnp.PyArray_DIMS(input)[0]
+        job.classes = cnp.PyArray_DIMS(input)[1]
+        job.positions = cnp.PyArray_DIMS(input)[2]
+        job.wide = wide
+        job.activation = ACTIVATIONS.index(activation)
+        job.counting = COUNTINGS.index(counting)
+        job.addend = ADDENDS.index(addend)
+        job.check = check
+        job.indices = cnp.PyArray_NDIM(target) == 2
+        job.ignoring = ignore_index is not None
+        job.ignored = 0 if ignore_index is None else ignore_index
+        self.place(&job.input, input)
+        self.place(&job.target, target)
+        if keep is not None:
+            self.place(&job.keep, keep)
+        if weight is not None:
+            self.place(&job.weight, weight)
+        job.clip = clip
+        if class_weight is not None:
+            self.held.append(class_weight)
+            job.class_weight = <const double*>cnp.PyArray_DATA(<cnp.ndarray>class_weight)
+        job.smoothing = smoothing
+        job.delta = delta
+        job.gamma = gamma
+        if distances is not None:
+            self.held.append(distances)
+            job.distances = <const double*>cnp.PyArray_DATA(<cnp.ndarray>distances)
+        job.lanes = MAX_LANES
+        if job.activation == SOFTMAX:
+            job.lanes = max(<Py_ssize_t>16, min(<Py_ssize_t>MAX_LANES, TILE // job.classes // 16 * 16))
+        job.chunk = max(<Py_ssize_t>LEAST, TASK // max(<Py_ssize_t>1, job.classes))
+        job.chunk = (job.chunk + job.lanes - 1) // job.lanes * job.lanes
+        job.chunks = (job.positions + job.chunk - 1) // job.chunk
+        job.tasks = job.chunks * job.samples
+        # A tile and the slopes of its classes, of the type that is computed in.
+        job.scratch_size = 2 * job.lanes * max(<Py_ssize_t>1, job.classes) * sizeof(double)
+        if job.activation != SOFTMAX:
+            job.scratch_size = 2 * job.lanes * sizeof(double)
+
+    cdef int place(self, View* view, cnp.ndarray array) except -1:
+        cdef int last = cnp.PyArray_NDIM(array) - 1
+        self.held.append(array)
+        view.data = <char*>cnp.PyArray_DATA(array)
+        view.type = _TYPES[array.dtype.name]
+        view.samples = cnp.PyArray_STRIDES(array)[0]
+        view.classes = cnp.PyArray_STRIDES(array)[1] if last == 2 else 0
+        view.positions = cnp.PyArray_STRIDES(array)[last]
+        return 0
+
+    cdef int run(self, BlockTask function, double cost) except -1:
+        """Run a function over all tasks, with as many threads as the gate gives."""
+        cdef Job* job = &self.job
+        cdef double numbers = <double>job.samples * <double>job.classes * <double>job.positions
+        cdef int width = 1
+        cdef Py_ssize_t task
+        if job.tasks > 1:
+            width = _gate.begin(cost * self.isa_factor * numbers * (2.0 if job.wide else 1.0))
+        job.scratch = <char*>malloc(<size_t>(width * job.scratch_size))
+        if job.scratch == NULL:
+            if width > 1:
+                _gate.end()
+            raise MemoryError(f"no memory for tiles of {job.classes} classes")
+        if numbers <= SMALL:
+            for task in range(job.tasks):
+                function(job, task, 0)
+        else:
+            with nogil:
+                if width > 1:
+                    _gate.run(function, job, job.tasks, width)
+                else:
+                    for task in range(job.tasks):
+                        function(job, task, 0)
+        if width > 1:
+            _gate.end()
+        free(job.scratch)
+        return 0
+
+    def count(self, cnp.ndarray table, cnp.ndarray extras):
+        """Write the counts and return what left its domain: 1 the input, 2 the target, 4 a class index.
+
+        Parameters
+        ----------
+        table
+            Float64 of shape (samples, classes, 4): common, false positive, false negative, target.
+        extras
+            Float64 of shape (samples, 3): addend, divisor of its mean, positions.
+        """
+        cdef Job* job = &self.job
+        cdef double* counts = <double*>cnp.PyArray_DATA(table)
+        cdef double* rest = <double*>cnp.PyArray_DATA(extras)
+        cdef Py_ssize_t size = COUNTS * job.classes + EXTRAS, task, n, k
+        cdef const double* part
+        cdef int bad = 0
+        memset(counts, 0, job.samples * COUNTS * job.classes * sizeof(double))
+        memset(rest, 0, job.samples * EXTRAS * sizeof(double))
+        if job.tasks == 0 or job.classes == 0:
+            return 0
+        job.partials = <double*>malloc(<size_t>(job.tasks * size) * sizeof(double))
+        job.violations = <int*>malloc(<size_t>job.tasks * sizeof(int))
+        if job.partials == NULL or job.violations == NULL:
+            free(job.partials)
+            free(job.violations)
+            raise MemoryError(f"no memory for the sums of {job.tasks} tasks")
+        try:
+            self.run(count_task, 1.5 if job.activation != 0 else 0.6)
+            for task in range(job.tasks):
+                n = task // job.chunks
+                part = job.partials + task * size
+                for k in range(COUNTS * job.classes):
+                    counts[n * COUNTS * job.classes + k] += part[k]
+                for k in range(EXTRAS):
+                    rest[n * EXTRAS + k] += part[COUNTS * job.classes + k]
+                bad |= job.violations[task]
+        finally:
+            free(job.partials)
+            free(job.violations)
+        return bad
+
+    def differentiate(self, grad, target_grad, *, slopes, addend_scale=None, field=None):
+        """Write the derivatives by input and target.
+
+        Parameters
+        ----------
+        grad, target_grad
+            Arrays of the shape of the input in a float type, any strides, or None. The gradient may be the input.
+        slopes
+            Float64 of shape (samples, classes, 3): derivatives by the counts.
+        addend_scale
+            Float64, one for each sample: factor of the derivatives of the addend; or None for 0.
+        field
+            Derivatives by the probabilities, of the shape of the input; the first of the slopes is a factor of them.
+        """
+        cdef Job* job = &self.job
+        cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
+        if job.tasks == 0 or job.classes == 0:
+            return
+        job.grad.data = job.target_grad.data = job.field.data = NULL
+        if grad is not None:
+            self.place(&job.grad, grad)
+            job.streaming = (job.positions * job.classes * job.samples > STREAMING and job.grad.positions == item
+                             and job.grad.type == (FLOAT64 if job.wide else FLOAT32) and target_grad is None)
+        if target_grad is not None:
+            self.place(&job.target_grad, target_grad)
+        if field is not None:
+            self.place(&job.field, field)
+        self.held.append(slopes)
+        job.slopes = <const double*>cnp.PyArray_DATA(<cnp.ndarray>slopes)
+        job.addend_scale = NULL
+        if addend_scale is not None:
+            self.held.append(addend_scale)
+            job.addend_scale = <const double*>cnp.PyArray_DATA(<cnp.ndarray>addend_scale)
+        self.run(gradient_task, 2.0 if job.activation != 0 else 0.8)
+
+    def lovasz(self, cnp.ndarray field, cnp.ndarray values, cnp.ndarray used, *, bint pools_samples, bint hinge):
+        """Write the Lovász losses of the segments, and into `field` their slopes by the probabilities.
+
+        Parameters
+        ----------
+        field
+            Contiguous, of the shape of the input and the type that is computed in.
+        values
+            Float64, one number for each class, or with `pools_samples` false for each sample and class.
+        used
+            Bool, one for each class: whether it counts.
+        hinge
+            Errors are those of the hinge, of logits.
+        """
+        cdef Job* job = &self.job
+        cdef Segments segments
+        cdef Py_ssize_t count = job.classes if pools_samples else job.samples * job.classes, segment
+        cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
+        cdef int width = 1
+        if job.tasks == 0 or job.classes == 0:
+            cnp.PyArray_FILLWBYTE(values, 0)
+            return
+        segments.job = job
+        segments.field = <char*>cnp.PyArray_DATA(field)
+        segments.values = <double*>cnp.PyArray_DATA(values)
+        segments.used = <const unsigned char*>cnp.PyArray_DATA(used)
+        segments.pools_samples = pools_samples
+        segments.hinge = hinge
+        segments.capacity = job.positions * (job.samples if pools_samples else 1)
+        if segments.capacity >= 4294967295:
+            raise ValueError(f"a Lovász loss sorts at most 4294967294 positions at once, got {segments.capacity}")
+        job.grad.data = segments.field
+        self.run(probability_task, 1.0)
+        # Two arrays of errors with places, their marks and their weights.
+        segments.scratch_size = segments.capacity * (4 * item + 2 * item)
+        if count > 1:
+            width = _gate.begin(20.0 * self.isa_factor * <double>segments.capacity * <double>count)
+        segments.scratch = <char*>malloc(<size_t>(width * segments.scratch_size))
+        if segments.scratch == NULL:
+            if width > 1:
+                _gate.end()
+            raise MemoryError(f"no memory for sorting {segments.capacity} errors")
+        with nogil:
+            if width > 1:
+                _gate.run(segment_task, &segments, count, width)
+            else:
+                for segment in range(count):
+                    segment_task(&segments, segment, 0)
+        if width > 1:
+            _gate.end()
+        free(segments.scratch)
+
+
+cdef void probability_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
+    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
+    cdef char* tile = job.scratch + slot * job.scratch_size
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        if job.wide:
+            probability_tile(job, n, first, count, <double*>tile, <double*>job.grad.data)
+        else:
+            probability_tile(job, n, first, count, <float*>tile, <float*>job.grad.data)
+        first += count
+
+
+cdef void segment_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Segments* segments = <Segments*>context
+    cdef char* scratch = segments.scratch + slot * segments.scratch_size
+    if segments.job.wide:
+        lovasz_segment(segments, task, scratch, <double>0)
+    else:
+        lovasz_segment(segments, task, scratch, <float>0)
+
+
+cdef void count_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t size = COUNTS * job.classes + EXTRAS, n = task // job.chunks
+    cdef Py_ssize_t first = task % job.chunks * job.chunk, stop = min(first + job.chunk, job.positions), count
+    cdef double* sums = job.partials + task * size
+    cdef char* tile = job.scratch + slot * job.scratch_size
+    memset(sums, 0, size * sizeof(double))
+    job.violations[task] = 0
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        if job.wide:
+            job.violations[task] |= count_tile(job, n, first, count, <double*>tile, sums)
+        else:
+            job.violations[task] |= count_tile(job, n, first, count, <float*>tile, sums)
+        first += count
+
+
+cdef void gradient_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
+    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
+    cdef char* tile = job.scratch + slot * job.scratch_size
+    cdef char* slopes = tile + job.scratch_size // 2
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        if job.wide:
+            gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
+        else:
+            gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)
+        first += count
+    if job.streaming:
+        stream_fence()
+
+
+def kernels():
+    """Return the names of the ratios."""
+    return tuple(_index)

@@ -1,0 +1,313 @@
+"""Survival: losses of times that may be censored.
+
+Three shapes of loops. ``elements``: each time by itself, with one or two predictions (accelerated failure times,
+Weibull). ``rows``: each time an interval of a grid and a row of scores (discrete hazards, mass functions). ``cox``: a
+time against everybody still at risk, in ``risk/cox.pxd``.
+
+Everything is computed in float64 from contiguous arrays that ``losslib.geometries.risk`` prepares; outputs may be the
+memory of inputs, which are read before they are written. Elements and rows are handed to threads in tasks of fixed
+size; a stratum of Cox is one thread's from start to end. Threads change no bit.
+"""
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport log
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+
+from gate cimport ThreadGate
+from risk.cox cimport Deaths, Stratum, leaves_for, run_stratum
+from risk.rows cimport Row, run_row
+from risk.trees cimport Mass, Rate
+
+from losslib._kernels import threads
+
+cnp._import_array()
+
+cdef extern from "losslib/risk/aft_clamped.h" namespace "losslib" nogil:
+    struct Term:
+        double value
+        double slope
+        double curvature
+    struct Bounds:
+        pass
+    Bounds read_bounds(double lower, double upper)
+    Term aft_normal "losslib::aft_term<losslib::NormalError>"(double x, const Bounds& bounds, double scale)
+    Term aft_logistic "losslib::aft_term<losslib::LogisticError>"(double x, const Bounds& bounds, double scale)
+    Term aft_extreme "losslib::aft_term<losslib::ExtremeError>"(double x, const Bounds& bounds, double scale)
+    Term clamped_normal "losslib::aft_term_clamped<losslib::ClampedNormal>"(double x, const Bounds& b, double scale)
+    Term clamped_logistic "losslib::aft_term_clamped<losslib::ClampedLogistic>"(double x, const Bounds& b, double scale)
+    Term clamped_extreme "losslib::aft_term_clamped<losslib::ClampedExtreme>"(double x, const Bounds& b, double scale)
+
+cdef extern from "losslib/risk/weibull.h" namespace "losslib" nogil:
+    struct WeibullTerms:
+        double value
+        double scale_slope
+        double scale_curvature
+        double shape_slope
+        double shape_curvature
+    WeibullTerms weibull_terms(double log_scale, double log_shape, double log_time, double event)
+
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+
+cdef enum:
+    TASK = 4096            # elements, or scores in whole rows, that one thread takes at a time
+
+
+cdef inline double* data_of(object array):
+    """The numbers of a contiguous float64 array; NULL for None."""
+    if array is None:
+        return NULL
+    return <double*>cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+cdef inline double* moved(double* data, Py_ssize_t offset) noexcept nogil:
+    """Return where an array goes on; NULL for one that is not wanted."""
+    if data == NULL:
+        return NULL
+    return data + offset
+
+
+cdef void run_tasks(void (*task)(void*, Py_ssize_t, int) noexcept nogil, void* job, Py_ssize_t tasks,
+                    double nanoseconds) noexcept nogil:
+    cdef int count = _gate.begin(nanoseconds)
+    cdef Py_ssize_t k
+    if count > 1 and tasks > 1:
+        _gate.run(task, job, tasks, count)
+    else:
+        for k in range(tasks):
+            task(job, k, 0)
+    if count > 1:
+        _gate.end()
+
+
+# ---- elements --------------------------------------------------------------------------------------------------
+
+cdef enum Kind:
+    NORMAL = 0
+    LOGISTIC = 1
+    EXTREME = 2
+    CLAMPED = 3            # added to one of the three
+    WEIBULL = 6
+
+cdef dict _kinds = {"normal": NORMAL, "logistic": LOGISTIC, "extreme": EXTREME, "weibull": WEIBULL}
+
+cdef struct Elements:
+    Py_ssize_t count
+    int kind
+    double scale                   # of the error
+    double* inputs[4]              # predictions first
+    const double* factor           # of the derivatives
+    double* values
+    double* grads[2]               # by prediction; NULL where not wanted
+    double* hessians[2]
+
+
+cdef inline Term aft(int kind, double x, double lower, double upper, double scale) noexcept nogil:
+    cdef Bounds bounds = read_bounds(lower, upper)
+    if kind == NORMAL:
+        return aft_normal(x, bounds, scale)
+    if kind == LOGISTIC:
+        return aft_logistic(x, bounds, scale)
+    if kind == EXTREME:
+        return aft_extreme(x, bounds, scale)
+    if kind == CLAMPED + NORMAL:
+        return clamped_normal(x, bounds, scale)
+    if kind == CLAMPED + LOGISTIC:
+        return clamped_logistic(x, bounds, scale)
+    return clamped_extreme(x, bounds, scale)
+
+
+cdef inline void write(const Elements* job, int position, Py_ssize_t i, double slope, double curvature) noexcept nogil:
+    """Write two derivatives; a sample that does not count has the factor 0, whatever its derivatives are."""
+    cdef double factor = job.factor[i]
+    if job.grads[position] != NULL:
+        job.grads[position][i] = slope * factor if factor != 0 else 0.0
+    if job.hessians[position] != NULL:
+        job.hessians[position][i] = curvature * factor if factor != 0 else 0.0
+
+
+cdef void elements_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Elements* job = <Elements*>context
+    cdef Py_ssize_t i
+    cdef Term term
+    cdef WeibullTerms pair
+    for i in range(task * TASK, min((task + 1) * TASK, job.count)):
+        if job.kind == WEIBULL:
+            pair = weibull_terms(job.inputs[0][i], job.inputs[1][i], log(job.inputs[2][i]), job.inputs[3][i])
+            if job.values != NULL:
+                job.values[i] = pair.value
+            write(job, 0, i, pair.scale_slope, pair.scale_curvature)
+            write(job, 1, i, pair.shape_slope, pair.shape_curvature)
+        else:
+            term = aft(job.kind, job.inputs[0][i], job.inputs[1][i], job.inputs[2][i], job.scale)
+            if job.values != NULL:
+                job.values[i] = term.value
+            write(job, 0, i, term.slope, term.curvature)
+
+
+def elements(str kind, inputs, *, double scale, bint clamped, factor, values, grads, hessians):
+    """Compute losses of one time each; all arrays contiguous float64 of one length, outputs None if not wanted."""
+    cdef Elements job
+    cdef int k
+    job.count = len(inputs[0])
+    job.kind = _kinds[kind] + (CLAMPED if clamped else 0)
+    job.scale = scale
+    for k in range(len(inputs)):
+        job.inputs[k] = data_of(inputs[k])
+    job.factor = data_of(factor)
+    job.values = data_of(values)
+    for k in range(2):
+        job.grads[k] = data_of(grads[k])
+        job.hessians[k] = data_of(hessians[k])
+    with nogil:
+        run_tasks(elements_task, &job, (job.count + TASK - 1) // TASK, 60.0 * job.count)
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------
+
+cdef struct Rows:
+    Row shape
+    Py_ssize_t count, together     # rows of all, and of a task
+    const double* scores
+    const int64_t* interval
+    const double* event
+    const double* fraction
+    const double* factor
+    double* values
+    double* grad
+    double* hess
+
+
+cdef void rows_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Rows* job = <Rows*>context
+    cdef Py_ssize_t n, size = job.shape.causes * job.shape.intervals
+    cdef double value
+    for n in range(task * job.together, min((task + 1) * job.together, job.count)):
+        value = run_row(
+            &job.shape, job.scores + n * size, job.interval[n], job.event[n],
+            0.0 if job.fraction == NULL else job.fraction[n], job.factor[n],
+            moved(job.grad, n * size), moved(job.hess, n * size),
+        )
+        if job.values != NULL:
+            job.values[n] = value
+
+
+def rows(int kind, scores, interval, event, fraction, *, Py_ssize_t causes, bint pad, bint cumulative, factor, values,
+         grad, hess):
+    """Compute losses of a row of scores each, (N, causes * intervals); `interval` int64, all else float64."""
+    cdef Rows job
+    cdef double cost = 15.0 * scores.size      # nanoseconds
+    job.count = len(scores)
+    job.shape.kind = kind
+    job.shape.causes = causes
+    job.shape.intervals = scores.shape[1] // causes
+    job.shape.pad = pad
+    job.shape.cumulative = cumulative
+    job.together = max(<Py_ssize_t>1, TASK // max(<Py_ssize_t>1, <Py_ssize_t>scores.shape[1]))
+    job.scores = data_of(scores)
+    job.interval = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>interval)
+    job.event = data_of(event)
+    job.fraction = data_of(fraction)
+    job.factor = data_of(factor)
+    job.values = data_of(values)
+    job.grad = data_of(grad)
+    job.hess = data_of(hess)
+    with nogil:
+        run_tasks(rows_task, &job, (job.count + job.together - 1) // job.together, cost)
+
+
+# ---- risk sets -------------------------------------------------------------------------------------------------
+
+cdef bint allocate(Stratum* s, Py_ssize_t rows, Py_ssize_t deaths) noexcept nogil:
+    """Take the workspace of the largest stratum; False if there is no memory."""
+    cdef Py_ssize_t d = deaths + 1
+    s.first = <Py_ssize_t*>malloc(d * sizeof(Py_ssize_t))
+    s.count = <Py_ssize_t*>malloc(d * sizeof(Py_ssize_t))
+    s.others = <Mass*>malloc(d * sizeof(Mass))
+    s.dying = <Mass*>malloc(d * sizeof(Mass))
+    s.found = <Deaths*>malloc(d * sizeof(Deaths))
+    s.weight_of = <double*>malloc(d * sizeof(double))
+    s.upstream_of = <double*>malloc(d * sizeof(double))
+    s.masses = NULL
+    s.rates = NULL
+    s.start = s.open_from = NULL
+    if s.entry != NULL:
+        s.masses = <Mass*>malloc(2 * leaves_for(rows) * sizeof(Mass))
+        s.rates = <Rate*>malloc(2 * leaves_for(d) * sizeof(Rate))
+        s.start = <Py_ssize_t*>malloc((rows + 1) * sizeof(Py_ssize_t))
+        s.open_from = <Py_ssize_t*>malloc((rows + 1) * sizeof(Py_ssize_t))
+        if s.masses == NULL or s.rates == NULL or s.start == NULL or s.open_from == NULL:
+            return False
+    return (s.first != NULL and s.count != NULL and s.others != NULL and s.dying != NULL and s.found != NULL
+            and s.weight_of != NULL and s.upstream_of != NULL)
+
+
+cdef void release(Stratum* s) noexcept nogil:
+    free(s.first)
+    free(s.count)
+    free(s.others)
+    free(s.dying)
+    free(s.found)
+    free(s.weight_of)
+    free(s.upstream_of)
+    free(s.masses)
+    free(s.rates)
+    free(s.start)
+    free(s.open_from)
+
+
+cdef inline void move_to(Stratum* s, Py_ssize_t offset) noexcept nogil:
+    """Let the arrays of rows begin `offset` later."""
+    s.time += offset
+    s.event += offset
+    s.score += offset
+    s.weight += offset
+    s.y += offset
+    if s.entry != NULL:
+        s.entry += offset
+        s.by_entry += offset
+    if s.upstream != NULL:
+        s.upstream += offset
+    s.values = moved(s.values, offset)
+    s.grad = moved(s.grad, offset)
+    s.hess = moved(s.hess, offset)
+
+
+def cox(time, event, score, weight, y, entry, by_entry, upstream, strata, *, bint efron, Py_ssize_t deaths, values,
+        grad, hess):
+    """Compute partial likelihoods from rows sorted by stratum and time, deaths first.
+
+    ``strata`` int64 are the numbers of rows of each stratum; ``event`` uint8, ``by_entry`` int64 positions within a
+    stratum, all else float64, None where there is none. Outputs are added to; ``deaths`` bounds those of a stratum.
+    """
+    cdef Stratum s
+    cdef Py_ssize_t k, count = len(strata), most = 0
+    cdef const int64_t* rows_of = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>strata)
+    cdef bint good
+    s.time = data_of(time)
+    s.event = <const unsigned char*>cnp.PyArray_DATA(<cnp.ndarray>event)
+    s.score = data_of(score)
+    s.weight = data_of(weight)
+    s.y = data_of(y)
+    s.entry = data_of(entry)
+    s.by_entry = NULL
+    if entry is not None:
+        s.by_entry = <const Py_ssize_t*>cnp.PyArray_DATA(<cnp.ndarray>by_entry)
+    s.upstream = data_of(upstream)
+    s.efron = efron
+    s.values = data_of(values)
+    s.grad = data_of(grad)
+    s.hess = data_of(hess)
+    with nogil:
+        for k in range(count):
+            most = max(most, <Py_ssize_t>rows_of[k])
+        good = allocate(&s, most, min(deaths, most))
+        if good:
+            for k in range(count):
+                s.rows = rows_of[k]
+                run_stratum(&s)
+                move_to(&s, s.rows)
+        release(&s)
+    if not good:
+        raise MemoryError(f"no memory for the risk sets of {most} rows")

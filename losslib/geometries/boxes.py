@@ -68,7 +68,7 @@ class BoxPairs(Geometry):
         for item, array in zip(info.inputs, reading.given, strict=True):
             wide = array.astype(np.float64)
             sides = wide[..., 2:] - wide[..., :2] if box_format == "xyxy" else wide[..., 2:]
-            bad = (sides < 0).any(axis=-1)
+            bad = np.asarray((sides < 0).any(axis=-1))
             if reading.mask is not None:
                 bad &= reading.mask
             if bad.any():

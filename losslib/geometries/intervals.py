@@ -5,6 +5,7 @@ Rows of (N, K) scores, or (N, R, K) with R causes that compete, computed in floa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,7 @@ class OfIntervals(Geometry):
             rows = input_in_float64(scores[part], work.shares)
             self.driver.rows(
                 KINDS[str(info.kernel)],
-                rows.reshape(len(rows), -1),
+                rows.reshape(len(rows), math.prod(scores.shape[1:])),
                 reading.interval[part],
                 reading.event[part],
                 None if reading.fraction is None else reading.fraction[part],

@@ -248,9 +248,9 @@ class Overlap(Geometry):
                 flat = np.empty(flat.shape, flat.dtype)
             targets[output.position] = flat
         region.differentiate(targets[0], targets[1], **arguments)
-        for output, flat in zip(outputs, targets, strict=True):
-            if output is not None and flat is not None and not np.may_share_memory(flat, output.array):
-                np.copyto(output.array, from_region(flat, output.array.shape, reading.axis))
+        for written, computed in zip(outputs, targets, strict=True):
+            if written is not None and computed is not None and not np.may_share_memory(computed, written.array):
+                np.copyto(written.array, from_region(computed, written.array.shape, reading.axis))
 
     # -- what others ask
 
@@ -467,7 +467,8 @@ def inverse_sizes(sizes: np.ndarray, weighting: str, pooled: tuple[int, ...]) ->
     if 0 in pooled:
         sizes = sizes.sum(axis=0, keepdims=True)
     empty = sizes == 0
-    weights = np.divide(1.0, sizes * sizes if weighting == "square" else sizes, out=np.zeros_like(sizes), where=~empty)
+    weights = np.zeros_like(sizes)
+    np.divide(1.0, sizes * sizes if weighting == "square" else sizes, out=weights, where=~empty)
     return np.where(empty, weights.max(axis=1, keepdims=True, initial=0.0), weights)
 
 

@@ -32,8 +32,12 @@ class SoftmaxBetween(Softmax):
             raise ShapeError(f"{info.inputs[0].name} of {info.name} has one bin; a number lies between two")
         where = options.get("where")
         kept = None if where is None else arrays.broadcast_to("where", arrays.read_mask(where), axis.samples, "a mask")
-        rows = between(item.name, target.astype(np.float64), axis, kept).astype(first.dtype)
-        return super().read(info, values, [first, rows], options)
+        rows = between(item.name, target.astype(np.float64), axis, kept)
+        # Half types would round the shares of the two bins.
+        narrow = first.dtype != np.float64
+        reading = super().read(info, values, [first, rows.astype(np.float32) if narrow else rows], options)
+        reading.dtype = first.dtype
+        return reading
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

@@ -1,9 +1,9 @@
 """The boxes geometry: losses of two boxes, row by row.
 
 Sixty-four boxes at a time are turned into planes (low, high and size of each side), so that the scalar mathematics of
-``losslib/boxes/boxes.h`` runs over neighbouring numbers, and their derivatives are turned back. A box is computed by one
-thread and sums are added task by task, so the number of threads changes no bit. This module is compiled once for each
-instruction set; ``losslib.geometries.boxes`` prepares the arrays and calls ``run``.
+``losslib/boxes/boxes.h`` runs over neighbouring numbers, and their derivatives are turned back. A box is computed by
+one thread and sums are added task by task, so the number of threads changes no bit. This module is compiled once for
+each instruction set; ``losslib.geometries.boxes`` prepares the arrays and calls ``run``.
 """
 
 cimport numpy as cnp
@@ -45,12 +45,12 @@ cdef extern from "losslib/boxes/boxes.h" namespace "losslib" nogil:
         pass
     cppclass NormalizedWasserstein:
         pass
-    void value_block[L, T](const L* kind, const double* numbers, const T* input, const T* target, const T* scale, T* value, T* grad,
-                           T* target_grad, int count)
-    void input_block[L, T](const L* kind, const double* numbers, const T* input, const T* target, const T* scale, T* value, T* grad,
-                           T* target_grad, int count)
-    void both_block[L, T](const L* kind, const double* numbers, const T* input, const T* target, const T* scale, T* value, T* grad,
-                          T* target_grad, int count)
+    void value_block[L, T](const L* kind, const double* numbers, const T* input, const T* target, const T* scale,
+                           T* value, T* grad, T* target_grad, int count)
+    void input_block[L, T](const L* kind, const double* numbers, const T* input, const T* target, const T* scale,
+                           T* value, T* grad, T* target_grad, int count)
+    void both_block[L, T](const L* kind, const double* numbers, const T* input, const T* target, const T* scale,
+                          T* value, T* grad, T* target_grad, int count)
 
 ctypedef fused Loss:
     LinearIoU
@@ -85,10 +85,11 @@ cdef enum Format:
 
 FORMATS = ("xyxy", "xywh", "cxcywh")
 
-ctypedef void (*BlockFloat)(const void* kind, const double* numbers, const float* input, const float* target, const float* scale,
-                            float* value, float* grad, float* target_grad, int count) noexcept nogil
-ctypedef void (*BlockDouble)(const void* kind, const double* numbers, const double* input, const double* target, const double* scale,
-                             double* value, double* grad, double* target_grad, int count) noexcept nogil
+ctypedef void (*BlockFloat)(const void* kind, const double* numbers, const float* input, const float* target,
+                            const float* scale, float* value, float* grad, float* target_grad, int count) noexcept nogil
+ctypedef void (*BlockDouble)(const void* kind, const double* numbers, const double* input, const double* target,
+                             const double* scale, double* value, double* grad, double* target_grad,
+                             int count) noexcept nogil
 
 cdef struct Kernel:
     BlockFloat[3] float32        # by the number of boxes that are differentiated: none, input, input and target

@@ -1,7 +1,7 @@
 """One call of the overlap geometry: arrays of (samples, classes, positions), read row by row in any type and layout.
 
-A row is a run of positions of one sample and one class. Class indices have no class axis; rows of ones and zeros are made
-of them while they are needed.
+A row is a run of positions of one sample and one class. Class indices have no class axis; rows of ones and zeros are
+made of them while they are needed.
 """
 
 from libc.stdint cimport (
@@ -88,7 +88,7 @@ cdef struct Job:
     double delta         # of the unified focal loss
     double gamma
     const double* distances         # (classes, classes): see generalized Wasserstein Dice; or NULL
-    const double* slopes # (samples, classes, 3): derivatives of the loss by the counts
+    const double* slopes            # (samples, classes, 3): derivatives of the loss by the counts
     const double* addend_scale      # of the derivatives of the addend, for each sample; or NULL
     double* partials     # for each task a table of sums
     int* violations      # for each task

@@ -1,9 +1,9 @@
 """The overlap geometry: losses of regions, from counts of what predictions and targets have in common.
 
-Two passes: `count` adds up the counts of each sample and class, and `differentiate` turns the derivatives of the loss by
-the counts into those by the input. Between them stand the ratios of ``losslib/overlap/ratios.h`` on a small table, which
-``losslib.geometries.overlap`` pools and reduces. A task is a fixed run of positions of one sample with its own table of
-sums, and tables are added in the order of the tasks: the number of threads changes no bit. This module is compiled once
+Two passes: `count` adds up the counts of each sample and class, and `differentiate` turns the derivatives of the loss
+by the counts into those by the input. Between them stand the ratios of ``losslib/overlap/ratios.h`` on a small table,
+which ``losslib.geometries.overlap`` pools and reduces. A task is a fixed run of positions of one sample with its own
+table of sums, and tables are added in the order of the tasks: the number of threads changes no bit. This module is compiled once
 for each instruction set.
 """
 
@@ -15,7 +15,7 @@ from libc.string cimport memset
 from gate cimport ThreadGate
 from job cimport BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64
 from overlap.call cimport (
-    COUNTS, CROSS_ENTROPY, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
+    COUNTS, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
     View,
 )
 from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
@@ -100,7 +100,8 @@ cdef void ratio_rows(const Ratio* kind, const double* numbers, const double* tab
                      Py_ssize_t count) noexcept nogil:
     """jets[i] = value and derivatives by common, false positive and false negative of the counts table[i].
 
-    The true negatives are what is left of the positions, which are table[i][3]: their derivative is taken off the others.
+    The true negatives are what is left of the positions, which are table[i][3]: their derivative is taken off the
+    others.
     numbers: logarithm, gamma, log-cosh, then those of the ratio.
     """
     cdef Ratio* ratio = new Ratio(numbers + 3)

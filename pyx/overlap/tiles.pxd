@@ -1,8 +1,8 @@
 """A tile: some positions of one sample with all their classes, in the first-level cache.
 
-Rows of a tile are turned into probabilities p and what is missing to one, q, each with its own digits: q is never 1 - p
-where p was computed. Sums are those of rows in float64; the derivatives by the counts turn into derivatives by the input
-in a second pass, which computes the probabilities again rather than read them from memory.
+Rows of a tile are turned into probabilities p and what is missing to one, q, each with its own digits: q is never
+1 - p where p was computed. Sums are those of rows in float64; the derivatives by the counts turn into derivatives by
+the input in a second pass, which computes the probabilities again rather than read them from memory.
 """
 
 from libc.math cimport INFINITY
@@ -46,7 +46,8 @@ cdef struct Softmax:
 
 # ---- which positions count ---------------------------------------------------------------------------------------
 
-cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_t first,
+                           Py_ssize_t count) noexcept nogil:
     """Read mask, weights and class indices of the positions; return BAD_CLASS for an index that is no class."""
     cdef Py_ssize_t j
     cdef const char* source
@@ -178,7 +179,6 @@ cdef inline void softmax_tile(const Job* job, const Lanes* lanes, Py_ssize_t n, 
     cdef const real* t
     cdef real y, spread, sharp
     cdef Py_ssize_t c, j, count = lanes.count, width = (count + 15) // 16 * 16, step = job.lanes
-    cdef double all_weights = 0.0
     for c in range(job.classes):
         line = tile + c * step
         row = input_row(job, lanes, n, c, first, line)
@@ -358,7 +358,7 @@ cdef inline void add_to_addend(const Job* job, const Lanes* lanes, const double*
 
 cdef inline void count_indices(const Job* job, const Lanes* lanes, const Softmax* softmax, real* tile,
                                double* sums) noexcept nogil:
-    """The counts of a tile of exponentials against class indices: one class of a position is right, all others wrong."""
+    """The counts of a tile of exponentials against class indices: one class of a position is right, the others wrong."""
     cdef real[MAX_LANES] inverse, wrong
     cdef Py_ssize_t j, c, count = lanes.count
     cdef double[MAX_LANES] share
@@ -387,7 +387,7 @@ cdef inline void count_indices(const Job* job, const Lanes* lanes, const Softmax
 
 
 cdef inline int count_distances(const Job* job, const Lanes* lanes, const Softmax* softmax, const real* tile,
-                                 Py_ssize_t n, Py_ssize_t first, double* sums) noexcept nogil:
+                                Py_ssize_t n, Py_ssize_t first, double* sums) noexcept nogil:
     """Counts by the class of the target, with sum_c distance(t, c) p_c as what is wrong at a position.
 
     Return what left its domain.
@@ -513,8 +513,8 @@ cdef inline void slope_row(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_
             slope[j] = slope[j] if (p[j] > low) & (q[j] > low) else 0
 
 
-cdef inline void index_slopes(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t c, const real* e, real* slope,
-                              real* reference) noexcept nogil:
+cdef inline void index_slopes(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t c, const real* e,
+                              real* slope, real* reference) noexcept nogil:
     """`slope_row` of products with class indices, and where the class is the largest its slope as the reference."""
     cdef const double* by = job.slopes + 3 * (n * job.classes + c)
     cdef real elsewhere = <real>by[1], here = <real>(by[0] - by[2])

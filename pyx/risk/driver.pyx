@@ -11,6 +11,7 @@ size; a stratum of Cox is one thread's from start to end. Threads change no bit.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
 from libc.math cimport log
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -19,6 +20,7 @@ from gate cimport ThreadGate
 from risk.cox cimport Deaths, Stratum, leaves_for, run_stratum
 from risk.rows cimport Row, run_row
 from risk.trees cimport Mass, Rate
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -68,19 +70,6 @@ cdef inline double* moved(double* data, Py_ssize_t offset) noexcept nogil:
     return data + offset
 
 
-cdef void run_tasks(void (*task)(void*, Py_ssize_t, int) noexcept nogil, void* job, Py_ssize_t tasks,
-                    double nanoseconds) noexcept nogil:
-    cdef int count = _gate.begin(nanoseconds)
-    cdef Py_ssize_t k
-    if count > 1 and tasks > 1:
-        _gate.run(task, job, tasks, count)
-    else:
-        for k in range(tasks):
-            task(job, k, 0)
-    if count > 1:
-        _gate.end()
-
-
 # ---- elements --------------------------------------------------------------------------------------------------
 
 cdef enum Kind:
@@ -127,12 +116,12 @@ cdef inline void write(const Elements* job, int position, Py_ssize_t i, double s
         job.hessians[position][i] = curvature * factor if factor != 0 else 0.0
 
 
-cdef void elements_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Elements* job = <Elements*>context
+cdef void run_elements(const Elements* job, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """Compute the tasks start … stop - 1."""
     cdef Py_ssize_t i
     cdef Term term
     cdef WeibullTerms pair
-    for i in range(task * TASK, min((task + 1) * TASK, job.count)):
+    for i in range(start * TASK, min(stop * TASK, job.count)):
         if job.kind == WEIBULL:
             pair = weibull_terms(job.inputs[0][i], job.inputs[1][i], log(job.inputs[2][i]), job.inputs[3][i])
             if job.values != NULL:
@@ -149,8 +138,11 @@ cdef void elements_task(void* context, Py_ssize_t task, int slot) noexcept nogil
 def elements(str kind, inputs, *, double scale, bint clamped, factor, values, grads, hessians):
     """Compute losses of one time each; all arrays contiguous float64 of one length, outputs None if not wanted."""
     cdef Elements job
-    cdef int k
+    cdef int k, width = 1
+    cdef Py_ssize_t i, tasks
+    cdef FloatMode mode = get_float_mode()
     job.count = len(inputs[0])
+    tasks = (job.count + TASK - 1) // TASK
     job.kind = _kinds[kind] + (CLAMPED if clamped else 0)
     job.scale = scale
     for k in range(len(inputs)):
@@ -161,7 +153,15 @@ def elements(str kind, inputs, *, double scale, bint clamped, factor, values, gr
         job.grads[k] = data_of(grads[k])
         job.hessians[k] = data_of(hessians[k])
     with nogil:
-        run_tasks(elements_task, &job, (job.count + TASK - 1) // TASK, 60.0 * job.count)
+        if tasks > 1:
+            width = _gate.begin(60.0 * job.count)
+        if width == 1:
+            run_elements(&job, 0, tasks)
+        else:
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_elements(&job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+            _gate.end()
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------
@@ -179,11 +179,11 @@ cdef struct Rows:
     double* hess
 
 
-cdef void rows_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Rows* job = <Rows*>context
+cdef void run_rows(const Rows* job, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """Compute the tasks start … stop - 1."""
     cdef Py_ssize_t n, size = job.shape.causes * job.shape.intervals
     cdef double value
-    for n in range(task * job.together, min((task + 1) * job.together, job.count)):
+    for n in range(start * job.together, min(stop * job.together, job.count)):
         value = run_row(
             &job.shape, job.scores + n * size, job.interval[n], job.event[n],
             0.0 if job.fraction == NULL else job.fraction[n], job.factor[n],
@@ -197,7 +197,10 @@ def rows(int kind, scores, interval, event, fraction, *, Py_ssize_t causes, bint
          grad, hess):
     """Compute losses of a row of scores each, (N, causes * intervals); `interval` int64, all else float64."""
     cdef Rows job
-    cdef double cost = 15.0 * scores.size      # nanoseconds
+    cdef int width = 1
+    cdef Py_ssize_t i, tasks
+    cdef double nanoseconds = 15.0 * scores.size
+    cdef FloatMode mode = get_float_mode()
     job.count = len(scores)
     job.shape.kind = kind
     job.shape.causes = causes
@@ -213,8 +216,17 @@ def rows(int kind, scores, interval, event, fraction, *, Py_ssize_t causes, bint
     job.values = data_of(values)
     job.grad = data_of(grad)
     job.hess = data_of(hess)
+    tasks = (job.count + job.together - 1) // job.together
     with nogil:
-        run_tasks(rows_task, &job, (job.count + job.together - 1) // job.together, cost)
+        if tasks > 1:
+            width = _gate.begin(nanoseconds)
+        if width == 1:
+            run_rows(&job, 0, tasks)
+        else:
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_rows(&job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+            _gate.end()
 
 
 # ---- risk sets -------------------------------------------------------------------------------------------------

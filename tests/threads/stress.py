@@ -39,6 +39,8 @@ def calls() -> dict[str, Callable[[], Any]]:
         "ctc, many": lambda: losslib.ctc_loss.value_and_grad(log_probs, targets, lengths, np.full(12, 8)),
         "ctc, few": lambda: losslib.ctc_loss.value_and_grad(log_probs[:, :2], targets[:2], lengths[:2], np.full(2, 8)),
         "transducer": lambda: losslib.rnnt_loss.value_and_grad(lattice, symbols, np.full(3, 12), np.full(3, 5)),
+        "lifetimes": lambda: losslib.aft_loss.value_and_grad(x, np.exp(y), np.inf),
+        "intervals": lambda: losslib.logistic_hazard_loss.value_and_grad(logits, classes, classes % 2),
     }
 
 

@@ -187,7 +187,7 @@ struct GaussianFocal {
         const T scale = select(peak, T(1), power(T(1) - target, T(gamma)));
         const T weight = power(base, T(alpha)), turn = select(peak, T(-1), T(1));  // d(base)/d(input)
         const T slope = select(base == T(0), T(0), T(alpha) * power(base, T(alpha - 1)));
-        const T logarithm = log(rest);
+        const T logarithm = select(base < T(0.5), log1p(eps - base), log(rest));
         const T bend = select(base == T(0), T(0), T(alpha * (alpha - 1)) * power(base, T(alpha - 2)));
         return {-(scale * weight * logarithm), -(scale * turn * (slope * logarithm - weight / rest)),
                 -(scale * (bend * logarithm - T(2) * slope / rest - weight / (rest * rest)))};

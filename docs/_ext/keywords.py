@@ -67,7 +67,18 @@ KEYWORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("speech", "speech recognition", "handwriting", "ocr", "asr"): ("ctc_loss", "ctc_loss_with_logits", "rnnt_loss"),
     ("transducer", "rnn t"): ("rnnt_loss",),
     ("landmarks", "keypoints", "face alignment"): ("wing_loss", "smooth_l1_loss"),
-    ("bounding boxes", "object detection", "detection"): ("smooth_l1_loss", "sigmoid_focal_loss", "huber_loss"),
+    ("bounding boxes", "object detection", "box regression"): (
+        "complete_box_iou_loss", "generalized_box_iou_loss", "distance_box_iou_loss", "smooth_l1_loss",
+        "sigmoid_focal_loss", "#boxes", "#detection",
+    ),
+    ("intersection over union", "iou"): ("generalized_box_iou_loss", "jaccard_loss", "lovasz_softmax_loss", "#boxes"),
+    ("masks", "medical images", "semantic segmentation", "pixels", "f1 score", "overlap"): (
+        "dice_loss", "dice_cross_entropy_loss", "tversky_loss", "jaccard_loss", "#regions",
+    ),
+    ("time to event", "censored", "churn", "hazard", "proportional hazards", "kaplan meier", "lifetimes"): (
+        "cox_ph_loss", "aft_loss", "logistic_hazard_loss", "weibull_survival_loss", "#censoring",
+    ),
+    ("heatmap", "centernet"): ("gaussian_focal_loss",),
     ("sparse probabilities",): ("sparsemax_loss", "binary_sparsemax_loss"),
     ("divergence", "distance of distributions", "relative entropy"): ("kl_div", "generalized_kl_div", "js_div"),
     ("bias",): ("mean_bias_error",),

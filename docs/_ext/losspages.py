@@ -185,6 +185,8 @@ def call_here(info: LossInfo, arguments: Mapping[str, Any]) -> str:
         letters = [symbols.get(name, name) for name in info.input_names]
     elif info.input_names[0] == "input1":
         letters = ["x1", "x2", "t"]
+    elif info.input_names[1] != "target":
+        letters = list(info.input_names)
     else:
         letters = ["x", "t", "v"][: len(info.inputs)]
     given = [f"{name}={value!r}" for name, value in arguments.items()]
@@ -374,6 +376,11 @@ def generate(app: Sphinx) -> None:
     # Pieces that hand-written pages include.
     pieces = {f"from_{package}": lossindexes.migration_table(package, examined, state) for package in MIGRATIONS}
     pieces |= {f"names_{key}": peernames.table_of(key) for key in PACKAGES_BY_NAME}
+    second = sum(info.has_hessian for info in infos)
+    pieces["count"] = (
+        f"{len(infos)} loss functions with gradients, {second} of them with Hessians, for NumPy arrays, compiled for "
+        "the CPU: no framework, no graph, no GPU.\n"
+    )
     pieces["catalogue"] = lossindexes.catalogue(infos)
     pieces["speed"] = f".. raw:: html\n\n{indent(performance.picture(measured))}\n"
     write(folder, {f"{name}.rst": text for name, text in files.items()} | {f"{k}.inc": v for k, v in pieces.items()})

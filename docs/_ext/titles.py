@@ -14,7 +14,8 @@ WORDS = {
     "singer": "Singer", "nll": "NLL", "kl": "KL", "js": "JS", "div": "divergence", "ctc": "CTC", "rnnt": "RNN-T",
     "iou": "IoU", "giou": "GIoU", "diou": "DIoU", "ciou": "CIoU", "aft": "AFT", "cox": "Cox", "dice": "Dice",
     "tversky": "Tversky", "lovasz": "Lovász", "weibull": "Weibull", "efron": "Efron", "breslow": "Breslow",
-    "bce": "BCE", "hausdorff": "Hausdorff", "jaccard": "Jaccard", "poly1": "Poly-1", "crps": "CRPS",
+    "bce": "BCE", "hausdorff": "Hausdorff", "jaccard": "Jaccard", "poly1": "Poly-1", "crps": "CRPS", "mcc": "MCC",
+    "wasserstein": "Wasserstein", "ph": "PH", "pc": "PC", "pmf": "PMF",
 }  # fmt: skip
 
 #: Names whose words belong together in a way that a word alone does not show.

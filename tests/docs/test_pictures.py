@@ -53,13 +53,9 @@ def test_every_position_of_a_slider_shows_a_curve_in_both_panels(name: str) -> N
 
 def scales(page: Page, panel: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the lines that turn places of the drawing into numbers, from the numbers at the axes."""
-    texts = (
-        page.locator(".panels > svg")
-        .nth(panel)
-        .locator(".axes text")
-        .evaluate_all(
-            "all => all.map(t => [t.getAttribute('text-anchor'), +t.getAttribute('x'), +t.getAttribute('y'), t.textContent])"
-        )
+    numbers = page.locator(".panels > svg").nth(panel).locator(".axes text")
+    texts = numbers.evaluate_all(
+        "all => all.map(t => [t.getAttribute('text-anchor'), +t.getAttribute('x'), +t.getAttribute('y'), t.innerHTML])"
     )
     across = [(x, float(text.replace("−", "-"))) for anchor, x, _, text in texts if anchor == "middle"]
     down = [(y - 3.5, float(text.replace("−", "-"))) for anchor, _, y, text in texts if anchor == "end"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from losslib import geometries
 from losslib.cli.results import replacing
 from losslib.cli.sources import Batch, Format, Reader, Source, aligned, count_rows, open_source
 from losslib.errors import DomainError, ParameterError
@@ -63,7 +64,7 @@ class Job:
         elif self.batch_rows:
             raise ParameterError(
                 f"--batch-rows: {whole[0].info.name} of an input with {_axes(axes[first])} cannot be cut between rows, "
-                f"which are parts of a sample or have weights of their own; leave the option out to read all at once"
+                f"which are {geometries.find(whole[0].info.geometry).uncut}; leave the option out to read all at once"
             )
         return readers
 

@@ -50,6 +50,8 @@ class Geometry:
     kernels: ClassVar[str]
     #: True if the driver checks domains in its pass; `look` comes first only where outputs overwrite inputs then.
     looks_in_pass: ClassVar[bool] = False
+    #: Why data may not be cut between rows, where `cut_axes` does not have the first axis: what rows are.
+    uncut: ClassVar[str] = "parts of a sample or have weights of their own"
 
     def __init__(self) -> None:
         self.driver: ModuleType = _kernels.load(self.kernels)

@@ -33,6 +33,7 @@ class RiskSets(Reading):
 
 class OfRisk(Geometry):
     kernels = "risk"
+    uncut = "samples that are compared with all others at risk"
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> RiskSets:
         first = info.inputs[0].name
@@ -43,10 +44,10 @@ class OfRisk(Geometry):
         shape = scores.shape
         time = read_numbers("time", raw[1], first, shape)
         event = read_numbers("event", raw[2], first, shape)
-        extra = {
-            name: None if values[name] is None else read_numbers(name, values[name], first, shape)
+        strata, entry = (
+            None if values[name] is None else read_numbers(name, values[name], first, shape)
             for name in ("strata", "entry")
-        }
+        )
         weight = options.pop("sample_weight", None)  # it belongs into the risk sets, not before the values
         if weight is not None:
             weight = fit_sample_weight(arrays.read_array("sample_weight", weight), shape).astype(np.float64)
@@ -63,7 +64,8 @@ class OfRisk(Geometry):
             empty_is_zero=scores.size > 0 and not (counts if weight is None else counts & (weight != 0)).any(),
             time=time,
             event=event,
-            **extra,
+            strata=strata,
+            entry=entry,
         )
 
     def look(self, info: LossInfo, values: Mapping[str, Any], reading: Reading) -> None:

@@ -26,13 +26,13 @@ QUALITY = Input(
 
 LI = Reference(
     "Li, X., Wang, W., Wu, L., Chen, S., Hu, X., Li, J., Tang, J. and Yang, J. (2020). Generalized focal loss: "
-    "learning qualified and distributed bounding boxes for dense object detection. Advances in Neural Information Processing "
-    "Systems, 33, 21002-21012.",
+    "learning qualified and distributed bounding boxes for dense object detection. Advances in Neural Information "
+    "Processing Systems, 33, 21002-21012.",
     url="https://arxiv.org/abs/2006.04388",
 )
 ZHANG = Reference(
-    "Zhang, H., Wang, Y., Dayoub, F. and Suenderhauf, N. (2021). VarifocalNet: an IoU-aware dense object detector. IEEE "
-    "Conference on Computer Vision and Pattern Recognition, 8514-8523.",
+    "Zhang, H., Wang, Y., Dayoub, F. and Suenderhauf, N. (2021). VarifocalNet: an IoU-aware dense object detector. "
+    "IEEE Conference on Computer Vision and Pattern Recognition, 8514-8523.",
     doi="10.1109/CVPR46437.2021.00841",
 )
 LAW = Reference(
@@ -209,7 +209,8 @@ distribution_focal_loss, DistributionFocalLoss = declare(
     kernel="cross_entropy",
     formula="-(1 - (t - floor(t)))*log(p[floor(t)]) - (t - floor(t))*log(p[floor(t) + 1])",
     latex={
-        "value": r"L = -(l + 1 - t) \log p_l - (t - l) \log p_{l+1}, \qquad l = \min(\lfloor t \rfloor, \text{bins} - 2)",
+        "value": r"L = -(l + 1 - t) \log p_l - (t - l) \log p_{l+1}",
+        "bin": r"l = \min(\lfloor t \rfloor, \text{bins} - 2)",
     },
     description=(
         "A side of a box is predicted as a distribution over distances rather than as a number: its expectation is the "

@@ -857,10 +857,11 @@ boundary_loss, BoundaryLoss = declare(
 # ---- sorted errors --------------------------------------------------------------------------------------------------
 
 LOVASZ_NOTES = (
-    "Errors are sorted in each call, by a radix sort of their bits; equal errors keep the order of their positions. The "
-    "permutation is constant in the derivative, which is exact where no two errors are equal. The probabilities of all "
-    "classes stand in one array of the size of the input, and a segment takes 24 bytes a position in float32 while it is "
-    "sorted. " + NOTES
+    "Errors are sorted in each call, by a radix sort of their bits; equal errors keep the order of their positions. "
+    "The permutation is constant in the derivative, which is exact where no two errors are equal. Unlike the ratios, "
+    "these losses take memory: the probabilities of all classes stand in one array of the size of the input, and a "
+    "segment takes 24 bytes a position in float32 while it is sorted. "
+    + NOTES.replace("Two passes over the input and no array beside the gradient. ", "")
 )
 
 lovasz_softmax_loss, LovaszSoftmaxLoss = declare(
@@ -871,7 +872,7 @@ lovasz_softmax_loss, LovaszSoftmaxLoss = declare(
     family="segmentation",
     per="class",
     aliases=("lovasz_softmax", "LovaszLoss", "lovasz_loss", "lovasz"),
-    summary="The convex extension of the Jaccard loss: errors of each class, sorted and weighted by what they cost in IoU.",
+    summary="The convex extension of the Jaccard loss: sorted errors of each class, weighted by what they cost in IoU.",
     inputs=INPUTS,
     input_domains=domains,
     parameters=(

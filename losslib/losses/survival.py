@@ -287,17 +287,17 @@ aft_loss, AFTLoss = declare(
     tags=("survival", "censoring", "likelihood", "smooth", "convex"),
     value_range="(-inf, inf)",
     description=(
-        "The logarithm of a time is the prediction plus `scale` times an error whose distribution is known. A time that "
-        "was seen counts by its density; of a time that is only known to lie between two bounds counts the probability "
-        "to lie there. ``upper=inf`` is right-censored, the usual kind; ``lower=0`` left-censored; with neither bound "
-        "nothing is known, and value and derivatives are 0 (the sample still counts in the mean).\n\n"
+        "The logarithm of a time is the prediction plus `scale` times an error whose distribution is known. A time "
+        "that was seen counts by its density; of a time that is only known to lie between two bounds counts the "
+        "probability to lie there. ``upper=inf`` is right-censored, the usual kind; ``lower=0`` left-censored; with "
+        "neither bound nothing is known, and value and derivatives are 0 (the sample still counts in the mean).\n\n"
         "``extreme`` makes the times Weibull with shape ``1/scale``, ``logistic`` log-logistic, ``normal`` log-normal. "
         "The second derivative is exact and never negative."
     ),
     notes=(
         "f and F are density and distribution function of the error, ``z = (log(t) - x)/scale`` at a bound t; F is 0 "
-        "where there is no lower bound and 1 where there is no upper one. For ``extreme`` F(z) is ``1 - exp(-exp(z))``. "
-        "Computed in float64 for every input type.\n\n"
+        "where there is no lower bound and 1 where there is no upper one. For ``extreme`` F(z) is ``1 - "
+        "exp(-exp(z))``. Computed in float64 for every input type.\n\n"
         "``F(z_u) - F(z_l)`` is never formed: it would be 0 beyond eight standard deviations, and lose its digits in "
         "narrow intervals. The normal tails come from the complementary error function and a continued fraction, "
         "intervals in the tail and narrow ones from a quadrature of 32 nodes; logistic and extreme differences are "
@@ -564,18 +564,18 @@ pc_hazard_loss, PCHazardLoss = declare(
     latex={
         "value": r"L = \sum_{k < j} \eta_k + \rho\,\eta_j - e \log \eta_j, \qquad \eta_k = \log\bigl(1 + e^{x_k}\bigr)",
         "gradient": (
-            r"\frac{\partial L}{\partial x_k} = \Bigl([\,k < j] + [\,k = j]\,\bigl(\rho - \tfrac{e}{\eta_j}\bigr)\Bigr) "
-            r"\sigma(x_k)"
+            r"\frac{\partial L}{\partial x_k} = \Bigl([\,k < j] + [\,k = j]\,\bigl(\rho - "
+            r"\tfrac{e}{\eta_j}\bigr)\Bigr) \sigma(x_k)"
         ),
     },
     symbols={"x": "input", "j": "interval", "ρ": "fraction"},
     tags=("survival", "censoring", "smooth", "rows"),
     value_range="(-inf, inf)",
     description=(
-        "Time is cut into K intervals of length 1 (times are scaled so), in each of which the hazard is the softplus of "
-        "a prediction. The cumulative hazard of a sample is the sum of the intervals that it lived through and the part "
-        "of the last one; an event adds minus the logarithm of the hazard there. The survival curve is ``exp`` of minus "
-        "the cumulative hazard: continuous, where ``logistic_hazard_loss`` gives steps."
+        "Time is cut into K intervals of length 1 (times are scaled so), in each of which the hazard is the softplus "
+        "of a prediction. The cumulative hazard of a sample is the sum of the intervals that it lived through and the "
+        "part of the last one; an event adds minus the logarithm of the hazard there. The survival curve is ``exp`` of "
+        "minus the cumulative hazard: continuous, where ``logistic_hazard_loss`` gives steps."
     ),
     notes=(
         "The derivative of ``log(softplus(x))`` is ``sigmoid(x)/softplus(x)``, 1 far to the left, and its second "
@@ -624,7 +624,7 @@ pmf_loss, PMFLoss = declare(
     "PMFLoss",
     family="survival",
     aliases=("pmf", "mtlr", "mtlr_loss", "nll_pmf"),
-    summary="Negative log-likelihood of a distribution over the intervals of a grid of times, and over competing causes.",
+    summary="Negative log-likelihood of a distribution over the intervals of a grid of times and competing causes.",
     inputs=(
         Input(
             "input",
@@ -671,8 +671,8 @@ pmf_loss, PMFLoss = declare(
         "A softmax over the intervals (and causes) is the distribution of the time. An event counts by the mass of its "
         "interval and cause; a censored sample by all the mass after its interval, of every cause. With ``pad`` there "
         "is one more category, for those who outlive the grid.\n\n"
-        "With ``cumulative=True`` this is multi-task logistic regression: one logistic model for each interval, chained "
-        "by a running sum."
+        "With ``cumulative=True`` this is multi-task logistic regression: one logistic model for each interval, "
+        "chained by a running sum."
     ),
     notes=(
         "The 1 in the denominator is the category that ``pad`` adds. The gradient is ``p - q``, q the distribution "

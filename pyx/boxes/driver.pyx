@@ -8,11 +8,13 @@ each instruction set; ``losslib.geometries.boxes`` prepares the arrays and calls
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
 from libc.stdlib cimport free, malloc
 
 from blocks cimport real, sum_block
 from gate cimport ThreadGate
 from plain cimport is_plain, new_like, overlaps_any, same_shape
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -243,13 +245,16 @@ cdef inline int run_rows(const Job* job, Py_ssize_t start, Py_ssize_t stop, doub
     return bad
 
 
-cdef void run_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Job* job = <Job*>context
-    cdef Py_ssize_t start = task * TASK, stop = min(start + TASK, job.rows)
-    if job.wide:
-        job.violations[task] = run_rows(job, start, stop, job.sums + task, <double>0)
-    else:
-        job.violations[task] = run_rows(job, start, stop, job.sums + task, <float>0)
+cdef void run_tasks(Job* job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """The tasks first to last; what one finds stands apart."""
+    cdef Py_ssize_t task, start, stop
+    for task in range(first, last):
+        start = task * TASK
+        stop = min(start + TASK, job.rows)
+        if job.wide:
+            job.violations[task] = run_rows(job, start, stop, job.sums + task, <double>0)
+        else:
+            job.violations[task] = run_rows(job, start, stop, job.sums + task, <float>0)
 
 
 # ---- kernels through one signature -------------------------------------------------------------------------------
@@ -303,7 +308,8 @@ register[NormalizedWasserstein](NULL, "NormalizedWasserstein", 5.0)
 
 cdef int execute(Job* job, double isa_factor, double* total) noexcept:
     """Run the job; its size decides about threads and GIL. Return the violations, -1 without memory for the sums."""
-    cdef Py_ssize_t task, tasks = (job.rows + TASK - 1) // TASK
+    cdef Py_ssize_t i, task, tasks = (job.rows + TASK - 1) // TASK
+    cdef FloatMode mode = get_float_mode()
     cdef int width = 1, bad = 0
     cdef double one_sum = 0.0
     cdef int one_violation = 0
@@ -311,7 +317,7 @@ cdef int execute(Job* job, double isa_factor, double* total) noexcept:
     job.sums = &one_sum
     job.violations = &one_violation
     if job.rows <= SMALL:
-        run_task(job, 0, 0)
+        run_tasks(job, 0, 1)
         total[0] = one_sum
         return one_violation
     job.sums = <double*>malloc(tasks * sizeof(double))
@@ -323,12 +329,13 @@ cdef int execute(Job* job, double isa_factor, double* total) noexcept:
     with nogil:
         if tasks > 1:
             width = _gate.begin(job.kernel.cost * isa_factor * <double>job.rows * (2.0 if job.wide else 1.0))
-        if width > 1:
-            _gate.run(run_task, job, tasks, width)
-            _gate.end()
+        if width == 1:
+            run_tasks(job, 0, tasks)
         else:
-            for task in range(tasks):
-                run_task(job, task, 0)
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_tasks(job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+            _gate.end()
     for task in range(tasks):
         bad |= job.violations[task]
     total[0] = sum_block(<const double*>job.sums, tasks)

@@ -3,12 +3,13 @@
 Two passes: `count` adds up the counts of each sample and class, and `differentiate` turns the derivatives of the loss
 by the counts into those by the input. Between them stand the ratios of ``losslib/overlap/ratios.h`` on a small table,
 which ``losslib.geometries.overlap`` pools and reduces. A task is a fixed run of positions of one sample with its own
-table of sums, and tables are added in the order of the tasks: the number of threads changes no bit. This module is compiled once
-for each instruction set.
+table of sums, and tables are added in the order of the tasks: the number of threads changes no bit. This module is
+compiled once for each instruction set.
 """
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -20,6 +21,7 @@ from overlap.call cimport (
 )
 from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
 from overlap.tiles cimport count_tile, gradient_tile
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
 
@@ -158,7 +160,26 @@ def ratios(str name, tuple numbers, cnp.ndarray table, cnp.ndarray jets):
                                <double*>cnp.PyArray_DATA(jets), cnp.PyArray_DIMS(table)[0])
 
 
-ctypedef void (*BlockTask)(void*, Py_ssize_t, int) noexcept nogil
+# Context, number of the task, number of the thread: each thread has a scratch of its own.
+ctypedef void (*Task)(void*, Py_ssize_t, int) noexcept nogil
+
+
+cdef void run_tasks(Task task, void* context, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(first, last):
+        task(context, k, slot)
+
+
+cdef void run_all(Task task, void* context, Py_ssize_t tasks, int width) noexcept nogil:
+    """All tasks, by so many threads as the gate has given."""
+    cdef FloatMode mode = get_float_mode()
+    cdef Py_ssize_t i
+    if width == 1:
+        run_tasks(task, context, 0, tasks, 0)
+    else:
+        for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+            set_float_mode(mode)
+            run_tasks(task, context, first_task(i, tasks, width), first_task(i + 1, tasks, width), threadid())
 
 
 # ---- the arrays of a call ----------------------------------------------------------------------------------------
@@ -239,12 +260,11 @@ cdef class Region:
         view.positions = cnp.PyArray_STRIDES(array)[last]
         return 0
 
-    cdef int run(self, BlockTask function, double cost) except -1:
+    cdef int run(self, Task function, double cost) except -1:
         """Run a function over all tasks, with as many threads as the gate gives."""
         cdef Job* job = &self.job
         cdef double numbers = <double>job.samples * <double>job.classes * <double>job.positions
         cdef int width = 1
-        cdef Py_ssize_t task
         if job.tasks > 1:
             width = _gate.begin(cost * self.isa_factor * numbers * (2.0 if job.wide else 1.0))
         job.scratch = <char*>malloc(<size_t>(width * job.scratch_size))
@@ -253,15 +273,10 @@ cdef class Region:
                 _gate.end()
             raise MemoryError(f"no memory for tiles of {job.classes} classes")
         if numbers <= SMALL:
-            for task in range(job.tasks):
-                function(job, task, 0)
+            run_tasks(function, job, 0, job.tasks, 0)
         else:
             with nogil:
-                if width > 1:
-                    _gate.run(function, job, job.tasks, width)
-                else:
-                    for task in range(job.tasks):
-                        function(job, task, 0)
+                run_all(function, job, job.tasks, width)
         if width > 1:
             _gate.end()
         free(job.scratch)
@@ -359,7 +374,7 @@ cdef class Region:
         """
         cdef Job* job = &self.job
         cdef Segments segments
-        cdef Py_ssize_t count = job.classes if pools_samples else job.samples * job.classes, segment
+        cdef Py_ssize_t count = job.classes if pools_samples else job.samples * job.classes
         cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
         cdef int width = 1
         if job.tasks == 0 or job.classes == 0:
@@ -386,11 +401,7 @@ cdef class Region:
                 _gate.end()
             raise MemoryError(f"no memory for sorting {segments.capacity} errors")
         with nogil:
-            if width > 1:
-                _gate.run(segment_task, &segments, count, width)
-            else:
-                for segment in range(count):
-                    segment_task(&segments, segment, 0)
+            run_all(segment_task, &segments, count, width)
         if width > 1:
             _gate.end()
         free(segments.scratch)

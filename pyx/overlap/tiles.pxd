@@ -358,7 +358,7 @@ cdef inline void add_to_addend(const Job* job, const Lanes* lanes, const double*
 
 cdef inline void count_indices(const Job* job, const Lanes* lanes, const Softmax* softmax, real* tile,
                                double* sums) noexcept nogil:
-    """The counts of a tile of exponentials against class indices: one class of a position is right, the others wrong."""
+    """The counts of a tile of exponentials against class indices: one class of a position is right, the rest wrong."""
     cdef real[MAX_LANES] inverse, wrong
     cdef Py_ssize_t j, c, count = lanes.count
     cdef double[MAX_LANES] share

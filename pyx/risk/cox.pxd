@@ -185,15 +185,16 @@ cdef inline void add_own(Stratum* s, Py_ssize_t k, Py_ssize_t row) noexcept nogi
         s.hess[row] += factor * (a - e * found.own_squared * e)
 
 
-cdef inline Rate collected(const Stratum* s, const Py_ssize_t* start, Py_ssize_t row, Py_ssize_t stop, Py_ssize_t leaves,
-                           Rate sum) noexcept nogil:
+cdef inline Rate collected(const Stratum* s, const Py_ssize_t* start, Py_ssize_t row, Py_ssize_t stop,
+                           Py_ssize_t leaves, Rate sum) noexcept nogil:
     """The deaths before `stop` from the row's start on; all of them without entry times."""
     if s.entry == NULL:
         return sum
     return between(s.rates, leaves, start[row], stop)
 
 
-cdef inline void change_largest(Stratum* s, Py_ssize_t k, Py_ssize_t before, Py_ssize_t leaves, Rate sum) noexcept nogil:
+cdef inline void change_largest(Stratum* s, Py_ssize_t k, Py_ssize_t before, Py_ssize_t leaves,
+                                Rate sum) noexcept nogil:
     """The largest of the risk set at death k collects apart; until here it was a row like the others."""
     cdef Py_ssize_t now = s.found[k].who
     if s.entry != NULL and before >= 0:

@@ -14,7 +14,8 @@ from formulas import CLASSES, LOSSES, ROWS, row_inputs, sample_inputs
 from losslib.cli import main
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=lambda info: info.name)
-CUT = [info for info in LOSSES if info.geometry != "ctc"]  # whose first axis is that of samples
+WHOLE = ("ctc", "risk")  # geometries whose data are never cut: frames come first, or samples meet in risk sets
+CUT = [info for info in LOSSES if info.geometry not in WHOLE]  # whose first axis is that of samples
 NO_SEQUENCES = [info for info in CUT if info.geometry != "transducer"]
 BATCHES = (1, 2, 5)
 
@@ -53,8 +54,9 @@ def test_values_and_gradients_do_not_depend_on_the_batches(info: Any, batch: int
         loss = losslib.get(info.name, reduction=reduction)
         words = command(info.name, inputs, "--reduction", reduction, "--grad", "g.npy")
         found, message = run(capsys, [*words, "--batch-rows", str(batch)])
-        if info.geometry == "ctc":  # the first axis is that of frames
-            assert f"{info.name} of an input with 3 axes cannot be cut between rows" in message
+        if info.geometry in WHOLE:
+            axes = "3 axes" if info.geometry == "ctc" else "one axis"
+            assert f"{info.name} of an input with {axes} cannot be cut between rows" in message
             found, message = run(capsys, words)
         assert message == ""
         assert found == pytest.approx(loss(*inputs), rel=1e-12, abs=1e-300), reduction
@@ -66,6 +68,8 @@ def test_values_and_gradients_do_not_depend_on_the_batches(info: Any, batch: int
 def test_numbers_without_a_second_axis_are_cut_only_where_each_is_a_sample(info: Any, capsys: Any) -> None:
     if info.geometry == "pointwise":
         inputs = [array[:, 0].copy() for array in sample_inputs(info)]
+    elif info.family == "survival":
+        inputs = [array[0] if info.geometry == "intervals" else array for array in sample_inputs(info)]
     else:  # the first of the samples; the file of its label holds one row, which is no number
         inputs = [array[0] for array in row_inputs(info)]
         if any(np.ndim(array) == 0 for array in inputs):
@@ -80,7 +84,7 @@ def test_numbers_without_a_second_axis_are_cut_only_where_each_is_a_sample(info:
             found, message = run(capsys, command(info.name, inputs, "--reduction", reduction, *batch))
             if expected is None:
                 assert message
-            elif info.geometry == "pointwise" and not info.averages_last_axis:
+            elif info.geometry in ("pointwise", "lifetimes") and not info.averages_last_axis:
                 assert (found, message) == (pytest.approx(expected, rel=1e-12), "")
             elif batch:
                 assert "an input with one axis cannot be cut between rows" in message

@@ -85,9 +85,10 @@ def by_definition(info: LossInfo, box: Any, other: Any, *, alpha: Any = None, **
 
 def expected(info: LossInfo, x: np.ndarray, t: np.ndarray, **options: Any) -> np.ndarray:
     with mp.workdps(DIGITS):
-        return np.array(
-            [float(by_definition(info, list(map(mpf, a)), list(map(mpf, b)), **options)[0]) for a, b in zip(x.tolist(), t.tolist(), strict=True)]
-        )  # fmt: skip
+        values = []
+        for a, b in zip(x.tolist(), t.tolist(), strict=True):
+            values.append(float(by_definition(info, list(map(mpf, a)), list(map(mpf, b)), **options)[0]))
+        return np.array(values)
 
 
 def slopes(info: LossInfo, x: np.ndarray, t: np.ndarray, by: str, **options: Any) -> np.ndarray:
@@ -262,9 +263,9 @@ def test_inverted_boxes_are_named_and_computed_on_demand() -> None:
         value, grad = function(info).value_and_grad(x, t, check=False, reduction="none")
         assert np.isfinite(np.delete(value, 7)).all()
         assert np.isfinite(grad).all()
-    with pytest.raises(losslib.DomainError, match="width and height >= 0.*box_format='xyxy'"):
+    with pytest.raises(losslib.DomainError, match=r"width and height >= 0.*box_format='xyxy'"):
         losslib.box_iou_loss([[0, 0, -1, 1]], [[0, 0, 1, 1]], box_format="xywh")
-    with pytest.raises(losslib.ShapeError, match="target has 2 boxes and input has 3.*row by row"):
+    with pytest.raises(losslib.ShapeError, match=r"target has 2 boxes and input has 3.*row by row"):
         losslib.box_iou_loss(np.zeros((3, 4)), np.zeros((2, 4)))
     with pytest.raises(losslib.ShapeError, match="expected \\(N, 4\\)"):
         losslib.box_iou_loss(np.zeros((3, 5)), np.zeros((3, 5)))

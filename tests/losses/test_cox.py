@@ -222,7 +222,7 @@ def test_shapes_are_one_number_a_sample() -> None:
 
 
 def test_an_accumulator_says_why_it_refuses() -> None:
-    with pytest.raises(losslib.ParameterError, match="does not add up over pieces.*everybody at risk"):
+    with pytest.raises(losslib.ParameterError, match=r"does not add up over pieces.*everybody at risk"):
         losslib.Accumulator(losslib.CoxPHLoss()).update(np.zeros(3), np.ones(3), np.ones(3))
 
 

@@ -78,7 +78,7 @@ def test_derivatives_are_differences_of_values() -> None:
     for activation in ("sigmoid", "softmax"):
         x, t = draw(3, activation)
         for options in ({}, {"per": "sample_class", "weight": weight}, {"where": keep, "classes": (1, 2)},
-                        {"per": "sample_class", "sample_weight": [1.0, 2.0, 0.5], "reduction": "weighted_mean"}):  # fmt: skip
+                        {"per": "sample_class", "sample_weight": [1, 2, 3], "reduction": "weighted_mean"}):  # fmt: skip
             slopes_agree(losslib.lovasz_softmax_loss, x, t, activation=activation, **options)
         for options in (
             {},

@@ -2,9 +2,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-ACTIVATIONS: dict[str, int]
-ADDENDS: dict[str, int]
-COUNTINGS: dict[str, int]
+ACTIVATIONS: tuple[str, ...]
+ADDENDS: tuple[str, ...]
+COUNTINGS: tuple[str, ...]
 
 class Region:
     def __new__(

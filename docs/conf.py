@@ -88,6 +88,9 @@ html_js_files = [(name, {"defer": "defer"}) for name in ("slider.js", "catalogue
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+# An excerpt of each hit would be cut out of its page, which the browser had to fetch: 65 pages for "log loss".
+html_show_search_summary = False
+html_favicon = "_static/favicon.svg"
 html_theme_options = {
     "logo": {"text": "losslib"},
     "header_links_before_dropdown": 7,

@@ -171,16 +171,10 @@ def reductions(info: LossInfo, measured: list[verify.ReductionRow]) -> str:
     return text
 
 
-def figure(info: LossInfo, formula: Formula) -> str:
+def figure(info: LossInfo, formula: Formula) -> tuple[str, str]:
+    """Return the picture, and its numbers as a section."""
     drawn = figures.figure_of(info, formula)
     header = [drawn.axis, *(f"{curve.label or 'value; gradient'}" for curve in drawn.curves)]
     with_numbers = table(header, drawn.rows())
-    return "\n".join(
-        [
-            heading("Picture"),
-            ".. raw:: html\n",
-            indent(drawn.html(info.name)) + "\n",
-            ".. dropdown:: Numbers of the picture (value; gradient)\n",
-            indent(with_numbers) + "\n",
-        ]
-    )
+    picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n"
+    return picture, heading("Numbers of the picture (value; gradient)") + "\n" + with_numbers

@@ -1,4 +1,4 @@
-"""Calls of other packages, evaluated where the package is installed and compared with losslib's value."""
+"""Calls of other packages, evaluated where the package is installed and compared with losslib's value and gradient."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from losslib.names.calls import disagreement
 
 #: What a distribution is called where it differs from the name it is imported by.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
+#: Elements that an elementwise loss is compared on.
+ELEMENTS = 60
 #: Packages whose arrays are PyTorch's, and those of them that import torchvision.
 _OF_TORCH = (
     "torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch", "monai", "segmentation_models_pytorch",
@@ -27,6 +29,8 @@ _OF_TORCH = (
 _OF_TORCHVISION = ("torchvision", "segmentation_models_pytorch")
 #: Keeps what defines torchvision's operators.
 _held: list[Any] = []
+#: Those of them whose values it differentiates.
+_AUTOGRAD = tuple(name for name in _OF_TORCH if name != "torchmetrics")
 _SINGLE_PRECISION = ("jax", "optax", "keras", "tensorflow", "paddle", "torchmetrics", "kornia")
 
 
@@ -37,14 +41,17 @@ class EquivalentResult:
     equivalent: Equivalent
     version: str = ""
     tolerance: float = 0.0
+    #: How many numbers were compared. Slopes are those of packages that differentiate by themselves.
+    values: int = 0
+    gradients: int = 0
 
 
 def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
-    """Evaluate the call in its package on six elements, if that is installed here, and compare the values."""
+    """Evaluate the call in its package on some elements, if that is installed here, and compare the numbers."""
     parameters = {name: value for name, value in equivalent.arguments.items() if name in info.parameter_names}
-    inputs = sample(info, parameters, 6, plain=True)
+    inputs = sample(info, parameters, ELEMENTS, plain=True)
     if info.averages_last_axis:
-        inputs = [array.reshape(2, 3) for array in inputs]
+        inputs = [array.reshape(-1, 3) for array in inputs]
     names = {"x": inputs[0], "t": inputs[1]}
     if len(inputs) == 3:
         names = {"x": inputs[0], "t": inputs[1], "v": inputs[2]}
@@ -75,6 +82,7 @@ def evaluate_equivalent(
     namespace |= {name: _as_package_array(equivalent.package, array) for name, array in names.items()}
     try:
         answer = np.asarray(eval(equivalent.call, namespace), dtype=np.float64)
+        slopes = _gradient(equivalent, namespace, info, inputs, names)
     except Exception as error:
         raise Disagreement(f"{info.name}: {equivalent.call} raised {type(error).__name__}: {error}") from error
     tolerance = 1e-5 if equivalent.package in _SINGLE_PRECISION else 1e-10
@@ -83,7 +91,45 @@ def evaluate_equivalent(
             f"{info.name}: {equivalent.call} ({equivalent.package} {version}) gives {answer}, "
             f"losslib with {arguments} gives {expected}"
         )
-    return EquivalentResult(equivalent, version, tolerance)
+    result = EquivalentResult(equivalent, version, tolerance, values=answer.size)
+    if slopes is not None:
+        wanted = registry.function_of(info.name).grad(*inputs, **arguments, wrt=info.input_names[0])
+        if not np.allclose(slopes, wanted, rtol=tolerance, atol=tolerance):
+            raise Disagreement(
+                f"{info.name}: the gradient of {equivalent.call} ({equivalent.package} {version}) is {slopes}, "
+                f"losslib's with {arguments} is {wanted}"
+            )
+        result.gradients = slopes.size
+    return result
+
+
+def _gradient(
+    equivalent: Equivalent,
+    namespace: Mapping[str, Any],
+    info: LossInfo,
+    inputs: list[np.ndarray],
+    names: Mapping[str, np.ndarray],
+) -> np.ndarray | None:
+    """Return the package's own gradient of the sum of its values by the first input, or None if it has none."""
+    if info.input_names[0] not in info.differentiable:
+        return None
+    letters = [name for name, array in names.items() if array is inputs[0]]
+    if equivalent.package in _AUTOGRAD:
+        torch = importlib.import_module("torch")
+        moved = torch.tensor(inputs[0], requires_grad=True)
+        value = eval(equivalent.call, {**namespace, **dict.fromkeys(letters, moved)})
+        if not isinstance(value, torch.Tensor) or not value.requires_grad:
+            return None
+        (slopes,) = torch.autograd.grad(value.sum(), moved)
+        return np.asarray(slopes.detach(), dtype=np.float64)
+    if equivalent.package in ("jax", "optax"):
+        jax = importlib.import_module("jax")
+
+        def total(moved: Any) -> Any:
+            return jax.numpy.sum(eval(equivalent.call, {**namespace, **dict.fromkeys(letters, moved)}))
+
+        return np.asarray(jax.grad(total)(jax.numpy.asarray(inputs[0])), dtype=np.float64)
+    return None
 
 
 def _modules(call: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,6 +49,9 @@ class sigmoid(sympy.Function):
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         return sigmoid(self.args[0]) * sigmoid(-self.args[0])
+
+    def _eval_is_extended_real(self) -> bool | None:
+        return self.args[0].is_extended_real  # type: ignore[no-any-return]
 
 
 class softplus(sympy.Function):
@@ -118,6 +122,8 @@ def symbol_of(info: LossInfo, name: str) -> sympy.Symbol:
     if name in inputs:
         domain = info.inputs[list(inputs).index(name)].domain.name
         positive = domain in ("positive", "probability") or (domain == "nonnegative" and name != "t")
+        if name == "t" and re.search(r"\bt\s*[<>=]", info.formula):  # cases of the target, 0 among them
+            positive = False
         if info.input_domains is not None:
             positive = False
         return sympy.Symbol(name, real=True, positive=True) if positive else sympy.Symbol(name, real=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import latticelosses
 import numpy as np
-from losschecks import PageFacts
+from losschecks import PageFacts, Sections
 from rst import escape, heading, indent, link, math, table
 from verify import FormulaCheck, ReductionRow
 
@@ -39,14 +39,16 @@ LINES = {
 CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 13, 22, 56, 24
 
 
-def sections(facts: PageFacts) -> list[str]:
-    """Return the sections from the inputs to the picture."""
-    return [
-        inputs_table(facts.info, facts.outside),
-        formula_section(facts.info, facts.formula),
-        reductions(facts.reductions),
-        figure(),
-    ]
+def sections(facts: PageFacts) -> Sections:
+    """Return the sections that only these losses have in this form."""
+    picture, numbers = figure()
+    return Sections(
+        figure=picture,
+        numbers=numbers,
+        formula=formula_section(facts.info, facts.formula),
+        inputs=inputs_table(facts.info, facts.outside),
+        reductions=reductions(facts.reductions),
+    )
 
 
 def inputs_table(info: LossInfo, outside: list[str]) -> str:
@@ -91,8 +93,8 @@ def reductions(measured: list[ReductionRow]) -> str:
     )
 
 
-def figure() -> str:
-    """Draw the posterior of every label at every frame, with the best path over it."""
+def figure() -> tuple[str, str]:
+    """Draw the posterior of every label at every frame, with the best path over it; return its numbers too."""
     labels, names = [1, 2, 2, 3], ["–", "c", "a", "t"]
     random = np.random.default_rng(11)
     centres, frames = (4, 11, 18, 25), 30
@@ -128,15 +130,14 @@ def figure() -> str:
         f"{''.join(rows)}</svg></figure>"
     )
     numbers = [[str(t), *(f"{value:.3f}" for value in posterior[t]), names[path[t]]] for t in range(frames)]
-    return "\n".join(
+    picture = "\n".join(
         [
-            heading("Picture"),
             ".. raw:: html\n",
             indent(drawing) + "\n",
             "The share of all paths of the target c, a, a, t that emits each class at each frame (solid is 1), "
             "computed from the gradient, and the best single path from :py:func:`~losslib.ctc_forced_align`. Between "
             "the two equal labels every path needs a blank.\n",
-            ".. dropdown:: Numbers of the picture (share of each class, and the class of the best path)\n",
-            indent(table(["frame", "blank", *names[1:], "path"], numbers)) + "\n",
         ]
     )
+    title = heading("Numbers of the picture (share of each class, and the class of the best path)")
+    return picture, title + "\n" + table(["frame", "blank", *names[1:], "path"], numbers)

@@ -40,6 +40,18 @@ class PageFacts:
     differences: rowlosses.GradientCheck | None = None
 
 
+@dataclass
+class Sections:
+    """The sections of a page that each kind of loss writes in its own way."""
+
+    figure: str
+    #: The points of the picture as a table; empty where it is no curve.
+    numbers: str
+    formula: str
+    inputs: str
+    reductions: str
+
+
 def examine_elements(info: LossInfo) -> PageFacts:
     """Execute the statements of a page about a loss of single elements."""
     verify.check_inputs(info, verify.shaped(info, verify.sample(info, {}, 4)))

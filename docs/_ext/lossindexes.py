@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
+import keywords
+from equivalents import EquivalentResult
 from losschecks import PageFacts
 from rst import heading, link, slug, table
+from titles import title_of
 
 from losslib.declaration.schema import LossInfo
 
@@ -57,23 +63,35 @@ def overview(infos: list[LossInfo]) -> str:
 
 
 def catalogue(infos: list[LossInfo]) -> str:
-    """Return the table of all losses; a script puts a filter above it (``catalogue.js``)."""
+    """Return the table of all losses, and what the filter above it looks at (``catalogue.js``)."""
     rows = [
         [
             f":py:func:`~losslib.{i.name}`",
             link(i.summary),
             FAMILIES[i.family][0] if i.family in FAMILIES else i.family,
-            ", ".join(i.tags),
-            ", ".join(f"``{name}``" for name in (i.class_name, *i.aliases)),
+            ", ".join(f":ref:`{tag} <{slug(tag)}>`" for tag in i.tags),
         ]
         for i in infos
     ]
     families = "\n".join(f"   generated/{family}" for family in dict.fromkeys(info.family for info in infos))
-    listed = table(["loss", "meaning", "family", "tags", "also called"], rows, "18 34 12 16 20", "loss-catalogue")
-    return f"{listed}\n.. toctree::\n   :hidden:\n\n{families}\n"
+    listed = table(["loss", "meaning", "family", "tags"], rows, "27 40 15 18", "loss-catalogue")
+    words, places = keywords.keywords_of(infos), keywords.places(infos)
+    index = [
+        {
+            "name": info.name,
+            "title": title_of(info),
+            "aliases": [info.class_name, *info.aliases, *(item.name for item in info.equivalents)],
+            "keywords": {word: places[info.name].get(word, 99) for word in words[info.name]},
+            "text": " ".join([info.summary, *info.tags, info.family]).replace("`", ""),
+        }
+        for info in infos
+    ]
+    data = json.dumps(index, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    script = f'.. raw:: html\n\n   <script type="application/json" class="loss-index">{data}</script>\n'
+    return f"{listed}\n{script}\n.. toctree::\n   :hidden:\n\n{families}\n"
 
 
-def migration_table(package: str, examined: list[PageFacts]) -> str:
+def migration_table(package: str, examined: list[PageFacts], state: Callable[[EquivalentResult], str]) -> str:
     """Return every call of a package beside losslib's, as the pages of the losses have compared them."""
     rows = []
     for facts in examined:
@@ -83,10 +101,9 @@ def migration_table(package: str, examined: list[PageFacts]) -> str:
                 continue
             arguments = ", ".join(f"{name}={value!r}" for name, value in item.arguments.items())
             here = f":py:func:`~losslib.{facts.info.name}`" + (f" with ``{arguments}``" if arguments else "")
-            state = f"{result.version}, to {result.tolerance:g}" if result.version else "not in this build"
             there = f"``{item.call or item.name}``"
-            rows.append([there, here, link(item.note) or "–", state if item.call else "no direct call"])
-    return table(["there", "here", "difference", "checked"], rows, "36 26 26 12", "loss-equivalents")
+            rows.append([there, here, link(item.note) or "–", state(result)])
+    return table(["there", "here", "difference", "compared in this build"], rows, "32 30 22 16", "loss-equivalents")
 
 
 def family_page(family: str, infos: list[LossInfo]) -> str:

@@ -7,9 +7,8 @@ fails the build. The pages go to ``docs/generated/``.
 from __future__ import annotations
 
 import inspect
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,17 @@ import regionpages
 import rowpages
 import sequencepages
 import survivalpages
+import titles
 import verify
-from losschecks import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
+from docutils import nodes
+from equivalents import EquivalentResult
+from losschecks import EXAMINERS, PageFacts, Sections, Summary, complaints_about_fields, documented_texts
 from lossindexes import FAMILIES
-from rst import bullets, escape, heading, indent, link, slug, table
+from rst import bullets, escape, folded, heading, indent, link, slug, table
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 import losslib
 from formulas import FormulaError
@@ -63,35 +66,27 @@ MIGRATIONS = ("torch", "keras", "sklearn", "optax")
 def opening(info: LossInfo) -> str:
     spellings = [info.class_name, *info.aliases]
     entries = dict.fromkeys(
-        text for name in (info.name, info.name.removesuffix("_loss"), *spellings) for text in (name, _spoken(name))
+        text
+        for name in (info.name, info.name.removesuffix("_loss"), *spellings)
+        for text in (name, titles.spoken(name))
     )
     # "!" marks the main entry, which the search puts first; a colon would end the name of a kind of entry.
     index = "\n".join(f"   ! single: {text.replace(':', ' ')}" for text in entries if text != info.name)
     badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
     family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
-    known = ", ".join(f"``{name}``" for name in info.aliases)
+    best = "zero is best, the sign tells the direction of the error" if "signed" in info.tags else "smaller is better"
     parts = [
         f".. index::\n{index}\n",
         f".. _loss-{info.name}:\n",
-        heading(info.name, "="),
-        f"{link(info.summary, info.name)}\n",
+        # Links to the function and to the class lead here, not to the signatures among the folded parts.
+        f".. loss-objects:: losslib.{info.name} losslib.{info.class_name}\n",
+        f".. meta::\n   :description: {info.summary.replace('`', '')}\n",
+        heading(titles.title_of(info), "="),
+        f"``losslib.{info.name}``, class ``losslib.{info.class_name}``\n",
+        f"{link(info.summary, info.name)} The value lies in ``{info.value_range}``; {best}.\n",
         f"{badges} :bdg-ref-primary-line:`{family} <family-{info.family}>`\n",
-        f"Range of the value: ``{info.value_range}``. Smaller is better.\n"
-        if "signed" not in info.tags
-        else f"Range of the value: ``{info.value_range}``. Zero is best; the sign tells the direction of the error.\n",
     ]
-    if known:
-        spoken = [text for text in entries if " " in text]
-        also = f" ({', '.join(spoken)})" if spoken else ""
-        parts.append(f"Also found by :py:func:`losslib.get` as {known}{also}.\n")
     return "\n".join(parts)
-
-
-def _spoken(name: str) -> str:
-    """Write a name as a person would search for it: ``log_loss`` is log loss, ``BCELoss`` stays."""
-    if name.isupper() or "_" in name or ":" in name or name.islower():
-        return name.replace("_", " ").replace(":", " ")
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).lower()
 
 
 def examples(info: LossInfo) -> str:
@@ -110,14 +105,11 @@ def signature(info: LossInfo) -> str:
     return "\n".join(
         [
             heading("Signature"),
-            f".. py:function:: losslib.{info.name}{function}\n",
+            f".. py:function:: losslib.{info.name}{function}\n   :no-index:\n",
             f"   Derivatives: {methods}; they take {takes} too.\n",
-            f".. py:class:: losslib.{info.class_name}{cls}\n",
+            f".. py:class:: losslib.{info.class_name}{cls}\n   :no-index:\n",
             f"   Call the object with ``({names})``; methods {own}.\n",
-            "What ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean is told once, in "
-            ":doc:`/conventions`.\n",
-            heading("What it does"),
-            link(info.description, info.name) + "\n",
+            ":doc:`/conventions` says what ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean.\n",
         ]
     )
 
@@ -154,23 +146,51 @@ def equivalents(facts: PageFacts) -> str:
     rows = []
     for result in facts.equivalents:
         item = result.equivalent
-        arguments = ", ".join(f"{name}={value!r}" for name, value in item.arguments.items())
-        here = f"``{info.name}({arguments})``" if arguments else "defaults"
-        call = f"``{item.call}``" if item.call else f"``{item.name}``"
-        if result.version:
-            state = f"agrees with {result.version} to {result.tolerance:g}"
-        elif item.call:
-            state = "not checked in this build"
-        else:
-            state = "no direct call"
-        rows.append([PACKAGES.get(item.package, item.package), call, here, link(item.note, info.name) or "–", state])
+        package = PACKAGES.get(item.package, item.package)
+        there = f"``{item.call or item.name}``"
+        here = f"``{call_here(info, item.arguments)}``"
+        rows.append([f"{package}: {there}", here, link(item.note, info.name) or "–", state(result)])
     letters = f"{_letters(info)}.\n\n" if any(item.call for item in info.equivalents) else ""
+    known = ", ".join(f"``{name}``" for name in info.aliases)
+    known = f":py:func:`losslib.get` also takes the names {known}.\n\n" if known else ""
+    header = ["there", "here", "difference", "compared in this build"]
     return (
         heading("The same elsewhere")
-        + f"\n{letters}"
-        + table(["package", "there", "here", "difference", "checked"], rows, "13 32 22 21 12", "loss-equivalents")
+        + f"\n{known}{letters}"
+        + table(header, rows, "32 30 22 16", "loss-equivalents")
         + "\n"
     )
+
+
+def state(result: EquivalentResult) -> str:
+    """Say what was executed for a row of the tables of equivalents."""
+    if result.version:
+        counted = _counted(result.values, "value")
+        if result.gradients:
+            counted += f" and {_counted(result.gradients, 'slope')}"
+        return f"{counted}, to {result.tolerance:g}, with {result.version}"
+    if result.equivalent.call:
+        return "not executed: not installed"
+    if peernames.compared_by_tests(result.equivalent):
+        return "by ``make test-peers``"
+    return "not executed"
+
+
+def call_here(info: LossInfo, arguments: Mapping[str, Any]) -> str:
+    """Return the call of losslib, over the letters that the call of the other package has."""
+    if info.geometry == "ctc":
+        letters = ["x", "t", "n", "m"]
+    elif info.geometry == "distance":
+        symbols = {meaning: letter for letter, meaning in info.symbols.items()}
+        letters = [symbols.get(name, name) for name in info.input_names]
+    elif info.input_names[0] == "input1":
+        letters = ["x1", "x2", "t"]
+    elif info.input_names[1] != "target":
+        letters = list(info.input_names)
+    else:
+        letters = ["x", "t", "v"][: len(info.inputs)]
+    given = [f"{name}={value!r}" for name, value in arguments.items()]
+    return f"losslib.{info.name}({', '.join([*letters, *given])})"
 
 
 def _letters(info: LossInfo) -> str:
@@ -204,6 +224,7 @@ def references(info: LossInfo) -> str:
 def foot(facts: PageFacts) -> str:
     config = losslib.config()
     executed = sum(bool(result.version) for result in facts.equivalents)
+    against = sum(result.values + result.gradients for result in facts.equivalents)
     check = facts.formula
     compared = (
         f"{check.numbers.total()} numbers of value and derivatives against the formula "
@@ -215,7 +236,7 @@ def foot(facts: PageFacts) -> str:
     text = (
         f"losslib {config['version']}, instruction set {config['isa']}. Checked while this page was built: {compared}, "
         f"{_counted(denominators, 'denominator')}, {_counted(facts.examples, 'line')} of examples, "
-        f"{_counted(executed, 'call')} of other packages."
+        f"{_counted(executed, 'call')} of other packages ({_counted(against, 'number')})."
     )
     return f".. rst-class:: loss-foot\n\n{text}\n"
 
@@ -224,27 +245,31 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def sections_of_elements(facts: PageFacts) -> list[str]:
+def sections_of_elements(facts: PageFacts) -> Sections:
     formulas = facts.formula.formulas
-    return [
-        elementpages.inputs_table(facts.info, facts.outside),
-        elementpages.formula_section(facts.info, formulas),
-        elementpages.reductions(facts.info, facts.reductions),
-        elementpages.figure(facts.info, formulas[0]),
-    ]
+    picture, numbers = elementpages.figure(facts.info, formulas[0])
+    return Sections(
+        figure=picture,
+        numbers=numbers,
+        formula=elementpages.formula_section(facts.info, formulas),
+        inputs=elementpages.inputs_table(facts.info, facts.outside),
+        reductions=elementpages.reductions(facts.info, facts.reductions),
+    )
 
 
-def sections_of_rows(facts: PageFacts) -> list[str]:
-    return [
-        rowpages.inputs_table(facts.info, facts.outside),
-        rowpages.formula_section(facts.info),
-        rowpages.reductions(facts.info, facts.reductions),
-        rowpages.figure(facts.info),
-    ]
+def sections_of_rows(facts: PageFacts) -> Sections:
+    picture, numbers = rowpages.figure(facts.info)
+    return Sections(
+        figure=picture,
+        numbers=numbers,
+        formula=rowpages.formula_section(facts.info),
+        inputs=rowpages.inputs_table(facts.info, facts.outside),
+        reductions=rowpages.reductions(facts.info, facts.reductions),
+    )
 
 
-#: Geometry -> the sections from the inputs to the picture.
-SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
+#: Geometry -> the sections that differ between kinds of losses.
+SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "pointwise": sections_of_elements,
     "softmax": sections_of_rows,
     "margin": sections_of_rows,
@@ -259,25 +284,46 @@ SECTIONS: dict[str, Callable[[PageFacts], list[str]]] = {
 
 
 def page(facts: PageFacts) -> str:
-    """Return the page of a loss."""
+    """Return the page of a loss: what it is, then when and how to use it, then folded what one looks up."""
     info = facts.info
+    own = SECTIONS[info.geometry](facts)
     see_also = [f":py:func:`~losslib.{registry.lookup(name)}`: {link(text, info.name)}" for name, text in info.see_also]
     sections = [
         opening(info),
-        signature(info),
-        *SECTIONS[info.geometry](facts),
-        heading("Examples") + "\n>>> import numpy as np\n>>> import losslib\n\n" + examples(info),
-        parameters(info),
-        heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n",
+        own.figure,
+        own.formula,
         advice("Use it when", info.use_when, info),
         advice("Avoid it when", info.avoid_when, info),
-        advice("Pitfalls", info.pitfalls, info),
-        equivalents(facts),
         heading("See also") + "\n" + bullets(see_also),
+        heading("Examples") + "\n>>> import numpy as np\n>>> import losslib\n\n" + examples(info),
+        equivalents(facts),
+        advice("Pitfalls", info.pitfalls, info),
+        heading("What it does") + "\n" + link(info.description, info.name) + "\n",
+        heading("In detail"),
+        folded(signature(info), info.name),
+        folded(own.inputs, info.name),
+        folded(parameters(info), info.name),
+        folded(own.reductions, info.name),
+        folded(heading("Numerical notes") + "\n" + link(info.notes, info.name) + "\n", info.name),
+        folded(own.numbers, info.name) if own.numbers else "",
         references(info),
         foot(facts),
     ]
     return "\n".join(sections)
+
+
+class LossObjects(SphinxDirective):
+    """Make the top of a page the place of a function and of its class."""
+
+    required_arguments = 2
+
+    def run(self) -> list[nodes.Node]:
+        domain = self.env.get_domain("py")
+        places = []
+        for kind, name in zip(("function", "class"), self.arguments, strict=True):
+            domain.note_object(name, kind, name, location=self.get_location())  # type: ignore[attr-defined]
+            places.append(nodes.target("", "", ids=[name]))
+        return places
 
 
 # ---- the build -------------------------------------------------------------------------------------------------
@@ -328,8 +374,13 @@ def generate(app: Sphinx) -> None:
     measured = performance.read(Path(app.srcdir))
     files["performance"] = performance.page(measured)
     # Pieces that hand-written pages include.
-    pieces = {f"from_{package}": lossindexes.migration_table(package, examined) for package in MIGRATIONS}
+    pieces = {f"from_{package}": lossindexes.migration_table(package, examined, state) for package in MIGRATIONS}
     pieces |= {f"names_{key}": peernames.table_of(key) for key in PACKAGES_BY_NAME}
+    second = sum(info.has_hessian for info in infos)
+    pieces["count"] = (
+        f"{len(infos)} loss functions with gradients, {second} of them with Hessians, for NumPy arrays, compiled for "
+        "the CPU: no framework, no graph, no GPU.\n"
+    )
     pieces["catalogue"] = lossindexes.catalogue(infos)
     pieces["speed"] = f".. raw:: html\n\n{indent(performance.picture(measured))}\n"
     write(folder, {f"{name}.rst": text for name, text in files.items()} | {f"{k}.inc": v for k, v in pieces.items()})
@@ -365,6 +416,7 @@ def report(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("loss-objects", LossObjects)
     app.connect("builder-inited", generate)
     # After the extensions that write files of their own, so that links to those are known.
     app.connect("build-finished", report, priority=900)

@@ -43,20 +43,20 @@ def portraits(infos: list[LossInfo]) -> list[Portrait]:
     return [
         Portrait(
             "Regression",
-            "The error on the abscissa. What grows without bound on the left picture pulls without bound on the right "
-            "one: an outlier has as much influence as the gradient there says.",
+            "The error on the horizontal axis. What grows without bound on the left picture pulls without bound on the "
+            "right one: an outlier has as much influence as the gradient there says.",
             "input − target", difference, -4, 4, 0.0, 4.0,
         ),
         Portrait(
             "Binary classification by a score",
-            "A logit or margin on the abscissa, the target is positive. Losses whose gradient reaches 0 on the right "
-            "stop learning from samples that are safe; those that flatten on the left give up on samples that are "
-            "badly wrong.",
+            "A logit or margin on the horizontal axis, the target is positive. Losses whose gradient reaches 0 on the "
+            "right stop learning from samples that are safe; those that flatten on the left give up on samples that "
+            "are badly wrong.",
             "score of a positive sample", scores, -4, 4, 1.0, 5.0,
         ),
         Portrait(
             "Binary classification by a probability",
-            "The predicted probability on the abscissa, the target is 1.",
+            "The predicted probability on the horizontal axis, the target is 1.",
             "probability of a positive sample", probabilities, 0.01, 0.99, 1.0, 4.0,
         ),
     ]  # fmt: skip

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 from equivalents import EquivalentResult, evaluate_equivalent
-from losschecks import EXAMINERS, PageFacts
+from losschecks import EXAMINERS, PageFacts, Sections
 from rowlosses import GradientCheck
-from rst import escape, heading, indent, link, math, table
+from rst import escape, heading, link, math, table
 from verify import Disagreement, FormulaCheck, ReductionRow, own_parameters, run_doctest
 
 import losslib
@@ -155,9 +155,9 @@ def run_equivalent(info: LossInfo, equivalent: Any) -> EquivalentResult:
 # ---- printed -------------------------------------------------------------------------------------------------------
 
 
-def sections(facts: PageFacts) -> list[str]:
-    """Return the sections from the inputs to the picture."""
-    return [_inputs(facts), _formula(facts.info), _reductions(facts), _picture(facts.info)]
+def sections(facts: PageFacts) -> Sections:
+    """Return the sections that only these losses have in this form."""
+    return Sections(_picture(facts.info), "", _formula(facts.info), _inputs(facts), _reductions(facts))
 
 
 def _inputs(facts: PageFacts) -> str:
@@ -206,7 +206,7 @@ def _reductions(facts: PageFacts) -> str:
 def _picture(info: LossInfo) -> str:
     draw = {"boxes": boxes_drawing, "softmax_between": bins_drawing}.get(info.geometry, mask_drawing)
     drawing = draw(info)
-    return "\n".join([heading("Picture"), ".. raw:: html\n", indent(drawing) + "\n", _caption(info)])
+    return f'.. raw:: html\n\n   <figure class="loss-figure">{drawing}</figure>\n\n{_caption(info)}'
 
 
 def _caption(info: LossInfo) -> str:

@@ -245,8 +245,8 @@ def _divisor(info: LossInfo, mode: str, arguments: Mapping[str, Any], arrays: Ar
 
 
 def run_equivalent(info: LossInfo, equivalent: Equivalent) -> EquivalentResult:
-    """Evaluate the call in its package on rows of shape (6, 4), if that is installed here, and compare the values."""
-    arrays = batch(info, 6, 4)
+    """Evaluate the call in its package on rows of shape (12, 5), if that is installed here, and compare the numbers."""
+    arrays = batch(info, 12, 5)
     names = dict(zip(info.input_names, arrays, strict=True))
     names |= {letter: names[name] for letter, name in info.symbols.items() if name in names}
     names.setdefault("x", arrays[0])

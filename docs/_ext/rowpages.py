@@ -139,6 +139,8 @@ def _meanings(info: LossInfo) -> list[tuple[str, str]]:
             (r"sum_j", ":math:`j` runs over the components"),
         ]
     index = [(r"_c\b", ":math:`c` runs over the :math:`C` classes")]
+    if rowlosses.target_kind(info) == "lists":
+        index.append((r"sum_j", ":math:`j` runs over the classes of the target"))
     one_hot = ":math:`t_c` is 1 at the target's class and 0 elsewhere"
     if "soft labels" in info.tags:
         one_hot += ", or the probability that the target gives the class"
@@ -193,16 +195,9 @@ def reductions(info: LossInfo, measured: list[ReductionRow]) -> str:
     return text
 
 
-def figure(info: LossInfo) -> str:
+def figure(info: LossInfo) -> tuple[str, str]:
+    """Return the picture, and its numbers as a section."""
     drawn, gradient = rowfigures.figure_of(info)
     header = [drawn.axis, *(f"{curve.label or 'value; gradient'}" for curve in drawn.curves)]
-    return "\n".join(
-        [
-            heading("Picture"),
-            ".. raw:: html\n",
-            indent(drawn.html(info.name)) + "\n",
-            f"The gradient shown is {gradient}.\n",
-            ".. dropdown:: Numbers of the picture (value; gradient)\n",
-            indent(table(header, drawn.rows())) + "\n",
-        ]
-    )
+    picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n\nThe gradient shown is {gradient}.\n"
+    return picture, heading("Numbers of the picture (value; gradient)") + "\n" + table(header, drawn.rows())

@@ -32,6 +32,13 @@ def table(header: list[str], rows: list[list[str]], widths: str = "auto", css: s
     return "\n".join(lines) + "\n"
 
 
+def folded(section: str, own: str) -> str:
+    """Return a section as a part that opens when its title is pressed, or when a link leads into it."""
+    title, _, body = section.split("\n", 2)
+    name = re.sub(r"[^a-z0-9]+", "-", f"{own} {title}".lower())
+    return f".. dropdown:: {title}\n   :name: {name}\n   :class-container: loss-folded\n\n{indent(body)}\n"
+
+
 def math(tex: str) -> str:
     return f".. math::\n\n{indent(tex)}\n"
 

@@ -18,7 +18,7 @@ import numpy as np
 import taylor
 from equivalents import EquivalentResult
 from figures import SAMPLES, Curve, Figure, abscissa
-from losschecks import EXAMINERS, PageFacts
+from losschecks import EXAMINERS, PageFacts, Sections
 from rst import escape, heading, indent, link, math, table
 from taylor import Taylor
 from verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
@@ -191,9 +191,9 @@ def messages_outside(info: LossInfo) -> list[str]:
 # ---- printed ---------------------------------------------------------------------------------------------------
 
 
-def sections(facts: PageFacts) -> list[str]:
-    """Return the sections from the inputs to the picture."""
-    return [_inputs(facts), _formula(facts.info), _reductions(facts), _picture(facts.info)]
+def sections(facts: PageFacts) -> Sections:
+    """Return the sections that only these losses have in this form."""
+    return Sections(*_picture(facts.info), _formula(facts.info), _inputs(facts), _reductions(facts))
 
 
 def _inputs(facts: PageFacts) -> str:
@@ -237,7 +237,7 @@ def _reductions(facts: PageFacts) -> str:
     )
 
 
-def _picture(info: LossInfo) -> str:
+def _picture(info: LossInfo) -> tuple[str, str]:
     """Draw the value over the logit of the labels, the same at every node, for targets of several lengths."""
     x = abscissa(-4, 4)
     curves = []
@@ -250,16 +250,9 @@ def _picture(info: LossInfo) -> str:
         curves.append(Curve(f"{labels} label{'s' * (labels != 1)} in 4 frames", loss(*arrays), gradient, colour=k))
     drawn = Figure("logit of the label at every node (the blank has 0)", x, curves)
     header = [drawn.axis, *(curve.label for curve in curves)]
-    return "\n".join(
-        [
-            heading("Picture"),
-            ".. raw:: html\n",
-            indent(drawn.html(info.name)) + "\n",
-            "The gradient shown is the sum of the entries of that logit.\n",
-            ".. dropdown:: Numbers of the picture (value; gradient)\n",
-            indent(table(header, drawn.rows())) + "\n",
-        ]
-    )
+    words = "The gradient shown is the sum of the entries of that logit.\n"
+    picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n\n{words}"
+    return picture, heading("Numbers of the picture (value; gradient)") + "\n" + table(header, drawn.rows())
 
 
 EXAMINERS["transducer"] = examine

@@ -16,7 +16,7 @@ import numpy as np
 import taylor
 from equivalents import EquivalentResult
 from figures import SAMPLES, Curve, Figure, abscissa
-from losschecks import EXAMINERS, PageFacts
+from losschecks import EXAMINERS, PageFacts, Sections
 from rst import escape, heading, indent, link, math, table
 from taylor import Taylor
 from verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
@@ -281,9 +281,9 @@ def messages_outside(info: LossInfo) -> list[str]:
 # ---- printed ---------------------------------------------------------------------------------------------------
 
 
-def sections(facts: PageFacts) -> list[str]:
-    """Return the sections from the inputs to the picture."""
-    return [_inputs(facts), _formula(facts.info), _reductions(facts), _picture(facts.info)]
+def sections(facts: PageFacts) -> Sections:
+    """Return the sections that only these losses have in this form."""
+    return Sections(*_picture(facts.info), _formula(facts.info), _inputs(facts), _reductions(facts))
 
 
 def _inputs(facts: PageFacts) -> str:
@@ -385,7 +385,7 @@ PICTURES: dict[str, tuple[str, list[tuple[str, list[Any], int]]]] = {
 }
 
 
-def _picture(info: LossInfo) -> str:
+def _picture(info: LossInfo) -> tuple[str, str]:
     """Draw the value over one number of the prediction, and its derivative."""
     axis, lines = PICTURES[str(info.kernel)]
     loss, x = registry.class_of(info.name)(reduction="sum"), abscissa(-4, 4)
@@ -399,15 +399,9 @@ def _picture(info: LossInfo) -> str:
             slopes[k] = loss.grad(*arrays, wrt=name).flat[place]
         curves.append(Curve(label, values, slopes, colour=colour))
     drawn = Figure(axis, x, curves)
-    return "\n".join(
-        [
-            heading("Picture"),
-            ".. raw:: html\n",
-            indent(drawn.html(info.name)) + "\n",
-            ".. dropdown:: Numbers of the picture (value; gradient)\n",
-            indent(table([drawn.axis, *(curve.label for curve in curves)], drawn.rows())) + "\n",
-        ]
-    )
+    picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n"
+    numbers = table([drawn.axis, *(curve.label for curve in curves)], drawn.rows())
+    return picture, heading("Numbers of the picture (value; gradient)") + "\n" + numbers
 
 
 for geometry in ("risk", "lifetimes", "intervals"):

@@ -1,7 +1,8 @@
 """Sphinx extension: what the theme leaves to mend in the finished pages, for screen readers and for slow lines.
 
-The arrows that open a branch of the sidebar have no name, and the name of the search button leaves out what is written
-on it. The font of the icons holds two thousand of them, 115 kB; a site uses some dozens.
+The arrows that open a branch of the sidebar have no name, the name of the search button leaves out what is written on
+it, and a first visit leaves an error in the console. The font of the icons holds two thousand of them, 115 kB; a site
+uses some dozens.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ REPLACED = (
         'search-button-field search-button__button pst-js-only" title="Search" aria-label="Search"',
         'search-button-field search-button__button pst-js-only" title="Search"',
     ),
+    # On a first visit the theme complains of a mode that is no mode.
+    ('localStorage.getItem("mode") || ""', 'localStorage.getItem("mode") || "auto"'),
 )
 STYLE = Path("_static", "styles", "pydata-sphinx-theme.css")
 FONT = Path("_static", "vendor", "fontawesome", "webfonts", "fa-solid-900.woff2")
@@ -36,6 +39,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         text = before = path.read_text(encoding="utf-8")
         for old, new in REPLACED:
             text = text.replace(old, new)
+        text = re.sub(r'(?<=<span class="pre">)[^<]{18,}(?=</span>)', breakable, text)
         if text != before:
             path.write_text(text, encoding="utf-8")
         used |= icons(text)
@@ -43,6 +47,11 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         if "fontawesome" not in path.name:
             used |= icons(path.read_text(encoding="utf-8"))
     shrink(root / FONT, code_points((root / STYLE).read_text(encoding="utf-8"), used))
+
+
+def breakable(match: re.Match[str]) -> str:
+    """Let a long word of code go on in the next line after a dot, a bracket or an underscore; copies keep the word."""
+    return re.sub(r"(?<=[\w)])([._=(,]+)(?=\w)", r"\1<wbr>", match[0])
 
 
 def icons(text: str) -> set[str]:

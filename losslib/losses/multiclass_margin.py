@@ -162,7 +162,7 @@ multilabel_margin_loss, MultiLabelMarginLoss = declare(
         ),
     ),
     kernel=lambda values: ("multilabel_margin", (1.0,)),
-    formula="sum_j(sum_c(where(c in targets, 0, max(0, 1 - x_j + x_c))))/C  # j over the targets",
+    formula="sum_j(sum_c(where(c in targets, 0, max(0, 1 - x_j + x_c))))/C",
     symbols={"x": "input"},
     description=(
         "Each class of the list is asked to score at least 1 above each class that is not in it. The order of the "

@@ -170,16 +170,18 @@ cdef void run_tasks(Task task, void* context, Py_ssize_t first, Py_ssize_t last,
         task(context, k, slot)
 
 
-cdef void run_all(Task task, void* context, Py_ssize_t tasks, int width) noexcept nogil:
+cdef int run_all(Task task, void* context, Py_ssize_t tasks, int width) except -1:
     """All tasks, by so many threads as the gate has given."""
     cdef FloatMode mode = get_float_mode()
     cdef Py_ssize_t i
-    if width == 1:
-        run_tasks(task, context, 0, tasks, 0)
-    else:
-        for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
-            set_float_mode(mode)
-            run_tasks(task, context, first_task(i, tasks, width), first_task(i + 1, tasks, width), threadid())
+    with nogil:
+        if width == 1:
+            run_tasks(task, context, 0, tasks, 0)
+        else:
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_tasks(task, context, first_task(i, tasks, width), first_task(i + 1, tasks, width), threadid())
+    return 0
 
 
 # ---- the arrays of a call ----------------------------------------------------------------------------------------
@@ -275,8 +277,7 @@ cdef class Region:
         if numbers <= SMALL:
             run_tasks(function, job, 0, job.tasks, 0)
         else:
-            with nogil:
-                run_all(function, job, job.tasks, width)
+            run_all(function, job, job.tasks, width)
         if width > 1:
             _gate.end()
         free(job.scratch)
@@ -400,8 +401,7 @@ cdef class Region:
             if width > 1:
                 _gate.end()
             raise MemoryError(f"no memory for sorting {segments.capacity} errors")
-        with nogil:
-            run_all(segment_task, &segments, count, width)
+        run_all(segment_task, &segments, count, width)
         if width > 1:
             _gate.end()
         free(segments.scratch)

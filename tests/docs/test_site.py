@@ -8,30 +8,16 @@ axe-core, ``CHROMIUM`` the browser where it is not on the path. A missing one is
 
 from __future__ import annotations
 
-import functools
-import gzip
-import http.server
-import io
 import os
 import re
-import shutil
-import threading
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
+from visiting import SITE, Visit
 
 import losslib
-
-SITE = Path(os.environ.get("LOSSLIB_SITE", Path(__file__).parents[2] / "docs" / "_build" / "html"))
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 
 LOSS_PAGES = [
     f"generated/{name}.html"
@@ -49,92 +35,6 @@ MORE_PAGES = [
     "gallery/plot_outliers.html", "generated/portraits.html", "generated/accuracy.html", "generated/performance.html",
 ]  # fmt: skip
 THEMES = ("light", "dark")
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the site, compressed as every web server does, without a word."""
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-    def send_head(self) -> Any:
-        path = Path(self.translate_path(self.path))
-        if path.suffix not in (".html", ".css", ".js", ".svg", ".json") or not path.is_file():
-            return super().send_head()
-        body = gzip.compress(path.read_bytes(), 6)
-        self.send_response(200)
-        self.send_header("Content-Type", self.guess_type(str(path)))
-        self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        return io.BytesIO(body)
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    assert (SITE / "index.html").is_file(), f"no site in {SITE}: run make docs, or set LOSSLIB_SITE"
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(SITE)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    assert executable, "no Chromium on the path: install Debian's package chromium, or set CHROMIUM"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page with everything that went wrong on it, and the bytes that it took."""
-
-    def __init__(self, browser: Browser, address: str, **options: Any) -> None:
-        self.address = address
-        self.complaints: list[str] = []
-        self.strangers: list[str] = []
-        self.bytes = 0
-        self.context = browser.new_context(**options)
-        self.context.route("**/*", self._route)
-        self.context.set_default_timeout(60_000)  # a busy machine is no defect of the page
-        self.page: Page = self.context.new_page()
-        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfinished", self._count)
-
-    def _route(self, route: Any) -> None:
-        url = route.request.url
-        if url.startswith((self.address, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.strangers.append(url)
-            route.abort()
-
-    def _count(self, request: Any) -> None:
-        response = request.response()
-        if response is not None and urlsplit(request.url).scheme == "http":
-            self.bytes += int(response.headers.get("content-length", 0))
-
-    def open(self, path: str, theme: str = "light") -> Page:
-        self.page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
-        response = self.page.goto(f"{self.address}/{path}", wait_until="networkidle")
-        assert response is not None
-        assert response.ok, f"{path}: {response.status}"
-        return self.page
-
-
-@pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Visit]:
-    visit = Visit(browser, address, viewport={"width": 1280, "height": 900})
-    yield visit
-    visit.context.close()
-    assert visit.strangers == []  # whatever a test looks at, nothing is fetched from elsewhere
 
 
 # ---- every page --------------------------------------------------------------------------------------------------

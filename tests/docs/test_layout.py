@@ -1,0 +1,101 @@
+"""Nothing is cut off on a wide screen or on a telephone, and the first screen of a loss shows what it is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from visiting import SITE, Visit
+
+import losslib
+
+WIDE = [
+    "generated/huber_loss.html", "generated/sigmoid_focal_loss.html", "generated/cross_entropy.html",
+    "generated/ctc_loss.html", "generated/binary_cross_entropy.html", "generated/performance.html",
+    "migrate/torch.html", "migrate/keras.html", "migrate/sklearn.html", "losses.html",
+]  # fmt: skip
+
+#: What may be wider than the column: it scrolls by itself.
+SCROLLS = "div.math, .pst-scrollable-table-container, table.indextable"
+
+#: Elements of the text that end beyond the column, outside of boxes that scroll; and boxes that hide a part for good.
+CUT = """(scrolls) => {
+  const article = document.querySelector(".bd-article");
+  const edge = Math.min(article.getBoundingClientRect().right, document.documentElement.clientWidth) + 1;
+  const found = [];
+  for (const element of article.querySelectorAll("*")) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || element.closest("svg svg, .katex-mathml, .visually-hidden, .headerlink, [hidden]")) continue;
+    if (element.closest(scrolls) ? element.matches(scrolls) && box.right > edge : box.right > edge) {
+      found.push(`${element.tagName} ${element.getAttribute("class")} by ${Math.round(box.right - edge)}`);
+    }
+    const style = getComputedStyle(element);
+    if (element.scrollWidth > element.clientWidth + 1 && element.clientWidth && !element.matches(scrolls)
+        && ["hidden", "clip", "scroll", "auto"].includes(style.overflowX)) {
+      found.push(`${element.tagName} ${element.className} hides ${element.scrollWidth - element.clientWidth}`);
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [1300, 390, 320])
+@pytest.mark.parametrize("path", WIDE)
+def test_nothing_is_cut(path: str, width: int, visit: Visit) -> None:
+    page = visit.open(path)
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate(CUT, SCROLLS) == []
+
+
+@pytest.mark.parametrize("path", WIDE)
+def test_tables_fit_their_column_on_a_wide_screen(path: str, visit: Visit) -> None:
+    page = visit.open(path)
+    page.set_viewport_size({"width": 1300, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    wider = page.locator(".pst-scrollable-table-container").evaluate_all(
+        "all => all.filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 80))"
+    )
+    assert wider == []
+
+
+@pytest.mark.parametrize("info", losslib.list_losses(), ids=lambda info: info.name)
+def test_a_page_says_what_a_loss_is_then_when_to_use_it_then_how(info: losslib.LossInfo) -> None:
+    text = (SITE / "generated" / f"{info.name}.html").read_text()
+    article = text[text.index('<article class="bd-article"') :]
+    marks = [
+        f'id="losslib.{info.name}"', "<h1>", "<figure", 'id="formula"', 'id="use-it-when"', 'id="avoid-it-when"',
+        'id="see-also"', 'id="examples"', 'id="the-same-elsewhere"', 'id="pitfalls"', "loss-inputs", 'id="references"',
+    ]  # fmt: skip
+    places = [article.find(mark) for mark in marks]
+    assert -1 not in places
+    assert places == sorted(places)
+    title = re.search(r"<h1>(.*?)<a ", article, re.DOTALL)
+    assert title is not None
+    assert "_" not in title[1]
+    assert re.search(r'<meta (name|content)="?[^>]*description', text)
+
+
+@pytest.mark.parametrize("name", ["huber_loss", "cross_entropy", "tweedie_nll_loss", "dice_loss"])
+def test_the_first_screen_shows_picture_and_formula(name: str, visit: Visit) -> None:
+    page = visit.open(f"generated/{name}.html")
+    page.set_viewport_size({"width": 1300, "height": 1000})
+    picture = page.locator(".loss-figure svg").first.bounding_box()
+    formula = page.locator("#formula div.math").first.bounding_box()
+    assert picture is not None
+    assert formula is not None
+    assert picture["y"] < 450
+    assert formula["y"] < 1000
+
+
+def test_a_link_into_a_folded_part_opens_it(visit: Visit) -> None:
+    page = visit.open("generated/huber_loss.html#huber-loss-reductions")
+    assert page.locator("details", has=page.locator("table.loss-reductions")).get_attribute("open") is not None
+
+
+@pytest.mark.parametrize("path", ["index.html", "generated/huber_loss.html"])
+def test_first_visit_leaves_no_complaint(path: str, visit: Visit) -> None:
+    missing: list[str] = []
+    visit.page.on("response", lambda response: missing.append(response.url) if response.status >= 400 else None)
+    visit.page.goto(f"{visit.address}/{path}", wait_until="networkidle")
+    assert visit.complaints == []
+    assert missing == []

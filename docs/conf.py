@@ -67,8 +67,8 @@ sphinx_gallery_conf = {
 llms_txt_description = "Loss functions with gradients and Hessians for NumPy arrays, compiled for the CPU."
 llms_txt_suffix_mode = "replace"
 llms_txt_nested_enabled = False
-# Pictures of the gallery, which Markdown has nothing for; twins.py replaces the other nodes that it does not know.
-llms_txt_suppress_unknown_node_warnings = ["imgsgnode"]
+# Pictures of the gallery and descriptions of pages, which Markdown has nothing for; twins.py replaces the other nodes that it does not know.
+llms_txt_suppress_unknown_node_warnings = ["imgsgnode", "meta"]
 
 # Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script
 # for them, and style and fonts lie in _static.

@@ -67,8 +67,9 @@ sphinx_gallery_conf = {
 llms_txt_description = "Loss functions with gradients and Hessians for NumPy arrays, compiled for the CPU."
 llms_txt_suffix_mode = "replace"
 llms_txt_nested_enabled = False
-# Pictures of the gallery, which Markdown has nothing for; twins.py replaces the other nodes that it does not know.
-llms_txt_suppress_unknown_node_warnings = ["imgsgnode"]
+# Pictures of the gallery and descriptions of pages, which Markdown has nothing for; twins.py replaces the other nodes
+# that it does not know.
+llms_txt_suppress_unknown_node_warnings = ["imgsgnode", "meta"]
 
 # Formulas are rendered while the site is built, by the Node.js that comes as a wheel: a reader's browser runs no script
 # for them, and style and fonts lie in _static.
@@ -84,7 +85,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "losslib"
 html_static_path = ["_static"]
 html_css_files = ["losslib.css"]
-html_js_files = [(name, {"defer": "defer"}) for name in ("slider.js", "catalogue.js", "portraits.js")]
+html_js_files = [(name, {"defer": "defer"}) for name in ("slider.js", "catalogue.js", "portraits.js", "folded.js")]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

@@ -102,7 +102,8 @@ def _elements(info: LossInfo) -> list[np.ndarray]:
     return [column.reshape(-1, 1) if info.averages_last_axis else column.copy() for column in grid]
 
 
-def _errors(single: np.ndarray, double: np.ndarray) -> tuple[float, float]:
+def _errors(single: np.ndarray | float, double: np.ndarray | float) -> tuple[float, float]:
+    single, double = np.atleast_1d(single), np.atleast_1d(double)
     finite = np.isfinite(double) & (np.abs(double) < np.finfo(np.float32).max)
     error = np.abs(single[finite].astype(np.float64) - double[finite])
     size = np.abs(double[finite])

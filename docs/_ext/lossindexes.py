@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keywords
 from equivalents import EquivalentResult
 from losschecks import PageFacts
-from rst import heading, link, slug, table
+from rst import heading, indent, link, slug, table
 from titles import title_of
 
 from losslib.declaration.schema import LossInfo
@@ -86,8 +86,10 @@ def catalogue(infos: list[LossInfo]) -> str:
         }
         for info in infos
     ]
-    data = json.dumps(index, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    script = f'.. raw:: html\n\n   <script type="application/json" class="loss-index">{data}</script>\n'
+    # A line for each loss: docutils takes no longer ones.
+    lines = (json.dumps(item, separators=(",", ":"), ensure_ascii=False) for item in index)
+    data = ",\n".join(lines).replace("<", "\\u003c")
+    script = f'.. raw:: html\n\n   <script type="application/json" class="loss-index">[\n{indent(data)}]</script>\n'
     return f"{listed}\n{script}\n.. toctree::\n   :hidden:\n\n{families}\n"
 
 

@@ -170,7 +170,7 @@ def state(result: EquivalentResult) -> str:
             counted += f" and {_counted(result.gradients, 'slope')}"
         return f"{counted}, to {result.tolerance:g}, with {result.version}"
     if result.equivalent.call:
-        return "not executed: not installed"
+        return "not executed in this build"
     if peernames.compared_by_tests(result.equivalent):
         return "by ``make test-peers``"
     return "not executed"

@@ -77,14 +77,14 @@ def page(numbers: dict[str, Any]) -> str:
                 f"{peers[best] / times[OWN]:.1f} × {best}",
             ]
         )
-    header = ["loss", "elements or rows × classes", OWN, *PEERS, "ahead of the fastest"]
+    header = ["loss", "size", OWN, *PEERS, "ahead of the fastest"]
     return "\n".join(
         [
             ".. _performance:\n",
             heading("Performance", "="),
             "Value and gradient in one call, float32, reduction ``mean``; losslib with a preallocated ``out``, the "
             "others as their users call them: PyTorch with ``backward``, JAX compiled by ``jit``, scikit-learn's loss "
-            "classes. Shortest times of a call.\n",
+            "classes. Shortest times of a call; the size is the number of elements, or rows × classes.\n",
             setting_text(numbers) + "\n",
             table(header, rows, css="loss-performance"),
             heading("What decides the time"),

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from visiting import FLAGS, SITE, Handler, Visit
+
+from docs.visiting import FLAGS, SITE, Handler, Visit
 
 for folder in ("docs/_ext", "tests/oracles"):
     sys.path.insert(0, str(Path(__file__).parents[2] / folder))

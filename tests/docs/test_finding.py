@@ -6,9 +6,9 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from visiting import Visit
 
 import losslib
+from docs.visiting import Visit
 
 
 def shown(page: Page) -> list[str]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from visiting import SITE, Visit
 
 import losslib
+from docs.visiting import SITE, Visit
 
 #: The rectangle that the axes of a panel enclose, in units of the drawing.
 LEFT, TOP, RIGHT, BOTTOM = 46.0, 14.0, 350.0, 212.0

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from visiting import SITE, Visit
 
 import losslib
+from docs.visiting import SITE, Visit
 
 LOSS_PAGES = [
     f"generated/{name}.html"

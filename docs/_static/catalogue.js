@@ -80,7 +80,8 @@ if (table && index) {
   const show = () => {
     const words = form.elements.words.value;
     const family = form.elements.family.value;
-    const hits = found(plain(words)).filter((hit) => !family || hit.entry.family === family);
+    // Of torch.nn.HuberLoss the last name is what counts.
+    const hits = found(plain(words.replace(/^\s*[\w.]+\.(?=\w+\s*$)/, ""))).filter((hit) => !family || hit.entry.family === family);
     for (const entry of entries) {
       entry.row.hidden = true;
       entry.hint.textContent = "";

@@ -716,7 +716,7 @@ generalized_dice_loss, GeneralizedDiceLoss = region(
 """,
     tags=("segmentation", "imbalance", "bounded", "regions", "held weights"),
     entries=("L098",),
-    value_range="[0, 1] for probabilities that add up to 1, [0, inf) for other inputs",
+    value_range="[0, 1]",
 )
 
 
@@ -792,7 +792,7 @@ generalized_wasserstein_dice_loss, GeneralizedWassersteinDiceLoss = declare(
 """,
     tags=("segmentation", "imbalance", "bounded", "regions"),
     entries=("L099",),
-    value_range="[0, 1]",
+    value_range="[0, 1] for probabilities that add up to 1, [0, inf) for other inputs",
 )
 
 

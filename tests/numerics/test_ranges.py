@@ -96,7 +96,7 @@ def test_infinite_values_and_overflow_are_results_without_a_warning(info: LossIn
                 shape = inputs[0].shape
             for reduction, weight in itertools.product(info.reductions, (0.0, 1.0)):
                 loss = losslib.get(info.name, reduction=reduction, check=False)
-                one_each = None if info.name == "lovasz_hinge_loss" else np.full(shape[:1] or (), weight)
+                one_each = None if info.geometry == "overlap_lovasz" else np.full(shape[:1] or (), weight)
                 loss.value_and_grad(*inputs, sample_weight=one_each)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from dask.layers import ArrayBlockIdDep
 
 import losslib
-from losslib import parallelism
+from losslib import geometries, parallelism
 from losslib.call import arrays as call_arrays
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ParameterError, ShapeError
@@ -211,8 +211,10 @@ class _Call:
         first = _as_dask(names[0], inputs[0])
         if first.ndim == 0:
             raise ShapeError(f"{names[0]} is a number; expected an array in chunks")
-        if any(part.info.geometry in ("ctc", "transducer") for _, part in flatten(loss)):
-            raise ParameterError(f"{self.info.name} is a loss of sequences; its samples do not fit chunks")
+        if any(not geometries.find(part.info.geometry).chunked for _, part in flatten(loss)):
+            raise ParameterError(
+                f"{self.info.name} is not computed in chunks: its samples or weights do not fit those of the first input"
+            )
         every = tuple(range(first.ndim))
         self.value_axes = sample_axes(loss, first.ndim)
         self._whole = set(every) - set(cut_axes(loss, first.ndim))

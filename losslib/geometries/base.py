@@ -54,6 +54,8 @@ class Geometry:
     uncut: ClassVar[str] = "parts of a sample or have weights of their own"
     #: True if every sample may meet every other: terms of several calls, or of groups, do not belong together.
     meets_all: ClassVar[bool] = False
+    #: True if chunks of Dask arrays, cut as `cut_axes` says, are pieces of the data for every option.
+    chunked: ClassVar[bool] = True
     #: True if the mean over samples of which none counts is 0.0, as the sum is; without samples it is NaN anyway.
     nothing_is_zero: ClassVar[bool] = False
 

@@ -42,6 +42,7 @@ class Sequences(Reading):
 
 class CTC(Geometry):
     kernels = "ctc"
+    chunked = False
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Sequences:
         scores = read_scores(info.inputs[0].name, raw[0])

@@ -71,6 +71,7 @@ class Ratios:
 
 class Overlap(Geometry):
     kernels = "overlap"
+    chunked = False
     looks_in_pass = True
 
     # -- reading

@@ -35,6 +35,7 @@ class OfRisk(Geometry):
     kernels = "risk"
     nothing_is_zero = True
     meets_all = True
+    chunked = False
     uncut = "samples that are compared with all others at risk"
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> RiskSets:

@@ -33,6 +33,7 @@ class Lattices(Reading):
 
 class Transducer(Geometry):
     kernels = "transducer"
+    chunked = False
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Lattices:
         name = info.inputs[0].name

@@ -16,9 +16,10 @@ import pytest
 
 import losslib
 from formulas import LOSSES, ROWS, sample_inputs
+from losslib import geometries
 from losslib.adapters import dask as losslib_dask
 
-CHUNKED = [info for info in LOSSES if info.geometry not in ("ctc", "transducer")]
+CHUNKED = [info for info in LOSSES if geometries.find(info.geometry).chunked]
 PER_LOSS = pytest.mark.parametrize("info", CHUNKED, ids=lambda info: info.name)
 
 #: Chunks of the first axis and of the others.
@@ -119,7 +120,7 @@ def test_a_vector_in_chunks_is_one_sample(name: str) -> None:
 def test_losses_of_sequences_are_refused() -> None:
     for info in LOSSES:
         if info not in CHUNKED:
-            with pytest.raises(losslib.ParameterError, match="loss of sequences"):
+            with pytest.raises(losslib.ParameterError, match="not computed in chunks"):
                 losslib_dask.value(info.name, *map(da.from_array, sample_inputs(info)))
 
 

@@ -34,7 +34,7 @@ class ForMarkdown(SphinxPostTransform):
         for node in list(self.document.findall(nodes.raw)):
             if 'type="application/json"' in node.astext() and "<figure" not in node.astext():
                 node.parent.remove(node)  # what a script reads
-            elif "<figure" in node.astext():
+            elif re.search("<svg|<figure", node.astext()):
                 node.replace_self(nodes.paragraph("", "", nodes.emphasis("", f"Picture: {label(node.astext())}.")))
 
 

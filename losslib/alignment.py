@@ -69,7 +69,7 @@ def ctc_greedy_decode(scores: Any, input_lengths: Any = None, *, blank: int = 0)
     array = read_scores("scores", scores)
     shape = array.shape[1:-1]
     frames, count = array.shape[0], shape[0] if shape else 1
-    blank = arrays.require_blank(int(_BLANK.check(blank)), array.shape[-1], "scores")
+    blank = arrays.require_blank(read_blank(blank), array.shape[-1], "scores")
     if input_lengths is None:
         lengths = np.full(count, frames, np.int64)
     else:
@@ -141,7 +141,7 @@ def ctc_forced_align(
         input_lengths = np.full(count, frames)
     if target_lengths is None:
         target_lengths = np.full(count, np.shape(targets)[-1] if np.ndim(targets) else 0)
-    blank = arrays.require_blank(int(_BLANK.check(blank)), array.shape[-1], "log_probs")
+    blank = arrays.require_blank(read_blank(blank), array.shape[-1], "log_probs")
     batch = read_alignments(names, array, [targets, input_lengths, target_lengths], blank)
     paths = np.full((count, frames), -1, np.int64)
     values = np.empty(count, np.float64)
@@ -164,6 +164,13 @@ def ctc_forced_align(
     else:
         scores = np.zeros((count, frames), array.dtype)
     return (paths, scores) if shape else (paths[0], scores[0])
+
+
+def read_blank(blank: Any) -> int:
+    """Return the number of the blank, or raise ``ParameterError``."""
+    number = _BLANK.check(blank)
+    assert number is not None  # the parameter is not optional
+    return number
 
 
 def require_paths(batch: Alignments, values: np.ndarray) -> None:

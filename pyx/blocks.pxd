@@ -293,7 +293,7 @@ cdef inline double combine(double* lane) noexcept nogil:
 
 cdef inline bint leaves_domain(const real* values, const unsigned char* mask, bint masked, int domain,
                                Py_ssize_t n) noexcept nogil:
-    """True if an element that counts lies outside the domain (codes of ``losslib.declaration.schema.Domain``); NaN does not."""
+    """True if an element that counts lies outside the domain (codes of `Domain`); NaN does not."""
     cdef Py_ssize_t i
     cdef int bad = 0, outside
     if not masked:

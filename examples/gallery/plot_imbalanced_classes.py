@@ -49,9 +49,9 @@ weights = {name: train(loss) for name, loss in losses.items()}
 # %%
 # Recall is the share of the rare points that are found, precision the share of the found ones that are rare. The last
 # column is the cross entropy of the probabilities on new data: the plain loss, which is proper, has the smallest.
-# Focal moves the line hardly at all here: it fades samples that are right with certainty, of both classes alike, and what
-# shifts a line between classes that overlap is a weight. It was made for detectors, where the certain background samples
-# outnumber all others by a thousand to one.
+# Focal moves the line hardly at all here: it fades samples that are right with certainty, of both classes alike, and
+# what shifts a line between classes that overlap is a weight. It was made for detectors, where the certain background
+# samples outnumber all others by a thousand to one.
 
 print(f"{'loss':10}{'recall':>9}{'precision':>11}{'new cross entropy':>20}")
 for name, w in weights.items():

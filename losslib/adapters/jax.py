@@ -148,7 +148,8 @@ def _read(name: str, value: Any) -> jax.Array:
 
 def value_dtype(inputs: tuple[Any, ...]) -> np.dtype[Any]:
     """Return the type of the value: JAX's promotion of the inputs, integers becoming its default float type."""
-    return np.dtype(jnp.result_type(*(item.dtype for item in inputs), 1.0))
+    dtype: np.dtype[Any] = np.dtype(jnp.result_type(*(item.dtype for item in inputs), 1.0))
+    return dtype
 
 
 def values_shape(loss: Loss, inputs: tuple[Any, ...]) -> tuple[int, ...]:

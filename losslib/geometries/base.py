@@ -52,6 +52,10 @@ class Geometry:
     looks_in_pass: ClassVar[bool] = False
     #: Why data may not be cut between rows, where `cut_axes` does not have the first axis: what rows are.
     uncut: ClassVar[str] = "parts of a sample or have weights of their own"
+    #: True if every sample may meet every other: terms of several calls, or of groups, do not belong together.
+    meets_all: ClassVar[bool] = False
+    #: True if the mean over samples of which none counts is 0.0, as the sum is; without samples it is NaN anyway.
+    nothing_is_zero: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.driver: ModuleType = _kernels.load(self.kernels)

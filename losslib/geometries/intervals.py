@@ -46,6 +46,7 @@ class Rows(Reading):
 
 class OfIntervals(Geometry):
     kernels = "risk"
+    nothing_is_zero = True
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Rows:
         competing = info.inputs[2].holds == "cause"

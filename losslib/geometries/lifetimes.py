@@ -36,6 +36,7 @@ class Lifetimes(Reading):
 
 class OfLifetimes(Geometry):
     kernels = "risk"
+    nothing_is_zero = True
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Lifetimes:
         count = len(info.differentiable)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from losslib.call import arrays
-from losslib.call.samples import TermByTerm, fit_sample_weight, read_where
+from losslib.call.samples import fit_sample_weight, read_where
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib.errors import DomainError, ShapeError
 from losslib.geometries.base import Geometry, Reading, Samples, Work
 from losslib.geometries.censoring import COUNTED, draw_censored, read_numbers, require_times
 
@@ -33,6 +33,8 @@ class RiskSets(Reading):
 
 class OfRisk(Geometry):
     kernels = "risk"
+    nothing_is_zero = True
+    meets_all = True
     uncut = "samples that are compared with all others at risk"
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> RiskSets:
@@ -90,11 +92,6 @@ class OfRisk(Geometry):
             )
 
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
-        if isinstance(samples.reduction, TermByTerm):
-            raise ParameterError(
-                f"{info.name} does not add up over pieces of the data: each event is compared with everybody at risk, "
-                f"in all pieces; call it once on all samples (strata= compares within groups only)"
-            )
         found = np.zeros(reading.shape, np.float64)
         self.run(info, values, reading, samples, found, work)
         return samples.reduce(found, reading.dtype, work.values) if work.wants_value else None

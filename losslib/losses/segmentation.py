@@ -792,7 +792,7 @@ generalized_wasserstein_dice_loss, GeneralizedWassersteinDiceLoss = declare(
 """,
     tags=("segmentation", "imbalance", "bounded", "regions"),
     entries=("L099",),
-    value_range="[0, 1]",
+    value_range="[0, 1] for probabilities that add up to 1, [0, inf) for other inputs",
 )
 
 

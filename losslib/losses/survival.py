@@ -660,7 +660,8 @@ pmf_loss, PMFLoss = declare(
         ),
         "gradient": (
             r"\frac{\partial L}{\partial x_{r k}} = p_{r k} - q_{r k}, \qquad q_{r k} = "
-            r"\begin{cases} [\,r = e,\, k = j] & e > 0\\ [\,k > j]\, p_{r k} / \sum_{s, i > j} p_{s i} & e = 0 \end{cases}"
+            r"\begin{cases} [\,r = e,\, k = j] & e > 0\\ "
+            r"[\,k > j]\, p_{r k} / \sum_{s, i > j} p_{s i} & e = 0 \end{cases}"
         ),
         "hessian": (r"\frac{\partial^2 L}{\partial x_{r k}^2} = p_{r k} (1 - p_{r k}) - q_{r k} (1 - q_{r k})"),
     },

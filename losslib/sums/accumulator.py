@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import losslib
+from losslib import geometries
 from losslib._kernels.loss import Loss
 from losslib.call.samples import Terms, ratio
 from losslib.combine.weighted_sum import WeightedSum, add_up
@@ -18,6 +19,9 @@ from losslib.errors import ParameterError, ShapeError
 from losslib.sums.exact import ExactSums, quotient
 from losslib.sums.groups import canonical, read_keys
 from losslib.sums.terms import read_terms
+
+if TYPE_CHECKING:
+    from losslib.geometries.base import Geometry
 
 __all__ = ["Accumulator", "flatten", "grad_of_batch"]
 
@@ -99,6 +103,8 @@ class Accumulator:
         """
         options = {"sample_weight": sample_weight, "where": where, **named}
         self._require_grouping(by is not None)
+        for part in self._parts:
+            part.require_whole(more=True, grouped=by is not None)
         terms = [read_terms(part.loss, inputs, options) for part in self._parts]
         rows: np.ndarray | None = None
         if by is not None:
@@ -133,6 +139,8 @@ class Accumulator:
             return self
         self._require_grouping(other._grouped)
         rows = self._rows_of([canonical(key) for key in other._rows]) if other._grouped else np.zeros(1, np.int64)
+        for mine, theirs in zip(self._parts, other._parts, strict=True):
+            mine.require_whole(more=theirs.seen, grouped=False)
         for mine, theirs in zip(self._parts, other._parts, strict=True):
             mine.merge(theirs, rows)
         self._grouped = other._grouped
@@ -219,6 +227,20 @@ class _Part:
             )
         self.numerators = ExactSums()
         self.divisors = None if loss.reduction == "sum" else ExactSums()
+        #: True when samples were added, of which perhaps none counted.
+        self.seen = False
+
+    @property
+    def geometry(self) -> Geometry:
+        return geometries.find(self.loss.info.geometry)
+
+    def require_whole(self, *, more: bool, grouped: bool) -> None:
+        """Raise for a second piece, or for groups, of a loss whose samples meet each other."""
+        if self.geometry.meets_all and (grouped or (more and self.seen)):
+            raise ParameterError(
+                f"{self.loss.info.name} does not add up over {'groups' if grouped else 'several updates'}: its samples "
+                f"are {self.geometry.uncut}, wherever they are; give all of them in one update"
+            )
 
     def grow(self, rows: int) -> None:
         self.numerators.grow(rows)
@@ -227,6 +249,7 @@ class _Part:
 
     def add(self, terms: Terms, rows: np.ndarray | None) -> None:
         self.numerators.add(terms.values, rows)
+        self.seen = self.seen or terms.values.size > 0
         if self.divisors is None or terms.divisors is None:
             return
         if terms.divisors.ndim or float(terms.divisors) != 1.0:
@@ -240,6 +263,7 @@ class _Part:
 
     def merge(self, other: _Part, rows: np.ndarray) -> None:
         self.numerators.merge(other.numerators, rows)
+        self.seen = self.seen or other.seen
         if self.divisors is not None and other.divisors is not None:
             self.divisors.merge(other.divisors, rows)
 
@@ -249,7 +273,9 @@ class _Part:
     def value(self, row: int) -> float:
         numerator = self.numerators.value(row)
         divisor = _ONE if self.divisors is None else self.divisors.value(row)
-        if divisor == 0 and self.loss.parameters.get("empty") == "zero":
+        if divisor == 0 and (
+            self.loss.parameters.get("empty") == "zero" or (self.geometry.nothing_is_zero and self.seen)
+        ):
             return 0.0
         return self.coefficient * quotient(numerator, divisor)
 

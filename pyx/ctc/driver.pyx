@@ -218,7 +218,7 @@ cdef inline const real* fetch(const Batch* batch, const char* source, real* copy
 
 cdef inline double outside_slots(const Sequence* s, real* e, double* kept, double* total,
                                  Py_ssize_t n) noexcept nogil:
-    """The part of a row's exponentials that is in no slot; where it is small, added up by itself, and the total anew."""
+    """The part of a row's exponentials that is in no slot; where small, added up by itself, and the total anew."""
     cdef double inside = 0.0, outside
     cdef Py_ssize_t k
     for k in range(s.slots):

@@ -870,8 +870,8 @@ cdef void execute(Job* job, const KernelPair* kernel, bint wide, double isa_fact
 cdef class Quick:
     """Answers the calls of one loss object on plain arrays without options.
 
-    It returns NotImplemented for every other call, and for labels outside their domain, which ``losslib.geometries.distance`` then
-    answers or complains about.
+    It returns NotImplemented for every other call, and for labels outside their domain, which
+    ``losslib.geometries.distance`` then answers or complains about.
 
     Parameters
     ----------

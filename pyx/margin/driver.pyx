@@ -6,8 +6,8 @@ buffers vectorise although the gradient may overwrite the scores, and a block of
 `multi_margin` does without, sixteen scores at a time in registers. Sums are taken in float64 lanes, so they depend on
 nothing but the row. A row that gives NaN has a gradient of NaN throughout.
 
-The driver hands out chunks of rows to threads. ``losslib.geometries.margin`` has checked shapes, types and single class indices;
-lists of them and probabilities are checked on the way. This module is compiled once for each instruction set.
+The driver hands out chunks of rows to threads. ``losslib.geometries.margin`` has checked shapes, types and single class
+indices; lists of them and probabilities are checked on the way. This module is compiled once for each instruction set.
 """
 
 cimport numpy as cnp
@@ -517,8 +517,8 @@ cdef bint execute(Job* job) except *:
 cdef class Quick:
     """Answers the calls of one loss object on plain arrays without options.
 
-    It returns NotImplemented for every other call, and for targets outside their domain, which ``losslib.geometries.margin`` then
-    answers or complains about.
+    It returns NotImplemented for every other call, and for targets outside their domain, which
+    ``losslib.geometries.margin`` then answers or complains about.
 
     Parameters
     ----------

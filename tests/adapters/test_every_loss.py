@@ -42,7 +42,8 @@ def whole_sample(info: LossInfo) -> list[np.ndarray]:
                 steps = array
             elif domain != "real":
                 steps = np.abs(steps) + (domain == "positive")
-            array = steps.astype(np.int32)
+            # No integer says that there is no upper bound.
+            array = steps.astype(np.int32) if np.isfinite(steps).all() else steps.astype(np.float32)
         found.append(array)
     return found
 

@@ -11,11 +11,20 @@ import pytest
 
 import losslib
 from formulas import CLASSES, LOSSES, ROWS, row_inputs, sample_inputs
+from losslib import geometries
 from losslib.cli import main
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=lambda info: info.name)
-WHOLE = ("ctc", "risk")  # geometries whose data are never cut: frames come first, or samples meet in risk sets
-CUT = [info for info in LOSSES if info.geometry not in WHOLE]  # whose first axis is that of samples
+
+
+def is_whole(info: Any) -> bool:
+    """Say whether the samples of a loss meet, or its frames come first, so that rows are never cut."""
+    ndim = sample_inputs(info)[0].ndim
+    return 0 not in geometries.find(info.geometry).cut_axes(info, losslib.get(info.name).parameters, ndim)
+
+
+# The first axis of those is that of samples. Weights and masks of regions have shapes of their own, tested with them.
+CUT = [info for info in LOSSES if not is_whole(info) and info.family != "segmentation"]
 NO_SEQUENCES = [info for info in CUT if info.geometry != "transducer"]
 BATCHES = (1, 2, 5)
 
@@ -54,10 +63,12 @@ def test_values_and_gradients_do_not_depend_on_the_batches(info: Any, batch: int
         loss = losslib.get(info.name, reduction=reduction)
         words = command(info.name, inputs, "--reduction", reduction, "--grad", "g.npy")
         found, message = run(capsys, [*words, "--batch-rows", str(batch)])
-        if info.geometry in WHOLE:
-            axes = "3 axes" if info.geometry == "ctc" else "one axis"
+        if is_whole(info):
+            axes = "one axis" if inputs[0].ndim == 1 else f"{inputs[0].ndim} axes"
             assert f"{info.name} of an input with {axes} cannot be cut between rows" in message
             found, message = run(capsys, words)
+            if "no terms that add up" in message:  # a mean over pooled samples, or of two kinds: said, not computed
+                continue
         assert message == ""
         assert found == pytest.approx(loss(*inputs), rel=1e-12, abs=1e-300), reduction
         expected = loss.grad(*inputs, wrt=info.differentiable[0])
@@ -111,7 +122,7 @@ def test_weights_masks_and_groups_do_not_depend_on_the_batches(info: Any, capsys
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
-@pytest.mark.parametrize("name", [info.name for info in LOSSES if "axis" in info.parameter_names])
+@pytest.mark.parametrize("name", [info.name for info in CUT if "axis" in info.parameter_names])
 def test_an_axis_of_components_is_not_cut(name: str, axis: int, capsys: Any) -> None:
     info = losslib.get(name).info
     rng = np.random.default_rng(1)
@@ -198,11 +209,11 @@ def spoiled(info: Any) -> list[np.ndarray] | None:
     return None
 
 
-SPOILED = [info for info in LOSSES if info.geometry != "ctc" and spoiled(info) is not None]
+SPOILED = [info for info in CUT if spoiled(info) is not None]
 
 
 def test_most_losses_have_something_to_refuse() -> None:
-    assert {info.geometry for info in SPOILED} == {"pointwise", "softmax", "margin", "distance", "transducer"}
+    assert {info.geometry for info in SPOILED} >= {"pointwise", "softmax", "margin", "distance", "transducer"}
 
 
 @pytest.mark.parametrize("info", SPOILED, ids=lambda info: info.name)

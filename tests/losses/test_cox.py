@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 from typing import Any
@@ -221,9 +222,30 @@ def test_shapes_are_one_number_a_sample() -> None:
         losslib.cox_ph_loss(np.zeros(3), np.ones(3), np.ones(3), strata=np.ones(4))
 
 
-def test_an_accumulator_says_why_it_refuses() -> None:
-    with pytest.raises(losslib.ParameterError, match=r"does not add up over pieces.*everybody at risk"):
-        losslib.Accumulator(losslib.CoxPHLoss()).update(np.zeros(3), np.ones(3), np.ones(3))
+def test_an_accumulator_takes_all_samples_at_once_and_says_why_it_refuses_more() -> None:
+    x, time, event, extra = sample(0)
+    total = losslib.Accumulator(losslib.CoxPHLoss())
+    total.update(x, time, event, sample_weight=extra["weight"])
+    expected = losslib.cox_ph_loss(x, time, event, sample_weight=extra["weight"])
+    assert total.result() == pytest.approx(expected, rel=1e-15)
+    with pytest.raises(losslib.ParameterError, match=r"does not add up over several updates.*all others at risk"):
+        total.update(x, time, event)
+    with pytest.raises(losslib.ParameterError, match=r"several updates"):
+        total.merge(copy.deepcopy(total))
+    with pytest.raises(losslib.ParameterError, match=r"does not add up over groups"):
+        losslib.Accumulator(losslib.CoxPHLoss()).update(x, time, event, by=np.zeros(len(x), int))
+    assert total.result() == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("name", ["cox_ph_loss", "logistic_hazard_loss"])
+def test_an_accumulator_of_samples_of_which_none_counts_is_zero_too(name: str) -> None:
+    arrays: list[Any] = [np.zeros(2), np.ones(2), np.zeros(2)]
+    if name == "logistic_hazard_loss":
+        arrays = [np.zeros((2, 3)), np.ones(2, int), np.zeros(2)]
+    total = losslib.Accumulator(name)
+    assert np.isnan(total.result())
+    total.update(*arrays, where=np.zeros(2, bool))
+    assert total.result() == 0.0
 
 
 def test_results_do_not_depend_on_threads_or_on_the_order_of_the_samples() -> None:

@@ -39,14 +39,14 @@ def test_value_and_derivatives_are_those_of_mpmath(
     bounds: tuple[float, float], scale: float, distribution: str
 ) -> None:
     """From the middle to far outside of the bounds, where the probability is below 1e-300."""
-    for x in (-20.0, -9.0, -3.3, -1.0, -0.2, 0.4, 0.9, 2.2, 4.5, 9.0, 25.0):
+    for x in (-400.0, -20.0, -9.0, -3.3, -1.0, -0.2, 0.4, 0.9, 2.2, 4.5, 9.0, 25.0, 400.0):
         if distribution == "extreme" and -x / scale > 25:
             continue  # the value is exp(25), known to 1e-16 of its argument
 
         def value(numbers: list[Any]) -> Any:
             return aft_value(numbers[0], *bounds, distribution, mpmath.mpf(scale))
 
-        expected = derivatives(value, [x], 0, 240)
+        expected = derivatives(value, [x], 0, 1200 if abs(x) > 100 else 240)
         found = losslib.aft_loss.value_grad_hess(
             np.array([x]), *bounds, distribution=distribution, scale=scale, reduction="sum"
         )
@@ -138,6 +138,20 @@ def test_masked_samples_are_never_looked_at(name: str) -> None:
     nothing = function.value_and_grad(*spoilt, where=np.zeros(3, bool))
     assert nothing[0] == 0.0
     assert not np.any(nothing[1])
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("bounds", [(1.0, 1.0), (1.0, np.inf), (0.0, 1.0), (1.0, 2.0)], ids=str)
+def test_an_infinite_prediction_has_the_limits_of_large_ones(bounds: tuple[float, float], distribution: str) -> None:
+    """Nothing is NaN: values go to 0 or inf, and derivatives to what they go to."""
+    options = {"distribution": distribution, "reduction": "none"}
+    limits = losslib.aft_loss.value_grad_hess(np.array([np.inf, -np.inf]), *bounds, **options)
+    large = losslib.aft_loss.value_grad_hess(np.array([1e6, -1e6]), *bounds, **options)
+    for limit, near in zip(limits, large, strict=True):
+        assert not np.isnan(limit).any()
+        small = abs(near) < 10
+        np.testing.assert_allclose(limit[small], near[small], rtol=1e-9, atol=1e-9)
+        assert np.isinf(limit[~small]).all()
 
 
 def test_bounds_in_the_wrong_order_are_named() -> None:

@@ -39,7 +39,8 @@ for info in LOSSES:
     for parameters in settings(info) if info.geometry != "pointwise" else ():
         for dtype in (np.float32, np.float64):
             inputs = [a if a.dtype.kind == "i" else a.astype(dtype) for a in sample_inputs(info)]
-            parts = [function(info)(*inputs, reduction="none", **parameters)]
+            finest = {"reduction": "none"} if "none" in info.reductions else {}
+            parts = [function(info)(*inputs, **finest, **parameters)]
             parts += getattr(function(info), modes(info)[-1])(*inputs, wrt=info.differentiable[0], **parameters)
             for k, part in enumerate(parts):
                 results[f"{label(info, parameters)} {np.dtype(dtype).name} {k}"] = part

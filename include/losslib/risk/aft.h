@@ -19,13 +19,14 @@ struct NormalError {
     static Term density(double z) { return {0.5 * z * z + half_log_two_pi, z, 1.0}; }
     static Term right_of(double l) {
         const NormalTail tail = normal_tail(l);
-        return {tail.minus_log, tail.hazard, tail.hazard * tail.excess};
+        return {tail.minus_log, tail.hazard, std::isinf(l) ? (l > 0.0 ? 1.0 : 0.0) : tail.hazard * tail.excess};
     }
     static Term left_of(double u) {
         const Term mirrored = right_of(-u);
         return {mirrored.value, -mirrored.slope, mirrored.curvature};
     }
     static Term between(double l, double u, double h) {
+        if (std::isinf(l)) return {std::numeric_limits<double>::infinity(), l, 1.0};
         const NormalPiece piece = normal_piece(l, u, h);
         return {piece.minus_log, piece.mean, piece.lost_variance};
     }
@@ -53,24 +54,25 @@ struct LogisticError {
 struct ExtremeError {
     static Term density(double z) {
         const double e = std::exp(z);
-        return {e - z, std::expm1(z), e};
+        return {std::isinf(e) ? e : e - z, std::expm1(z), e};
     }
     static Term right_of(double l) {
         const double e = std::exp(l);
         return {e, e, e};
     }
-    static Term left_of(double u) { return within(0.0, std::exp(u)); }
+    static Term left_of(double u) { return within(0.0, std::exp(u), u); }
     static Term between(double l, double, double h) {
         const double start = std::exp(l);
-        return within(start, start * std::expm1(h));
+        return within(start, start * std::expm1(h), l + h + std::log(-std::expm1(-h)));
     }
     // exp(-start) - exp(-start - w), start and w moving as exp(z). With c = w/(exp(w) - 1) the derivatives of
-    // -log(1 - exp(-w)) are -c and c (w/(1 - exp(-w)) - 1); beyond 700 both are 0.
-    static Term within(double start, double w) {
+    // -log(1 - exp(-w)) are -c and c (w/(1 - exp(-w)) - 1); beyond 700 both are 0, and where w underflows its logarithm
+    // is all that matters.
+    static Term within(double start, double w, double log_w) {
         if (w > 700.0) return {start, start, start};
-        if (w == 0.0) return {std::numeric_limits<double>::infinity(), start - 1.0, start};
+        if (w < 1e-290) return {start - log_w, start - 1.0, start + 0.5 * w};
         const double c = w / std::expm1(w), lost = -std::expm1(-w);
-        return {start - std::log(lost), start - c, start + c * (exponential_gap(w) / lost)};
+        return {start - std::log(lost), start - c, start + c * (exponential_gap(w) * (w / lost))};
     }
 };
 

@@ -14,10 +14,10 @@ inline Term softplus_term(double x) {
     return {std::fmax(x, 0.0) + std::log1p(e), x >= 0.0 ? larger : smaller, smaller * larger};
 }
 
-// exp(-x) * (exp(x) - 1 - x) without its cancellation: w + expm1(-w) = w^2/2 - w^3/6 + ...; relative to w^2/2.
+// 1 + expm1(-w)/w = w/2 - w^2/6 + ... for w > 0, without its cancellation.
 inline double exponential_gap(double w) {
-    if (w > 0.5) return w + std::expm1(-w);
-    double term = 0.5 * w * w, sum = 0.0;
+    if (w > 0.5) return 1.0 + std::expm1(-w) / w;
+    double term = 0.5 * w, sum = 0.0;
     for (int k = 3; k < 20; ++k) {
         sum += term;
         term *= -w / k;

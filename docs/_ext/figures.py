@@ -76,7 +76,7 @@ class Figure:
         if self.slider is not None and not self.slider.replaces:
             entries += (
                 '<li class="loss-chosen" hidden><svg viewBox="0 0 28 8" width="28" height="8" aria-hidden="true">'
-                '<path class="curve moving" d="M0 4H28"/></svg><span></span></li>'
+                '<path class="moving" d="M0 4H28"/></svg><span></span></li>'
             )
         legend = f'<ul class="loss-legend">{entries}</ul>' if len(self.curves) > 1 else ""
         value = Panel(self, [c.value for c in self.curves], "value")
@@ -379,7 +379,7 @@ class Panel:
         slider = self.figure.slider
         if slider is not None:
             for curve in slider.curves[0]:
-                style = f"moving c{curve.colour}" if slider.replaces else "curve moving"
+                style = f"moving c{curve.colour}" if slider.replaces else "moving"
                 moving += f'<path class="{style}{" dashed" if curve.dashed else ""}"/>'
             moving = f'<g class="{"curves" if slider.replaces else "band"}">{moving}</g>'
         return self.drawn(self.title, moving + fixed, f'role="img" aria-label="{html.escape(described)}"')

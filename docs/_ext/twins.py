@@ -32,7 +32,9 @@ class ForMarkdown(SphinxPostTransform):
         for node in list(self.document.findall(PassthroughTextElement)):  # titles and links of cards
             node.replace_self(nodes.paragraph("", "", *node.children))
         for node in list(self.document.findall(nodes.raw)):
-            if "<figure" in node.astext():
+            if 'type="application/json"' in node.astext() and "<figure" not in node.astext():
+                node.parent.remove(node)  # what a script reads
+            elif re.search("<svg|<figure", node.astext()):
                 node.replace_self(nodes.paragraph("", "", nodes.emphasis("", f"Picture: {label(node.astext())}.")))
 
 

@@ -16,8 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from docs.visiting import FLAGS, SITE, Handler, Visit
 
-for folder in ("docs/_ext", "tests/oracles"):
-    sys.path.insert(0, str(Path(__file__).parents[2] / folder))
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 
 
 @pytest.fixture(scope="session")

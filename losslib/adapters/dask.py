@@ -213,7 +213,7 @@ class _Call:
             raise ShapeError(f"{names[0]} is a number; expected an array in chunks")
         if any(not geometries.find(part.info.geometry).chunked for _, part in flatten(loss)):
             raise ParameterError(
-                f"{self.info.name} is not computed in chunks: its samples or weights do not fit those of the first input"
+                f"{self.info.name} is not computed in chunks: its samples do not fit those of the first input"
             )
         every = tuple(range(first.ndim))
         self.value_axes = sample_axes(loss, first.ndim)

@@ -256,8 +256,12 @@ def from_formula(
         "probability", "sign", "binary" or "above_minus_one". It is checked as for every loss.
     name, doc : str, optional
         What the loss is called in messages, and its docstring.
-    weight, reduction, check
-        As for every loss.
+    weight : array_like, optional
+        Weight of each element, as for every loss.
+    reduction : str, default "mean"
+        "mean", "sum", "none" or "weighted_mean", as for every loss.
+    check : bool, default True
+        Check the domains of the inputs, as for every loss.
     **names
         A number (or a truth value) is a parameter with its default; it is an attribute of the loss, and ``replace``
         changes it. A string is a definition: an expression that the formula, and definitions after it, use by name.

@@ -155,6 +155,7 @@ clang_file = $$($(CLANG) -print-file-name=$(1))
 test-tsan: $(VENV)/.created $(wheel_built)  ## run parallel calls of every geometry under ThreadSanitizer, with clang
 	$(call install,$(VENV),test)
 	$(call variant,tsan,CC=$(CLANG) CXX=$(subst clang,clang++,$(CLANG)) LOSSLIB_OPENMP=1 LOSSLIB_SANITIZE=thread LOSSLIB_BUILD_ISAS=$(SANITIZED_ISA))
+	@mkdir -p build/pytest
 	cd build/pytest && PYTHONPATH=$(CURDIR)/build/tsan/site LD_PRELOAD="$(call clang_file,libclang_rt.tsan-$(shell uname -m).so)" \
 	OMP_TOOL_LIBRARIES="$(call clang_file,libarcher.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:exitcode=66 \
 	$(abspath $(VENV))/bin/python -P $(CURDIR)/tests/threads/stress.py

@@ -96,7 +96,7 @@ def draw(seed: int, mode: str, bound: bool, layouts: list[str], mischief: list[s
         if "thing" in mischief and rng.random() < 0.5:
             inputs.append(hostile.thing(rng))
             plain = False
-        elif given.dtype.hasobject or (layouts[k] == "list" and given.dtype == np.float64):
+        elif given.dtype.hasobject or (layouts[k] == "list" and given.dtype == np.float64 and given.size):
             inputs.append(given.tolist() if layouts[k] == "list" else given)
         else:
             layout = layouts[k] if layouts[k] in LAYOUTS else "plain"

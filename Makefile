@@ -8,6 +8,8 @@ PYTHON ?= python3
 ARGS   ?=
 WHEEL  ?=
 PORT   ?= 8000
+# Tests that run side by side.
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 
 # Other packages are heavy and pin versions of what they need, the tools need no build: each has its own environment.
 VENV       ?= .venv
@@ -103,7 +105,7 @@ HEAVY := $(addprefix --ignore=$(CURDIR)/tests/,peers adapters docs)
 
 test: $(VENV)/.created $(wheel_built)  ## run the tests on the installed package
 	$(call install,$(VENV),test)
-	$(call pytest,$(VENV),$(CURDIR)/tests $(HEAVY))
+	$(call pytest,$(VENV),-n $(JOBS) $(CURDIR)/tests $(HEAVY))
 
 CALLS ?= 20000
 
@@ -175,11 +177,11 @@ test-parallel: $(VENV)/.created $(wheel_built)  ## run tests in several Python t
 # A peer's warning about itself is not ours to fail on.
 test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and other frameworks (installs them)
 	$(call install,$(VENV_PEERS),test$(comma)peers$(comma)test-adapters)
-	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/peers)
+	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/peers)
 
 test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
 	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files)
-	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/adapters)
+	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/adapters)
 
 # First, so that nothing else chooses another version. torchvision and what builds on it would: their losses are Python,
 # and are installed without what they ask for.
@@ -265,7 +267,7 @@ docs-test: $(VENV_PEERS)/.torch $(wheel_built)  ## test the built site in Chromi
 	@test -e docs/_build/html/index.html || $(MAKE) docs ARGS=
 	$(call install,$(VENV_PEERS),peers$(comma)test-adapters$(comma)test-files$(comma)docs$(comma)docs-test)
 	$(MAKE) $(AXE)
-	$(call pytest,$(VENV_PEERS),-W default $(CURDIR)/tests/docs)
+	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/docs)
 
 # ---- cleaning ---------------------------------------------------------------------------------------------------
 

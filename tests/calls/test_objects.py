@@ -486,17 +486,11 @@ def test_the_value_range_holds_at_many_points(info: Any) -> None:
 def test_a_name_that_is_taken_twice_is_refused() -> None:
     info = LOSSES[0]
     known = dict(registry._names)
-    try:
-        with pytest.raises(RuntimeError, match="names both"):
-            registry.add(
-                dataclasses.replace(info, name="another", class_name=info.class_name, aliases=("a", "b", "c")),
-                None,
-                None,
-            )
-        assert registry._names == known
-    finally:
-        registry._names.clear()
-        registry._names.update(known)
+    with pytest.raises(RuntimeError, match="names both"):
+        registry.add(
+            dataclasses.replace(info, name="another", class_name=info.class_name, aliases=("a", "b", "c")), None, None
+        )
+    assert registry._names == known
 
 
 # ---- sums of losses ----------------------------------------------------------------------------------------------

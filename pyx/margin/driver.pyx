@@ -2,8 +2,8 @@
 
 A kernel computes the rows of one loss: the value of each in float64 and, if asked, its gradient times a factor. The
 losses are structs of ``include/losslib/margin/``; the loops over the classes of a row stand in ``sums.pxd``,
-``rivals.pxd`` and ``lists.pxd``. Sums are taken in float64 lanes, so they depend on nothing but the row. A row that gives
-NaN has a gradient of NaN throughout.
+``rivals.pxd`` and ``lists.pxd``. Sums are taken in float64 lanes, so they depend on nothing but the row. A row that
+gives NaN has a gradient of NaN throughout.
 
 The driver hands out chunks of rows to threads. ``losslib.geometries.margin`` has checked shapes, types and single class
 indices; lists of them and probabilities are checked on the way. This module is compiled once for each instruction set.

@@ -2,9 +2,10 @@
 
 A kernel reads a row once for its sums (norms, scalar products) and, while it is in the first cache, once more for the
 gradients, which are combinations of the same rows with coefficients that depend on the sums. What rows are compared by
-are structs of ``include/losslib/distance/``; the loops over a row stand in ``sums.pxd`` and ``gradients.pxd``, the order
-of steps in ``pairs.pxd`` and ``triplets.pxd``. A row is computed by one thread, so their number changes no bit. This
-module is compiled once for each instruction set; ``losslib.geometries.distance`` prepares the arrays and calls ``run``.
+are structs of ``include/losslib/distance/``; the loops over a row stand in ``sums.pxd`` and ``gradients.pxd``, the
+order of steps in ``pairs.pxd`` and ``triplets.pxd``. A row is computed by one thread, so their number changes no bit.
+This module is compiled once for each instruction set; ``losslib.geometries.distance`` prepares the arrays and calls
+``run``.
 """
 
 cimport numpy as cnp

@@ -1,4 +1,4 @@
-"""Kernels of two rows: the sums of a row, value and slope from them, the gradients while the row is in the first cache."""
+"""Kernels of two rows: the sums of a row, value and slope from them, gradients while the row is in the first cache."""
 
 from libc.string cimport memcpy
 

@@ -170,7 +170,7 @@ cdef inline void products(const real* x, const real* y, Py_ssize_t n, double* to
 
 
 cdef inline double scaled_product(const real* x, const real* y, double factor_x, double factor_y,
-                           Py_ssize_t n) noexcept nogil:
+                                  Py_ssize_t n) noexcept nogil:
     cdef double total = 0.0
     cdef Py_ssize_t i
     for i in range(n):

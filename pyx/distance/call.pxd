@@ -9,12 +9,12 @@ cdef enum:
 
 cdef struct Job
 
-# Computes a range of rows. The first two arguments are NULL: they stand for a loss and a type of number.
-ctypedef void (*RowsKernel)(const void*, const void*, const Job*, Py_ssize_t, Py_ssize_t) noexcept nogil
+# Computes a row. The first two arguments are NULL: they stand for a loss and a type of number.
+ctypedef void (*RowKernel)(const void*, const void*, const Job*, Py_ssize_t) noexcept nogil
 
 cdef struct Kernel:
-    RowsKernel float32
-    RowsKernel float64
+    RowKernel float32
+    RowKernel float64
     double cost          # nanoseconds per element of an input
 
 cdef struct Job:

@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
 from blocks cimport real, sum_block
-from distance.call cimport Job, Kernel, RowsKernel, clear_gradients
+from distance.call cimport Job, Kernel, RowKernel, clear_gradients
 from distance.pairs cimport Contrastive, CosineEmbedding, CosineSimilarity, pair_by_cosine, pair_by_distance
 from distance.sums cimport ChebyshevNorm, EuclideanNorm, ManhattanNorm, MinkowskiNorm, SquaredEuclidean
 from distance.triplets cimport CosineTriplet, triplet_by_cosine, triplet_by_norm
@@ -51,23 +51,18 @@ ctypedef fused Loss:
     Contrastive
 
 
-# ---- the kernels: a range of rows --------------------------------------------------------------------------------
+# ---- the kernels: one row ----------------------------------------------------------------------------------------
 
-cdef void rows_of(const Loss* kind, const real* tag, const Job* job, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void row_of(const Loss* kind, const real* tag, const Job* job, Py_ssize_t row) noexcept nogil:
     cdef Loss loss
-    cdef Py_ssize_t row
-    for row in range(start, stop):
-        if job.mask != NULL and job.mask[row] == 0:
-            job.value[row] = 0.0
-            clear_gradients(job, row, sizeof(real))
-        elif Loss is CosineTriplet:
-            triplet_by_cosine(loss, job, row, tag)
-        elif Loss is CosineEmbedding or Loss is CosineSimilarity:
-            pair_by_cosine(loss, job, row, tag)
-        elif Loss is Contrastive:
-            pair_by_distance(loss, job, row, tag)
-        else:
-            triplet_by_norm(loss, job, row, tag)
+    if Loss is CosineTriplet:
+        triplet_by_cosine(loss, job, row, tag)
+    elif Loss is CosineEmbedding or Loss is CosineSimilarity:
+        pair_by_cosine(loss, job, row, tag)
+    elif Loss is Contrastive:
+        pair_by_distance(loss, job, row, tag)
+    else:
+        triplet_by_norm(loss, job, row, tag)
 
 
 cdef Kernel[9] _kernels
@@ -76,8 +71,8 @@ cdef dict _index = {}
 
 cdef void register(const Loss* kind, str name, double cost) except *:
     cdef Kernel* entry = &_kernels[len(_index)]
-    entry.float32 = <RowsKernel>rows_of[Loss, float]
-    entry.float64 = <RowsKernel>rows_of[Loss, double]
+    entry.float32 = <RowKernel>row_of[Loss, float]
+    entry.float64 = <RowKernel>row_of[Loss, double]
     entry.cost = cost
     _index[name] = len(_index)
 
@@ -98,8 +93,15 @@ register[Contrastive](NULL, "Contrastive", 0.3)
 cdef void run_rows(const Job* job, const Kernel* kernel, bint wide, Py_ssize_t start,
                    Py_ssize_t stop) noexcept nogil:
     """Rows start to stop. Nothing here depends on which thread runs it or when."""
-    cdef RowsKernel rows = kernel.float64 if wide else kernel.float32
-    rows(NULL, NULL, job, start, stop)
+    cdef RowKernel compute = kernel.float64 if wide else kernel.float32
+    cdef size_t item = sizeof(double) if wide else sizeof(float)
+    cdef Py_ssize_t row
+    for row in range(start, stop):
+        if job.mask != NULL and job.mask[row] == 0:
+            job.value[row] = 0.0
+            clear_gradients(job, row, item)
+        else:
+            compute(NULL, NULL, job, row)
 
 
 def run(str name, list inputs, list grads, cnp.ndarray value, *, double margin, double degree=2.0, double eps=0.0,

@@ -22,9 +22,11 @@ cdef extern from "losslib/distance/pairs.h" namespace "losslib" nogil:
         double value
         double slope
     cppclass CosineEmbedding:
+        double added(double eps)
         RowJet at(double cosine, double label, double margin)
         bint is_flat(Cosine cosine, double slope)
     cppclass CosineSimilarity:
+        double added(double eps)
         RowJet at(double cosine, double label, double margin)
         bint is_flat(Cosine cosine, double slope)
     cppclass Contrastive:
@@ -90,8 +92,8 @@ cdef inline void pair_by_cosine(LossOfCosine loss, const Job* job, Py_ssize_t ro
     cdef double[2] factor
     cdef Cosine cosine
     cdef RowJet jet
-    cosine = cosine_of_rows(input_row(job, 0, row, <real>0), input_row(job, 1, row, <real>0), job.eps, job.columns,
-                            factor)
+    cosine = cosine_of_rows(input_row(job, 0, row, <real>0), input_row(job, 1, row, <real>0), loss.added(job.eps),
+                            job.columns, factor)
     jet = loss.at(cosine.value, label_of(job, row), job.margin)
     job.value[row] = jet.value
     if not job.wanted:

@@ -14,6 +14,7 @@ struct RowJet {
 // Of the cosine: 1 - c for label 1, max(c - margin, 0) for label -1, at whose kink the gradient flows, as in PyTorch;
 // 0 for any other label (which only check=False lets through), NaN for NaN.
 struct CosineEmbedding {
+    LOSSLIB_INLINE double added(double eps) const { return eps; }  // to the squares of both rows
     LOSSLIB_INLINE RowJet at(double cosine, double label, double margin) const {
         if (label == 1) return {1 - cosine, -1};
         if (label == -1) {
@@ -29,6 +30,7 @@ struct CosineEmbedding {
 
 // Minus the cosine; a zero vector has no direction, and the gradient 0.
 struct CosineSimilarity {
+    LOSSLIB_INLINE double added(double) const { return 0; }
     LOSSLIB_INLINE RowJet at(double cosine, double, double) const { return {0 - cosine, -1}; }
     LOSSLIB_INLINE bool is_flat(const Cosine& cosine, double) const { return cosine.cross == 0; }
 };

@@ -19,9 +19,9 @@ LOSSLIB_INLINE double factor_of(double largest) {
 }
 
 // True if a sum of powers has left the range in which it keeps all digits; so has 0, which may be an underflow.
-LOSSLIB_INLINE bool out_of_range(double total) { return total < 1e-270 || total > 1e290; }
+LOSSLIB_INLINE bool out_of_range(double total) { return LOSSLIB_RARELY(total < 1e-270 || total > 1e290); }
 
 // True if products of the square of a row would overflow.
-LOSSLIB_INLINE bool is_huge_square(double square) { return square > 1e140; }
+LOSSLIB_INLINE bool is_huge_square(double square) { return LOSSLIB_RARELY(square > 1e140); }
 
 }  // namespace losslib

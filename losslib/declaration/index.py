@@ -93,8 +93,6 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
     "sequence": (
         ("ctc_loss", "CTCLoss", "ctc", "connectionist_temporal_classification"),
         ("ctc_loss_with_logits", "CTCLossWithLogits", "ctc_with_logits", "CTCWithLogitsLoss", "warp_ctc"),
-    ),
-    "transduction": (
         ("rnnt_loss", "RNNTLoss", "transducer_loss", "rnn_transducer_loss", "rnnt"),
     ),
     "segmentation": (

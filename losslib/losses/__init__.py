@@ -19,7 +19,6 @@ MODULES = (
     "multiclass_margin",
     "embedding",
     "sequence",
-    "transduction",
     "segmentation",
     "boxes",
     "detection",

@@ -26,7 +26,7 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-parallel test-peers test-adapters wheel test-wheel tools \
+.PHONY: help env env-peers build demo test fuzz test-asan test-tsan test-no-openmp test-parallel test-peers test-adapters wheel test-wheel tools \
 	lint format docs docs-serve docs-test bench clean distclean
 
 help:  ## list the targets
@@ -182,6 +182,13 @@ test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and oth
 test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
 	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files)
 	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/adapters)
+
+# What the targets below install beside the wheel, ahead of it: downloads need no processor that compiles.
+env-peers: $(VENV_PEERS)/.torch  ## install other packages and what builds the site into .venv-peers
+	$(VENV_PEERS)/bin/python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+	print(*(need for name in "test cli dask test-files test-adapters peers docs docs-test".split() for need in extras[name] \
+	if not need.startswith("losslib")), sep="\n")' > $(VENV_PEERS)/requirements.txt
+	$(VENV_PEERS)/bin/python -m pip install --quiet -r $(VENV_PEERS)/requirements.txt
 
 # First, so that nothing else chooses another version. torchvision and what builds on it would: their losses are Python,
 # and are installed without what they ask for.

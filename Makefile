@@ -180,13 +180,13 @@ test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and oth
 	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/peers)
 
 test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
-	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files)
+	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files$(comma)test-clusters)
 	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/adapters)
 
 # What the targets below install beside the wheel, ahead of it: downloads need no processor that compiles.
 env-peers: $(VENV_PEERS)/.torch  ## install other packages and what builds the site into .venv-peers
 	$(VENV_PEERS)/bin/python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
-	print(*(need for name in "test cli dask test-files test-adapters peers docs docs-test".split() for need in extras[name] \
+	print(*(need for name in "test cli dask test-files test-clusters test-adapters peers docs docs-test".split() for need in extras[name] \
 	if not need.startswith("losslib")), sep="\n")' > $(VENV_PEERS)/requirements.txt
 	$(VENV_PEERS)/bin/python -m pip install --quiet -r $(VENV_PEERS)/requirements.txt
 

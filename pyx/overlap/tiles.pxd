@@ -527,9 +527,9 @@ cdef inline void index_slopes(const Job* job, const Lanes* lanes, Py_ssize_t n, 
 
 cdef inline void finish_row(const Job* job, const Lanes* lanes, const double* weight, Py_ssize_t n, Py_ssize_t c,
                             Py_ssize_t first, real* row) noexcept nogil:
-    """Weigh a row of the gradient and write it; 0 where a position does not count, whatever was computed."""
+    """Weigh a row of the gradient, unless weights are NULL, and write it; 0 where a position does not count, whatever was computed."""
     cdef Py_ssize_t j
-    if not lanes.whole:
+    if weight != NULL and not lanes.whole:
         weigh(lanes, weight, row)
     if lanes.dropped:
         for j in range(lanes.count):
@@ -623,6 +623,8 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
         if job.grad.data == NULL:
             continue
         if job.activation == SOFTMAX:
+            if job.weight.classes != 0:     # weights of classes are those of the slopes, before they meet
+                weigh(&lanes, weight, a)
             e = tile + c * step
             for j in range(count):
                 reference[j] = a[j] if e[j] == 1 else reference[j]
@@ -660,5 +662,8 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
             for j in range(count):
                 y = spread + sharp * t[j]
                 a[j] += scale * (-mass[j] * q[j] if y == mass[j] else mass[j] * p[j] - y)
+        if job.weight.classes != 0:
+            finish_row(job, &lanes, NULL, n, c, first, a)
+            continue
         weight = weight_row(job, &lanes, n, c, first, weights)
         finish_row(job, &lanes, weight, n, c, first, a)

@@ -889,7 +889,7 @@ hausdorff_dt_loss, HausdorffDTLoss = declare(
     kernel=lambda values: ("Mean", (0.0, 1.0, 0.0, 1.0)),
     latex={
         "value": r"L = \frac{1}{M} \sum (p - t)^2 \left(D_p^{\alpha} + D_t^{\alpha}\right)",
-        "distances": r"D_p, D_t: \text{distances from the other side of the boundary of } p > \tfrac12, \; t > \tfrac12",
+        "distances": r"D_p, D_t: \text{distances to the other side of the boundary of } p > \tfrac12, t > \tfrac12",
     },
     has_hessian=False,
     differentiable=BOTH,
@@ -899,11 +899,11 @@ hausdorff_dt_loss, HausdorffDTLoss = declare(
         "costs more than a blurred edge. It stands beside a loss of regions, which finds the region first."
     ),
     notes=(
-        "Regions are where probability and target exceed 1/2; positions that do not count belong to none. Distances are "
-        "Euclidean in steps of the grid, exact, from each position to the nearest on the other side; those of a region "
-        "that is empty or everything are 0. They are constant in the derivative. The transform takes time linear in "
-        "the positions, one thread for each sample and class, and memory: the probabilities in one array of the size "
-        "of the input, the distances in one of float64, and 9 bytes a position for each thread. "
+        "Regions are where probability and target exceed 1/2; positions that do not count belong to none. Distances "
+        "are Euclidean in steps of the grid, exact, from each position to the nearest on the other side; those of a "
+        "region that is empty or everything are 0. They are constant in the derivative. The transform takes time "
+        "linear in the positions, one thread for each sample and class, and memory: the probabilities in one array of "
+        "the size of the input, the distances in one of float64, and 9 bytes a position for each thread. "
         + NOTES.replace("Two passes over the input and no array beside the gradient. ", "")
     ),
     use_when=(

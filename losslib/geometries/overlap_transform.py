@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from losslib.declaration.schema import LossInfo
-from losslib.geometries.overlap import Counts, Overlap, Ratios, Regions, shape_around
+from losslib.geometries.overlap import Counts, Overlap
+from losslib.geometries.overlap_ratios import Ratios
+from losslib.geometries.regions import Regions, shape_around
 
 __all__ = ["geometry"]
 

@@ -19,11 +19,13 @@ from overlap.call cimport (
     COUNTS, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
     View,
 )
+from overlap.counts cimport count_tile
+from overlap.indices cimport by_indices, count_index_tile, finish_wrong, index_gradient_tile, start_wrong
 from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
 from overlap.ratios cimport (
     DiceRatio, JaccardRatio, MatthewsRatio, MeanRatio, Ratio, TverskyRatio, ratio_rows,
 )
-from overlap.tiles cimport count_tile, gradient_tile
+from overlap.slopes cimport gradient_tile
 from overlap.transform cimport MAX_AXES, Transform, distance_segment, transform_scratch
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
@@ -144,6 +146,7 @@ cdef class Region:
                   class_weight=None, double smoothing=0.0, double delta=0.0, double gamma=0.0, distances=None,
                   double isa_factor=1.0):
         cdef Job* job = &self.job
+        cdef Py_ssize_t k
         memset(job, 0, sizeof(Job))
         self.held = []
         self.isa_factor = isa_factor
@@ -176,7 +179,8 @@ cdef class Region:
             job.distances = <const double*>cnp.PyArray_DATA(<cnp.ndarray>distances)
         job.lanes = MAX_LANES
         if job.activation == SOFTMAX:
-            job.lanes = max(<Py_ssize_t>16, min(<Py_ssize_t>MAX_LANES, TILE // job.classes // 16 * 16))
+            k = TILE if wide or not by_indices(job) else 2 * TILE     # of which one tile is in the cache, or two
+            job.lanes = max(<Py_ssize_t>16, min(<Py_ssize_t>MAX_LANES, k // job.classes // 16 * 16))
         job.chunk = max(<Py_ssize_t>LEAST, TASK // max(<Py_ssize_t>1, job.classes))
         job.chunk = (job.chunk + job.lanes - 1) // job.lanes * job.lanes
         job.chunks = (job.positions + job.chunk - 1) // job.chunk
@@ -414,15 +418,25 @@ cdef void count_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
     cdef Py_ssize_t first = task % job.chunks * job.chunk, stop = min(first + job.chunk, job.positions), count
     cdef double* sums = job.partials + task * size
     cdef char* tile = job.scratch + slot * job.scratch_size
+    cdef double* wrong = <double*>(tile + job.scratch_size // 2)
+    cdef bint indexed = by_indices(job)
     memset(sums, 0, size * sizeof(double))
     job.violations[task] = 0
+    if indexed:
+        start_wrong(job, wrong)
     while first < stop:
         count = min(job.lanes, stop - first)
-        if job.wide:
+        if indexed and job.wide:
+            job.violations[task] |= count_index_tile(job, n, first, count, <double*>tile, wrong, sums)
+        elif indexed:
+            job.violations[task] |= count_index_tile(job, n, first, count, <float*>tile, wrong, sums)
+        elif job.wide:
             job.violations[task] |= count_tile(job, n, first, count, <double*>tile, sums)
         else:
             job.violations[task] |= count_tile(job, n, first, count, <float*>tile, sums)
         first += count
+    if indexed:
+        finish_wrong(job, wrong, sums)
 
 
 cdef void gradient_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
@@ -431,9 +445,14 @@ cdef void gradient_task(void* context, Py_ssize_t task, int slot) noexcept nogil
     cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
     cdef char* tile = job.scratch + slot * job.scratch_size
     cdef char* slopes = tile + job.scratch_size // 2
+    cdef bint indexed = by_indices(job)
     while first < stop:
         count = min(job.lanes, stop - first)
-        if job.wide:
+        if indexed and job.wide:
+            index_gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
+        elif indexed:
+            index_gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)
+        elif job.wide:
             gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
         else:
             gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)

@@ -9,7 +9,7 @@ from libc.string cimport memset
 
 from blocks cimport real
 from overlap.call cimport MAX_LANES, Job
-from overlap.tiles cimport Lanes, fill_lanes, target_row
+from overlap.lanes cimport Lanes, fill_lanes, target_row
 
 cdef extern from "losslib/overlap/transform.h" namespace "losslib" nogil:
     cppclass Envelope:

@@ -107,6 +107,7 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("generalized_dice_loss", "GeneralizedDiceLoss", "gdl", "gdl_loss", "generalized_dice"),
         ("generalized_wasserstein_dice_loss", "GeneralizedWassersteinDiceLoss", "gwdl", "generalized_wasserstein_dice"),
         ("boundary_loss", "BoundaryLoss", "surface_loss", "boundary"),
+        ("hausdorff_dt_loss", "HausdorffDTLoss", "hausdorff_distance_transform_loss", "hausdorff_loss", "hausdorff_dt"),
         ("lovasz_softmax_loss", "LovaszSoftmaxLoss", "lovasz_softmax", "LovaszLoss", "lovasz_loss", "lovasz"),
         ("lovasz_hinge_loss", "LovaszHingeLoss", "lovasz_hinge"),
         ("dice_cross_entropy_loss", "DiceCrossEntropyLoss", "dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss", "dice_cross_entropy"),

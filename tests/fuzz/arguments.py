@@ -176,6 +176,7 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "overlap_sum": regions,
     "overlap_distance": regions,
     "overlap_lovasz": regions,
+    "overlap_transform": regions,
     "boxes": boxes,
     "softmax_between": distributions,
     "risk": censored,

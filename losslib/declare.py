@@ -49,11 +49,18 @@ _REDUCTION_TEXTS = {
 }
 
 
-def reduction_parameter(per: str, info_reductions: tuple[str, ...], mean_divisor: str, averages: bool) -> Choice:
+def reduction_parameter(
+    per: str, info_reductions: tuple[str, ...], mean_divisor: str, averages: bool, default: str = "mean"
+) -> Choice:
     """Return the ``reduction`` parameter of a loss, with the denominators in words."""
     texts = dict(_REDUCTION_TEXTS)
     if per != "element":
         texts["mean"] = f"the sum divided by the number of {PLURALS.get(per, per + 's')} that count"
+        if mean_divisor == "pairs":
+            texts["mean"] = "the sum divided by the number of pairs that are compared"
+            texts["weighted_mean"] = "the weighted sum divided by the sum of the weights of all pairs"
+        elif mean_divisor == "item weights":
+            texts["mean"] = "the sum divided by the number of items, or the sum of their weights"
         texts["none"] = f"no reduction: one value for each {per}"
         if mean_divisor == "weight":
             texts["mean"] += ", or by the sum of the weights of their classes when ``weight`` is given"
@@ -66,7 +73,7 @@ def reduction_parameter(per: str, info_reductions: tuple[str, ...], mean_divisor
         texts["none"] = "no reduction: one value for each row, the mean over the last axis"
         texts["sum"] = "the sum of the row means"
     words = "; ".join(f'``"{name}"``: {texts[name]}' for name in info_reductions)
-    return Choice("reduction", "mean", f"{words[0].upper() + words[1:]}.", choices=info_reductions)
+    return Choice("reduction", default, f"{words[0].upper() + words[1:]}.", choices=info_reductions)
 
 
 class _Written:
@@ -141,13 +148,17 @@ def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[L
     name, class_name : str
         The public names.
     **fields
-        The other fields of `losslib.declaration.schema.LossInfo`.
+        The other fields of `losslib.declaration.schema.LossInfo`; ``default_reduction`` where that is not the mean.
     """
     own: tuple[Parameter, ...] = tuple(fields.pop("parameters", ()))
     reductions = fields.get("reductions", LossInfo.__dataclass_fields__["reductions"].default)
     per: str = fields.get("per", LossInfo.per)
     reduction = reduction_parameter(
-        per, reductions, fields.get("mean_divisor", "count"), fields.get("averages_last_axis", False)
+        per,
+        reductions,
+        fields.get("mean_divisor", "count"),
+        fields.get("averages_last_axis", False),
+        fields.pop("default_reduction", "mean"),
     )
     weight = (WEIGHT,) if per == "element" else ()
     info = LossInfo(

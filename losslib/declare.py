@@ -49,9 +49,7 @@ _REDUCTION_TEXTS = {
 }
 
 
-def reduction_parameter(
-    per: str, info_reductions: tuple[str, ...], mean_divisor: str, averages: bool, default: str = "mean"
-) -> Choice:
+def reduction_parameter(per: str, info_reductions: tuple[str, ...], mean_divisor: str, averages: bool) -> Choice:
     """Return the ``reduction`` parameter of a loss, with the denominators in words."""
     texts = dict(_REDUCTION_TEXTS)
     if per != "element":
@@ -73,7 +71,7 @@ def reduction_parameter(
         texts["none"] = "no reduction: one value for each row, the mean over the last axis"
         texts["sum"] = "the sum of the row means"
     words = "; ".join(f'``"{name}"``: {texts[name]}' for name in info_reductions)
-    return Choice("reduction", default, f"{words[0].upper() + words[1:]}.", choices=info_reductions)
+    return Choice("reduction", "mean", f"{words[0].upper() + words[1:]}.", choices=info_reductions)
 
 
 class _Written:
@@ -148,17 +146,13 @@ def declare(geometry: str, name: str, class_name: str, **fields: Any) -> tuple[L
     name, class_name : str
         The public names.
     **fields
-        The other fields of `losslib.declaration.schema.LossInfo`; ``default_reduction`` where that is not the mean.
+        The other fields of `losslib.declaration.schema.LossInfo`.
     """
     own: tuple[Parameter, ...] = tuple(fields.pop("parameters", ()))
     reductions = fields.get("reductions", LossInfo.__dataclass_fields__["reductions"].default)
     per: str = fields.get("per", LossInfo.per)
     reduction = reduction_parameter(
-        per,
-        reductions,
-        fields.get("mean_divisor", "count"),
-        fields.get("averages_last_axis", False),
-        fields.pop("default_reduction", "mean"),
+        per, reductions, fields.get("mean_divisor", "count"), fields.get("averages_last_axis", False)
     )
     weight = (WEIGHT,) if per == "element" else ()
     info = LossInfo(

@@ -7,6 +7,7 @@ import warnings
 import latticelosses
 import numpy as np
 import regionpages
+import rankingpages
 import rowlosses
 import sequencepages
 import survivalpages
@@ -74,6 +75,8 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = latticelosses.batch()
     elif info.family in ("segmentation", "boxes"):
         inputs = regionpages.batch(info)
+    elif info.family == "ranking":
+        inputs = rankingpages.batch(info)
     elif info.family == "survival":
         inputs = survivalpages.batch(info)
     else:

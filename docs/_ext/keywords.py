@@ -75,6 +75,10 @@ KEYWORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("masks", "medical images", "semantic segmentation", "pixels", "f1 score", "overlap"): (
         "dice_loss", "dice_cross_entropy_loss", "tversky_loss", "jaccard_loss", "#regions",
     ),
+    ("learning to rank", "search results", "recommender", "recommendation", "relevance", "ndcg", "map", "mrr"): (
+        "lambdarank_loss", "pairwise_logistic_loss", "listwise_softmax_loss", "approx_ndcg_loss", "#lists",
+    ),
+    ("auc", "roc", "area under the curve"): ("pairwise_auc_loss",),
     ("time to event", "censored", "churn", "hazard", "proportional hazards", "kaplan meier", "lifetimes"): (
         "cox_ph_loss", "aft_loss", "logistic_hazard_loss", "weibull_survival_loss", "#censoring",
     ),

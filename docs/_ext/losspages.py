@@ -20,6 +20,7 @@ import lossindexes
 import peernames
 import performance
 import portraits
+import rankingpages
 import regionpages
 import rowpages
 import sequencepages
@@ -54,6 +55,7 @@ PACKAGES = {
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
     "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
+    "rax": "Rax",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -127,7 +129,10 @@ def parameters(info: LossInfo) -> str:
         if isinstance(item, Array):
             values = "a number or an array that broadcasts, or None"
             if info.geometry != "pointwise":
-                values = f"one number for each {'sample' if info.geometry == 'risk' else 'class'}, or None"
+                values = {
+                    "risk": "one number for each sample, or None",
+                    "lists": "an array, or None",
+                }.get(info.geometry, "one number for each class, or None")
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
     text = heading("Parameters") + "\n"
@@ -280,6 +285,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "risk": survivalpages.sections,
     "lifetimes": survivalpages.sections,
     "intervals": survivalpages.sections,
+    "lists": rankingpages.sections,
 }
 
 

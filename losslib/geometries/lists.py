@@ -25,7 +25,7 @@ from losslib.geometries.ranking import Plan, gains_of, plan_of
 __all__ = ["geometry"]
 
 #: What a mask of these losses is.
-ITEMS = "a mask of the items, broadcasting to the shape of the input"
+ITEMS = "a mask of the items, broadcasting to the shape of the input, or of the lists"
 
 #: Items of a list that is drawn.
 DRAWN = 10
@@ -51,7 +51,7 @@ class OfLists(Geometry):
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Lists:
         name = info.inputs[0].name
         scores = arrays.read_array(name, raw[0])
-        mask = read_where(options, scores.shape, ITEMS)
+        mask = read_mask(options, scores)
         grouping = read_grouping(name, scores, values, mask)
         per_list, per_item = split_weight(options, scores, grouping)
         pairs = read_pairs(info, values, scores, grouping, mask)
@@ -103,7 +103,7 @@ class OfLists(Geometry):
         reading.empty_is_zero = not counts.any()
 
     def count_pairs(self, reading: Lists, weight: np.ndarray | None) -> np.ndarray:
-        """Return for each list its pairs of different labels, by the weights of the preferred items if there are any."""
+        """Return for each list its pairs of different labels, weighted by their preferred items if these are."""
         found = np.empty(len(reading.grouping.sizes))
         self.driver.lists(
             "count", reading.label, reading.label, None, weight, reading.grouping.offsets, factor=None, values=found
@@ -215,6 +215,14 @@ class OfLists(Geometry):
         shape = (max(1, elements // DRAWN), DRAWN)
         most = 2 if plan_of(info, values).binary else 4
         return [rng.standard_normal(shape), rng.integers(0, most, shape).astype(np.float64)]
+
+
+def read_mask(options: dict[str, Any], scores: np.ndarray) -> np.ndarray | None:
+    """Take ``where`` out of the options: one for each item, or one for each list along the last axis."""
+    where = options.get("where")
+    if where is not None and scores.ndim > 1 and np.shape(where) == scores.shape[:-1]:
+        options["where"] = arrays.read_mask(where)[..., np.newaxis]
+    return read_where(options, scores.shape, ITEMS)
 
 
 def read_labels(info: LossInfo, obj: Any, scores: np.ndarray) -> np.ndarray:

@@ -44,7 +44,8 @@ class Plan:
 
 def plan_of(info: LossInfo, values: Mapping[str, Any]) -> Plan:
     """Return the plan of a loss; ``info.kernel`` names it."""
-    return PLANS[str(info.kernel)](values)
+    plan: Plan = PLANS[str(info.kernel)](values)
+    return plan
 
 
 def _pairs(kind: str, number: str) -> Any:
@@ -137,11 +138,11 @@ def gains_of(
     if info.kernel not in WITH_GAINS and not by_ranks:
         return None
     if info.kernel == "xe_ndcg":
-        return np.exp2(label) - (0.0 if gamma is None else gamma)
+        return np.asarray(np.exp2(label) - (0.0 if gamma is None else gamma))
     table = values.get("label_gain")
     if table is not None:
         return look_up(np.asarray(table, np.float64), label, info.inputs[1].name)
-    return np.exp2(label) - 1.0 if values["gain"] == "exp2" else np.array(label)
+    return np.asarray(np.exp2(label) - 1.0) if values["gain"] == "exp2" else np.array(label)
 
 
 def look_up(table: np.ndarray, label: np.ndarray, name: str) -> np.ndarray:

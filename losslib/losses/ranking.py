@@ -79,7 +79,7 @@ PAIR_OPTIONS = (
         choices=("none", "label_diff", "ndcg", "ndcg2", "ndcg2pp"),
     ),
     Integer("topn", None, "Ranks that the NDCG of `pair_weight` looks at; None for all.", least=1, optional=True),
-    Real("mu", 10.0, "Share of ``'ndcg2'`` in ``'ndcg2pp'``.", least=0.0),
+    Real("mu", 10.0, "Share of ``'ndcg2'`` in ``'ndcg2pp'``.", least=0.0, examples=(1.0,)),
     *GAIN,
 )
 PAIRS = (
@@ -147,9 +147,7 @@ pairwise_logistic_loss, PairwiseLogisticLoss = declare(
             r"\frac{\partial L}{\partial x_i} = -\sigma \sum_{j:\, y_j < y_i} w_{ij}\, \rho_{ij} + \sigma \sum_{j:\, "
             r"y_j > y_i} w_{ji}\, \rho_{ji}, \qquad \rho_{ij} = \frac{1}{1 + e^{\sigma (x_i - x_j)}}"
         ),
-        "hessian": (
-            r"\frac{\partial^2 L}{\partial x_i^2} = \sigma^2 \sum_{j:\, y_j \neq y_i} w\, \rho\, (1 - \rho)"
-        ),
+        "hessian": (r"\frac{\partial^2 L}{\partial x_i^2} = \sigma^2 \sum_{j:\, y_j \neq y_i} w\, \rho\, (1 - \rho)"),
     },
     symbols={"x": "input", "y": "target"},
     entries=("L164",),
@@ -242,8 +240,14 @@ pairwise_hinge_loss, PairwiseHingeLoss = declare(
     notes=PAIR_NOTES
     + "\n\nAt the margin the slope is 0. With ``p=1`` the Hessian is 0; with ``p=2`` it is twice the weight of "
     "the pairs that lack something.",
-    use_when=("pairs that are far enough apart should have no say any more",),
-    avoid_when=("a booster needs curvature: ``p=2``, or ``pairwise_logistic_loss``",),
+    use_when=(
+        "pairs that are far enough apart should have no say any more",
+        "a margin between neighbouring grades is wanted",
+    ),
+    avoid_when=(
+        "a booster needs curvature: ``p=2``, or ``pairwise_logistic_loss``",
+        "labels are noisy: a pair in the wrong order costs without bound",
+    ),
     pitfalls=(EQUAL_LABELS,),
     see_also=(
         ("pairwise_logistic_loss", "the smooth form"),
@@ -304,15 +308,25 @@ pairwise_soft_zero_one_loss, PairwiseSoftZeroOneLoss = declare(
         f"wrong labels stop to pull.\n\n{LISTS}; a pair has the weight of the item that is preferred. {MEAN_OF_PAIRS}"
     ),
     notes=PAIR_NOTES + "\n\nThe Hessian is negative where pairs are in the wrong order.",
-    use_when=("labels are noisy, and single pairs must not dominate",),
-    avoid_when=("a convex loss or a positive Hessian is wanted: ``pairwise_logistic_loss``",),
+    use_when=(
+        "labels are noisy, and single pairs must not dominate",
+        "the count of wrong pairs itself is to be optimised",
+    ),
+    avoid_when=(
+        "a convex loss or a positive Hessian is wanted: ``pairwise_logistic_loss``",
+        "training starts from random scores: hopeless pairs have no gradient",
+    ),
     pitfalls=(EQUAL_LABELS, "Far from the right order the gradient vanishes: start from something better than chance."),
-    see_also=(("pairwise_logistic_loss", "the convex form"), ("approx_ndcg_loss", "sigmoids for the ranks of a metric")),
+    see_also=(
+        ("pairwise_logistic_loss", "the convex form"),
+        ("approx_ndcg_loss", "sigmoids for the ranks of a metric"),
+    ),
     references=(RAX,),
     equivalents=(Equivalent("rax", "rax.pairwise_soft_zero_one_loss"),),
     examples="""
-    >>> losslib.pairwise_soft_zero_one_loss([0.0, 0.0, 0.0], [2, 1, 0])
-    0.5
+    >>> value, grad = losslib.pairwise_soft_zero_one_loss.value_and_grad([0.0, 0.0, 0.0], [2, 1, 0], reduction="sum")
+    >>> value, grad  # three pairs, each half wrong
+    (1.5, array([-0.5,  0. ,  0.5]))
     """,
 )
 
@@ -347,8 +361,14 @@ pairwise_mse_loss, PairwiseMSELoss = declare(
         "of equal labels have no weight, and all others are computed as in ``pairwise_logistic_loss``; the mean still "
         "divides by all ordered pairs. The weights of pairs are constant in the derivatives."
     ),
-    use_when=("differences of labels have a meaning, such as ratings or prices within a list",),
-    avoid_when=("only the order matters: ``pairwise_logistic_loss``",),
+    use_when=(
+        "differences of labels have a meaning, such as ratings or prices within a list",
+        "the level of a list is of no interest",
+    ),
+    avoid_when=(
+        "only the order matters: ``pairwise_logistic_loss``",
+        "scores of different lists are to be compared: ``mse_loss``",
+    ),
     pitfalls=("The mean divides by n*n, pairs of an item with itself included.",),
     see_also=(("query_rmse_loss", "the same but for the factor of the length of a list"), ("mse_loss", "of each item")),
     references=(RAX,),
@@ -356,8 +376,8 @@ pairwise_mse_loss, PairwiseMSELoss = declare(
     examples="""
     >>> losslib.pairwise_mse_loss([5.0, 4.0, 3.0], [2, 1, 0])  # the differences are right
     0.0
-    >>> losslib.pairwise_mse_loss.grad([1.0, 0.0], [0, 0], reduction="sum")
-    array([ 4., -4.])
+    >>> losslib.pairwise_mse_loss.value_and_grad([1.0, 0.0], [0, 0], reduction="sum")
+    (2.0, array([ 4., -4.]))
     """,
 )
 
@@ -399,15 +419,22 @@ pairwise_qr_loss, PairwiseQRLoss = declare(
         f"formula.\n\n{LISTS}; a pair has the weight of the item that is preferred. {MEAN_OF_PAIRS}"
     ),
     notes=PAIR_NOTES + "\n\nAt the kink the slope is 0. Without `squared` the Hessian is 0.",
-    use_when=("differences of labels have a meaning, and errors to both sides do not cost the same",),
-    avoid_when=("only the order matters: ``pairwise_logistic_loss``",),
+    use_when=(
+        "differences of labels have a meaning, and errors to both sides do not cost the same",
+        "a few wild differences should not dominate",
+    ),
+    avoid_when=(
+        "only the order matters: ``pairwise_logistic_loss``",
+        "a booster needs curvature: ``squared=True``, or ``pairwise_mse_loss``",
+    ),
     pitfalls=(EQUAL_LABELS,),
     see_also=(("pairwise_mse_loss", "symmetric and squared"), ("quantile_loss", "of each item")),
     references=(RAX,),
     equivalents=(Equivalent("rax", "rax.pairwise_qr_loss"),),
     examples="""
-    >>> losslib.pairwise_qr_loss([0.0, 0.0], [1, 0], tau=0.9)
-    0.9
+    >>> value, grad = losslib.pairwise_qr_loss.value_and_grad([0.0, 0.0], [1, 0], tau=0.9)
+    >>> value, grad
+    (0.9, array([-0.9,  0.9]))
     """,
 )
 
@@ -417,7 +444,6 @@ lambdarank_loss, LambdaRankLoss = declare(
     "LambdaRankLoss",
     family="ranking",
     per="list",
-    default_reduction="sum",
     aliases=("lambdarank", "lambdamart", "rank:ndcg", "rank:map"),
     summary="Logistic loss of pairs, weighted by what the NDCG or the MAP changes by when the two items change places.",
     inputs=(SCORES, LABELS),
@@ -476,8 +502,8 @@ lambdarank_loss, LambdaRankLoss = declare(
         "The objective of LambdaMART: pairs as in ``pairwise_logistic_loss``, each as important as the change of the "
         "metric if the two items swapped ranks. r is the rank by falling score, g the gain of the label. For the MAP "
         "the weight is the change of the average precision.\n\n"
-        f'{LISTS}; a pair has the weight of the item that is preferred. The default reduction is ``"sum"``, as '
-        'boosters want it; ``"mean"`` divides by the lists with a pair of different labels. With '
+        f'{LISTS}; a pair has the weight of the item that is preferred. ``"mean"`` '
+        'divides by the lists with a pair of different labels; boosters want ``"sum"``. With '
         "``convention='xgboost'`` the truncation of XGBoost's own objective is 32."
     ),
     notes=(
@@ -504,7 +530,7 @@ lambdarank_loss, LambdaRankLoss = declare(
     pitfalls=(
         "If all scores of a list are equal, as in the first round of a booster, the order of the rows decides who has "
         "which rank.",
-        'The default reduction is ``"sum"``.',
+        'The packages\' own objectives are ``reduction="sum"``.',
         "With ``metric='map'`` labels are 0 and 1.",
     ),
     see_also=(
@@ -593,9 +619,9 @@ pairwise_auc_loss, PairwiseAUCLoss = declare(
     ),
     notes=(
         "All surrogates but ``'logistic'`` take one sort and one pass in each direction: the negatives that count for "
-        "a positive are those above a bound, of which numbers, sums and sums of squares are running sums, of scores "
-        "less their mean. ``'logistic'`` computes all pairs. At the margin the slope of a hinge is 0. Computed in "
-        "float64 for every input type."
+        "a positive are those above a bound; their number and the sums of their distances to it move on with the "
+        "bound, and nothing is ever taken off. ``'logistic'`` computes all pairs. At the margin the slope of a hinge "
+        "is 0. Computed in float64 for every input type."
     ),
     use_when=(
         "classes are so unbalanced that the order of the scores is what counts",
@@ -628,7 +654,8 @@ pairwise_auc_loss, PairwiseAUCLoss = declare(
     ),
     equivalents=(),
     examples="""
-    >>> losslib.pairwise_auc_loss([0.5, 0.0, -1.0], [1, 0, 0])  # the pairs lack 0.5 and nothing
-    0.125
+    >>> value, grad = losslib.pairwise_auc_loss.value_and_grad([0.5, 0.0, -1.0], [1, 0, 0])
+    >>> value, grad  # the pairs lack 0.5 and nothing
+    (0.125, array([-0.5,  0.5,  0. ]))
     """,
 )

@@ -111,7 +111,10 @@ listwise_softmax_loss, ListwiseSoftmaxLoss = declare(
         "one item, or few, of each list are relevant, such as the clicked one",
         "lists are long: one pass over the items",
     ),
-    avoid_when=("many grades tell apart items: ``listmle_loss`` or ``lambdarank_loss``",),
+    avoid_when=(
+        "many grades tell apart items: ``unique_softmax_loss`` or ``lambdarank_loss``",
+        "a list may have many relevant items, which would push each other down",
+    ),
     pitfalls=(
         "Without a transform lists with large labels weigh more.",
         "CatBoost's QuerySoftMax puts weights inside the softmax and divides by their sum.",
@@ -168,8 +171,14 @@ listnet_loss, ListNetLoss = declare(
         f"of its label. {MEAN_OF_LISTS}"
     ),
     notes=SHARES + " The least value is the entropy of the labels' softmax.",
-    use_when=("labels are grades or logits on the scale of the scores",),
-    avoid_when=("labels are 0 and 1: ``listwise_softmax_loss`` leaves the irrelevant ones without a share",),
+    use_when=(
+        "labels are grades or logits on the scale of the scores",
+        "a list is distilled from the scores of another model",
+    ),
+    avoid_when=(
+        "labels are 0 and 1: ``listwise_softmax_loss`` leaves the irrelevant ones without a share",
+        "the first ranks of long lists matter: ``lambdarank_loss``",
+    ),
     pitfalls=("The softmax of large labels is nearly one item's alone; scale them.",),
     see_also=(("listwise_softmax_loss", "the labels themselves as target"), ("listmle_loss", "whole permutations")),
     references=(CAO,),
@@ -177,8 +186,9 @@ listnet_loss, ListNetLoss = declare(
     examples="""
     Scores that equal the labels are best:
 
-    >>> losslib.listnet_loss.grad([2.0, 1.0, 0.0], [2, 1, 0])
-    array([0., 0., 0.])
+    >>> value, grad = losslib.listnet_loss.value_and_grad([2.0, 1.0, 0.0], [2, 1, 0])
+    >>> round(value, 4), abs(grad).max() < 1e-15
+    (0.8324, np.True_)
     """,
 )
 
@@ -195,7 +205,9 @@ unique_softmax_loss, UniqueSoftmaxLoss = declare(
     kernel="unique_softmax",
     formula="-sum(gain(y[i])*log(exp(x[i])/(exp(x[i]) + sum_{y[j] < y[i]}(exp(x[j])))))",
     latex={
-        "value": r"L = -\sum_i g_i \log \frac{e^{x_i}}{e^{x_i} + \sum_{j:\, y_j < y_i} e^{x_j}}, \qquad g_i = 2^{y_i} - 1",
+        "value": (
+            r"L = -\sum_i g_i \log \frac{e^{x_i}}{e^{x_i} + \sum_{j:\, y_j < y_i} e^{x_j}}, \qquad g_i = 2^{y_i} - 1"
+        ),
         "gradient": (
             r"\frac{\partial L}{\partial x_k} = \sum_{i:\, y_i > y_k} g_i\, a_{ik} - g_k (1 - a_{kk}), \qquad a_{ik} = "
             r"\frac{e^{x_k}}{e^{x_i} + \sum_{j:\, y_j < y_i} e^{x_j}}"
@@ -217,8 +229,14 @@ unique_softmax_loss, UniqueSoftmaxLoss = declare(
         "time do not grow with the pairs. Computed in float64 for every input type. The Hessian is exact but for the "
         "rounding of ``a*(1 - a)`` where a share is nearly 1, and never negative."
     ),
-    use_when=("labels have several grades, and several items share one",),
-    avoid_when=("labels are 0 and 1 with one relevant item: ``listwise_softmax_loss`` is the same",),
+    use_when=(
+        "labels have several grades, and several items share one",
+        "gains are to weigh the items as the NDCG does",
+    ),
+    avoid_when=(
+        "labels are 0 and 1 with one relevant item: ``listwise_softmax_loss`` is the same",
+        "pairs are wanted that a margin satisfies: ``pairwise_hinge_loss``",
+    ),
     pitfalls=("Items with the lowest label have no term of their own: their gradients come from the others.",),
     see_also=(("listwise_softmax_loss", "against all items"), ("listmle_loss", "in the order of the labels")),
     references=(
@@ -230,9 +248,11 @@ unique_softmax_loss, UniqueSoftmaxLoss = declare(
     ),
     equivalents=(Equivalent("rax", "rax.unique_softmax_loss"),),
     examples="""
-    >>> value = losslib.unique_softmax_loss(np.zeros(3), [1, 1, 0])  # each of the better ones against the last
-    >>> round(value, 6), round(2 * float(np.log(2)), 6)
+    >>> value, grad = losslib.unique_softmax_loss.value_and_grad(np.zeros(3), [1, 1, 0])
+    >>> round(value, 6), round(2 * float(np.log(2)), 6)  # each of the better ones against the last
     (1.386294, 1.386294)
+    >>> grad
+    array([-0.5, -0.5,  1. ])
     """,
 )
 
@@ -279,7 +299,10 @@ listmle_loss, ListMLELoss = declare(
         "whole orders are known, such as rankings by people",
         "a reward model is trained on rankings of more than two answers",
     ),
-    avoid_when=("labels have many ties, whose order would be learnt: ``unique_softmax_loss``",),
+    avoid_when=(
+        "labels have many ties, whose order would be learnt: ``unique_softmax_loss``",
+        "errors far down the list should not count: `topn`, or ``lambdarank_loss``",
+    ),
     pitfalls=(
         "Ties in the labels are broken by position: shuffle the items if that should not be learnt.",
         "rax's gradient is wrong where scores are equal.",
@@ -304,8 +327,11 @@ listmle_loss, ListMLELoss = declare(
     examples="""
     With equal scores each of the 3! orders is as likely as any other:
 
-    >>> round(losslib.listmle_loss(np.zeros(3), [3, 2, 1]), 6), round(float(np.log(6)), 6)
+    >>> value, grad = losslib.listmle_loss.value_and_grad(np.zeros(3), [3, 2, 1])
+    >>> round(value, 6), round(float(np.log(6)), 6)
     (1.791759, 1.791759)
+    >>> grad.round(4)
+    array([-0.6667, -0.1667,  0.8333])
     """,
 )
 
@@ -348,10 +374,16 @@ xe_ndcg_loss, XENDCGLoss = declare(
         f"{LISTS}, which multiplies its gain. {MEAN_OF_LISTS} A list of one item has the value 0."
     ),
     notes=SHARES
-    + "\n\n``third_order=True`` changes the gradient alone, to the one that LightGBM computes; it is not the derivative "
-    "of the value.",
-    use_when=("long lists of graded items, and a booster",),
-    avoid_when=("results must not depend on random numbers: leave `gamma` out",),
+    + "\n\n``third_order=True`` changes the gradient alone, to the one that LightGBM computes; it is not the "
+    "derivative of the value.",
+    use_when=(
+        "a booster is to rank long lists of graded items",
+        "a convex bound of the NDCG is wanted",
+    ),
+    avoid_when=(
+        "labels are probabilities or counts: ``listwise_softmax_loss`` takes them as they are",
+        "pairs of the first ranks alone matter: ``lambdarank_loss``",
+    ),
     pitfalls=(
         "Nothing is drawn here: pass fresh numbers as `gamma` in each round.",
         "With ``third_order=True`` differences of the value do not give the gradient.",
@@ -363,12 +395,11 @@ xe_ndcg_loss, XENDCGLoss = declare(
             doi="10.1145/3442381.3449794",
         ),
     ),
-    equivalents=(
-        Equivalent("lightgbm", "rank_xendcg", "", {"third_order": True}, "it draws gamma itself"),
-    ),
+    equivalents=(Equivalent("lightgbm", "rank_xendcg", "", {"third_order": True}, "it draws gamma itself"),),
     examples="""
-    >>> losslib.xe_ndcg_loss.grad(np.zeros(2), [1, 0]).round(4)  # gains of 2 and 1
-    array([-0.1667,  0.1667])
+    >>> value, grad = losslib.xe_ndcg_loss.value_and_grad(np.zeros(2), [1, 0])
+    >>> round(value, 6), grad.round(4)  # gains of 2 and 1
+    (0.693147, array([-0.1667,  0.1667]))
     """,
 )
 
@@ -418,7 +449,10 @@ approx_ndcg_loss, ApproxNDCGLoss = declare(
         "in sixteen lanes, in float64 for every input type. There is no Hessian: use ``lambdarank_loss`` or "
         "``xe_ndcg_loss`` in a booster that needs one."
     ),
-    use_when=("the NDCG itself is to be optimised by gradients",),
+    use_when=(
+        "the NDCG itself is to be optimised by gradients",
+        "a model that ranks well already is to be tuned",
+    ),
     avoid_when=(
         "lists have thousands of items: ``xe_ndcg_loss`` is linear",
         "training starts from random scores and stalls: start with ``listwise_softmax_loss``",
@@ -437,8 +471,9 @@ approx_ndcg_loss, ApproxNDCGLoss = declare(
     examples="""
     Far apart and in the right order the NDCG is 1:
 
-    >>> round(losslib.approx_ndcg_loss([40.0, 20.0, 0.0], [2, 1, 0]), 6)
-    -1.0
+    >>> value, grad = losslib.approx_ndcg_loss.value_and_grad([80.0, 40.0, 0.0], [2, 1, 0])
+    >>> round(value, 6), abs(grad).max() < 1e-15
+    (-1.0, np.True_)
     """,
 )
 
@@ -486,8 +521,14 @@ approx_mrr_loss, ApproxMRRLoss = declare(
         "Of relevant items with equal ranks the first has the gradient. Time grows with the length of a list times its "
         "relevant items. There is no Hessian."
     ),
-    use_when=("one right answer is enough, as in question answering and navigation",),
-    avoid_when=("all relevant items count: ``approx_ndcg_loss``",),
+    use_when=(
+        "one right answer is enough, as in question answering and navigation",
+        "results are judged by the mean reciprocal rank",
+    ),
+    avoid_when=(
+        "all relevant items count: ``approx_ndcg_loss``",
+        "training starts from random scores: ``listwise_softmax_loss`` is convex",
+    ),
     pitfalls=("Only one relevant item of a list has a gradient that pulls it up.",),
     see_also=(("approx_ndcg_loss", "all relevant items"), ("listwise_softmax_loss", "convex")),
     references=(BRUCH,),
@@ -495,8 +536,9 @@ approx_mrr_loss, ApproxMRRLoss = declare(
     examples="""
     The relevant item is second of two with equal scores: its rank is 1.5.
 
-    >>> round(losslib.approx_mrr_loss([0.0, 0.0], [0, 1]), 6)
-    -0.666667
+    >>> value, grad = losslib.approx_mrr_loss.value_and_grad([0.0, 0.0], [0, 1])
+    >>> round(value, 6), grad.round(4)
+    (-0.666667, array([ 0.1111, -0.1111]))
     """,
 )
 
@@ -514,7 +556,9 @@ query_rmse_loss, QueryRMSELoss = declare(
     kernel="query_rmse",
     formula="sum(w*(d - sum(w*d)/sum(w))**2), d = x - y",
     latex={
-        "value": r"L = \sum_i w_i (d_i - \bar d)^2, \qquad d_i = x_i - y_i, \quad \bar d = \frac{\sum_i w_i d_i}{\sum_i w_i}",
+        "value": (
+            r"L = \sum_i w_i (d_i - \bar d)^2, \qquad d_i = x_i - y_i, \quad \bar d = \frac{\sum_i w_i d_i}{\sum_i w_i}"
+        ),
         "gradient": r"\frac{\partial L}{\partial x_i} = 2 w_i (d_i - \bar d)",
         "hessian": r"\frac{\partial^2 L}{\partial x_i^2} = 2 w_i \Bigl(1 - \frac{w_i}{\sum_j w_j}\Bigr)",
     },
@@ -532,14 +576,23 @@ query_rmse_loss, QueryRMSELoss = declare(
         "they are averaged, so that a common error far from 0 takes no digits. Computed in float64 for every input "
         "type."
     ),
-    use_when=("labels have a scale, and lists have levels of their own",),
-    avoid_when=("only the order matters: ``pairwise_logistic_loss``",),
+    use_when=(
+        "labels have a scale, and lists have levels of their own",
+        "a booster is to rank by regression",
+    ),
+    avoid_when=(
+        "only the order matters: ``pairwise_logistic_loss``",
+        "predictions are compared across lists: ``mse_loss``",
+    ),
     pitfalls=("The level of the scores of a list is free: predictions of different lists cannot be compared.",),
-    see_also=(("pairwise_mse_loss", "the same but for the factor of the length of a list"), ("mse_loss", "with levels")),
+    see_also=(
+        ("pairwise_mse_loss", "the same but for the factor of the length of a list"),
+        ("mse_loss", "with levels"),
+    ),
     references=(
         Reference(
-            "Prokhorenkova, L., Gusev, G., Vorobev, A., Dorogush, A. V. & Gulin, A. (2018). CatBoost: unbiased boosting "
-            "with categorical features. NeurIPS 31.",
+            "Prokhorenkova, L., Gusev, G., Vorobev, A., Dorogush, A. V. & Gulin, A. (2018). CatBoost: unbiased "
+            "boosting with categorical features. NeurIPS 31.",
             url="https://arxiv.org/abs/1706.09516",
         ),
     ),
@@ -549,7 +602,7 @@ query_rmse_loss, QueryRMSELoss = declare(
 
     >>> losslib.query_rmse_loss([3.0, 2.0, 1.0], [2, 1, 0])
     0.0
-    >>> losslib.query_rmse_loss.grad([1.0, 0.0], [0, 0], reduction="sum")
-    array([ 1., -1.])
+    >>> losslib.query_rmse_loss.value_and_grad([1.0, 0.0], [0, 0], reduction="sum")
+    (0.5, array([ 1., -1.]))
     """,
 )

@@ -1,8 +1,9 @@
 """Pairs of a list, of which one item is preferred: by its label, or for LambdaRank among the best ranks.
 
 Items lie sorted, so that all partners of an item are neighbours: by falling label for pairs of labels, by falling
-score for LambdaRank, where the better rank must be among the first. An item meets its partners in blocks of LANES: first
-the weights of the pairs, then the loss of each, then the sums. There is never more than a block of pairs in memory.
+score for LambdaRank, where the better rank must be among the first. An item meets its partners in blocks of LANES:
+first the weights of the pairs, then the loss of each, then the sums. There is never more than a block of pairs in
+memory.
 
 Held constant in the derivatives: ranks, and with them every weight of a pair.
 """
@@ -161,7 +162,7 @@ cdef inline void weigh(const Options* o, const Pairs* p, Py_ssize_t i, Py_ssize_
 
 cdef inline void weigh_ranked(const Options* o, const Pairs* p, Py_ssize_t i, Py_ssize_t j, Py_ssize_t end,
                               bint by_score, double* w, double* sign) noexcept nogil:
-    """The same for LambdaRank, where item i is ranked above those of the block; `sign` is -1 where it is not preferred."""
+    """The same for LambdaRank, where item i is ranked above the block; `sign` is -1 where it is not preferred."""
     cdef int k, weighting = o.weighting & 15
     cdef double own
     for k in range(LANES):

@@ -7,8 +7,6 @@ from lists.list cimport (
 )
 
 
-
-
 cdef inline double smooth_rank(const double* s, Py_ssize_t n, Py_ssize_t i, double inverse) noexcept nogil:
     """The rank of item i; s has LANES more places."""
     cdef double lane[16]
@@ -37,7 +35,8 @@ cdef inline double rank_slope(const double* s, const double* c, Py_ssize_t n, Py
     while j < n:
         for k in range(LANES):
             p = sigmoid(score_difference(s[j + k], s[i]) * inverse)
-            lane[k] += (c[j + k] - c[i]) * p * sigmoid(-score_difference(s[j + k], s[i]) * inverse) if j + k < n else 0.0
+            p *= sigmoid(score_difference(s[i], s[j + k]) * inverse)
+            lane[k] += (c[j + k] - c[i]) * p if j + k < n else 0.0
         j += LANES
     return add_lanes(lane) * inverse
 

@@ -13,9 +13,10 @@ import pytest
 import losslib
 from losslib._kernels import threads as kernel_threads
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "docs" / "_ext")]
-taylor = pytest.importorskip("taylor", reason="the numbers that carry derivatives are those of the documentation")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs" / "_ext"))
+import taylor
+
 from oracles.ranking import Math, list_value
 
 RANKING = [info for info in losslib.list_losses(family="ranking") if info.geometry == "lists"]
@@ -100,9 +101,7 @@ def call(info: Any, x: Any, y: Any, **options: Any) -> tuple[Any, np.ndarray, np
 
 @EVERY_CASE
 @pytest.mark.parametrize("weighted", [False, True])
-def test_value_and_derivatives_are_those_of_the_definition(
-    info: Any, settings: dict[str, Any], weighted: bool
-) -> None:
+def test_value_and_derivatives_are_those_of_the_definition(info: Any, settings: dict[str, Any], weighted: bool) -> None:
     x, y = draw(info, settings, (7,), seed=len(info.name))
     weight = np.random.default_rng(1).uniform(0.2, 3.0, 7) if weighted else None
     found = call(info, x, y, reduction="sum", sample_weight=weight, **settings)
@@ -163,9 +162,7 @@ def test_rows_masks_and_groups_are_the_same_lists(info: Any) -> None:
     shuffled = [np.empty(len(ids)) for _ in range(4)]
     for target, source in zip(shuffled, (x[where], y[where], weight[where], ids), strict=True):
         target[order] = source
-    mixed = call(
-        info, shuffled[0], shuffled[1], group_ids=shuffled[3], sample_weight=shuffled[2], reduction="none"
-    )
+    mixed = call(info, shuffled[0], shuffled[1], group_ids=shuffled[3], sample_weight=shuffled[2], reduction="none")
     first = list(dict.fromkeys(shuffled[3]))
     np.testing.assert_array_equal(mixed[0], [flat[0][[4, 9, 2, 7, 0, 1].index(group)] for group in first])
     np.testing.assert_array_equal(mixed[1][order], flat[1])
@@ -312,10 +309,7 @@ def test_scores_far_apart_give_finite_derivatives(info: Any) -> None:
 def test_a_worst_item_with_the_score_minus_infinity_is_legal(info: Any) -> None:
     if info.name in ("pairwise_mse_loss", "query_rmse_loss", "pairwise_qr_loss", "listnet_loss", "xe_ndcg_loss"):
         pytest.skip("its score is compared with a number")
-    if info.name == "pairwise_auc_loss":
-        y = np.array([1.0, 0.0, 1.0, 0.0])
-    else:
-        y = np.array([3.0, 1.0, 2.0, 0.0])
+    y = np.array([1.0, 0.0, 1.0, 0.0] if info.name == "pairwise_auc_loss" else [3.0, 1.0, 2.0, 0.0])
     x = np.array([0.3, -0.2, 0.1, -np.inf])
     options = {"norm": "none"} if info.name == "lambdarank_loss" else {}
     value, grad, _ = call(info, x, y, reduction="sum", **options)

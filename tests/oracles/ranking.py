@@ -180,10 +180,7 @@ def softmax(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> A
 def unique_softmax(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> Any:
     g = gains(y, p)
     return sum(
-        (
-            w[i] * g[i] * (m.lse([x[i], *(x[j] for j in range(len(y)) if y[j] < y[i])]) - x[i])
-            for i in range(len(y))
-        ),
+        (w[i] * g[i] * (m.lse([x[i], *(x[j] for j in range(len(y)) if y[j] < y[i])]) - x[i]) for i in range(len(y))),
         start=0 * x[0],
     )
 

@@ -6,8 +6,8 @@ import warnings
 
 import latticelosses
 import numpy as np
-import regionpages
 import rankingpages
+import regionpages
 import rowlosses
 import sequencepages
 import survivalpages

@@ -22,7 +22,8 @@ cdef extern from "losslib/lists/pairs.h" namespace "losslib" nogil:
     double score_difference(double a, double b)
 
 cdef enum:
-    LANES = 16             # items that a block computes at a time
+    LANES = 16             # items of a vector: a multiple of every register
+    BLOCK = 64             # items whose buffers stay in registers and the first cache: four vectors
     ROOMS = 14             # arrays of the workspace
 
 cdef enum Kind:
@@ -74,15 +75,18 @@ cdef inline double item_weight(const List* l, Py_ssize_t i) noexcept nogil:
     return 1.0 if l.weight == NULL else l.weight[i]
 
 
-cdef inline double add_lanes(const double* lane) noexcept nogil:
-    """Add sixteen numbers, always in the same order."""
-    cdef double half[8]
+cdef inline double add_block_lanes(double* lane) noexcept nogil:
+    """Add the numbers of a block, always in the same order; the block is used up."""
     cdef int k
+    for k in range(32):
+        lane[k] += lane[k + 32]
+    for k in range(16):
+        lane[k] += lane[k + 16]
     for k in range(8):
-        half[k] = lane[k] + lane[k + 8]
+        lane[k] += lane[k + 8]
     for k in range(4):
-        half[k] += half[k + 4]
-    return (half[0] + half[2]) + (half[1] + half[3])
+        lane[k] += lane[k + 4]
+    return (lane[0] + lane[2]) + (lane[1] + lane[3])
 
 
 cdef inline Py_ssize_t top_item(const double* x, Py_ssize_t n) noexcept nogil:

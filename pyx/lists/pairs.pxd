@@ -1,16 +1,16 @@
 """Pairs of a list, of which one item is preferred: by its label, or for LambdaRank among the best ranks.
 
 Items lie sorted, so that all partners of an item are neighbours: by falling label for pairs of labels, by falling
-score for LambdaRank, where the better rank must be among the first. An item meets its partners in blocks of LANES:
-first the weights of the pairs, then the loss of each, then the sums. There is never more than a block of pairs in
-memory.
+score for LambdaRank, where the better rank must be among the first. An item meets its partners in blocks of whole
+vectors: first the weights of the pairs, then the loss of each, then the sums. There is never more than a block of pairs
+in memory.
 
 Held constant in the derivatives: ranks, and with them every weight of a pair.
 """
 
 from libc.math cimport INFINITY, fabs, log2
 
-from lists.list cimport LANES, List, Options, Place, add_lanes, item_weight, score_difference, sort_falling
+from lists.list cimport BLOCK, LANES, List, Options, add_block_lanes, item_weight, score_difference, sort_falling
 
 cdef extern from "losslib/lists/pairs.h" namespace "losslib" nogil:
     struct PairTerm:
@@ -131,93 +131,93 @@ cdef inline double by_distance(const Pairs* p, double a, double b) noexcept nogi
 
 
 cdef inline void weigh(const Options* o, const Pairs* p, Py_ssize_t i, Py_ssize_t j, Py_ssize_t end,
-                       double* w) noexcept nogil:
+                       int vectors, double* w) noexcept nogil:
     """The weights of the pairs of item i with the block from j on; none beyond the end."""
     cdef int k, weighting = o.weighting & 15
     cdef double gap
     if weighting == EQUAL:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             w[k] = 1.0
     elif weighting == LABEL_DIFFERENCE:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             w[k] = fabs(p.label[i] - p.label[j + k])
     elif weighting == NDCG:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             w[k] = fabs(p.gain[i] - p.gain[j + k]) * fabs(p.discount[i] - p.discount[j + k])
     else:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             gap = fabs(p.gain[i] - p.gain[j + k])
             w[k] = gap * by_distance(p, p.rank[i], p.rank[j + k])
             if weighting == NDCG2PP:
                 w[k] = o.epsilon * w[k] + gap * fabs(p.discount[i] - p.discount[j + k])
     if o.weighting & BOTH_ITEMS:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             w[k] *= p.weight[i] + p.weight[j + k]
     else:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             w[k] *= p.weight[i]
-    for k in range(end - j, LANES):
+    for k in range(end - j, LANES * vectors):
         w[k] = 0.0
 
 
 cdef inline void weigh_ranked(const Options* o, const Pairs* p, Py_ssize_t i, Py_ssize_t j, Py_ssize_t end,
-                              bint by_score, double* w, double* sign) noexcept nogil:
+                              bint by_score, int vectors, double* w, double* sign) noexcept nogil:
     """The same for LambdaRank, where item i is ranked above the block; `sign` is -1 where it is not preferred."""
     cdef int k, weighting = o.weighting & 15
     cdef double own
-    for k in range(LANES):
+    for k in range(LANES * vectors):
         sign[k] = 1.0 if p.label[i] > p.label[j + k] else -1.0
         w[k] = 1.0
     if weighting == NDCG:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             w[k] = fabs(p.gain[i] - p.gain[j + k]) * fabs(p.discount[i] - p.discount[j + k])
     elif weighting == MAP:
-        for k in range(LANES):  # what the average precision changes by when the two items change places
+        for k in range(LANES * vectors):  # what the average precision changes by when the two items change places
             own = 0.0 if sign[k] > 0 else 1.0 / (i + 1)
             w[k] = fabs(p.precision[i] + own - p.precision[j + k] + p.summed[j + k - 1] - p.summed[i]) / p.relevant
     if by_score:
-        for k in range(LANES):
+        for k in range(LANES * vectors):
             w[k] /= 0.01 + fabs(score_difference(p.score[i], p.score[j + k]))
-    for k in range(LANES):
+    for k in range(LANES * vectors):
         w[k] *= p.weight[i] if sign[k] > 0 else p.weight[j + k]
         w[k] = 0.0 if p.label[i] == p.label[j + k] else w[k]
-    for k in range(end - j, LANES):
+    for k in range(end - j, LANES * vectors):
         w[k] = 0.0
 
 
 # What the pairs of one item add up to, in lanes.
 cdef struct Lanes:
-    double value[16]
-    double slope[16]
-    double curvature[16]
-    double size[16]
+    double value[64]
+    double slope[64]
+    double curvature[64]
+    double size[64]
 
 
-cdef inline void add_block(PairLoss loss, const Pairs* p, Py_ssize_t i, Py_ssize_t j, const double* w,
-                           const double* sign, Lanes* sums) noexcept nogil:
+cdef inline void add_block(PairLoss loss, const Pairs* p, Py_ssize_t i, Py_ssize_t j, int vectors,
+                           const double* w, const double* sign, Lanes* sums) noexcept nogil:
     """Add the pairs of item i with a block, to the sums of the item and to the derivatives of the block."""
-    cdef double value[16]
-    cdef double slope[16]
-    cdef double curvature[16]
+    cdef double value[64]
+    cdef double slope[64]
+    cdef double curvature[64]
     cdef double x = p.score[i], y = p.label[i]
     cdef const double* others = p.score + j
     cdef const double* labels = p.label + j
     cdef PairTerm term
     cdef int k
-    for k in range(LANES):
+    for k in range(LANES * vectors):
         term = loss.at(sign[k] * score_difference(x, others[k]), y - labels[k])
         value[k] = product_or_zero(w[k], term.value)
         slope[k] = product_or_zero(w[k], term.slope)
         curvature[k] = product_or_zero(w[k], term.curvature)
-    for k in range(LANES):
+    for k in range(LANES * vectors):
         sums.value[k] += value[k]
         sums.size[k] += fabs(slope[k])
         slope[k] *= sign[k]
         sums.slope[k] += slope[k]
         sums.curvature[k] += curvature[k]
-    for k in range(LANES):
+    for k in range(LANES * vectors):
         p.grad[j + k] -= slope[k]
-    for k in range(LANES):
+    for k in range(LANES * vectors):
         p.hess[j + k] += curvature[k]
 
 
@@ -225,24 +225,25 @@ cdef inline void meet(PairLoss loss, const Options* o, Pairs* p, Py_ssize_t i, P
                       bint ranked, bint by_score) noexcept nogil:
     """Let item i meet its partners start … end - 1."""
     cdef Lanes sums
-    cdef double w[16]
-    cdef double sign[16]
+    cdef double w[64]
+    cdef double sign[64]
     cdef Py_ssize_t j = start
-    cdef int k
-    for k in range(LANES):
+    cdef int k, vectors = 0
+    for k in range(BLOCK):
         sums.value[k] = sums.slope[k] = sums.curvature[k] = sums.size[k] = 0.0
         sign[k] = 1.0
     while j < end:
+        vectors = <int>((min(end - j, <Py_ssize_t>BLOCK) + LANES - 1) // LANES)
         if ranked:
-            weigh_ranked(o, p, i, j, end, by_score, w, sign)
+            weigh_ranked(o, p, i, j, end, by_score, vectors, w, sign)
         else:
-            weigh(o, p, i, j, end, w)
-        add_block(loss, p, i, j, w, sign, &sums)
-        j += LANES
-    p.grad[i] += add_lanes(sums.slope)
-    p.hess[i] += add_lanes(sums.curvature)
-    p.value += add_lanes(sums.value)
-    p.slopes += add_lanes(sums.size)
+            weigh(o, p, i, j, end, vectors, w)
+        add_block(loss, p, i, j, vectors, w, sign, &sums)
+        j += BLOCK
+    p.grad[i] += add_block_lanes(sums.slope)
+    p.hess[i] += add_block_lanes(sums.curvature)
+    p.value += add_block_lanes(sums.value)
+    p.slopes += add_block_lanes(sums.size)
 
 
 cdef inline double give_back(List* l, const Pairs* p, double factor) noexcept nogil:

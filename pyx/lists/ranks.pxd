@@ -3,42 +3,55 @@
 from libc.math cimport M_LN2, log2
 
 from lists.list cimport (
-    LANES, List, Options, add_lanes, item_weight, score_difference, sigmoid, sort_falling,
+    BLOCK, LANES, List, Options, add_block_lanes, item_weight, score_difference, sigmoid, sort_falling,
 )
+
+cdef extern from "losslib/core/select.h" namespace "losslib" nogil:
+    double select(bint condition, double if_true, double if_false)
+
+cdef extern from "losslib/lists/pairs.h" namespace "losslib" nogil:
+    double logistic_slope(double z)
+
+
+cdef inline int vectors_of(Py_ssize_t items) noexcept nogil:
+    """The vectors of LANES that hold so many items, at most a block of them."""
+    return <int>((min(items, <Py_ssize_t>BLOCK) + LANES - 1) // LANES)
 
 
 cdef inline double smooth_rank(const double* s, Py_ssize_t n, Py_ssize_t i, double inverse) noexcept nogil:
     """The rank of item i; s has LANES more places."""
-    cdef double lane[16]
-    cdef double found
+    cdef double lane[64]
+    cdef double found, own = s[i]
     cdef Py_ssize_t j = 0
-    cdef int k
-    for k in range(LANES):
+    cdef int k, rest
+    for k in range(BLOCK):
         lane[k] = 0.0
     while j < n:
-        for k in range(LANES):
-            found = sigmoid(score_difference(s[j + k], s[i]) * inverse)
-            lane[k] += found if j + k < n and j + k != i else 0.0
-        j += LANES
-    return 1.0 + add_lanes(lane)
+        rest = <int>min(n - j, <Py_ssize_t>BLOCK)
+        for k in range(LANES * vectors_of(n - j)):
+            found = sigmoid(score_difference(s[j + k], own) * inverse)
+            lane[k] += select(k < rest, found, 0.0)
+        j += BLOCK
+    return 0.5 + add_block_lanes(lane)   # with itself, by half
 
 
 cdef inline double rank_slope(const double* s, const double* c, Py_ssize_t n, Py_ssize_t i,
                               double inverse) noexcept nogil:
     """Σ_j (c_j - c_i) times the slope of the sigmoid between i and j, which is the same both ways."""
-    cdef double lane[16]
-    cdef double p
+    cdef double lane[64]
+    cdef double z, p, own = s[i], level = c[i]
     cdef Py_ssize_t j = 0
-    cdef int k
-    for k in range(LANES):
+    cdef int k, rest
+    for k in range(BLOCK):
         lane[k] = 0.0
     while j < n:
-        for k in range(LANES):
-            p = sigmoid(score_difference(s[j + k], s[i]) * inverse)
-            p *= sigmoid(score_difference(s[i], s[j + k]) * inverse)
-            lane[k] += (c[j + k] - c[i]) * p if j + k < n else 0.0
-        j += LANES
-    return add_lanes(lane) * inverse
+        rest = <int>min(n - j, <Py_ssize_t>BLOCK)
+        for k in range(LANES * vectors_of(n - j)):
+            z = score_difference(s[j + k], own) * inverse
+            p = (c[j + k] - level) * logistic_slope(z)
+            lane[k] += select(k < rest, p, 0.0)
+        j += BLOCK
+    return add_block_lanes(lane) * inverse
 
 
 cdef inline double* copy_scores(const List* l) noexcept nogil:

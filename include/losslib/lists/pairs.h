@@ -15,6 +15,13 @@ struct PairTerm {
 // The difference of two scores: equal ones differ by 0, also where both are -inf.
 LOSSLIB_INLINE double score_difference(double a, double b) { return select(a == b, 0.0, a - b); }
 
+// The derivative of the sigmoid, which is even; exact to the last digits far out.
+LOSSLIB_INLINE double logistic_slope(double z) {
+    const double e = exp_nonpositive(-abs(z));
+    const double larger = 1.0 / (1.0 + e);
+    return e * larger * larger;
+}
+
 // softplus(-sigma d), Burges et al. 2005.
 struct LogisticPair {
     double sigma;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import contrastpages
 import latticelosses
 import numpy as np
 import regionpages
@@ -72,6 +73,8 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = rowlosses.batch(info, ROWS, COLUMNS)
     elif info.geometry == "ctc":
         inputs = latticelosses.batch()
+    elif info.geometry in contrastpages.GEOMETRIES:
+        inputs = contrastpages.batch(info)
     elif info.family in ("segmentation", "boxes"):
         inputs = regionpages.batch(info)
     elif info.family == "survival":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import accuracy
+import contrastpages
 import elementpages
 import latticepages
 import links
@@ -53,6 +54,8 @@ PACKAGES = {
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
     "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
+    "entmax": "entmax", "coral_pytorch": "coral-pytorch", "dlordinal": "dlordinal", "lightly": "lightly",
+    "open_clip": "OpenCLIP", "sentence_transformers": "Sentence Transformers",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
 }  # fmt: skip
 
@@ -183,8 +186,10 @@ def call_here(info: LossInfo, arguments: Mapping[str, Any]) -> str:
     elif info.geometry == "distance":
         symbols = {meaning: letter for letter, meaning in info.symbols.items()}
         letters = [symbols.get(name, name) for name in info.input_names]
-    elif info.input_names[0] == "input1":
+    elif info.input_names[0] == "input1" and info.geometry not in contrastpages.GEOMETRIES:
         letters = ["x1", "x2", "t"]
+    elif info.geometry in contrastpages.GEOMETRIES:
+        letters = contrastpages.letters_of(info)
     elif info.input_names[1] != "target":
         letters = list(info.input_names)
     else:
@@ -277,6 +282,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "ctc": latticepages.sections,
     "transducer": sequencepages.sections,
     **dict.fromkeys(regionpages.GEOMETRIES, regionpages.sections),
+    **dict.fromkeys(contrastpages.GEOMETRIES, contrastpages.sections),
     "risk": survivalpages.sections,
     "lifetimes": survivalpages.sections,
     "intervals": survivalpages.sections,

@@ -85,6 +85,13 @@ LABEL_SMOOTHING = Real(
     examples=(0.1, 0.3),
 )
 
+EMPTY = Choice(
+    "empty",
+    "nan",
+    'What ``"mean"`` gives when every target is ignored: ``"nan"``, 0 divided by 0 as in PyTorch, or ``"zero"``.',
+    choices=("nan", "zero"),
+)
+
 #: The target after label smoothing, as it appears in the formulas.
 SMOOTHED = "(t_c*(1 - label_smoothing) + label_smoothing/C)"
 #: Formula names and the inputs they stand for.
@@ -141,13 +148,7 @@ cross_entropy, CrossEntropyLoss = declare(
             optional=True,
             examples=(5.0, 30.0),
         ),
-        Choice(
-            "empty",
-            "nan",
-            'What ``"mean"`` gives when every target is ignored: ``"nan"``, 0 divided by 0 as in PyTorch, or '
-            '``"zero"``.',
-            choices=("nan", "zero"),
-        ),
+        EMPTY,
     ),
     kernel=_cross_entropy_kernel,
     formula=f"sum_c(w_c*{SMOOTHED}*(lse(x) - x_c)) + z_loss*lse(x)**2",

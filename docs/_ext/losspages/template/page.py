@@ -17,7 +17,8 @@ from losspages.catalogue.indexes import FAMILIES
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts, Sections
 from losspages.rst import bullets, escape, folded, heading, link, slug, table
-from losspages.template import contrast_parts, (
+from losspages.template import (
+    contrast_parts,
     ctc_parts,
     element_parts,
     ranking_parts,

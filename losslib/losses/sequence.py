@@ -121,6 +121,7 @@ ctc_loss, CTCLoss = declare(
     parameters=(BLANK, ZERO_INFINITY),
     kernel="log_probs",
     formula="-log(sum_paths(prod_t(exp(x_t[path_t]))))",
+    keywords={"speech": 1},
     latex={
         "value": VALUE_LATEX,
         "recursion": RECURSION_LATEX,
@@ -197,6 +198,7 @@ ctc_loss_with_logits, CTCLossWithLogits = declare(
     parameters=(BLANK, ZERO_INFINITY),
     kernel="logits",
     formula="-log(sum_paths(prod_t(softmax(x_t)[path_t])))",
+    keywords={"speech": 2},
     latex={
         "value": VALUE_LATEX,
         "recursion": RECURSION_LATEX,
@@ -357,6 +359,7 @@ rnnt_loss, RNNTLoss = declare(
     default_wrt=("logits",),
     has_hessian=False,
     formula="-log(sum_paths(prod_i(softmax(x[t_i, u_i])[path_i])))",
+    keywords={"speech": 3, "transducer": 1},
     latex=TRANSDUCER_LATEX,
     symbols={"x": "logits", "y": "targets"},
     kernel="transducer",

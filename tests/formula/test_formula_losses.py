@@ -25,6 +25,14 @@ def huber(**options: Any) -> Any:
     return losslib.from_formula(HUBER, **{"delta": 1.0, **options})
 
 
+@pytest.mark.parametrize("inputs", [(), ([1, 2], [0, 3])], ids=["no inputs", "integers"])
+def test_a_check_of_derivatives_without_numbers_to_move_is_no_success(inputs: Any) -> None:
+    with pytest.raises(TypeError, match=r"needs the inputs of HuberLoss\(.*\(input, target\)"):
+        losslib.check_grad(losslib.HuberLoss(), *inputs)
+    with pytest.raises(TypeError, match="needs the inputs of"):
+        losslib.check_grad(lambda x: x)
+
+
 # ---- every kind of call --------------------------------------------------------------------------------------------
 
 

@@ -314,10 +314,12 @@ cdef int execute(Job* job, double isa_factor, double* total) noexcept:
     cdef double one_sum = 0.0
     cdef int one_violation = 0
     total[0] = 0.0
-    job.sums = &one_sum
-    job.violations = &one_violation
     if job.rows <= SMALL:
+        job.sums = &one_sum
+        job.violations = &one_violation
         run_tasks(job, 0, 1)
+        job.sums = NULL         # nothing of this call's stays in the job
+        job.violations = NULL
         total[0] = one_sum
         return one_violation
     job.sums = <double*>malloc(tasks * sizeof(double))

@@ -125,7 +125,21 @@ cdef extern from "losslib/formula/operations.h" namespace "losslib" nogil:
         pass
     cppclass SubtractProduct:
         pass
+    cppclass Product:
+        pass
     cppclass Extreme:
+        pass
+    cppclass ChooseLess:
+        pass
+    cppclass ChooseLessEqual:
+        pass
+    cppclass ChooseGreater:
+        pass
+    cppclass ChooseGreaterEqual:
+        pass
+    cppclass ChooseWithin:
+        pass
+    cppclass ChooseWithinOrAt:
         pass
 
 cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
@@ -191,11 +205,19 @@ ctypedef fused Ternary:
     MultiplySubtract
     SubtractProduct
 
+ctypedef fused Choice:
+    ChooseLess
+    ChooseLessEqual
+    ChooseGreater
+    ChooseGreaterEqual
+    ChooseWithin
+    ChooseWithinOrAt
+
 
 # ---- one operation on rows of n numbers, n a multiple of LANES ---------------------------------------------------
 # All have one signature; what a loop has no use for is some row. A number among the operands is a row of one.
 
-cdef void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                 Py_ssize_t n) noexcept nogil:
     cdef Unary f
     cdef Py_ssize_t i
@@ -204,7 +226,7 @@ cdef void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numbers c, 
         out[i] = apply(f, a[i])
 
 
-cdef void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                         Py_ssize_t n) noexcept nogil:
     cdef Trigonometric f
     cdef Py_ssize_t i
@@ -220,7 +242,7 @@ cdef void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Number
                 out[i] = far_off(f, a[i])
 
 
-cdef void binary(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void binary(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                  Py_ssize_t n) noexcept nogil:
     cdef Binary f
     cdef Py_ssize_t i
@@ -229,7 +251,7 @@ cdef void binary(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c
         out[i] = apply_two(f, a[i], b[i])
 
 
-cdef void binary_vs(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void binary_vs(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                     Py_ssize_t n) noexcept nogil:
     cdef Binary f
     cdef Py_ssize_t i
@@ -238,7 +260,7 @@ cdef void binary_vs(const Binary* tag, Numbers out, Numbers a, Numbers b, Number
         out[i] = apply_two(f, a[i], b[0])
 
 
-cdef void binary_sv(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void binary_sv(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                     Py_ssize_t n) noexcept nogil:
     cdef Binary f
     cdef Py_ssize_t i
@@ -247,7 +269,7 @@ cdef void binary_sv(const Binary* tag, Numbers out, Numbers a, Numbers b, Number
         out[i] = apply_two(f, a[0], b[i])
 
 
-cdef void ternary(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void ternary(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                   Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
@@ -256,7 +278,7 @@ cdef void ternary(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers
         out[i] = apply_three(f, a[i], b[i], c[i])
 
 
-cdef void ternary_vsv(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void ternary_vsv(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                       Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
@@ -265,7 +287,7 @@ cdef void ternary_vsv(const Ternary* tag, Numbers out, Numbers a, Numbers b, Num
         out[i] = apply_three(f, a[i], b[0], c[i])
 
 
-cdef void ternary_vvs(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void ternary_vvs(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                       Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
@@ -274,7 +296,7 @@ cdef void ternary_vvs(const Ternary* tag, Numbers out, Numbers a, Numbers b, Num
         out[i] = apply_three(f, a[i], b[i], c[0])
 
 
-cdef void ternary_vss(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void ternary_vss(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                       Py_ssize_t n) noexcept nogil:
     cdef Ternary f
     cdef Py_ssize_t i
@@ -283,7 +305,7 @@ cdef void ternary_vss(const Ternary* tag, Numbers out, Numbers a, Numbers b, Num
         out[i] = apply_three(f, a[i], b[0], c[0])
 
 
-cdef void quaternary(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void quaternary(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                      Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
@@ -292,7 +314,7 @@ cdef void quaternary(const void* tag, Numbers out, Numbers a, Numbers b, Numbers
         out[i] = apply_four(f, a[i], b[i], c[i], d[i])
 
 
-cdef void quaternary_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void quaternary_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                           Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
@@ -301,7 +323,7 @@ cdef void quaternary_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Nu
         out[i] = apply_four(f, a[i], b[i], c[i], d[0])
 
 
-cdef void quaternary_vsvv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void quaternary_vsvv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                           Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
@@ -310,7 +332,7 @@ cdef void quaternary_vsvv(const void* tag, Numbers out, Numbers a, Numbers b, Nu
         out[i] = apply_four(f, a[i], b[0], c[i], d[i])
 
 
-cdef void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                           Py_ssize_t n) noexcept nogil:
     cdef Extreme f
     cdef Py_ssize_t i
@@ -319,7 +341,114 @@ cdef void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Nu
         out[i] = apply_four(f, a[i], b[0], c[i], d[0])
 
 
-cdef void fill(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void choice(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                 Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
+
+
+cdef void scaled_choice(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                        Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[i]) * e[0]
+
+
+cdef void choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[i])
+
+
+cdef void scaled_choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[i]) * e[0]
+
+
+cdef void choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
+
+
+cdef void scaled_choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[0]) * e[0]
+
+
+cdef void choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[0], d[i])
+
+
+cdef void scaled_choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[0], d[i]) * e[0]
+
+
+cdef void product(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                  Py_ssize_t n) noexcept nogil:
+    cdef Product f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_three(f, a[i], b[i], c[i])
+
+
+cdef void product_vvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Product f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_three(f, a[i], b[i], c[0])
+
+
+cdef void product_vss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Product f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_three(f, a[i], b[0], c[0])
+
+
+cdef void scaled_difference(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = (a[i] - b[i]) * c[0]
+
+
+cdef void fill(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     n &= -LANES
@@ -327,7 +456,7 @@ cdef void fill(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Nu
         out[i] = a[0]
 
 
-cdef void logistic_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void logistic_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                       Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     cdef Logistic[float] both
@@ -349,7 +478,7 @@ cdef void logistic_of(const void* tag, Numbers out, Numbers a, Numbers b, Number
             c[i] = both64.sigma_neg
 
 
-cdef void sigmoids_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void sigmoids_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                       Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     cdef Logistic[float] both
@@ -367,7 +496,7 @@ cdef void sigmoids_of(const void* tag, Numbers out, Numbers a, Numbers b, Number
             a[i] = both64.sigma_neg
 
 
-cdef void log_cosh_tanh_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
+cdef void log_cosh_tanh_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                            Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     cdef LogCosh[float] pair
@@ -387,14 +516,14 @@ cdef void log_cosh_tanh_of(const void* tag, Numbers out, Numbers a, Numbers b, N
 
 # ---- the table of operations -------------------------------------------------------------------------------------
 
-ctypedef void (*LoopFloat)(const void*, Floats, Floats, Floats, Floats, Floats, Py_ssize_t) noexcept nogil
-ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Py_ssize_t) noexcept nogil
+ctypedef void (*LoopFloat)(const void*, Floats, Floats, Floats, Floats, Floats, Floats, Py_ssize_t) noexcept nogil
+ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Doubles, Py_ssize_t) noexcept nogil
 
 cdef enum:
-    OPERATIONS = 96
+    OPERATIONS = 160
 
-cdef LoopFloat[96] _float32
-cdef LoopDouble[96] _float64
+cdef LoopFloat[160] _float32
+cdef LoopDouble[160] _float64
 cdef dict _codes = {}    # name -> place in the table
 
 
@@ -428,6 +557,19 @@ cdef int enter_ternary(const Ternary* tag, str name) except -1:
     enter(f"{name}_vsv", <void*>ternary_vsv[Ternary, Floats], <void*>ternary_vsv[Ternary, Doubles])
     enter(f"{name}_vvs", <void*>ternary_vvs[Ternary, Floats], <void*>ternary_vvs[Ternary, Doubles])
     return enter(f"{name}_vss", <void*>ternary_vss[Ternary, Floats], <void*>ternary_vss[Ternary, Doubles])
+
+
+cdef int enter_choice(const Choice* tag, str name) except -1:
+    """A choice by a comparison, and the same times a number: what is written as a derivative."""
+    enter(f"{name}_vvvv", <void*>choice[Choice, Floats], <void*>choice[Choice, Doubles])
+    enter(f"{name}_vsvv", <void*>choice_vsvv[Choice, Floats], <void*>choice_vsvv[Choice, Doubles])
+    enter(f"{name}_vsvs", <void*>choice_vsvs[Choice, Floats], <void*>choice_vsvs[Choice, Doubles])
+    enter(f"{name}_vssv", <void*>choice_vssv[Choice, Floats], <void*>choice_vssv[Choice, Doubles])
+    enter(f"scaled_{name}_vvvv", <void*>scaled_choice[Choice, Floats], <void*>scaled_choice[Choice, Doubles])
+    enter(f"scaled_{name}_vsvv", <void*>scaled_choice_vsvv[Choice, Floats], <void*>scaled_choice_vsvv[Choice, Doubles])
+    enter(f"scaled_{name}_vsvs", <void*>scaled_choice_vsvs[Choice, Floats], <void*>scaled_choice_vsvs[Choice, Doubles])
+    return enter(f"scaled_{name}_vssv", <void*>scaled_choice_vssv[Choice, Floats],
+                 <void*>scaled_choice_vssv[Choice, Doubles])
 
 
 enter_unary[Copy](NULL, "copy")
@@ -474,6 +616,16 @@ enter_ternary[Choose](NULL, "select")
 enter_ternary[MultiplyAdd](NULL, "multiply_add")
 enter_ternary[MultiplySubtract](NULL, "multiply_subtract")
 enter_ternary[SubtractProduct](NULL, "subtract_product")
+enter_choice[ChooseLess](NULL, "select_lt")
+enter_choice[ChooseLessEqual](NULL, "select_le")
+enter_choice[ChooseGreater](NULL, "select_gt")
+enter_choice[ChooseGreaterEqual](NULL, "select_ge")
+enter_choice[ChooseWithin](NULL, "select_within")
+enter_choice[ChooseWithinOrAt](NULL, "select_at_most")
+enter("product_vvv", <void*>product[Floats], <void*>product[Doubles])
+enter("product_vvs", <void*>product_vvs[Floats], <void*>product_vvs[Doubles])
+enter("product_vss", <void*>product_vss[Floats], <void*>product_vss[Doubles])
+enter("scaled_sub_vv", <void*>scaled_difference[Floats], <void*>scaled_difference[Doubles])
 enter("extreme_vvvv", <void*>quaternary[Floats], <void*>quaternary[Doubles])
 enter("extreme_vvvs", <void*>quaternary_vvvs[Floats], <void*>quaternary_vvvs[Doubles])
 enter("extreme_vsvv", <void*>quaternary_vsvv[Floats], <void*>quaternary_vsvv[Doubles])
@@ -497,10 +649,10 @@ cdef inline void run_rows(const Tape* tape, real** place, Py_ssize_t n) noexcept
     for _ in range(tape.count):
         if real is float:
             _float32[step.code](NULL, place[step.operand[0]], place[step.operand[1]], place[step.operand[2]],
-                                place[step.operand[3]], place[step.operand[4]], n)
+                                place[step.operand[3]], place[step.operand[4]], place[step.operand[5]], n)
         else:
             _float64[step.code](NULL, place[step.operand[0]], place[step.operand[1]], place[step.operand[2]],
-                                place[step.operand[3]], place[step.operand[4]], n)
+                                place[step.operand[3]], place[step.operand[4]], place[step.operand[5]], n)
         step += 1
 
 

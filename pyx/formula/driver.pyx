@@ -40,7 +40,8 @@ ctypedef fused real:
 # ---- the table of operations -------------------------------------------------------------------------------------
 
 ctypedef void (*LoopFloat)(const void*, Floats, Floats, Floats, Floats, Floats, Floats, Py_ssize_t) noexcept nogil
-ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Doubles, Py_ssize_t) noexcept nogil
+ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Doubles,
+                            Py_ssize_t) noexcept nogil
 
 cdef enum:
     OPERATIONS = 160

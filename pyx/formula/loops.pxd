@@ -18,8 +18,8 @@ cdef inline void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numb
         out[i] = apply(f, a[i])
 
 
-cdef inline void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                               Py_ssize_t n) noexcept nogil:
+cdef inline void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                               Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
     cdef Trigonometric f
     cdef Py_ssize_t i
     cdef int far = 0
@@ -160,8 +160,8 @@ cdef inline void choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers 
         out[i] = apply_four(f, a[i], b[0], c[i], d[i])
 
 
-cdef inline void scaled_choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                                    Py_ssize_t n) noexcept nogil:
+cdef inline void scaled_choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                    Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
     cdef Choice f
     cdef Py_ssize_t i
     n &= -LANES
@@ -178,8 +178,8 @@ cdef inline void choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers 
         out[i] = apply_four(f, a[i], b[0], c[i], d[0])
 
 
-cdef inline void scaled_choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                                    Py_ssize_t n) noexcept nogil:
+cdef inline void scaled_choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                    Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
     cdef Choice f
     cdef Py_ssize_t i
     n &= -LANES
@@ -196,8 +196,8 @@ cdef inline void choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers 
         out[i] = apply_four(f, a[i], b[0], c[0], d[i])
 
 
-cdef inline void scaled_choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                                    Py_ssize_t n) noexcept nogil:
+cdef inline void scaled_choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                    Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
     cdef Choice f
     cdef Py_ssize_t i
     n &= -LANES

@@ -42,9 +42,10 @@ def test_values_and_gradients_are_those_of_the_kernels(name: str, visit: Visit) 
 def test_a_box_is_dragged_and_sized_with_the_pointer(visit: Visit) -> None:
     page = visit.open("generated/complete_box_iou_loss.html")
     group = page.locator(".loss-boxes .predicted")
+    page.locator(".loss-boxes").scroll_into_view_if_needed()
     before = np.array(group.get_attribute("data-box").split(), float)
     scale = 260 / page.locator(".loss-boxes svg").bounding_box()["width"]
-    for part, columns in ((".hold", (0, 1, 2, 3)), (".corner", (2, 3))):
+    for part, columns in ((".hold", [0, 1, 2, 3]), (".corner", [2, 3])):
         place = group.locator(part).bounding_box()
         x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
         if part == ".hold":
@@ -55,6 +56,6 @@ def test_a_box_is_dragged_and_sized_with_the_pointer(visit: Visit) -> None:
         page.mouse.up()
         after = np.array(group.get_attribute("data-box").split(), float)
         moved = np.zeros(4)
-        moved[list(columns)] = [30, 10, 30, 10][4 - len(columns) :] if len(columns) == 4 else [30, 10]
+        moved[columns] = [30, 10] * (len(columns) // 2)
         np.testing.assert_allclose(after - before, moved, atol=1.01)
         before = after

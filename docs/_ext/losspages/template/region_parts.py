@@ -290,8 +290,8 @@ def movable_boxes(info: LossInfo) -> str:
     arrows = '<line class="arrow"/>' * 4
     losses = [item.name for item in registry.all_losses() if item.geometry == "boxes"]
     rows = "".join(
-        f'<tr{" class=own" if name == info.name else ""}><th scope="row">{name.replace("_", "_<wbr>")}</th><td data-value="{name}"></td>'
-        f'<td data-slope="{name}"></td></tr>'
+        f'<tr{" class=own" if name == info.name else ""}><th scope="row">{name.replace("_", "_<wbr>")}</th>'
+        f'<td data-value="{name}"></td><td data-slope="{name}"></td></tr>'
         for name in losses
     )
     return (

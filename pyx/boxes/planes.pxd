@@ -2,6 +2,9 @@
 
 from blocks cimport real, sum_block
 
+cdef extern from "losslib/simd/batch.h" namespace "losslib" nogil:
+    void transpose_four[T](const T* source, Py_ssize_t source_step, T* target, Py_ssize_t target_step)
+
 cdef enum:
     STRIDE = 64          # boxes of a block: box_stride of the header
     PLANES = 384         # numbers of a block: low, high, size of x and of y
@@ -39,11 +42,34 @@ cdef struct Job:
     Py_ssize_t target_grad_stride
     const double* scale          # one factor of the derivatives a row, or NULL for `factor`
     double factor
-    const unsigned char* mask    # 0: a row that does not count and is not read; or NULL
+    const unsigned char* mask    # 0: a row that does not count; or NULL
     double* values               # one number a row, or NULL: then they are added up
     double* sums                 # one for each task
     int* violations              # one for each task: 1 the input, 2 the target has a side of negative length
     Py_ssize_t rows
+
+
+cdef inline void transposed(const char* rows, Py_ssize_t stride, int n, real* columns) noexcept nogil:
+    """columns[k] = the number k of n rows, four by four."""
+    cdef int i = 0, k
+    while i + 4 <= n:
+        transpose_four(<const real*>(rows + i * stride), stride, columns + i, STRIDE * <Py_ssize_t>sizeof(real))
+        i += 4
+    while i < n:
+        for k in range(4):
+            columns[k * STRIDE + i] = (<const real*>(rows + i * stride))[k]
+        i += 1
+
+
+cdef inline void transposed_back(const real* columns, int n, char* rows, Py_ssize_t stride) noexcept nogil:
+    cdef int i = 0, k
+    while i + 4 <= n:
+        transpose_four(columns + i, STRIDE * <Py_ssize_t>sizeof(real), <real*>(rows + i * stride), stride)
+        i += 4
+    while i < n:
+        for k in range(4):
+            (<real*>(rows + i * stride))[k] = columns[k * STRIDE + i]
+        i += 1
 
 
 cdef inline int load_planes(const Job* job, const char* rows, Py_ssize_t stride, Py_ssize_t first, int n, int width,
@@ -52,45 +78,40 @@ cdef inline int load_planes(const Job* job, const char* rows, Py_ssize_t stride,
 
     Return whether one that counts has a side of negative length.
     """
-    cdef const real* box
-    cdef int i, bad = 0
-    cdef real a, b, c, d
-    for i in range(n):
-        box = <const real*>(rows + (first + i) * stride)
-        plane[i] = box[0]
-        plane[3 * STRIDE + i] = box[1]
-        plane[STRIDE + i] = box[2]
-        plane[4 * STRIDE + i] = box[3]
+    cdef real[4 * STRIDE] column
+    cdef int i, k, bad = 0
+    transposed(rows + first * stride, stride, n, <real*>column)
     if job.mask != NULL:
-        for i in range(n):
-            if job.mask[first + i] == 0:
-                plane[i] = plane[STRIDE + i] = plane[3 * STRIDE + i] = plane[4 * STRIDE + i] = 0
-    for i in range(n, width):
-        plane[i] = plane[STRIDE + i] = plane[3 * STRIDE + i] = plane[4 * STRIDE + i] = 0
+        for k in range(4):
+            for i in range(n):
+                column[k * STRIDE + i] = column[k * STRIDE + i] if job.mask[first + i] else 0
+    for k in range(4):
+        for i in range(n, width):
+            column[k * STRIDE + i] = 0
     if job.format == XYXY:
         for i in range(width):
-            plane[2 * STRIDE + i] = plane[STRIDE + i] - plane[i]
-            plane[5 * STRIDE + i] = plane[4 * STRIDE + i] - plane[3 * STRIDE + i]
+            plane[i] = column[i]
+            plane[STRIDE + i] = column[2 * STRIDE + i]
+            plane[2 * STRIDE + i] = column[2 * STRIDE + i] - column[i]
+            plane[3 * STRIDE + i] = column[STRIDE + i]
+            plane[4 * STRIDE + i] = column[3 * STRIDE + i]
+            plane[5 * STRIDE + i] = column[3 * STRIDE + i] - column[STRIDE + i]
     elif job.format == XYWH:
         for i in range(width):
-            c = plane[STRIDE + i]
-            d = plane[4 * STRIDE + i]
-            plane[2 * STRIDE + i] = c
-            plane[5 * STRIDE + i] = d
-            plane[STRIDE + i] = plane[i] + c
-            plane[4 * STRIDE + i] = plane[3 * STRIDE + i] + d
+            plane[i] = column[i]
+            plane[STRIDE + i] = column[i] + column[2 * STRIDE + i]
+            plane[2 * STRIDE + i] = column[2 * STRIDE + i]
+            plane[3 * STRIDE + i] = column[STRIDE + i]
+            plane[4 * STRIDE + i] = column[STRIDE + i] + column[3 * STRIDE + i]
+            plane[5 * STRIDE + i] = column[3 * STRIDE + i]
     else:
         for i in range(width):
-            a = plane[i]
-            b = plane[3 * STRIDE + i]
-            c = plane[STRIDE + i]
-            d = plane[4 * STRIDE + i]
-            plane[2 * STRIDE + i] = c
-            plane[5 * STRIDE + i] = d
-            plane[i] = a - <real>0.5 * c
-            plane[STRIDE + i] = a + <real>0.5 * c
-            plane[3 * STRIDE + i] = b - <real>0.5 * d
-            plane[4 * STRIDE + i] = b + <real>0.5 * d
+            plane[i] = column[i] - <real>0.5 * column[2 * STRIDE + i]
+            plane[STRIDE + i] = column[i] + <real>0.5 * column[2 * STRIDE + i]
+            plane[2 * STRIDE + i] = column[2 * STRIDE + i]
+            plane[3 * STRIDE + i] = column[STRIDE + i] - <real>0.5 * column[3 * STRIDE + i]
+            plane[4 * STRIDE + i] = column[STRIDE + i] + <real>0.5 * column[3 * STRIDE + i]
+            plane[5 * STRIDE + i] = column[3 * STRIDE + i]
     for i in range(width):
         bad |= (plane[2 * STRIDE + i] < 0) | (plane[5 * STRIDE + i] < 0)
     return bad
@@ -99,30 +120,27 @@ cdef inline int load_planes(const Job* job, const char* rows, Py_ssize_t stride,
 cdef inline void store_planes(const Job* job, char* rows, Py_ssize_t stride, Py_ssize_t first, int n,
                               const real* plane) noexcept nogil:
     """Write derivatives by low and high of both sides in the format of the boxes."""
-    cdef real* box
+    cdef real[4 * STRIDE] column
     cdef int i
-    cdef real low_x, high_x, low_y, high_y
-    for i in range(n):
-        box = <real*>(rows + (first + i) * stride)
-        low_x = plane[i]
-        high_x = plane[STRIDE + i]
-        low_y = plane[2 * STRIDE + i]
-        high_y = plane[3 * STRIDE + i]
-        if job.format == XYXY:
-            box[0] = low_x
-            box[1] = low_y
-            box[2] = high_x
-            box[3] = high_y
-        elif job.format == XYWH:
-            box[0] = low_x + high_x
-            box[1] = low_y + high_y
-            box[2] = high_x
-            box[3] = high_y
-        else:
-            box[0] = low_x + high_x
-            box[1] = low_y + high_y
-            box[2] = <real>0.5 * (high_x - low_x)
-            box[3] = <real>0.5 * (high_y - low_y)
+    if job.format == XYXY:
+        for i in range(n):
+            column[i] = plane[i]
+            column[STRIDE + i] = plane[2 * STRIDE + i]
+            column[2 * STRIDE + i] = plane[STRIDE + i]
+            column[3 * STRIDE + i] = plane[3 * STRIDE + i]
+    elif job.format == XYWH:
+        for i in range(n):
+            column[i] = plane[i] + plane[STRIDE + i]
+            column[STRIDE + i] = plane[2 * STRIDE + i] + plane[3 * STRIDE + i]
+            column[2 * STRIDE + i] = plane[STRIDE + i]
+            column[3 * STRIDE + i] = plane[3 * STRIDE + i]
+    else:
+        for i in range(n):
+            column[i] = plane[i] + plane[STRIDE + i]
+            column[STRIDE + i] = plane[2 * STRIDE + i] + plane[3 * STRIDE + i]
+            column[2 * STRIDE + i] = <real>0.5 * (plane[STRIDE + i] - plane[i])
+            column[3 * STRIDE + i] = <real>0.5 * (plane[3 * STRIDE + i] - plane[2 * STRIDE + i])
+    transposed_back(<const real*>column, n, rows + first * stride, stride)
 
 
 cdef inline int run_rows(const Job* job, Py_ssize_t start, Py_ssize_t stop, double* total, real tag) noexcept nogil:

@@ -85,7 +85,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "losslib"
 html_static_path = ["_static"]
 html_css_files = ["losslib.css"]
-html_js_files = [(name, {"defer": "defer"}) for name in ("slider.js", "catalogue.js", "portraits.js", "folded.js")]
+html_js_files = [
+    (name, {"defer": "defer"}) for name in ("slider.js", "boxes.js", "catalogue.js", "portraits.js", "folded.js")
+]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

@@ -14,16 +14,21 @@ from sphinx.util.docutils import SphinxDirective
 import losslib
 from losslib.declaration import registry
 from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
+from losspages import examination
 from losspages.catalogue import indexes, peer_names
 from losspages.checks import links, verify
-from losspages.checks.examine import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
-from losspages.formulas.symbolic import FormulaError
+from losspages.checks.examine import Summary
+from losspages.compare import data as compare
+from losspages.formulas import javascript
 from losspages.pictures import portraits
 from losspages.reports import accuracy, performance
 from losspages.rst import indent
-from losspages.template.page import MIGRATIONS, page, state
+from losspages.template.page import MIGRATIONS, state
 
 logger = logging.getLogger(__name__)
+
+#: Processes that examine losses at a time, where Sphinx may use several (``-j``).
+PROCESSES = 2
 
 
 class LossObjects(SphinxDirective):
@@ -48,32 +53,20 @@ def generate(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
     summary = Summary()
-    problems: list[str] = []
-    files: dict[str, str] = {}
-    examined: list[PageFacts] = []
     infos = list(registry.all_losses())
-    for info in infos:
-        missing = list(complaints_about_fields(info))
-        if missing:
-            problems += missing
-            continue
-        try:
-            facts = EXAMINERS[info.geometry](info)
-            files[info.name] = page(facts)
-        except (verify.Disagreement, FormulaError) as error:
-            problems.append(str(error))
-            continue
-        except Exception as error:  # a bug of the package shows here too; the others are still looked at
-            problems.append(f"{info.name}: {type(error).__name__}: {error}")
-            logger.debug("traceback", exc_info=True)
-            continue
+    processes = PROCESSES if getattr(app, "parallel", 1) > 1 else 1
+    kept = Path(getattr(app, "outdir", folder)).parent / "examined"
+    found, (lines, problems) = examination.run_all(infos, Path(app.srcdir), processes, kept)
+    files = {one.name: one.text for one in found if not one.problems}
+    problems = [problem for one in found for problem in one.problems] + problems
+    examined = examination.facts_of(found)
+    for facts in examined:
         summary.count(facts)
-        examined.append(facts)
-    for text, name, filename in documented_texts(Path(app.srcdir)):
-        try:
-            summary.examples += verify.run_doctest(text, name, filename)
-        except verify.Disagreement as error:
-            problems.append(str(error))
+    summary.examples += lines
+    try:
+        summary.scripts = javascript.check(infos)
+    except verify.Disagreement as error:
+        problems.append(str(error))
     if problems:
         raise ExtensionError("\n\n".join(["the pages disagree with the package:", *problems]))
     for family in dict.fromkeys(info.family for info in infos):
@@ -82,6 +75,7 @@ def generate(app: Sphinx) -> None:
     files["names"] = indexes.names_page(infos)
     files["accuracy"] = accuracy.page(examined, summary)
     files["portraits"] = portraits.page(infos)
+    compare.write(folder / "scripts", examined)
     measured = performance.read(Path(app.srcdir))
     files["performance"] = performance.page(measured)
     # Pieces that hand-written pages include.

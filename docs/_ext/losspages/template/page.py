@@ -6,8 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sphinx.util import logging
-
 import losslib
 from losslib import declare
 from losslib.declaration import modes, registry
@@ -16,10 +14,17 @@ from losspages.catalogue import peer_names, titles
 from losspages.catalogue.indexes import FAMILIES
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts, Sections
+from losspages.compare.data import link_of
 from losspages.rst import bullets, escape, folded, heading, link, slug, table
-from losspages.template import ctc_parts, element_parts, region_parts, row_parts, survival_parts, transducer_parts
-
-logger = logging.getLogger(__name__)
+from losspages.template import (
+    ctc_parts,
+    element_parts,
+    fact_strip,
+    region_parts,
+    row_parts,
+    survival_parts,
+    transducer_parts,
+)
 
 #: Package -> how the table of equivalents writes it.
 PACKAGES = {
@@ -39,7 +44,8 @@ MIGRATIONS = ("torch", "keras", "sklearn", "optax")
 # ---- the parts of a page, in the reader's order ----------------------------------------------------------------
 
 
-def opening(info: LossInfo) -> str:
+def opening(facts: PageFacts) -> str:
+    info = facts.info
     spellings = [info.class_name, *info.aliases]
     entries = dict.fromkeys(
         text
@@ -50,7 +56,7 @@ def opening(info: LossInfo) -> str:
     index = "\n".join(f"   ! single: {text.replace(':', ' ')}" for text in entries if text != info.name)
     badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
     family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
-    best = "zero is best, the sign tells the direction of the error" if "signed" in info.tags else "smaller is better"
+    best = "Zero is best, the sign tells the direction of the error" if "signed" in info.tags else "Smaller is better"
     parts = [
         f".. index::\n{index}\n",
         f".. _loss-{info.name}:\n",
@@ -59,7 +65,9 @@ def opening(info: LossInfo) -> str:
         f".. meta::\n   :description: {info.summary.replace('`', '')}\n",
         heading(titles.title_of(info), "="),
         f"``losslib.{info.name}``, class ``losslib.{info.class_name}``\n",
-        f"{link(info.summary, info.name)} The value lies in ``{info.value_range}``; {best}.\n",
+        f"{link(info.summary, info.name)} {best}.\n",
+        fact_strip.strip(info, facts.measured),
+        link_of(info),
         f"{badges} :bdg-ref-primary-line:`{family} <family-{info.family}>`\n",
     ]
     return "\n".join(parts)
@@ -262,10 +270,10 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
 def page(facts: PageFacts) -> str:
     """Return the page of a loss: what it is, then when and how to use it, then folded what one looks up."""
     info = facts.info
-    own = SECTIONS[info.geometry](facts)
+    own = (SECTIONS.get(info.geometry) or region_parts.sections)(facts)
     see_also = [f":py:func:`~losslib.{registry.lookup(name)}`: {link(text, info.name)}" for name, text in info.see_also]
     sections = [
-        opening(info),
+        opening(facts),
         own.figure,
         own.formula,
         advice("Use it when", info.use_when, info),

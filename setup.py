@@ -80,6 +80,7 @@ KERNELS = {
     "overlap": ("pyx/overlap/driver.pyx", EVERY),
     "boxes": ("pyx/boxes/driver.pyx", EVERY),
     "risk": ("pyx/risk/driver.pyx", EVERY),
+    "lists": ("pyx/lists/driver.pyx", EVERY),
     "exact": ("pyx/exact.pyx", ("baseline",)),  # integers; v3 and v4 are no faster
 }
 

@@ -198,7 +198,11 @@ def _parameter_entry(item: Parameter) -> str:
 
 def _call_entry(info: LossInfo, name: str) -> str:
     kind, text = CALL_TEXTS[name]
-    if info.per != "element":
+    if info.per == "list":
+        text = text.replace("Elements to count.", "Items to count, or lists along the last axis.").replace(
+            "One weight for each sample (first axis) or each element", "One weight for each list, or for each item"
+        )
+    elif info.per != "element":
         text = text.replace("Elements to count.", "Samples to count.").replace(
             "One weight for each sample (first axis) or each element", "One weight for each sample"
         )

@@ -86,10 +86,11 @@ BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1)
 #: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length"). Of
 #: survival data the time of a sample or a bound of it ("time"), whether it ended in an event, 1 or 0 ("event"), the
 #: interval of a grid that it lies in ("interval"), the cause of the event, 0 for none ("cause"), and the part of the
-#: interval that was lived ("fraction").
+#: interval that was lived ("fraction"). Of lists the score of an item ("score") and how good it is ("relevance").
 HOLDS = (
     *("number", "row", "label", "class", "class_list", "class_sequence", "length"),
     *("time", "event", "interval", "cause", "fraction"),
+    *("score", "relevance"),
 )
 
 
@@ -396,8 +397,9 @@ class LossInfo:
     default_wrt: tuple[str, ...] = ("input",)
     has_hessian: bool = True
     reductions: tuple[str, ...] = ("mean", "sum", "none", "weighted_mean")
-    #: What "mean" divides by: "count" (elements), "weight" (sum of `weight` when given, as torch's l1 and mse) or
-    #: "target_length" (each value by the length of its target, then the number of samples).
+    #: What "mean" divides by: "count" (elements), "weight" (sum of `weight` when given, as torch's l1 and mse),
+    #: "target_length" (each value by the length of its target, then the number of samples) "pairs" (of a
+    #: list) or "item weights".
     mean_divisor: str = "count"
     #: True when the last axis is averaged before the reduction (multilabel_soft_margin_loss).
     averages_last_axis: bool = False

@@ -23,5 +23,7 @@ MODULES = (
     "segmentation",
     "boxes",
     "detection",
+    "ranking",
+    "ranking_lists",
     "survival",
 )

@@ -164,6 +164,17 @@ def censored(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -
     return drawn
 
 
+def lists(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Scores and labels, along the last axis or in one long list that groups may cut."""
+    complete = {item.name: item.default for item in info.parameters} | values
+    elements = int(rng.choice([10, 40, 90, 4000], p=[0.4, 0.3, 0.25, 0.05]))
+    x, y = geometries.find(info.geometry).draw(info, complete, rng, elements)
+    kind = rng.random()
+    if kind < 0.2:
+        return [x[:, :1], y[:, :1]]
+    return [x, y] if kind < 0.7 else [x.reshape(-1), y.reshape(-1)]
+
+
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
 INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list[np.ndarray]]] = {
     "pointwise": pointwise,
@@ -176,17 +187,34 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "overlap_sum": regions,
     "overlap_distance": regions,
     "overlap_lovasz": regions,
+    "overlap_transform": regions,
     "boxes": boxes,
     "softmax_between": distributions,
     "risk": censored,
     "lifetimes": censored,
     "intervals": censored,
+    "lists": lists,
 }
 
 
 def inputs(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
     """Return inputs of the loss in float64 and integers."""
     return INPUTS[info.geometry](info, values, rng)
+
+
+def array_of_lists(name: str, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """Return groups, pairs, gains, or a number for each item; None for what these inputs do not take."""
+    if name == "label_gain":
+        return np.sort(rng.random(5))
+    if name == "gamma":
+        return rng.random(scores.shape)
+    if scores.ndim != 1 or name == "pairs_weight":
+        return None
+    if name == "group_ids":
+        return rng.integers(0, 5, scores.shape)
+    if name == "group_sizes":
+        return rng.multinomial(len(scores), [0.2, 0.5, 0.3])
+    return rng.integers(0, len(scores), (7, 2)) if len(scores) else None
 
 
 def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -199,6 +227,11 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
         if info.geometry == "risk":  # strata, or entries before the times
             several = rng.integers(0, 3, first.shape)
             drawn[parameter.name] = arrays[1] - 0.5 - several if parameter.name == "entry" else several
+            continue
+        if info.geometry == "lists":
+            found = array_of_lists(parameter.name, first, rng)
+            if found is not None and not drawn.keys() & {"group_ids", "group_sizes", "pairs"}:
+                drawn[parameter.name] = found
             continue
         per_class = info.geometry != "pointwise" or parameter.name == "pos_weight"
         shape: Shape = first.shape

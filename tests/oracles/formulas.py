@@ -25,6 +25,7 @@ from losslib.declaration.schema import Array, Choice, Domain, Flag, LossInfo, Re
 from losslib.formula import declared
 from losslib.formula.numbers import Numbers
 from losslib.geometries.censoring import INTERVALS
+from losslib.geometries.lists import DRAWN
 
 LOSSES = losslib.list_losses()
 
@@ -96,6 +97,9 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
         elif isinstance(item, Array):
             if info.geometry == "risk":  # one number for each sample
                 single += [{item.name: [-1.0, -2.0] * (ROWS // 2)}]
+                continue
+            if info.geometry == "lists":  # groups and pairs are told of one long list
+                single += [{item.name: [0.0, 1.0, 2.5, 3.5]}] if item.name == "label_gain" else []
                 continue
             single += [{item.name: 3.0 if info.geometry == "pointwise" else CLASS_WEIGHT}]
     found = []
@@ -252,12 +256,21 @@ def survival_inputs(info: LossInfo) -> list[np.ndarray]:
     return [array.astype(np.float32).astype(array.dtype) for array in drawn]
 
 
+def list_inputs(info: LossInfo, parameters: Mapping[str, Any]) -> list[np.ndarray]:
+    """Draw inputs of a ranking loss as its geometry does: six lists."""
+    values = {item.name: item.default for item in info.parameters} | dict(parameters)
+    drawn = geometries.find(info.geometry).draw(info, values, generator(info.name, "lists"), ROWS * DRAWN)
+    return [array.astype(np.float32).astype(array.dtype) for array in drawn]
+
+
 def sample_inputs(info: LossInfo, parameters: Mapping[str, Any] | None = None) -> list[np.ndarray]:
     """Draw six samples of a loss of any geometry, inside its domains."""
     if info.geometry == "transducer":
         return transducer_inputs(info)
     if info.family == "survival":
         return survival_inputs(info)
+    if info.family == "ranking":
+        return list_inputs(info, parameters or {})
     if info.geometry != "pointwise":
         return row_inputs(info)
     return [array.reshape(ROWS, 2) for array in points(info, parameters or {}, 2 * ROWS).values()]

@@ -49,6 +49,10 @@ FAMILIES = {
         "Sequences",
         "Losses between a sequence of frames and a sequence of labels whose alignment is unknown.",
     ),
+    "ranking": (
+        "Ranking",
+        "Losses of the order of the items of a list: by pairs, by a softmax over the list, by the metric itself.",
+    ),
     "survival": (
         "Survival",
         "Losses of the time until an event that some samples have not seen when their observation ends.",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 from pathlib import Path
+from typing import Any
 
 from losslib.declaration.schema import Equivalent
 from losslib.names.schema import Binding
@@ -17,10 +19,36 @@ __all__ = ["compared_by_tests", "table_of"]
 
 def table_of(key: str) -> str:
     """Return the names of a package with what they are here and what has no counterpart."""
-    found = package(key)
-    rows = [[_there(binding), _here(key, binding), _refused(binding)] for binding in found.bindings]
+    found, measured = package(key), compared().get(key)
     notes = "\n\n".join(found.notes)
-    return f"{notes}\n\n" + table(["there", "here", "refused"], rows, "34 36 30", "loss-names")
+    header, widths = ["there", "here", "refused"], "34 36 30"
+    rows = [[_there(binding), _here(key, binding), _refused(binding)] for binding in found.bindings]
+    if measured is not None:
+        notes += (
+            f"\n\nCompared with {found.title} {measured['version']}: the number of combinations of parameters, and the "
+            "largest deviations of value and gradient, relative to numbers of at least 1."
+        )
+        header, widths = [*header, "compared"], "30 32 24 14"
+        for row, binding in zip(rows, found.bindings, strict=True):
+            row.append(_compared(binding, measured["names"]))
+    return f"{notes}\n\n" + table(header, rows, widths, "loss-names")
+
+
+@functools.cache
+def compared() -> dict[str, Any]:
+    """Return what the test of the names has found, as it was last written: see tests/peers/named_report.py."""
+    found: dict[str, Any] = json.loads((Path(__file__).parents[1] / "agreement.json").read_text())
+    return found
+
+
+def _compared(binding: Binding, names: dict[str, list[float]]) -> str:
+    """Write cases and deviations of the spellings of a function together."""
+    found = [names[name] for name in binding.names if name in names]
+    if not found:
+        return "–"
+    cases = int(sum(row[0] for row in found))
+    value, gradient = (max(row[k] for row in found) for k in (1, 2))
+    return f"{cases} cases, value {value:.0e}, gradient {gradient:.0e}"
 
 
 #: The test that recovers gradients and Hessians from trees, as they show none, and its lists of cases.

@@ -20,6 +20,7 @@ from losspages.template import (
     ctc_parts,
     element_parts,
     fact_strip,
+    ranking_parts,
     region_parts,
     row_parts,
     survival_parts,
@@ -35,6 +36,7 @@ PACKAGES = {
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
     "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
+    "rax": "Rax",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -111,7 +113,10 @@ def parameters(info: LossInfo) -> str:
         if isinstance(item, Array):
             values = "a number or an array that broadcasts, or None"
             if info.geometry != "pointwise":
-                values = f"one number for each {'sample' if info.geometry == 'risk' else 'class'}, or None"
+                values = {
+                    "risk": "one number for each sample, or None",
+                    "lists": "an array, or None",
+                }.get(info.geometry, "one number for each class, or None")
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
     text = heading("Parameters") + "\n"
@@ -264,6 +269,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "risk": survival_parts.sections,
     "lifetimes": survival_parts.sections,
     "intervals": survival_parts.sections,
+    "lists": ranking_parts.sections,
 }
 
 

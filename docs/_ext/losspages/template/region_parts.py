@@ -24,7 +24,15 @@ from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, ow
 from losspages.rst import escape, heading, link, math, table
 from regions import SCORES, value_of
 
-GEOMETRIES = ("overlap", "overlap_sum", "overlap_distance", "overlap_lovasz", "boxes", "softmax_between")
+GEOMETRIES = (
+    "overlap",
+    "overlap_sum",
+    "overlap_distance",
+    "overlap_lovasz",
+    "overlap_transform",
+    "boxes",
+    "softmax_between",
+)
 
 #: Largest difference of a value from its oracle, and of a gradient from differences of values.
 TOLERANCE, DIFFERENCES = 1e-11, 1e-6

@@ -43,8 +43,8 @@
     const said = reduction && texts.find((text) => text.toLowerCase().startsWith(`"${reduction[1]}"`));
     return `<section class="explained"><h2>${escape(head)}</h2><dl>` +
       item("means", `<a href="generated/${one.loss}.html">${escape(meaning.title)}</a>: ${escape(meaning.summary)}`) +
-      item("here", `<code>${escape(call(one))}</code>${one.frame.length ? ` with ${escape(one.frame.join(", "))}` : ""}`) +
-      item("the same object", exact && `<code>${escape(exact)}</code>`) +
+      item("here", one.computed ? "" : `<code>${escape(call(one))}</code>${one.frame.length ? ` with ${escape(one.frame.join(", "))}` : ""}`) +
+      item(one.computed ? "here" : "the same object", exact && `<code>${escape(exact)}</code>`) +
       item("order of arguments", escape(order)) +
       item("divides by", said ? escape(said) : "") +
       item("mind", list([...one.notes, ...one.unknown.map((name) => `there is no parameter ${name} there`)])) +

@@ -106,6 +106,7 @@ const losslibNames = (() => {
       }
     }
     found.notes.push(...[chosen.note].filter(Boolean));
+    found.computed = chosen.computed && binding.parameters.some((item) => item.name in given && !same(given[item.name], item.default));
     return { ...found, loss: chosen.loss, given: [...pairs, ["reduction", reduction]], factor: chosen.factor, frame: chosen.frame };
   };
 

@@ -15,10 +15,11 @@ import losslib
 from losslib.declaration import registry
 from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
 from losspages import examination
-from losspages.catalogue import indexes, peer_names
+from losspages.catalogue import choices, indexes, migration, peer_names
 from losspages.checks import links, verify
 from losspages.checks.examine import Summary
 from losspages.compare import data as compare
+from losspages.compare import names
 from losspages.formulas import javascript
 from losspages.pictures import portraits
 from losspages.reports import accuracy, performance
@@ -65,6 +66,7 @@ def generate(app: Sphinx) -> None:
     summary.examples += lines
     try:
         summary.scripts = javascript.check(infos)
+        summary.bindings = names.check(infos)
     except verify.Disagreement as error:
         problems.append(str(error))
     if problems:
@@ -75,11 +77,17 @@ def generate(app: Sphinx) -> None:
     files["names"] = indexes.names_page(infos)
     files["accuracy"] = accuracy.page(examined, summary)
     files["portraits"] = portraits.page(infos)
-    compare.write(folder / "scripts", examined)
+    leaves, special = choices.read(Path(app.srcdir))
+    scripts = {"losses": compare.text(examined), "bindings": names.data(infos), "choices": choices.script(leaves)}
+    write_scripts(folder / "scripts", scripts)
+    generated = migration.to_generate(Path(app.srcdir))
+    files |= {f"from_{key}": migration.page(key, examined, state) for key in generated}
     measured = performance.read(Path(app.srcdir))
     files["performance"] = performance.page(measured)
     # Pieces that hand-written pages include.
     pieces = {f"from_{package}": indexes.migration_table(package, examined, state) for package in MIGRATIONS}
+    pieces |= {"choices": choices.page(leaves, special), "functionals": choices.functionals(examined)}
+    pieces["migrations"] = migration.contents(generated)
     pieces |= {f"names_{key}": peer_names.table_of(key) for key in PACKAGES_BY_NAME}
     second = sum(info.has_hessian for info in infos)
     pieces["count"] = (
@@ -100,6 +108,15 @@ def write(folder: Path, files: dict[str, str]) -> None:
             old.unlink()
     for name, text in files.items():
         path = folder / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def write_scripts(folder: Path, texts: dict[str, str]) -> None:
+    """Write what pages load: data that works from a file too, without a server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        path = folder / f"{name}.js"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 

@@ -148,6 +148,7 @@ class Summary:
     unchecked: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     scripts: javascript.Check | None = None
+    bindings: int = 0
 
     def count(self, facts: PageFacts) -> None:
         name, check = facts.info.name, facts.formula
@@ -189,7 +190,10 @@ class Summary:
         if self.scripts is None:
             return []
         done = self.scripts
-        return [("formulas as JavaScript", f"{done.losses} losses, {done.settings} settings, {done.points} points")]
+        return [
+            ("formulas as JavaScript", f"{done.losses} losses, {done.settings} settings, {done.points} points"),
+            ("names as JavaScript", f"{self.bindings} calls of other packages"),
+        ]
 
 
 def _listed(counter: Counter[str]) -> str:

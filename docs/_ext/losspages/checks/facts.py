@@ -241,7 +241,8 @@ def _has_link(curves: _Curves, words: str) -> bool:
 
 def _of_samples(info: LossInfo, parameters: dict[str, Any]) -> Facts:
     """Look at places halfway between drawn predictions: a convex loss lies below the mean of both ends there."""
-    loss = registry.class_of(info.name)(**parameters, reduction="sum")
+    alone = "none" if "none" in info.reductions else "sum"
+    loss = registry.class_of(info.name)(**parameters, reduction=alone)
     geometry = geometries.find(info.geometry)
     moved = [info.input_names.index(name) for name in info.differentiable if name != "target"]
     facts = Facts(dict(parameters), convex=True)
@@ -257,9 +258,9 @@ def _of_samples(info: LossInfo, parameters: dict[str, Any]) -> Facts:
             for place in moved:
                 ends[0][place], ends[1][place] = scale * first[place], scale * second[place]
                 middle[place] = (ends[0][place] + ends[1][place]) / 2
-            a, b, between = (float(loss(*arrays)) for arrays in (*ends, middle))
-            values += [a, b]
-            if between > (a + b) / 2 + 1e-9 * (1 + abs(a) + abs(b)):
+            a, b, between = (np.ravel(loss(*arrays)) for arrays in (*ends, middle))
+            values += [float(a.min()), float(b.min())]
+            if (between > (a + b) / 2 + 1e-9 * (1 + np.abs(a) + np.abs(b))).any():
                 facts.convex = False
     facts.least = min(values)
     return facts

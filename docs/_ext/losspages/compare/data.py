@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from losslib.declaration import registry
@@ -19,7 +18,7 @@ from losspages.checks.verify import domains_of, own_parameters
 from losspages.formulas import javascript
 from losspages.template.fact_strip import facts_of
 
-__all__ = ["compared_with", "write"]
+__all__ = ["compared_with", "link_of", "text"]
 
 #: Targets that a loss is drawn for, by the domain of the target; those of a difference alone have 0.
 TARGETS = {
@@ -98,17 +97,12 @@ def entry_of(info: LossInfo, measured: Sequence[Facts]) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, examined: Sequence[PageFacts]) -> None:
-    """Write formulas and data as one script that works from a file too, without a server."""
+def text(examined: Sequence[PageFacts]) -> str:
+    """Return formulas and data as one script."""
     printable = [facts for facts in examined if javascript.is_printable(facts.info)]
     entries = {facts.info.name: entry_of(facts.info, facts.measured) for facts in printable}
-    text = javascript.script([facts.info for facts in printable])
     data = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).replace("Infinity", "1e999")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "losses.js"
-    text += f"const losslibLosses = {data};\n"
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    return f"{javascript.script([facts.info for facts in printable])}const losslibLosses = {data};\n"
 
 
 def compared_with(info: LossInfo) -> list[str]:

@@ -86,7 +86,17 @@ html_title = "losslib"
 html_static_path = ["_static", "generated/scripts"]  # the second is written while the pages are made
 (HERE / "generated" / "scripts").mkdir(parents=True, exist_ok=True)
 html_css_files = ["losslib.css"]
-html_js_files = [(name, {"defer": "defer"}) for name in ("slider.js", "catalogue.js", "portraits.js", "folded.js")]
+html_js_files = [
+    (name, {"defer": "defer"})
+    for name in (
+        "slider.js",
+        "finder.js",
+        "catalogue.js",
+        "quicksearch.js",
+        "portraits.js",
+        "folded.js",
+    )
+]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

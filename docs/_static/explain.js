@@ -18,7 +18,8 @@
   };
   const call = (one) => {
     const usual = losslibMeanings[one.loss].defaults;
-    const differ = one.given.filter(([name, value]) => JSON.stringify(usual[name]) !== JSON.stringify(value));
+    const differ = one.given.filter(([name, value]) => JSON.stringify(usual[name]) !== JSON.stringify(value) &&
+      (name in usual || value !== null)); // what PyTorch has given up is None
     const inputs = losslibMeanings[one.loss].inputs;
     const text = `losslib.${one.loss}(${[...inputs, ...differ.map(([name, value]) => `${name}=${literal(value)}`)].join(", ")})`;
     return one.factor === 1 ? text : `${one.factor} * ${text}`;

@@ -125,15 +125,16 @@ const losslibNames = (() => {
       const exact = binding.names.some((one) => stripped.includes(one));
       const loose = binding.names.some((one) => one.split(".").pop().toLowerCase() === last.toLowerCase());
       if (exact || loose) {
-        const named = key === binding.package || stripped.some((one) => one !== bare && exact);
-        hits.push({ rank: (key === binding.package ? 0 : 8) + (exact ? 0 : 4) + (named ? 0 : 2), found: bind(binding, given) });
+        const modules = stripped.some((one) => one !== bare && binding.names.includes(one));
+        const rank = key === binding.package ? 0 : modules ? 1 : exact ? 3 : 5;
+        hits.push({ rank, found: bind(binding, given) });
       }
     }
     const own = name.split(".").pop().toLowerCase();
     for (const [loss, meaning] of Object.entries(losslibMeanings)) {
       if (meaning.names.some((one) => one.toLowerCase() === own || one.toLowerCase() === name.toLowerCase())) {
         const pairs = Object.entries(given).filter(([item]) => item in meaning.defaults);
-        hits.push({ rank: 5, found: { loss, given: pairs, notes: [], frame: [], factor: 1, unknown: [] } });
+        hits.push({ rank: name.includes(".") ? 4 : 2, found: { loss, given: pairs, notes: [], frame: [], factor: 1, unknown: [] } });
       }
     }
     return hits.sort((a, b) => a.rank - b.rank).map((hit) => hit.found);

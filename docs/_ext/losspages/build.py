@@ -22,7 +22,7 @@ from losspages.compare import data as compare
 from losspages.compare import names
 from losspages.formulas import javascript
 from losspages.pictures import portraits
-from losspages.reports import accuracy, performance
+from losspages.reports import accuracy, cheat_sheet, performance
 from losspages.rst import indent
 from losspages.template.page import MIGRATIONS, state
 
@@ -72,14 +72,16 @@ def generate(app: Sphinx) -> None:
     if problems:
         raise ExtensionError("\n\n".join(["the pages disagree with the package:", *problems]))
     for family in dict.fromkeys(info.family for info in infos):
-        files[family] = indexes.family_page(family, [info for info in infos if info.family == family])
+        files[family] = indexes.family_page(family, [facts for facts in examined if facts.info.family == family])
     files["tags"] = indexes.tags_page(infos)
     files["names"] = indexes.names_page(infos)
     files["accuracy"] = accuracy.page(examined, summary)
     files["portraits"] = portraits.page(infos)
     leaves, special = choices.read(Path(app.srcdir))
     scripts = {"losses": compare.text(examined), "bindings": names.data(infos), "choices": choices.script(leaves)}
+    scripts["search"] = indexes.search_script(infos)
     write_scripts(folder / "scripts", scripts)
+    cheat_sheet.draw(leaves, folder / "scripts")
     generated = migration.to_generate(Path(app.srcdir))
     files |= {f"from_{key}": migration.page(key, examined, state) for key in generated}
     measured = performance.read(Path(app.srcdir))
@@ -87,6 +89,7 @@ def generate(app: Sphinx) -> None:
     # Pieces that hand-written pages include.
     pieces = {f"from_{package}": indexes.migration_table(package, examined, state) for package in MIGRATIONS}
     pieces |= {"choices": choices.page(leaves, special), "functionals": choices.functionals(examined)}
+    pieces["doors"] = indexes.doors(infos)
     pieces["migrations"] = migration.contents(generated)
     pieces |= {f"names_{key}": peer_names.table_of(key) for key in PACKAGES_BY_NAME}
     second = sum(info.has_hessian for info in infos)

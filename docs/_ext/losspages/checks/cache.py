@@ -21,7 +21,10 @@ PACKAGE = Path(losslib.__file__).parent
 EXTENSION = Path(__file__).parents[1]
 ORACLES = Path(__file__).parents[4] / "tests" / "oracles"
 
-#: Declaring module -> those that it takes texts from.
+#: Modules of this extension that make lists and reports of what was found, and no pages of losses.
+AFTER = {"build.py", "choices.py", "examination.py", "migration.py", "names.py", "portraits.py", "sparklines.py"}
+
+#: What a declaring module takes from others.
 _IMPORT = re.compile(r"^from losslib\.losses\.(\w+) import", re.MULTILINE)
 
 
@@ -60,7 +63,9 @@ def _common_files() -> Iterator[Path]:
     for path in PACKAGE.rglob("*"):
         if path.suffix in (".so", ".pyd", ".py") and path.parent.name != "losses":
             yield path
-    yield from EXTENSION.rglob("*.py")
+    for path in EXTENSION.rglob("*.py"):
+        if path.parent.name != "reports" and path.name not in AFTER:
+            yield path
     yield from ORACLES.glob("*.py")
 
 

@@ -8,6 +8,7 @@ otherwise fails the build.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -29,10 +30,10 @@ ENDS = {"probability": (0.002, 0.998), "nonnegative": (0.02, 12.0), "positive": 
 ENDS |= {"above_minus_one": (-0.95, 12.0)}
 POINTS = 1201
 
-#: Targets that a constant prediction is fitted to: two samples whose mean, median and quantiles differ, so that what is
-#: called the median is no coincidence.
-SAMPLES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "real": ((-1.5, 0.5, 1.0, 2.0, 5.0), (-4.0, -3.0, 0.6, 0.8, 1.4)),
+#: Targets that a constant prediction is fitted to: samples whose mean, median and quantiles differ, so that what is
+#: called the median is no coincidence; real ones of small and of large errors.
+SAMPLES: dict[str, tuple[tuple[float, ...], ...]] = {
+    "real": ((-1.5, 0.5, 1.0, 2.0, 5.0), (-4.0, -3.0, 0.6, 0.8, 1.4), (-30.0, 0.5, 1.0, 2.0, 40.0)),
     "nonnegative": ((0.0, 1.0, 1.0, 2.0, 6.0), (0.0, 0.0, 3.0, 4.0, 4.5)),
     "positive": ((0.5, 1.0, 1.5, 2.0, 5.0), (0.3, 0.4, 3.0, 4.0, 4.5)),
     "above_minus_one": ((0.0, 1.0, 1.5, 2.0, 5.0), (-0.5, 0.2, 3.0, 4.0, 4.5)),
@@ -105,7 +106,7 @@ class _Curves:
         place = info.input_names.index("target") if named else 1
         self.others = [k for k in range(1, len(info.inputs)) if k != place and named]
         self.samples = [np.array(sample) for sample in SAMPLES.get(domains[place].name, SAMPLES["real"])]
-        self.lines = {target: self.at(self.x, target) for target in sorted({*self.samples[0], *self.samples[1]})}
+        self.lines = {target: self.at(self.x, target) for target in sorted({*itertools.chain(*self.samples)})}
 
     def at(self, x: np.ndarray, target: float) -> tuple[np.ndarray, np.ndarray]:
         """Return value and slope for a target; a third input, such as a variance, is 1."""
@@ -135,7 +136,7 @@ def _of_elements(info: LossInfo, parameters: dict[str, Any]) -> Facts:
         facts.most = max(ends) if ends[1] - ends[0] < 1e-3 * abs(ends[1]) + 1e-9 else math.inf
     if "distance" in info.tags or info.input_names[1] != "target":
         return facts  # a distance, or two scores, estimates nothing
-    facts.estimates = _estimate(curves)
+    facts.estimates = _estimate(curves, convex=facts.convex)
     if len(curves.lines) == 2:  # labels, 0 and 1 or -1 and 1
         facts.proper = any(_has_link(curves, words) for words in LINKS)
     return facts
@@ -198,23 +199,28 @@ LINKS: dict[str, Callable[[float], float]] = {
 }
 
 
-def _estimate(curves: _Curves) -> str:
+def _estimate(curves: _Curves, *, convex: bool) -> str:
     """Say what the best constant prediction is, by minimising the kernel over it."""
-    near, places = 1.5 * curves.step, [_lowest(curves, sample) for sample in curves.samples]
-    if None in places:
+    near = 1.5 * curves.step
+    lowest = [(sample, _lowest(curves, sample)) for sample in curves.samples]
+    inside = [(sample, place) for sample, place in lowest if place is not None]
+    if len(inside) < 2:
         return ""
+    places = [place for _, place in inside]
     if len(curves.lines) == 2:
         links = [words for words in LINKS if _has_link(curves, words)]
         return links[0] if links else "the class" if abs(abs(places[0]) - 1) <= near else ""
     named = [
         {words for words, number in _functionals(sample, curves.loss.parameters) if abs(best - number) <= near}
-        for sample, best in zip(curves.samples, places, strict=True)
+        for sample, best in inside
     ]
     order = [words for words, _ in _functionals(curves.samples[0], curves.loss.parameters)]
-    found = [words for words in order if words in named[0] & named[1]]
+    # Where a kink makes a local minimum of every target, the middle one wins by chance.
+    order = [words for words in order if convex or "median" not in words]
+    found = [words for words in order if all(words in names for names in named)]
     if found:
         return found[0]
-    sample = curves.samples[0]
+    sample = inside[0][0]
     return f"{places[0]:.2g} of a sample with mean {sample.mean():.2g} and median {np.median(sample):.2g}"
 
 

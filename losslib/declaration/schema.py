@@ -68,6 +68,7 @@ _CONTAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sign": lambda v: (v == -1) | (v == 1),
     "above_minus_one": lambda v: v > -1,
     "binary": lambda v: (v == 0) | (v == 1),
+    "cosine": lambda v: np.abs(v) <= 1.01,  # rounding, in half precision too
 }
 
 REAL = Domain("real", 0, "any real number")
@@ -80,6 +81,10 @@ SIGN = Domain("sign", 4, "labels -1 or 1", "map 0/1 labels with 2 * target - 1")
 ABOVE_MINUS_ONE = Domain("above_minus_one", 5, "numbers > -1")
 BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1) / 2")
 
+
+COSINE = Domain(
+    "cosine", 7, "cosines in [-1, 1]", "divide vectors by their lengths; the loss multiplies by its scale itself"
+)
 
 #: What the entries of an input are: an element of its own ("number"), part of a row of scores, probabilities or
 #: components ("row"); for each sample a label such as -1 and 1 ("label"), a class ("class"), a row of classes ended by

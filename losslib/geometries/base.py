@@ -157,6 +157,8 @@ def draw_numbers(domain: Domain, rng: np.random.Generator, shape: tuple[int, ...
         return np.where(rng.random(shape) < 0.5, -1.0, 1.0)
     if domain.name == "binary":
         return np.where(rng.random(shape) < 0.5, 0.0, 1.0)
+    if domain.name == "cosine":
+        return np.asarray(rng.uniform(-1.0, 1.0, shape))
     return rng.standard_normal(shape)
 
 

@@ -85,6 +85,13 @@ LABEL_SMOOTHING = Real(
     examples=(0.1, 0.3),
 )
 
+EMPTY = Choice(
+    "empty",
+    "nan",
+    'What ``"mean"`` gives when every target is ignored: ``"nan"``, 0 divided by 0 as in PyTorch, or ``"zero"``.',
+    choices=("nan", "zero"),
+)
+
 #: Letters of the formulas: the softmax of the logits, and the target after label smoothing.
 PROBABILITIES_OF_LOGITS = {"p": "exp(x_c)/sum_j(exp(x_j))"}
 SMOOTHED = {"y": "t_c*(1 - label_smoothing) + label_smoothing/C"}
@@ -142,13 +149,7 @@ cross_entropy, CrossEntropyLoss = declare(
             optional=True,
             examples=(5.0, 30.0),
         ),
-        Choice(
-            "empty",
-            "nan",
-            'What ``"mean"`` gives when every target is ignored: ``"nan"``, 0 divided by 0 as in PyTorch, or '
-            '``"zero"``.',
-            choices=("nan", "zero"),
-        ),
+        EMPTY,
     ),
     kernel=_cross_entropy_kernel,
     formula="sum_c(w_c*y_c*(lse(x) - x_c)) + z_loss*lse(x)**2",

@@ -19,6 +19,7 @@ import numpy as np
 from mpmath import mp, mpf
 from scipy import special
 
+import class_scores
 import losslib
 from losslib import geometries
 from losslib.declaration.schema import Array, Choice, Domain, Flag, LossInfo, Real
@@ -95,7 +96,10 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
         elif isinstance(item, Choice):
             single += [{item.name: word} for word in item.choices if word != item.default]
         elif isinstance(item, Array):
-            if info.geometry == "risk":  # one number for each sample
+            if info.name == "sphereface_loss" and item.name == "scale":  # one number for each sample
+                single += [{item.name: [1.0, 4.0] * (ROWS // 2)}]
+                continue
+            if info.geometry == "risk":
                 single += [{item.name: [-1.0, -2.0] * (ROWS // 2)}]
                 continue
             if info.geometry == "lists":  # groups and pairs are told of one long list
@@ -156,6 +160,8 @@ def draw(domain: Domain, rng: np.random.Generator, n: int, *, role: str) -> np.n
         values = rng.choice([-1.0, 1.0], n)
     elif domain.name == "binary":
         values = rng.choice([0.0, 1.0], n)
+    elif domain.name == "cosine":
+        values = np.tanh(rng.normal(0.0, 1.0, n))
     elif domain.name == "above_minus_one":
         values = np.exp(rng.normal(0.0, 1.5, n)) - 0.99
     else:
@@ -200,6 +206,8 @@ def row_inputs(info: LossInfo) -> list[np.ndarray]:
     """Draw inputs of a loss of rows: scores of classes with a target, vectors with labels, regions or boxes."""
     if info.geometry == "ctc":
         return sequence_inputs(info)
+    if info.geometry in class_scores.GEOMETRIES:
+        return class_scores.draw(info, ROWS, CLASSES)
     if info.family == "segmentation":
         return region_inputs(info)
     if info.geometry == "boxes":
@@ -291,6 +299,7 @@ def outside(domain: Domain) -> list[float]:
         "sign": [0.0, 2.0, -np.inf],
         "binary": [-1.0, 0.5, np.inf],
         "above_minus_one": [-1.0, -3.0],
+        "cosine": [-2.0, 1.1, np.inf],
     }[domain.name]
 
 

@@ -48,6 +48,19 @@ FAMILIES = {
         "Embeddings",
         "Losses of pairs and triplets of vectors, by distance or by angle.",
     ),
+    "contrastive": (
+        "Contrast",
+        "Losses of a batch of vectors in which each meets all others: views of the same thing, members of the same "
+        "class, proxies of classes.",
+    ),
+    "vocabulary": (
+        "Large vocabularies",
+        "Cross-entropies over so many classes that a matrix of logits would not fit: fused, sampled or in a tree.",
+    ),
+    "ordinal": (
+        "Ordered classes",
+        "Losses of ratings, grades and stages: the order is in the model, or in the cost of an error.",
+    ),
     "sequence": (
         "Sequences",
         "Losses between a sequence of frames and a sequence of labels whose alignment is unknown.",

@@ -34,6 +34,7 @@ GRID: dict[str, tuple[float, ...]] = {
     "nonnegative": (0.0213, 0.3371, 0.917, 1.613, 4.237, 11.03),
     "positive": (0.0213, 0.3371, 0.917, 1.613, 4.237, 11.03),
     "probability": (0.0031, 0.1137, 0.2719, 0.4837, 0.6613, 0.9171, 0.9983),
+    "cosine": (-0.9, -0.31, 0.21, 0.72, 0.97),
     "above_minus_one": (-0.813, -0.3119, 0.2137, 1.719, 6.133),
     "sign": (-1.0, 1.0),
     "binary": (0.0, 1.0),
@@ -50,6 +51,7 @@ TARGETS: dict[str, tuple[float, ...]] = {
 #: A value outside each domain.
 OUTSIDE = {
     "nonnegative": -1.0, "positive": 0.0, "probability": 1.5, "sign": 0.0, "above_minus_one": -1.0, "binary": 0.5,
+    "cosine": 2.0,
 }  # fmt: skip
 
 

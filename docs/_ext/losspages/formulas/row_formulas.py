@@ -13,15 +13,15 @@ from typing import Any
 import mpmath
 import numpy as np
 
+import taylor
 from losslib.declaration import registry
 from losslib.declaration.schema import Array, Choice, LossInfo
 from losslib.formula.declared import definitions_of, letters_of, names_used
 from losslib.formula.rows import Row, RowReader
 from losspages.checks import row_losses
 from losspages.checks.verify import Disagreement, FormulaCheck
-from losspages.formulas import taylor
 from losspages.formulas.symbolic import DIGITS
-from losspages.formulas.taylor import Taylor
+from taylor import Taylor
 
 #: Largest difference between kernel and formula, relative to max(1, |formula|), in float64.
 TOLERANCE = 2e-13

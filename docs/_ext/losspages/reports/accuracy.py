@@ -13,7 +13,7 @@ from losslib.declaration.schema import LossInfo
 from losspages.checks import ctc_paths, row_losses, verify
 from losspages.checks.examine import PageFacts, Summary
 from losspages.rst import heading, table
-from losspages.template import ranking_parts, region_parts, survival_parts, transducer_parts
+from losspages.template import contrast_parts, ranking_parts, region_parts, survival_parts, transducer_parts
 
 #: Points along each input of an elementwise loss, and rows of a row loss, that float32 is measured on.
 POINTS, ROWS, COLUMNS = 301, 64, 17
@@ -69,6 +69,8 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = row_losses.batch(info, ROWS, COLUMNS)
     elif info.geometry == "ctc":
         inputs = ctc_paths.batch()
+    elif info.geometry in contrast_parts.GEOMETRIES:
+        inputs = contrast_parts.batch(info)
     elif info.family in ("segmentation", "boxes"):
         inputs = region_parts.batch(info)
     elif info.family == "ranking":

@@ -17,6 +17,7 @@ from losspages.checks.examine import PageFacts, Sections
 from losspages.compare.data import link_of
 from losspages.rst import bullets, escape, folded, heading, link, slug, table
 from losspages.template import (
+    contrast_parts,
     ctc_parts,
     element_parts,
     fact_strip,
@@ -35,6 +36,8 @@ PACKAGES = {
     "statsmodels": "statsmodels", "kornia": "Kornia", "robust_loss_pytorch": "robust_loss_pytorch",
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
     "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
+    "entmax": "entmax", "coral_pytorch": "coral-pytorch", "dlordinal": "dlordinal", "lightly": "lightly",
+    "open_clip": "OpenCLIP", "sentence_transformers": "Sentence Transformers",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
     "rax": "Rax",
 }  # fmt: skip
@@ -172,8 +175,10 @@ def call_here(info: LossInfo, arguments: Mapping[str, Any]) -> str:
     elif info.geometry == "distance":
         symbols = {meaning: letter for letter, meaning in info.symbols.items()}
         letters = [symbols.get(name, name) for name in info.input_names]
-    elif info.input_names[0] == "input1":
+    elif info.input_names[0] == "input1" and info.geometry not in contrast_parts.GEOMETRIES:
         letters = ["x1", "x2", "t"]
+    elif info.geometry in contrast_parts.GEOMETRIES:
+        letters = contrast_parts.letters_of(info)
     elif info.input_names[1] != "target":
         letters = list(info.input_names)
     else:
@@ -270,6 +275,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "lifetimes": survival_parts.sections,
     "intervals": survival_parts.sections,
     "lists": ranking_parts.sections,
+    **dict.fromkeys(contrast_parts.GEOMETRIES, contrast_parts.sections),
 }
 
 

@@ -17,16 +17,16 @@ import mpmath
 import numpy as np
 
 import losslib
+import taylor
 from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import EXAMINERS, PageFacts, Sections
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
-from losspages.formulas import taylor
 from losspages.formulas.symbolic import DIGITS
-from losspages.formulas.taylor import Taylor
 from losspages.pictures.curves import SAMPLES, Curve, Figure, abscissa
 from losspages.rst import escape, heading, indent, link, math, table
+from taylor import Taylor
 
 #: Largest difference between kernel and oracle, relative to max(1, |oracle|), in float64.
 TOLERANCE = 2e-13

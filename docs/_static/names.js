@@ -126,7 +126,7 @@ const losslibNames = (() => {
       const loose = binding.names.some((one) => one.split(".").pop().toLowerCase() === last.toLowerCase());
       if (exact || loose) {
         const modules = stripped.some((one) => one !== bare && binding.names.includes(one));
-        const rank = key === binding.package ? 0 : modules ? 1 : exact ? 3 : 5;
+        const rank = key === binding.package ? (exact ? 0 : 0.5) : modules ? 1 : exact ? 3 : 5;
         hits.push({ rank, found: bind(binding, given) });
       }
     }

@@ -93,6 +93,7 @@ html_js_files = [
         "finder.js",
         "catalogue.js",
         "quicksearch.js",
+        "live.js",
         "portraits.js",
         "folded.js",
     )

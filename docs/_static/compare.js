@@ -1,9 +1,6 @@
-// The comparison: up to four losses with their parameters, kept in the address as ?l=huber_loss:delta=2,cauchy_loss.
-(() => {
-  const place = document.getElementById("loss-compare");
-  if (!place) {
-    return;
-  }
+// The comparison: up to four losses with their parameters, kept in the address as ?l=huber_loss:delta=2,cauchy_loss. On
+// the page of a loss it starts with that loss, and the address stays what it is.
+const losslibCompare = (place, { root = "", start = "" } = {}) => {
   const { STEPS, curve, defaults, panel, toPosition, toValue, written } = losslibCurves;
   const MOST = 4;
   const names = Object.keys(losslibLosses);
@@ -11,7 +8,7 @@
     names.find((other) => losslibLosses[other].title.toLowerCase() === name.toLowerCase()));
 
   const read = () => {
-    const asked = new URLSearchParams(location.search).get("l") ?? "";
+    const asked = start || (new URLSearchParams(location.search).get("l") ?? "");
     const chosen = asked.split(",").filter(Boolean).map((text) => {
       const [name, ...settings] = text.split(":");
       const known = full(name);
@@ -84,7 +81,7 @@
     const row = (title, cells) => `<tr><th scope="row">${title}</th>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
     place.querySelector(".compare-table").innerHTML = '<table class="table"><thead>' +
       `<tr><td></td>${chosen.map(({ name }, k) =>
-        `<th scope="col"><a href="generated/${name}.html">${escape(losslibLosses[name].title)}</a> ` +
+        `<th scope="col"><a href="${root}generated/${name}.html">${escape(losslibLosses[name].title)}</a> ` +
         `<svg viewBox="0 0 28 8" width="28" height="8" aria-hidden="true"><path class="curve ${style(k)}" d="M0 4H28"/></svg></th>`).join("")}</tr>` +
       "</thead><tbody>" +
       row("call", chosen.map((one) => `<code>${escape(call(one))}</code>`)) +
@@ -97,6 +94,9 @@
   const show = () => {
     draw();
     table();
+    if (start) {
+      return;
+    }
     const address = new URL(location.href);
     address.search = `?l=${chosen.map(text).join(",")}`;
     history.replaceState(null, "", address);
@@ -109,7 +109,7 @@
     chosen.forEach((one, k) => {
       const group = document.createElement("fieldset");
       group.className = `compare-loss ${style(k)}`;
-      group.innerHTML = `<legend><a href="generated/${one.name}.html">${escape(losslibLosses[one.name].title)}</a> ` +
+      group.innerHTML = `<legend><a href="${root}generated/${one.name}.html">${escape(losslibLosses[one.name].title)}</a> ` +
         `<button type="button" aria-label="Remove ${escape(losslibLosses[one.name].title)}">×</button></legend>`;
       group.querySelector("button").addEventListener("click", () => {
         chosen = chosen.filter((other) => other !== one);
@@ -162,4 +162,8 @@
     }
   });
   rebuild();
-})();
+};
+
+if (document.getElementById("loss-compare")) {
+  losslibCompare(document.getElementById("loss-compare"));
+}

@@ -82,6 +82,18 @@ def test_a_slider_of_the_comparison_moves_by_keyboard_and_keeps_the_focus(visit:
     assert page.locator(".compare-loss output").first.inner_text() != "1"
 
 
+def test_the_page_of_a_loss_moves_every_parameter_with_the_same_code(visit: Visit) -> None:
+    page = visit.open("generated/barron_loss.html")
+    page.get_by_text("Every parameter, live").click()
+    expect(page.locator(".loss-live .compare-loss input[type=range]")).to_have_count(2)
+    path = page.locator(".loss-live .panels path.curve").first
+    before = path.get_attribute("d")
+    page.locator(".loss-live input[type=range]").first.press("Home")
+    assert path.get_attribute("d") != before
+    assert "?" not in page.url
+    assert visit.complaints == []
+
+
 def test_losses_are_added_and_removed(visit: Visit) -> None:
     page = visit.open("compare.html?l=huber_loss,cauchy_loss")
     page.get_by_label("Add a loss").fill("tukey_biweight_loss")

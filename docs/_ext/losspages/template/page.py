@@ -15,6 +15,7 @@ from losspages.catalogue.indexes import FAMILIES
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts, Sections
 from losspages.compare.data import link_of
+from losspages.formulas import javascript
 from losspages.rst import bullets, escape, folded, heading, link, slug, table
 from losspages.template import (
     contrast_parts,
@@ -215,6 +216,12 @@ def references(info: LossInfo) -> str:
     return heading("References") + "\n" + bullets(items)
 
 
+def live(info: LossInfo) -> str:
+    """Return the part with a slider for every parameter, whose curves the browser computes."""
+    place = f'<div class="loss-live" data-loss="{info.name}"></div>'
+    return f"{heading('Every parameter, live')}\n.. raw:: html\n\n   {place}\n"
+
+
 def foot(facts: PageFacts) -> str:
     config = losslib.config()
     executed = sum(bool(result.version) for result in facts.equivalents)
@@ -296,6 +303,7 @@ def page(facts: PageFacts) -> str:
         advice("Pitfalls", info.pitfalls, info),
         heading("What it does") + "\n" + link(info.description, info.name) + "\n",
         heading("In detail"),
+        folded(live(info), info.name) if javascript.is_printable(info) else "",
         folded(signature(info), info.name),
         folded(own.inputs, info.name),
         folded(parameters(info), info.name),

@@ -12,7 +12,7 @@ from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
 from losspages.catalogue.titles import title_of
 from losspages.checks.examine import PageFacts
-from losspages.rst import heading, link, table
+from losspages.rst import escape, heading, link, table
 from losspages.template.fact_strip import setting_text
 
 __all__ = ["MOST", "Leaf", "complaints", "functionals", "page", "reached", "read", "script"]
@@ -102,5 +102,6 @@ def functionals(examined: Sequence[PageFacts]) -> str:
     for words, losses in found.items():
         plain = [text for text in losses if "``" not in text]
         named = {text.partition(" (")[0] for text in plain}
-        rows.append([words, ", ".join([*plain, *(text for text in losses if text.partition(" (")[0] not in named)])])
+        others = [text for text in losses if text.partition(" (")[0] not in named]
+        rows.append([escape(words), ", ".join([*plain, *others])])
     return table(["the best constant is", "losses"], rows, "30 70", "loss-functionals")

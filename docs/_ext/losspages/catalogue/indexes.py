@@ -12,7 +12,7 @@ from losspages.catalogue.titles import title_of
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts
 from losspages.pictures.sparklines import sparkline
-from losspages.rst import heading, indent, link, slug, table
+from losspages.rst import escape, heading, indent, link, slug, table
 from losspages.template.fact_strip import facts_of
 
 #: Title and opening of each family's index.
@@ -118,7 +118,7 @@ def overview(examined: Sequence[PageFacts]) -> str:
         picture = sparkline(info)
         name = f":py:func:`~losslib.{info.name}`" + (f"\n\n.. raw:: html\n\n   {picture}" if picture else "")
         cells = [known.get(title, "–") for title in ("convex", "gradient without jumps", "slope bounded")]
-        rows.append([name, link(info.summary), best, *cells, "yes" if info.has_hessian else "no"])
+        rows.append([name, link(info.summary), escape(best), *map(escape, cells), "yes" if info.has_hessian else "no"])
     header = ["loss", "meaning", "best constant", "convex", "gradient without jumps", "slope bounded", "Hessian"]
     return table(header, rows, widths="24 34 12 8 8 7 7", css="loss-overview")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def _written(value: Any) -> str:
 def facts_of(info: LossInfo, measured: Sequence[Facts]) -> list[tuple[str, str]]:
     """Return name and text of every fact that has a meaning for the loss."""
     default, *others = measured
-    rows = [("range", info.value_range.replace("-", "−").replace("inf", "∞"))]
+    rows = [("range", re.sub(r"\binf\b", "∞", re.sub(r"(?<![\w)])-(?=\w)", "−", info.value_range)))]
     for name, (title, write) in ROWS.items():
         value = getattr(default, name)
         if value in (None, "") or (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import losslib
 from losslib import declare
@@ -209,8 +210,8 @@ def references(info: LossInfo) -> str:
     items = []
     for item in info.references:
         doi = item.doi or item.url.replace("https://arxiv.org/abs/", "10.48550/arXiv.") * ("arxiv.org" in item.url)
-        address = f"https://doi.org/{doi}" if doi else item.url
-        label = f"doi:{doi}" if doi else item.url
+        address = f"https://doi.org/{quote(doi, safe='/():;.')}" if doi else item.url
+        label = f"doi:{doi}".replace("<", r"\<") if doi else item.url  # an old DOI may hold brackets
         text = escape(item.text)
         items.append(f"{text} `{label} <{address}>`__" if address else text)
     return heading("References") + "\n" + bullets(items)

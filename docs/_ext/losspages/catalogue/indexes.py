@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ FAMILIES = {
 DOORS = {
     "Numbers": ("A real target, by the error or its size.", ("regression",)),
     "Distributions": ("Counts, amounts, spreads; one distribution against another.", ("likelihood",)),
-    "Classes": ("Yes or no, one of several, several at once.", ("binary", "multiclass")),
+    "Classes": ("Yes or no, one of several, several at once, in an order.", ("binary", "multiclass", "ordinal")),
     "Pictures": ("Masks, boxes, images.", ("segmentation", "boxes", "image")),
     "Vectors": ("Pairs, triplets, batches of embeddings.", ("embedding", "contrastive", "metric")),
     "Orders": ("Lists of items, and preferences.", ("ranking", "preference")),
@@ -114,7 +115,7 @@ def overview(examined: Sequence[PageFacts]) -> str:
     rows = []
     for facts in examined:
         info, known = facts.info, dict(facts_of(facts.info, facts.measured[:1]))
-        best = known.get("best constant", "–").partition(" of a sample")[0] if "best constant" in known else "–"
+        best = re.sub(r" of a sample with (mean \S+) and (median \S+)", r" (\1, \2)", known.get("best constant", "–"))
         picture = sparkline(info)
         name = f":py:func:`~losslib.{info.name}`" + (f"\n\n.. raw:: html\n\n   {picture}" if picture else "")
         cells = [known.get(title, "–") for title in ("convex", "gradient without jumps", "slope bounded")]

@@ -61,8 +61,6 @@ def opening(facts: PageFacts) -> str:
     )
     # "!" marks the main entry, which the search puts first; a colon would end the name of a kind of entry.
     index = "\n".join(f"   ! single: {text.replace(':', ' ')}" for text in entries if text != info.name)
-    badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
-    family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
     best = "Zero is best, the sign tells the direction of the error" if "signed" in info.tags else "Smaller is better"
     parts = [
         f".. index::\n{index}\n",
@@ -74,10 +72,16 @@ def opening(facts: PageFacts) -> str:
         f"``losslib.{info.name}``, class ``losslib.{info.class_name}``\n",
         f"{link(info.summary, info.name)} {best}.\n",
         fact_strip.strip(info, facts.measured),
-        link_of(info),
-        f"{badges} :bdg-ref-primary-line:`{family} <family-{info.family}>`\n",
     ]
     return "\n".join(parts)
+
+
+def belongs(info: LossInfo) -> str:
+    """Return what leads on from a loss: its tags, its family, and the comparison with its neighbours."""
+    badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
+    family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
+    badges += f" :bdg-ref-primary-line:`{family} <family-{info.family}>`"
+    return f"{badges}\n\n{link_of(info)}"
 
 
 def examples(info: LossInfo) -> str:
@@ -295,6 +299,7 @@ def page(facts: PageFacts) -> str:
     sections = [
         opening(facts),
         own.figure,
+        belongs(info),
         own.formula,
         advice("Use it when", info.use_when, info),
         advice("Avoid it when", info.avoid_when, info),

@@ -256,7 +256,7 @@ DOCS_PYTHON := KERAS_BACKEND=torch PYTHONSAFEPATH=1 $(VENV_PEERS)/bin/python
 # -E: a second build reads every page again, or the search would forget the other names of pages that did not change.
 docs: $(VENV_PEERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
 	$(call install,$(VENV_PEERS),peers$(comma)test-adapters$(comma)test-files$(comma)docs)
-	$(DOCS_PYTHON) -m sphinx -E -W -n --keep-going -b html $(ARGS) docs docs/_build/html
+	$(DOCS_PYTHON) -m sphinx -E -W -n --keep-going -j 2 -b html $(ARGS) docs docs/_build/html
 
 docs-serve: docs  ## build the site and show it at localhost
 	$(VENV_PEERS)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)

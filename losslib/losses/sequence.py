@@ -72,11 +72,14 @@ VALUE_LATEX = (
 )
 RECURSION_LATEX = (
     r"\begin{aligned}"
+    r"\alpha_1(1) &= p_1(\text{blank}), \quad \alpha_1(2) = p_1(l_1), \quad \alpha_1(s) = 0 \text{ for } s > 2\\"
     r"\alpha_t(s) &= p_t(l'_s)\,\bigl(\alpha_{t-1}(s) + \alpha_{t-1}(s-1) + [\,l'_s \ne l'_{s-2}\,]\;\alpha_{t-1}(s-2)"
     r"\bigr)\\"
+    r"\beta_T(2L+1) &= p_T(\text{blank}), \quad \beta_T(2L) = p_T(l_L), \quad \beta_T(s) = 0 \text{ for } s < 2L\\"
     r"\beta_t(s) &= p_t(l'_s)\,\bigl(\beta_{t+1}(s) + \beta_{t+1}(s+1) + [\,l'_s \ne l'_{s+2}\,]\;\beta_{t+1}(s+2)"
     r"\bigr)\\"
-    r"l' &= (\text{blank}, l_1, \text{blank}, l_2, \dots, l_L, \text{blank})"
+    r"p(l) &= \alpha_T(2L+1) + \alpha_T(2L), \qquad "
+    r"l' = (\text{blank}, l_1, \text{blank}, l_2, \dots, l_L, \text{blank})"
     r"\end{aligned}"
 )
 POSTERIOR_LATEX = (
@@ -141,6 +144,7 @@ ctc_loss, CTCLoss = declare(
     notes=NOTES + "Inputs need not be normalised: the value is that of the numbers given, and the gradient keeps its "
     "form. A class at -inf has gradient 0, where PyTorch gives NaN.",
     use_when=(
+        "the order of the labels is known but not where each of them is: speech, handwriting, events in a signal",
         "log-probabilities are at hand already: to score transcripts, or in code written for PyTorch",
         "another part of the model needs the log-softmax too, and its backward pass runs elsewhere",
     ),
@@ -219,7 +223,8 @@ ctc_loss_with_logits, CTCLossWithLogits = declare(
     notes=NOTES + "The gradient of the classes in the target is the difference of probability and posterior in "
     "float64, rounded once; it keeps its digits where both are near 1.",
     use_when=(
-        "training a recogniser whose labels are not aligned: this is the form to use",
+        "the order of the labels is known but not where each of them is: speech, handwriting, events in a signal",
+        "training from a linear layer: this is the form to use",
         "memory is short: with ``out=logits`` nothing of the size of the logits is allocated",
     ),
     avoid_when=(

@@ -285,6 +285,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "risk": survivalpages.sections,
     "lifetimes": survivalpages.sections,
     "intervals": survivalpages.sections,
+    **dict.fromkeys(("comparable", "hits", "brier"), survivalpages.sections),
     "lists": rankingpages.sections,
 }
 

@@ -153,4 +153,9 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("pc_hazard_loss", "PCHazardLoss", "pc_hazard", "piecewise_constant_hazard", "nll_pc_hazard"),
         ("pmf_loss", "PMFLoss", "pmf", "mtlr", "mtlr_loss", "nll_pmf"),
     ),
+    "survival_order": (
+        ("survival_rank_loss", "SurvivalRankLoss", "survival_rank", "survival_ranking_loss"),
+        ("deephit_loss", "DeepHitLoss", "deephit", "deep_hit"),
+        ("ipcw_brier_score", "IPCWBrierScore", "ipcw_brier", "integrated_brier_score", "survival_brier_score"),
+    ),
 }

@@ -26,4 +26,5 @@ MODULES = (
     "ranking",
     "ranking_lists",
     "survival",
+    "survival_order",
 )

@@ -14,13 +14,13 @@ from libc.stdlib cimport free, malloc
 
 from gate cimport ThreadGate
 from lists.list cimport (
-    APPROX_MRR, APPROX_NDCG, AUC, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES, LOGISTIC,
-    PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE, SQUARED_PINBALL,
+    APPROX_MRR, APPROX_NDCG, AUC, BY_TIME, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES,
+    LOGISTIC, PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE, SQUARED_PINBALL,
     UNIQUE_SOFTMAX, XE_NDCG, List, Options, Place, score_difference,
 )
 from lists.pairs cimport (
     DoubledPair, HingePair, LogisticPair, PairTerm, PinballPair, SoftZeroOnePair, SquaredErrorPair, SquaredHingePair,
-    SquaredPinballPair, count_pairs, pairs_by_label, pairs_by_rank,
+    SquaredPinballPair, count_pairs, pairs_by_label, pairs_by_rank, pairs_by_time,
 )
 from lists.ranks cimport approx_mrr, approx_ndcg
 from lists.rows cimport area, centred, centred_pairs, plackett_luce, softmax_list, unique_softmax, xe_ndcg
@@ -40,7 +40,7 @@ cdef dict _kinds = {
     "squared_error": SQUARED_ERROR, "pinball": PINBALL, "squared_pinball": SQUARED_PINBALL, "lambda": LAMBDA,
     "lambda_doubled": LAMBDA_DOUBLED, "count": COUNT, "softmax": SOFTMAX, "unique_softmax": UNIQUE_SOFTMAX,
     "plackett_luce": PLACKETT_LUCE, "xe_ndcg": XE_NDCG, "centred_pairs": CENTRED_PAIRS, "centred": CENTRED,
-    "auc": AUC, "approx_ndcg": APPROX_NDCG, "approx_mrr": APPROX_MRR,
+    "auc": AUC, "by_time": BY_TIME, "approx_ndcg": APPROX_NDCG, "approx_mrr": APPROX_MRR,
 }
 
 # One call: the items of all lists, one list after the other.
@@ -55,6 +55,7 @@ cdef struct Job:
     double* values
     double* grad
     double* hess
+    double* each
     Py_ssize_t longest
     Py_ssize_t* starts             # the first list of each task
     char* rooms                    # a workspace for each thread
@@ -82,7 +83,7 @@ cdef inline double cost_of(const Options* o, Py_ssize_t n) noexcept nogil:
     items *= 10.0 + 5.0 * log2(1.0 + n)
     if o.kind in (LAMBDA, LAMBDA_DOUBLED):
         return items + 2.0 * n * <double>min(n, o.topn)
-    if o.kind < LAMBDA:
+    if o.kind < LAMBDA or o.kind == BY_TIME:
         return items + 1.0 * n * <double>n
     if o.kind in (APPROX_NDCG, APPROX_MRR):
         return items + 3.0 * n * <double>n
@@ -101,6 +102,9 @@ cdef inline double compute_list(const Options* o, List* l) noexcept nogil:
     if o.kind == LOGISTIC or o.kind == LAMBDA:
         logistic.sigma = o.sigma
         return pairs_by_label(logistic, o, l) if o.kind == LOGISTIC else pairs_by_rank(logistic, o, l)
+    if o.kind == BY_TIME:
+        logistic.sigma = o.sigma
+        return pairs_by_time(logistic, o, l)
     if o.kind == LAMBDA_DOUBLED:
         doubled.sigma = o.sigma
         return pairs_by_rank(doubled, o, l)
@@ -173,6 +177,7 @@ cdef void run_lists(const Job* job, Py_ssize_t start, Py_ssize_t stop, int seat)
             l.label = job.label + first
             l.gain = at_item(job.gain, first)
             l.weight = at_item(job.weight, first)
+            l.each = <double*>at_item(job.each, first)
             value = compute_list(&job.options, &l)
             write(<double*>at_item(job.grad, first), l.grad, l.n, job.factor[k] if job.factor != NULL else 1.0)
             write(<double*>at_item(job.hess, first), l.hess, l.n, job.factor[k] if job.factor != NULL else 1.0)
@@ -200,11 +205,11 @@ cdef Py_ssize_t cut_into_tasks(Job* job, Py_ssize_t lists, double* nanoseconds) 
 
 
 def lists(str kind, score, label, gain, weight, offsets, *, factor, int weighting=0, int flags=0, double sigma=1.0,
-          double epsilon=0.0, Py_ssize_t topn=0, values, grad=None, hess=None):
+          double epsilon=0.0, Py_ssize_t topn=0, values, grad=None, hess=None, each=None):
     """Compute losses of lists, which lie one after the other in arrays of all items.
 
     ``offsets`` int64 are the first items of the lists and the end; all else is contiguous float64, None where there is
-    none. ``topn`` 0 is all ranks.
+    none. ``topn`` 0 is all ranks. ``each`` takes the values of the items of "by_time".
     """
     cdef Job job
     cdef Py_ssize_t count = len(offsets) - 1, tasks, i
@@ -228,6 +233,7 @@ def lists(str kind, score, label, gain, weight, offsets, *, factor, int weightin
     job.values = data_of(values)
     job.grad = data_of(grad)
     job.hess = data_of(hess)
+    job.each = data_of(each)
     job.longest = 0
     with nogil:
         job.starts = <Py_ssize_t*>malloc((count + 1) * sizeof(Py_ssize_t))

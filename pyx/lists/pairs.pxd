@@ -312,6 +312,36 @@ cdef inline double pairs_by_rank(PairLoss loss, const Options* o, List* l) noexc
     return give_back(l, &p, factor)
 
 
+cdef inline double pairs_by_time(PairLoss loss, const Options* o, List* l) noexcept nogil:
+    """Survival: each event with all who are observed beyond it; rows lie by time, the events of a time first.
+
+    `label` is the time and `gain` 1 for an event; the weight of a pair is that of its event. `each` takes the value of
+    each row.
+    """
+    cdef Pairs p = arrange(o, l)
+    cdef Py_ssize_t i = 0, k, end
+    cdef double before
+    for k in range(l.n):
+        l.places[k].item = k
+    lay_out(l, &p, 1.0)
+    while i < l.n:
+        end = i
+        while end < l.n and l.label[end] == l.label[i] and l.gain[end] != 0:
+            end += 1
+        for k in range(i, end):
+            before = p.value
+            p.value = 0.0
+            if l.weight == NULL or l.weight[k] != 0:
+                meet(loss, o, &p, k, end, l.n, False, False)
+            l.each[k] = p.value
+            p.value += before
+        if end == i:
+            l.each[i] = 0.0
+            end += 1
+        i = end
+    return give_back(l, &p, 1.0)
+
+
 cdef inline double count_pairs(const Options* o, List* l) noexcept nogil:
     """The number of pairs of different labels, each as often as its preferred item weighs."""
     cdef Py_ssize_t i = 0, end

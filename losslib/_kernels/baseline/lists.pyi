@@ -17,6 +17,7 @@ def lists(
     values: np.ndarray | None,
     grad: np.ndarray | None = None,
     hess: np.ndarray | None = None,
+    each: np.ndarray | None = None,
 ) -> None: ...
 def explicit_pairs(
     kind: str,

@@ -169,11 +169,12 @@ def softmax(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> A
         target = [math.exp(label - max(y)) for label in y]
         target = [part / sum(target) for part in target]
         total = 1.0
-    portion = [part / total if total else 1 / len(y) for part in target]
     if kind == "normalize":
-        target = portion
+        target = [part / total if total else 1 / len(y) for part in target]
+    target = [wi * part for wi, part in zip(w, target, strict=True)]
+    portion = [part / sum(target) if sum(target) else 1 / len(y) for part in target]
     logs = [beta * number - m.lse([beta * other for other in x]) for number in x]
-    found = sum((-wi * t * log for wi, t, log in zip(w, target, logs, strict=True)), start=0 * x[0])
+    found = sum((-t * log for t, log in zip(target, logs, strict=True)), start=0 * x[0])
     return found + epsilon * (1 - sum((t * m.exp(log) for t, log in zip(portion, logs, strict=True)), start=0 * x[0]))
 
 

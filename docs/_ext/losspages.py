@@ -55,7 +55,7 @@ PACKAGES = {
     "mxnet": "MXNet", "pytorch_metric_learning": "PyTorch Metric Learning", "monai": "MONAI",
     "segmentation_models_pytorch": "Segmentation Models", "mmdet": "MMDetection", "keras_cv": "KerasCV",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
-    "rax": "Rax",
+    "rax": "Rax", "libauc": "LibAUC",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.

@@ -652,7 +652,7 @@ pairwise_auc_loss, PairwiseAUCLoss = declare(
             url="https://arxiv.org/abs/2302.11062",
         ),
     ),
-    equivalents=(),
+    equivalents=(Equivalent("libauc", "libauc.losses.PairwiseAUCLoss", note="the mean over all pairs of a batch"),),
     examples="""
     >>> value, grad = losslib.pairwise_auc_loss.value_and_grad([0.5, 0.0, -1.0], [1, 0, 0])
     >>> value, grad  # the pairs lack 0.5 and nothing

@@ -182,7 +182,7 @@ listnet_loss, ListNetLoss = declare(
     pitfalls=("The softmax of large labels is nearly one item's alone; scale them.",),
     see_also=(("listwise_softmax_loss", "the labels themselves as target"), ("listmle_loss", "whole permutations")),
     references=(CAO,),
-    equivalents=(),
+    equivalents=(Equivalent("rax", "rax.softmax_loss", note="with label_fn=jax.nn.softmax"),),
     examples="""
     Scores that equal the labels are best:
 

@@ -119,7 +119,13 @@ survival_rank_loss, SurvivalRankLoss = declare(
         ),
         UNO,
     ),
-    equivalents=(),
+    equivalents=(
+        Equivalent(
+            "sksurv",
+            "sksurv.metrics.concordance_index_censored",
+            note="the share of pairs in the right order, which this loss bounds; losslib.concordance_index is the same",
+        ),
+    ),
     examples="""
     Three samples: the first dies while two are observed, the second is censored.
 

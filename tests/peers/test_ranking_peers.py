@@ -46,8 +46,7 @@ RAX = {
 }
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("weighted", "masked"), [(False, False), (True, True)])
 @pytest.mark.parametrize("name", RAX)
 def test_losses_of_rax_have_the_same_mean(name: str, weighted: bool, masked: bool) -> None:
     rax = pytest.importorskip("rax")

@@ -18,6 +18,7 @@ BOUNDS = {
     "nonnegative": (0.0, np.inf),
     "positive": (float(np.finfo(np.float64).tiny), np.inf),
     "probability": (0.0, 1.0),
+    "cosine": (-1.0, 1.0),
     "above_minus_one": (-1.0 + 1e-12, np.inf),
 }
 

@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from losslib.declaration import modes
+from losslib.declaration.letters import definition_lines
 from losslib.declaration.schema import Choice, LossInfo, Parameter, Real
 
 __all__ = ["call_signature", "class_docstring", "class_signature", "function_docstring", "function_signature"]
@@ -127,7 +128,10 @@ def _closing_sections(info: LossInfo) -> list[str]:
             _section("See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also))
         )
     what = f"an {info.per}" if info.per[0] in "aeiou" else f"a {info.per}"
-    notes = [f"The value of {what} is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
+    notes = []
+    if info.formula:
+        lines = [info.formula, *definition_lines(info.definitions)]
+        notes.append(f"The value of {what} is\n\n.. code-block:: text\n\n    " + "\n    ".join(lines))
     if info.notes:
         notes.append(_paragraphs(info.notes))
     if notes:

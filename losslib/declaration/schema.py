@@ -68,6 +68,7 @@ _CONTAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sign": lambda v: (v == -1) | (v == 1),
     "above_minus_one": lambda v: v > -1,
     "binary": lambda v: (v == 0) | (v == 1),
+    "cosine": lambda v: np.abs(v) <= 1.01,  # rounding, in half precision too
 }
 
 REAL = Domain("real", 0, "any real number")
@@ -80,6 +81,10 @@ SIGN = Domain("sign", 4, "labels -1 or 1", "map 0/1 labels with 2 * target - 1")
 ABOVE_MINUS_ONE = Domain("above_minus_one", 5, "numbers > -1")
 BINARY = Domain("binary", 6, "labels 0 or 1", "map -1/1 labels with (target + 1) / 2")
 
+
+COSINE = Domain(
+    "cosine", 7, "cosines in [-1, 1]", "divide vectors by their lengths; the loss multiplies by its scale itself"
+)
 
 #: What the entries of an input are: an element of its own ("number"), part of a row of scores, probabilities or
 #: components ("row"); for each sample a label such as -1 and 1 ("label"), a class ("class"), a row of classes ended by
@@ -357,9 +362,17 @@ class LossInfo:
     #: What an unreduced value belongs to, in the words of texts and tables: "element", "sample", "box", "list" …
     per: str = "sample"
     #: Value per element as an expression in Python syntax over `x` (input), `t` (target), the third input's name,
-    #: the abbreviation `d = x - t` and the parameters; functions: exp, log, log1p, expm1, sqrt, abs, sign, max, min,
-    #: cosh, tanh, sigmoid, softplus, where(condition, a, b), loggamma, pi. See docs and tests/oracles/formulas.py.
+    #: the abbreviation `d = x - t`, the parameters and the definitions, in the formula language
+    #: (losslib/formula/language.py; rows.py for losses of rows). The value of a row has indices: `sum_c(t_c*x_c)`.
     formula: str = ""
+    #: Letters of the formula and of its derivatives that stand for more, e.g. {"p": "sigmoid(x)"}, each for those after
+    #: it; a function, {"d(u, v)": ...}; a letter that solves an equation. A mapping in place of a text is one text for
+    #: each word of the parameter that has these choices.
+    definitions: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    #: For losses of rows: input name -> its gradient for the entry `k`, and the diagonal of the Hessian, as pages print
+    #: them. The build compares them with the kernel; losses of elements have theirs from the formula.
+    gradient: Mapping[str, str] = field(default_factory=dict)
+    hessian: Mapping[str, str] = field(default_factory=dict)
     #: For a loss whose formula is no expression: hand-written LaTeX of what is printed, e.g. {"value": ...}.
     latex: Mapping[str, str] = field(default_factory=dict)
     #: Names in the formula that differ from the input names, e.g. {"x": "input"}.
@@ -377,6 +390,9 @@ class LossInfo:
     equivalents: tuple[Equivalent, ...] = ()
     #: A doctest, without the import lines (`import numpy as np`, `import losslib`).
     examples: str = ""
+    #: What people type who know neither its name nor that of another package, with its place among the answers, 1 for
+    #: the best. One word of a group in losslib/declaration/keywords.py stands for all of it.
+    keywords: Mapping[str, int] = field(default_factory=dict)
     #: Words for the indexes: "robust", "convex", "smooth", "proper", "probabilities", "logits", ...
     tags: tuple[str, ...] = ()
     #: The domains of the inputs where they depend on the parameters (a log link takes any real input).

@@ -202,7 +202,12 @@ class Softmax(Geometry):
             smoothing=values.get("label_smoothing") or 0.0,
             z_loss=values.get("z_loss") or 0.0,
             **planes,
+            **self.known_of_classes(info, values, reading),
         )
+
+    def known_of_classes(self, info: LossInfo, values: Mapping[str, Any], reading: Classes) -> dict[str, Any]:
+        """Return further arguments of the driver: what shifts the logits of each class."""
+        return {}
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return self.sample_axes(info, values, ndim)

@@ -152,6 +152,7 @@ pairwise_logistic_loss, PairwiseLogisticLoss = declare(
     symbols={"x": "input", "y": "target"},
     entries=("L164",),
     tags=("ranking", "lists", "pairs", "convex", "smooth"),
+    keywords={"learning to rank": 2},
     value_range="[0, inf)",
     description=(
         "RankNet: each pair of items with different labels is a case of logistic regression on the difference of their "
@@ -497,6 +498,7 @@ lambdarank_loss, LambdaRankLoss = declare(
     symbols={"x": "input", "y": "target"},
     entries=("L166", "L167"),
     tags=("ranking", "lists", "pairs", "NDCG", "smooth"),
+    keywords={"learning to rank": 1},
     value_range="[0, inf)",
     description=(
         "The objective of LambdaMART: pairs as in ``pairwise_logistic_loss``, each as important as the change of the "
@@ -610,6 +612,7 @@ pairwise_auc_loss, PairwiseAUCLoss = declare(
     },
     symbols={"x": "input", "y": "target"},
     tags=("ranking", "lists", "pairs", "AUC", "convex"),
+    keywords={"auc": 1},
     value_range="[0, inf)",
     description=(
         "The area under the ROC curve is the share of pairs of a positive and a negative that are in the right order; "

@@ -99,6 +99,7 @@ listwise_softmax_loss, ListwiseSoftmaxLoss = declare(
     symbols={"x": "input", "y": "target"},
     entries=("L163",),
     tags=("ranking", "lists", "softmax", "convex", "smooth"),
+    keywords={"learning to rank": 3},
     value_range="[0, inf)",
     description=(
         "The items of a list are the classes of a softmax; labels say how much of the target each has. t is the "
@@ -438,6 +439,7 @@ approx_ndcg_loss, ApproxNDCGLoss = declare(
     },
     symbols={"x": "input", "y": "target"},
     tags=("ranking", "lists", "NDCG", "smooth", "bounded"),
+    keywords={"learning to rank": 4},
     value_range="[-1, 0]",
     description=(
         "The rank of an item is one more than the number of items above it; with sigmoids in place of that count the "

@@ -117,6 +117,7 @@ ctc_loss, CTCLoss = declare(
     parameters=(BLANK, ZERO_INFINITY),
     kernel="log_probs",
     formula="-log(sum_paths(prod_t(exp(x_t[path_t]))))",
+    keywords={"speech": 1},
     latex={
         "value": VALUE_LATEX,
         "recursion": RECURSION_LATEX,
@@ -193,6 +194,7 @@ ctc_loss_with_logits, CTCLossWithLogits = declare(
     parameters=(BLANK, ZERO_INFINITY),
     kernel="logits",
     formula="-log(sum_paths(prod_t(softmax(x_t)[path_t])))",
+    keywords={"speech": 2},
     latex={
         "value": VALUE_LATEX,
         "recursion": RECURSION_LATEX,

@@ -102,6 +102,7 @@ rnnt_loss, RNNTLoss = declare(
     default_wrt=("logits",),
     has_hessian=False,
     formula="-log(sum_paths(prod_i(softmax(x[t_i, u_i])[path_i])))",
+    keywords={"speech": 3, "transducer": 1},
     latex=LATEX,
     symbols={"x": "logits", "y": "targets"},
     kernel="transducer",

@@ -27,6 +27,7 @@ PACKAGES = {
     "torchvision": "torchvision",
     "monai": "monai",
     "smp": "smp",
+    "kornia": "kornia",
     "pml": "pml",
 }
 

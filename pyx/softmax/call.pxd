@@ -22,12 +22,15 @@ ctypedef double (*RowFloat)(const void*, const Rows*, Py_ssize_t, float*, float*
                             float*) noexcept nogil
 ctypedef double (*RowDouble)(const void*, const Rows*, Py_ssize_t, double*, double*, double*, double*,
                              double*) noexcept nogil
-# Turns the logits of a row into those that the loss sees: call, target class or -1, logits.
-ctypedef void (*MapFloat)(const void*, const Rows*, Py_ssize_t, float*) noexcept nogil
-ctypedef void (*MapDouble)(const void*, const Rows*, Py_ssize_t, double*) noexcept nogil
-# Turns derivatives by what the loss saw into those by the logits: call, target, logits, gradient, Hessian or NULL.
-ctypedef void (*PullFloat)(const void*, const Rows*, Py_ssize_t, const float*, float*, float*) noexcept nogil
-ctypedef void (*PullDouble)(const void*, const Rows*, Py_ssize_t, const double*, double*, double*) noexcept nogil
+# Turns the logits of a row into those that the loss sees: call, sample, target class or -1, logits.
+ctypedef void (*MapFloat)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, float*) noexcept nogil
+ctypedef void (*MapDouble)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, double*) noexcept nogil
+# Turns derivatives by what the loss saw into those by the logits: call, sample, target, logits, gradient, Hessian or
+# NULL.
+ctypedef void (*PullFloat)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, const float*, float*,
+                           float*) noexcept nogil
+ctypedef void (*PullDouble)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, const double*, double*,
+                            double*) noexcept nogil
 
 cdef struct Kernel:
     Pick pick              # NULL for a loss that is no function of the log-probability of one class
@@ -58,6 +61,8 @@ cdef struct Rows:
     bint index_signed
     Py_ssize_t index_outer, index_inner
     const double* class_weight     # by class, or NULL
+    const double* offset           # by class, what shifts its logits, or NULL
+    const double* stretch          # by sample, what its shifted logits are multiplied by, or NULL
     const unsigned char* keep      # by sample, or NULL: 0 where nothing counts
     bint ignoring          # nor does a sample whose index is `ignored`
     int64_t ignored

@@ -11,7 +11,8 @@ drivers share the work:
 ``lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile, neighbouring positions of an image
                or rows that are transposed on the way.
 ``given.pxd``  log-probabilities come in: one number of a row is read.
-``by_class.pxd``, ``rows.pxd``, ``own.pxd``, ``divergence.pxd``
+``by_class.pxd``, ``rows.pxd``, ``own.pxd``, ``divergence.pxd``, ``sparse.pxd``, ``noisy.pxd``, ``evidence.pxd``,
+``ordered.pxd``
                everything else: one row at a time, vectorised over the classes, in place where the classes are
                neighbours, in buffers of one row for each thread otherwise.
 
@@ -36,14 +37,21 @@ from softmax.call cimport (
     counts, is_direct, is_native, read_class, sum_of_weights,
 )
 from softmax.divergence cimport row_distillation, row_jensen_shannon
+from softmax.evidence cimport row_evidential
 from softmax.given cimport given_chunk
 from softmax.lanes cimport TILE_CLASSES, lanes_chunk, lanes_for
 from softmax.logits cimport AnyMap, SoftCap, map_logits, pull_back
+from softmax.noisy cimport row_bootstrap, row_normalized
+from softmax.ordered cimport row_class_distance, row_earth_mover
 from softmax.own cimport row_bi_tempered, row_categorical, row_sparsemax
 from softmax.pick cimport (
     AnyPick, CrossEntropyPick, FocalPick, GeneralizedPick, PolyPick, SymmetricPick, picks_of,
 )
 from softmax.rows cimport row_cross_entropy, row_of_picks, row_symmetric
+from softmax.shifts cimport (
+    AngularShift, AnyShift, ClassShift, TargetShift, leave_as_is, seesaw_logits, shift_back, shift_logits,
+)
+from softmax.sparse cimport row_entmax
 from softmax.targets cimport SCAN, scan_part
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
@@ -107,12 +115,33 @@ cdef int see(const AnyMap* tag, Kernel* kernel, int first_number) except -1:
     return 0
 
 
+cdef int see_shifted(const AnyShift* tag, Kernel* kernel) except -1:
+    """Let a kernel see shifted logits; all numbers are those of the shift."""
+    kernel.map32 = <MapFloat>shift_logits[AnyShift, float]
+    kernel.map64 = <MapDouble>shift_logits[AnyShift, double]
+    kernel.pull32 = <PullFloat>shift_back[AnyShift, float]
+    kernel.pull64 = <PullDouble>shift_back[AnyShift, double]
+    return 0
+
+
+cdef int see_seesaw(Kernel* kernel) except -1:
+    kernel.map32 = <MapFloat>seesaw_logits[float]
+    kernel.map64 = <MapDouble>seesaw_logits[double]
+    kernel.pull32 = <PullFloat>leave_as_is[float]
+    kernel.pull64 = <PullDouble>leave_as_is[double]
+    return 0
+
+
 cdef const Kernel* kernel_named(str name) except NULL:
     return <const Kernel*>PyCapsule_GetPointer(_table[name], b"losslib.softmax_kernel")
 
 
 register_cross_entropy(b"cross_entropy")
 see[SoftCap](NULL, register_cross_entropy(b"capped_cross_entropy"), 0)
+see_shifted[ClassShift](NULL, register_cross_entropy(b"class_shift"))
+see_shifted[TargetShift](NULL, register_cross_entropy(b"target_shift"))
+see_shifted[AngularShift](NULL, register_cross_entropy(b"angular_shift"))
+see_seesaw(register_cross_entropy(b"seesaw"))
 enter_given[CrossEntropyPick](NULL, b"nll")
 register[FocalPick](NULL, b"focal")
 register[PolyPick](NULL, b"poly1")
@@ -122,6 +151,12 @@ enter(b"symmetric", <RowFloat>row_symmetric[float], <RowDouble>row_symmetric[dou
 enter(b"categorical_cross_entropy", <RowFloat>row_categorical[float], <RowDouble>row_categorical[double])
 enter(b"bi_tempered", <RowFloat>row_bi_tempered[float], <RowDouble>row_bi_tempered[double])
 enter(b"sparsemax", <RowFloat>row_sparsemax[float], <RowDouble>row_sparsemax[double])
+enter(b"entmax", <RowFloat>row_entmax[float], <RowDouble>row_entmax[double])
+enter(b"bootstrap", <RowFloat>row_bootstrap[float], <RowDouble>row_bootstrap[double])
+enter(b"normalized", <RowFloat>row_normalized[float], <RowDouble>row_normalized[double])
+enter(b"evidential", <RowFloat>row_evidential[float], <RowDouble>row_evidential[double])
+enter(b"earth_mover", <RowFloat>row_earth_mover[float], <RowDouble>row_earth_mover[double])
+enter(b"class_distance", <RowFloat>row_class_distance[float], <RowDouble>row_class_distance[double])
 enter(b"js_div", <RowFloat>row_jensen_shannon[float], <RowDouble>row_jensen_shannon[double])
 enter(b"distillation", <RowFloat>row_distillation[float], <RowDouble>row_distillation[double])
 
@@ -180,9 +215,9 @@ cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, r
             target = read_class(rows, sample)
         if kernel.map32 != NULL:
             if real is float:
-                kernel.map32(numbers + kernel.map_numbers, rows, target, x)
+                kernel.map32(numbers + kernel.map_numbers, rows, sample, target, x)
             else:
-                kernel.map64(numbers + kernel.map_numbers, rows, target, x)
+                kernel.map64(numbers + kernel.map_numbers, rows, sample, target, x)
         if takes_distribution(rows):
             for c in range(n):
                 t[c] = 0
@@ -197,9 +232,11 @@ cdef inline void buffered_row(Rows* rows, Py_ssize_t sample, real* x, real* t, r
         if kernel.map32 != NULL:
             fetch(rows, &rows.input, sample, x)
             if real is float:
-                kernel.pull32(numbers + kernel.map_numbers, rows, target, x, e, h if rows.want_hess else <float*>NULL)
+                kernel.pull32(numbers + kernel.map_numbers, rows, sample, target, x, e,
+                              h if rows.want_hess else <float*>NULL)
             else:
-                kernel.pull64(numbers + kernel.map_numbers, rows, target, x, e, h if rows.want_hess else <double*>NULL)
+                kernel.pull64(numbers + kernel.map_numbers, rows, sample, target, x, e,
+                              h if rows.want_hess else <double*>NULL)
     if rows.values != NULL:
         rows.values[sample] = value
     if rows.want_grad:
@@ -416,7 +453,7 @@ def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
 
 def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint soft, class_weight=None, keep=None,
         scale=None, double scale_all=1.0, double smoothing=0.0, double z_loss=0.0, values=None,
-        grad=None, hess=None, target_grad=None):
+        grad=None, hess=None, target_grad=None, offset=None, stretch=None):
     """Compute one call over arrays (outer, classes, inner), all checked by ``losslib.geometries.softmax``."""
     cdef Rows rows
     cdef int k
@@ -432,6 +469,8 @@ def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint
     else:
         place_index(&rows, target)
     rows.class_weight = <const double*>data_of(class_weight)
+    rows.offset = <const double*>data_of(offset)
+    rows.stretch = <const double*>data_of(stretch)
     rows.keep = <const unsigned char*>data_of(keep)
     rows.ignoring = False      # `keep` knows
     rows.scale = <const double*>data_of(scale)
@@ -562,6 +601,8 @@ cdef class Quick:
         rows.index_inner = rows.index_size
         rows.index_outer = rows.index_size * rows.inner
         rows.class_weight = weight
+        rows.offset = NULL
+        rows.stretch = NULL
         rows.smoothing = self.smoothing
         rows.z_loss = self.z_loss
         rows.scale = NULL

@@ -15,15 +15,16 @@ ctypedef fused AnyMap:
     SoftCap
 
 
-cdef inline void map_logits(const AnyMap* parameters, const Rows* rows, Py_ssize_t target, real* x) noexcept nogil:
+cdef inline void map_logits(const AnyMap* parameters, const Rows* rows, Py_ssize_t sample, Py_ssize_t target,
+                            real* x) noexcept nogil:
     cdef AnyMap given = parameters[0]
     cdef Py_ssize_t c
     for c in range(rows.classes):
         x[c] = given.at(x[c]).value
 
 
-cdef inline void pull_back(const AnyMap* parameters, const Rows* rows, Py_ssize_t target, const real* x, real* grad,
-                           real* hess) noexcept nogil:
+cdef inline void pull_back(const AnyMap* parameters, const Rows* rows, Py_ssize_t sample, Py_ssize_t target,
+                           const real* x, real* grad, real* hess) noexcept nogil:
     """Turn derivatives by the mapped logits into derivatives by the logits x; hess may be NULL."""
     cdef AnyMap given = parameters[0]
     cdef Mapped[real] map

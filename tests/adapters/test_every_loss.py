@@ -43,7 +43,7 @@ def whole_sample(info: LossInfo) -> list[np.ndarray]:
             if info.geometry == "softmax_between":  # a number between two bins, of which there are few
                 steps = np.rint(array)
             domain = domains[name].name
-            if domain == "probability":
+            if domain in ("probability", "cosine"):
                 steps = np.rint(array)
             elif domain in ("sign", "binary"):
                 steps = array

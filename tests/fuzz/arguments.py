@@ -45,6 +45,8 @@ def values_in(domain: str, shape: Shape, rng: np.random.Generator) -> np.ndarray
     drawn = rng.standard_normal(shape) * 2
     if domain in ("nonnegative", "positive"):
         return np.asarray(abs(drawn) + 0.01)
+    if domain == "cosine":
+        return np.asarray(np.tanh(drawn))
     if domain == "above_minus_one":
         return np.asarray(abs(drawn) - 0.5)
     if domain == "probability":
@@ -179,6 +181,19 @@ def lists(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> l
     return [x, y] if kind < 0.7 else [x.reshape(-1), y.reshape(-1)]
 
 
+def known_classes(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Scores or cosines of classes, questions about an order, or scores and their thresholds."""
+    samples = int(rng.choice([300, 2500])) if rng.random() < 0.06 else int(rng.integers(0, 7))
+    classes = int(rng.integers(2, 12))
+    if info.input_names[-1] == "thresholds":
+        bounds = np.sort(rng.standard_normal(classes - 1))
+        return [rng.standard_normal(samples) * 2, rng.integers(0, classes, samples), bounds]
+    scores = rng.standard_normal((samples, classes)) * 3
+    if "cosines" in info.tags:
+        scores = np.tanh(scores)
+    return [scores, rng.integers(0, classes, samples).astype(rng.choice([np.int64, np.int32, np.int16]))]
+
+
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
 INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list[np.ndarray]]] = {
     "pointwise": pointwise,
@@ -191,6 +206,7 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "overlap_sum": regions,
     "overlap_distance": regions,
     "overlap_lovasz": regions,
+    "overlap_transform": regions,
     "boxes": boxes,
     "softmax_between": distributions,
     "risk": censored,
@@ -200,6 +216,9 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "comparable": censored,
     "hits": censored,
     "brier": censored,
+    "softmax_classes": known_classes,
+    "ordinal": known_classes,
+    "agreement": known_classes,
 }
 
 
@@ -242,6 +261,8 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
             found = array_of_lists(parameter.name, first, rng)
             if found is not None and not drawn.keys() & {"group_ids", "group_sizes", "pairs"}:
                 drawn[parameter.name] = found
+        if parameter.name == "scale":  # one number for each sample
+            drawn[parameter.name] = rng.random(first.shape[:1]) + 0.1
             continue
         per_class = info.geometry != "pointwise" or parameter.name == "pos_weight"
         shape: Shape = first.shape

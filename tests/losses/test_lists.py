@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -11,13 +9,9 @@ import numpy as np
 import pytest
 
 import losslib
-from losslib._kernels import threads as kernel_threads
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs" / "_ext"))
 import taylor
-
-from oracles.ranking import Math, list_value
+from losslib._kernels import threads as kernel_threads
+from ranking import Math, list_value
 
 RANKING = [info for info in losslib.list_losses(family="ranking") if info.geometry == "lists"]
 

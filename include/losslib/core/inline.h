@@ -7,3 +7,13 @@
 #else
 #define LOSSLIB_INLINE inline __attribute__((always_inline))
 #endif
+
+// A condition that hardly ever holds: what depends on it is compiled for size, out of the way of the loop around it.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_expect_with_probability)
+#define LOSSLIB_RARELY(condition) __builtin_expect_with_probability(!!(condition), 0, 1.0)
+#endif
+#endif
+#if !defined(LOSSLIB_RARELY)
+#define LOSSLIB_RARELY(condition) (condition)
+#endif

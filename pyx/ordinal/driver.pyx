@@ -1,0 +1,216 @@
+"""Ordered classes: losses of cumulative logits, of a score between thresholds, and of a table of costs.
+
+Everything is computed in float64 from contiguous arrays that ``losslib.geometries.ordinal`` prepares; outputs may be
+the memory of inputs, which are read before they are written. Rows are handed to threads in tasks of fixed size; threads
+change no bit.
+"""
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
+from libc.math cimport INFINITY, exp, log1p
+from libc.stdint cimport int64_t
+
+from gate cimport ThreadGate
+from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
+
+from losslib._kernels import threads
+
+cnp._import_array()
+
+cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
+
+cdef extern from "losslib/ordinal/links.h" namespace "losslib" nogil:
+    struct LinkJet:
+        double value
+        double slope
+        double curvature
+        double upper
+        double lower
+    LinkJet logit_link(double b, double a)
+    LinkJet probit_link(double b, double a)
+    LinkJet cloglog_link(double b, double a)
+
+cdef enum:
+    TASK = 4096            # numbers, in whole rows, that one thread takes at a time
+
+cdef enum Kind:
+    LEVELS = 0             # every cumulative question
+    CONDITIONAL = 1        # those up to the first that is answered with no
+    LOGIT = 2
+    PROBIT = 3
+    CLOGLOG = 4
+    COSTS = 5              # the expected cost under a softmax
+
+KINDS = {"levels": LEVELS, "conditional": CONDITIONAL, "logit": LOGIT, "probit": PROBIT, "cloglog": CLOGLOG,
+         "costs": COSTS}
+
+cdef struct Rows:
+    int kind
+    Py_ssize_t count, columns, together
+    const double* input
+    const int64_t* target
+    const double* levels           # what stands for the target, (count, columns), or NULL
+    const double* numbers          # weights of the questions, thresholds, or costs [target][class]
+    const double* factor           # of the derivatives
+    const unsigned char* keep      # NULL: all rows count
+    double* values
+    double* grad
+    double* hess
+    double* upper                  # slopes by the thresholds above and below
+    double* lower
+
+
+cdef inline double* data_of(object array):
+    """The numbers of a contiguous float64 array; NULL for None."""
+    if array is None:
+        return NULL
+    return <double*>cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+# ---- a row -----------------------------------------------------------------------------------------------------
+
+cdef inline double put(double* target, Py_ssize_t k, double factor, double number) noexcept nogil:
+    """Write a derivative; with the factor 0 it is 0 whatever it is."""
+    if target != NULL:
+        target[k] = number * factor if factor != 0 else 0.0
+    return number
+
+
+cdef inline double levels_row(const Rows* job, Py_ssize_t i) noexcept nogil:
+    """sum_k w_k BCE(x_k, [y > k]) over all questions, or over those that were asked."""
+    cdef Py_ssize_t k, start = i * job.columns, asked = job.columns
+    cdef double value = 0.0, x, e, larger, smaller, weight, level
+    cdef double factor = job.factor[i]
+    if job.kind == CONDITIONAL:
+        asked = min(job.columns, job.target[i] + 1)
+    for k in range(job.columns):
+        if k >= asked:
+            put(job.grad, start + k, factor, 0.0)
+            put(job.hess, start + k, factor, 0.0)
+            continue
+        x = job.input[start + k]
+        weight = job.numbers[k] if job.numbers != NULL else 1.0
+        level = job.levels[start + k] if job.levels != NULL else <double>(job.target[i] > k)
+        e = exp(-(x if x > 0 else -x))
+        larger = 1.0 / (1.0 + e)
+        smaller = e / (1.0 + e)
+        # sigmoid(x) - level, without the difference for levels of 0 and 1
+        if level == 1.0:
+            value += weight * (log1p(e) - (x if x < 0 else 0.0))
+            x = -smaller if x >= 0 else -larger
+        elif level == 0.0:
+            value += weight * (log1p(e) + (x if x > 0 else 0.0))
+            x = larger if x >= 0 else smaller
+        else:
+            value += weight * (log1p(e) + (x if x > 0 else 0.0) - level * x)
+            x = (larger if x >= 0 else smaller) - level
+        put(job.grad, start + k, factor, weight * x)
+        put(job.hess, start + k, factor, weight * larger * smaller)
+    return value
+
+
+cdef inline double link_row(const Rows* job, Py_ssize_t i) noexcept nogil:
+    """-log of the probability between two thresholds."""
+    cdef Py_ssize_t y = job.target[i]
+    cdef double x = job.input[i], factor = job.factor[i]
+    cdef double b = job.numbers[y] - x if y < job.columns else INFINITY
+    cdef double a = job.numbers[y - 1] - x if y > 0 else -INFINITY
+    cdef LinkJet jet
+    if x != x:
+        b = a = x
+    if job.kind == LOGIT:
+        jet = logit_link(b, a)
+    elif job.kind == PROBIT:
+        jet = probit_link(b, a)
+    else:
+        jet = cloglog_link(b, a)
+    put(job.grad, i, factor, jet.slope)
+    put(job.hess, i, factor, jet.curvature)
+    put(job.upper, i, factor, jet.upper if y < job.columns else 0.0)
+    put(job.lower, i, factor, jet.lower if y > 0 else 0.0)
+    return jet.value
+
+
+cdef inline double costs_row(const Rows* job, Py_ssize_t i) noexcept nogil:
+    """sum_c p_c cost_c for p = softmax(x): the derivative is p_c (cost_c - value)."""
+    cdef Py_ssize_t c, n = job.columns
+    cdef const double* x = job.input + i * n
+    cdef const double* cost = job.numbers + job.target[i] * n
+    cdef double largest = x[0], total = 0.0, value = 0.0, p
+    for c in range(1, n):
+        largest = max(largest, x[c])
+    for c in range(n):
+        p = exp(x[c] - largest)
+        total += p
+        value += p * cost[c]
+    value /= total
+    if job.grad != NULL:
+        for c in range(n):
+            put(job.grad, i * n + c, job.factor[i], exp(x[c] - largest) / total * (cost[c] - value))
+    return value
+
+
+cdef void run_tasks(const Rows* job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef Py_ssize_t i, k, width = job.columns
+    cdef double value
+    if job.kind == LOGIT or job.kind == PROBIT or job.kind == CLOGLOG:
+        width = 1
+    for i in range(first * job.together, min(last * job.together, job.count)):
+        if job.keep != NULL and not job.keep[i]:
+            value = 0.0
+            for k in range(width):
+                put(job.grad, i * width + k, 0.0, 0.0)
+                put(job.hess, i * width + k, 0.0, 0.0)
+            if width == 1:
+                put(job.upper, i, 0.0, 0.0)
+                put(job.lower, i, 0.0, 0.0)
+        elif job.kind <= CONDITIONAL:
+            value = levels_row(job, i)
+        elif job.kind == COSTS:
+            value = costs_row(job, i)
+        else:
+            value = link_row(job, i)
+        if job.values != NULL:
+            job.values[i] = value
+
+
+def run(int kind, input, target, levels, numbers, *, factor, keep, values, grad, hess, upper=None, lower=None):
+    """Compute one call: float64 rows or scores, int64 classes, uint8 ``keep``; None where there is none.
+
+    ``numbers`` are the weights of the questions, the thresholds, or a table of costs by target and class.
+    """
+    cdef Rows job
+    cdef int width = 1
+    cdef Py_ssize_t i, tasks, length
+    cdef double nanoseconds = 12.0 * input.size
+    cdef FloatMode mode = get_float_mode()
+    job.kind = kind
+    job.count = len(input)
+    job.columns = input.shape[1] if input.ndim == 2 else len(numbers)
+    length = input.shape[1] if input.ndim == 2 else 1
+    job.together = max(<Py_ssize_t>1, TASK // max(<Py_ssize_t>1, length))
+    job.input = data_of(input)
+    job.target = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>target)
+    job.levels = data_of(levels)
+    job.numbers = data_of(numbers)
+    job.factor = data_of(factor)
+    job.keep = NULL
+    if keep is not None:
+        job.keep = <const unsigned char*>cnp.PyArray_DATA(<cnp.ndarray>keep)
+    job.values = data_of(values)
+    job.grad = data_of(grad)
+    job.hess = data_of(hess)
+    job.upper = data_of(upper)
+    job.lower = data_of(lower)
+    tasks = (job.count + job.together - 1) // job.together
+    with nogil:
+        if tasks > 1:
+            width = _gate.begin(nanoseconds)
+        if width == 1:
+            run_tasks(&job, 0, tasks)
+        else:
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_tasks(&job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+            _gate.end()

@@ -167,6 +167,7 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("xe_ndcg_loss", "XENDCGLoss", "xe_ndcg", "rank_xendcg", "xendcg"),
         ("approx_ndcg_loss", "ApproxNDCGLoss", "approx_ndcg", "approxndcg"),
         ("approx_mrr_loss", "ApproxMRRLoss", "approx_mrr"),
+        ("neural_ndcg_loss", "NeuralNDCGLoss", "neural_ndcg", "neuralndcg"),
         ("query_rmse_loss", "QueryRMSELoss", "query_rmse", "QueryRMSE"),
     ),
     "survival": (

@@ -49,6 +49,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "listmle_loss": [{"topn": 2}],
     "approx_ndcg_loss": [{"temperature": 0.2}, {"gain": "linear"}],
     "approx_mrr_loss": [{"temperature": 0.2}],
+    "neural_ndcg_loss": [{"temperature": 0.3, "topn": 3}, {"max_iter": 2, "gain": "linear"}],
 }
 CASES = [(info, settings) for info in RANKING for settings in [{}, *SETTINGS.get(info.name, [])]]
 EVERY_CASE = pytest.mark.parametrize(
@@ -208,6 +209,8 @@ def test_the_mean_divides_by_what_is_compared(info: Any) -> None:
     count = {"pairs": pairs_of(y), "item weights": 30}.get(info.mean_divisor, 6)
     if info.name == "pairwise_mse_loss":
         count = 6 * 25
+    elif info.name == "neural_ndcg_loss":
+        count = int((y > 0).any(axis=1).sum())
     elif info.name in ("lambdarank_loss", "pairwise_auc_loss"):
         count = sum(pairs_of(row[np.newaxis]) > 0 for row in y)
     total = call(info, x, y, reduction="sum")
@@ -301,7 +304,14 @@ def test_scores_far_apart_give_finite_derivatives(info: Any) -> None:
 
 @EVERY_LOSS
 def test_a_worst_item_with_the_score_minus_infinity_is_legal(info: Any) -> None:
-    if info.name in ("pairwise_mse_loss", "query_rmse_loss", "pairwise_qr_loss", "listnet_loss", "xe_ndcg_loss"):
+    if info.name in (
+        "pairwise_mse_loss",
+        "query_rmse_loss",
+        "pairwise_qr_loss",
+        "listnet_loss",
+        "xe_ndcg_loss",
+        "neural_ndcg_loss",
+    ):
         pytest.skip("its score is compared with a number")
     y = np.array([1.0, 0.0, 1.0, 0.0] if info.name == "pairwise_auc_loss" else [3.0, 1.0, 2.0, 0.0])
     x = np.array([0.3, -0.2, 0.1, -np.inf])

@@ -14,6 +14,7 @@ def lists(
     sigma: float = 1.0,
     epsilon: float = 0.0,
     topn: int = 0,
+    steps: int = 0,
     values: np.ndarray | None,
     grad: np.ndarray | None = None,
     hess: np.ndarray | None = None,

@@ -41,7 +41,7 @@ PACKAGES = {
     "entmax": "entmax", "coral_pytorch": "coral-pytorch", "dlordinal": "dlordinal", "lightly": "lightly",
     "open_clip": "OpenCLIP", "sentence_transformers": "Sentence Transformers",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
-    "rax": "Rax", "libauc": "LibAUC",
+    "rax": "Rax", "libauc": "LibAUC", "allrank": "allRank",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.

@@ -15,9 +15,8 @@ from libc.stdlib cimport free, malloc
 from gate cimport ThreadGate
 from lists.list cimport (
     APPROX_MRR, APPROX_NDCG, AUC, BY_TIME, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES,
-    LOGISTIC, NEURAL_NDCG, PINBALL,
-    PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE, SQUARED_PINBALL,
-    UNIQUE_SOFTMAX, XE_NDCG, List, Options, Place, score_difference,
+    LOGISTIC, NEURAL_NDCG, PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE,
+    SQUARED_PINBALL, UNIQUE_SOFTMAX, XE_NDCG, List, Options, Place, score_difference,
 )
 from lists.pairs cimport (
     DoubledPair, HingePair, LogisticPair, PairTerm, PinballPair, SoftZeroOnePair, SquaredErrorPair, SquaredHingePair,

@@ -62,7 +62,7 @@ listwise_softmax_loss, ListwiseSoftmaxLoss = declare(
     "ListwiseSoftmaxLoss",
     family="ranking",
     per="list",
-    aliases=("ranking_softmax_loss", "QuerySoftMax", "ranking_softmax", "softmax_ranking_loss"),
+    aliases=("ranking_softmax_loss", "ranking_softmax", "softmax_ranking_loss"),
     summary="Cross entropy between the labels of a list and the softmax of its scores.",
     inputs=(SCORES, LABELS),
     parameters=(
@@ -344,7 +344,7 @@ xe_ndcg_loss, XENDCGLoss = declare(
     "XENDCGLoss",
     family="ranking",
     per="list",
-    aliases=("xe_ndcg", "rank_xendcg", "xendcg"),
+    aliases=("xe_ndcg", "xendcg"),
     summary="Cross entropy between gains, perturbed if wanted, and the softmax of the scores: a bound of the NDCG.",
     inputs=(SCORES, LABELS),
     parameters=(
@@ -645,7 +645,7 @@ query_rmse_loss, QueryRMSELoss = declare(
     family="ranking",
     per="list",
     mean_divisor="item weights",
-    aliases=("query_rmse", "QueryRMSE"),
+    aliases=("query_rmse",),
     summary="Squared errors less the mean error of their list.",
     inputs=(SCORES, LABELS),
     parameters=(*GROUPS,),

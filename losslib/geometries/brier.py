@@ -42,7 +42,6 @@ class Curves(Reading):
 class OfCurves(Geometry):
     kernels = "risk"
     nothing_is_zero = True
-    meets_all = True
     chunked = False
     uncut = "samples that estimate the censoring together"
 
@@ -112,6 +111,12 @@ class OfCurves(Geometry):
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return (0,)
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return values["train_time"] is None  # else the samples estimate the censoring themselves
+
+    def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return () if self.meets_all(info, values) else (0,)
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

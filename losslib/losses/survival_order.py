@@ -306,8 +306,8 @@ ipcw_brier_score, IPCWBrierScore = declare(
         "G is the estimate of Kaplan and Meier for the censoring, taken with its steps (right-continuous), and "
         "constant in the derivatives; where it is 0 a term is left out. At equal times events come before "
         "censorings.\n\n"
-        "A masked sample is not looked at, in the estimate of G neither. The estimate needs all samples: accumulators "
-        "refuse this loss."
+        "A masked sample is not looked at, in the estimate of G neither. Without `train_time` the estimate needs all "
+        "samples, and accumulators refuse this loss; with it they add up."
     ),
     use_when=(
         "curves from different models are compared",

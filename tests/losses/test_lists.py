@@ -259,6 +259,15 @@ def test_without_items_the_mean_is_nan_and_the_gradient_empty(info: Any) -> None
     assert grad.shape == (0, 5)
 
 
+@EVERY_LOSS
+def test_lists_add_up_over_updates(info: Any) -> None:
+    x, y = draw(info, {}, (7, 5))
+    total = losslib.Accumulator(losslib.get(info.name))
+    for rows in (slice(0, 3), slice(3, 7)):
+        total.update(x[rows], y[rows])
+    assert total.result() == pytest.approx(function(info)(x, y), rel=1e-14)
+
+
 # ---- pairs that are given ----------------------------------------------------------------------------------------
 
 

@@ -194,6 +194,26 @@ def test_times_of_curves_that_do_not_rise_or_do_not_fit_are_refused() -> None:
         losslib.ipcw_brier_score(x, [1.0, 2.0], [1, 1], train_time=[1.0])
 
 
+def test_curves_add_up_where_the_censoring_is_known_and_pairs_never_do() -> None:
+    rng = np.random.default_rng(5)
+    x, (_, time, event) = rng.random((40, 3)), sample(9)
+    known = sample(10)
+    loss = losslib.IPCWBrierScore(train_time=known[1], train_event=known[2])
+    total = losslib.Accumulator(loss)
+    for rows in (slice(0, 15), slice(15, 40)):
+        total.update(x[rows], time[rows], event[rows])
+    assert total.result() == pytest.approx(loss(x, time, event), rel=1e-14)
+    for refused, inputs in (
+        (losslib.IPCWBrierScore(), (x, time, event)),
+        (losslib.SurvivalRankLoss(), (x[:, 0], time, event)),
+        (losslib.DeepHitLoss(), (x, rng.integers(0, 3, 40), event.astype(int))),
+    ):
+        pieces = losslib.Accumulator(refused)
+        pieces.update(*inputs)
+        with pytest.raises(losslib.ParameterError, match="samples that"):
+            pieces.update(*inputs)
+
+
 # ---- concordance -------------------------------------------------------------------------------------------------
 
 

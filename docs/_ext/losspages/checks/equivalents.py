@@ -22,11 +22,10 @@ from losspages.checks.verify import Disagreement, sample
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
 #: Elements that an elementwise loss is compared on.
 ELEMENTS = 60
-#: Packages whose arrays are PyTorch's, and those of them that import torchvision.
+#: Packages whose arrays are PyTorch's. Several import torchvision if it is installed, and Keras may.
 _OF_TORCH = (
     "torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch", "monai", "segmentation_models_pytorch",
 )  # fmt: skip
-_OF_TORCHVISION = ("torchvision", "segmentation_models_pytorch")
 #: Keeps what defines torchvision's operators.
 _held: list[Any] = []
 #: Those of them whose values it differentiates.
@@ -139,7 +138,7 @@ def _modules(call: str) -> dict[str, Any]:
         parts = dotted.split(".")
         if importlib.util.find_spec(parts[0]) is None:
             continue
-        if parts[0] in _OF_TORCHVISION:
+        if parts[0] in (*_OF_TORCH, "keras"):
             _define_operators()
         if parts[0] == "keras":
             backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
@@ -155,8 +154,10 @@ def _modules(call: str) -> dict[str, Any]:
 
 def _define_operators() -> None:
     """Define the operators that torchvision registers fakes for, where its own library does not load."""
+    if _held or importlib.util.find_spec("torchvision") is None:
+        return
     torch = importlib.import_module("torch")
-    for name in () if _held else ("nms", "qnms"):
+    for name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, name):
             library = torch.library.Library("torchvision", "FRAGMENT")
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

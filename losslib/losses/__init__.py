@@ -28,4 +28,5 @@ MODULES = (
     "ranking",
     "ranking_lists",
     "survival",
+    "survival_order",
 )

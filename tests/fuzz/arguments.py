@@ -158,8 +158,12 @@ def distributions(info: LossInfo, values: dict[str, Any], rng: np.random.Generat
 def censored(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
     """Predictions and times, events, intervals; mostly a few samples, sometimes several tasks of them."""
     complete = {item.name: item.default for item in info.parameters} | values
-    samples = int(rng.choice([700, 9000])) if rng.random() < 0.06 else int(rng.integers(1, 9))
-    elements = samples * (INTERVALS if info.geometry == "intervals" else 1)
+    samples = (
+        int(rng.choice([700, 900 if info.geometry in ("comparable", "hits") else 9000]))
+        if rng.random() < 0.06
+        else int(rng.integers(1, 9))
+    )
+    elements = samples * (INTERVALS if info.geometry in ("intervals", "hits", "brier") else 1)
     drawn = geometries.find(info.geometry).draw(info, complete, rng, elements)
     if info.name == "pmf_loss" and rng.random() < 0.5:  # causes that compete
         drawn = [np.repeat(drawn[0][:, np.newaxis], 2, 1), drawn[1], drawn[2] * rng.integers(0, 3, len(drawn[2]))]
@@ -209,6 +213,9 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "lifetimes": censored,
     "intervals": censored,
     "lists": lists,
+    "comparable": censored,
+    "hits": censored,
+    "brier": censored,
     "softmax_classes": known_classes,
     "ordinal": known_classes,
     "agreement": known_classes,
@@ -245,6 +252,10 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
         if info.geometry == "risk":  # strata, or entries before the times
             several = rng.integers(0, 3, first.shape)
             drawn[parameter.name] = arrays[1] - 0.5 - several if parameter.name == "entry" else several
+            continue
+        if info.geometry == "brier":  # the training data belong together: neither is drawn
+            if parameter.name == "eval_times":
+                drawn[parameter.name] = np.sort(rng.random(first.shape[-1])) + 0.1
             continue
         if info.geometry == "lists":
             found = array_of_lists(parameter.name, first, rng)

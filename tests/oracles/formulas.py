@@ -102,6 +102,8 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
             if info.geometry == "risk":
                 single += [{item.name: [-1.0, -2.0] * (ROWS // 2)}]
                 continue
+            if info.geometry == "brier":
+                continue
             if info.geometry == "lists":  # groups and pairs are told of one long list
                 single += [{item.name: [0.0, 1.0, 2.5, 3.5]}] if item.name == "label_gain" else []
                 continue
@@ -259,7 +261,7 @@ def sequence_inputs(info: LossInfo) -> list[np.ndarray]:
 def survival_inputs(info: LossInfo) -> list[np.ndarray]:
     """Draw inputs of a survival loss as its geometry does; every number is a float32."""
     values = {item.name: item.default for item in info.parameters}
-    elements = ROWS * (INTERVALS if info.geometry == "intervals" else 1)
+    elements = ROWS * {"intervals": INTERVALS, "hits": INTERVALS, "brier": 3}.get(info.geometry, 1)
     drawn = geometries.find(info.geometry).draw(info, values, generator(info.name, "survival"), elements)
     return [array.astype(np.float32).astype(array.dtype) for array in drawn]
 

@@ -81,6 +81,7 @@ KERNELS = {
     "boxes": ("pyx/boxes/driver.pyx", EVERY),
     "risk": ("pyx/risk/driver.pyx", EVERY),
     "ordinal": ("pyx/ordinal/driver.pyx", EVERY),
+    "similarity": ("pyx/similarity/driver.pyx", EVERY),
     "exact": ("pyx/exact.pyx", ("baseline",)),  # integers; v3 and v4 are no faster
 }
 

@@ -53,7 +53,7 @@ class LossFunction(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, loss: Loss, options: dict[str, Any], *inputs: torch.Tensor) -> torch.Tensor:
         """Compute the value and, for the inputs that need them, the gradients."""
-        names = binding.info_of(loss).input_names
+        names = binding.info_of(loss).input_names[: len(inputs)]  # the last may be optional
         arrays = [to_array(name, value) for name, value in zip(names, inputs, strict=True)]
         ctx.wrt = tuple(name for name, needed in zip(names, ctx.needs_input_grad[2:], strict=True) if needed)
         ctx.reduced = loss.reduction != "none"

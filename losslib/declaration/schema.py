@@ -113,6 +113,9 @@ class Input:
     holds: str = "number"
     #: True for a class that may come as a row of probabilities over the classes too.
     or_row: bool = False
+    #: True if a call may leave it out, and what it is then; such inputs stand last.
+    optional: bool = False
+    default: float | None = None
 
     @property
     def indices(self) -> bool:

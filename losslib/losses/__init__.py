@@ -21,6 +21,8 @@ MODULES = (
     "multiclass_margin",
     "ordinal",
     "embedding",
+    "contrast_views",
+    "contrast_labels",
     "sequence",
     "transduction",
     "segmentation",

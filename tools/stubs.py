@@ -126,7 +126,9 @@ def _input(item: Input) -> str:
     """Write an input as an argument; one that may be left out has a default."""
     if not item.optional:
         return f"{item.name}: ArrayLike"
-    return f"{item.name}: ArrayLike | None = None" if item.default is None else f"{item.name}: ArrayLike = {item.default}"
+    return (
+        f"{item.name}: ArrayLike | None = None" if item.default is None else f"{item.name}: ArrayLike = {item.default}"
+    )
 
 
 def method(info: LossInfo, mode: int, with_parameters: bool) -> list[str]:

@@ -25,6 +25,7 @@ ELEMENTS = 60
 #: Packages whose arrays are PyTorch's, and those of them that import torchvision.
 _OF_TORCH = (
     "torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch", "monai", "segmentation_models_pytorch",
+    "entmax",
 )  # fmt: skip
 _OF_TORCHVISION = ("torchvision", "segmentation_models_pytorch")
 #: Keeps what defines torchvision's operators.

@@ -150,7 +150,7 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
         """Return what is no tensor as one: of integers for classes and lengths, else of the type of the value."""
         info = binding.info_of(self.loss)
         declared = info.inputs[info.input_names.index(name)]
-        if declared.indices:
+        if declared.indices or declared.holds == "member":
             array = read_labels(name, value)
             if array.dtype.kind in "iu" or not array.size:
                 return torch.from_numpy(array.astype(np.int64))

@@ -113,6 +113,12 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("triplet_margin_loss", "TripletMarginLoss", "triplet", "triplet_loss", "triplet_margin"),
         ("triplet_margin_with_distance_loss", "TripletMarginWithDistanceLoss", "triplet_with_distance", "triplet_margin_with_distance"),
     ),
+    "vocabulary": (
+        ("linear_cross_entropy", "LinearCrossEntropy", "fused_linear_cross_entropy", "cut_cross_entropy", "chunked_cross_entropy"),
+        ("sampled_softmax_loss", "SampledSoftmaxLoss", "sampled_softmax"),
+        ("nce_loss", "NCELoss", "nce", "noise_contrastive_estimation", "negative_sampling"),
+        ("hsigmoid_loss", "HSigmoidLoss", "hierarchical_softmax", "hsigmoid"),
+    ),
     "contrast_views": (
         ("info_nce_loss", "InfoNCELoss", "info_nce", "simclr", "moco", "mnrl", "multiple_negatives_ranking_loss", "in_batch_negatives"),
         ("clip_loss", "CLIPLoss", "clip", "open_clip_loss", "contrastive_image_text"),

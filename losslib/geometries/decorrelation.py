@@ -52,9 +52,7 @@ def barlow_twins(
     return value, found
 
 
-def vicreg(
-    x: np.ndarray, y: np.ndarray, values: Mapping[str, Any], gradients: bool
-) -> tuple[float, list[np.ndarray]]:
+def vicreg(x: np.ndarray, y: np.ndarray, values: Mapping[str, Any], gradients: bool) -> tuple[float, list[np.ndarray]]:
     """Bardes, Ponce and LeCun 2022 (https://arxiv.org/abs/2105.04906)."""
     count, features = x.shape
     apart = x - y

@@ -48,7 +48,7 @@ class Run:
     def number(self, name: str) -> float:
         """Return a number that is an input of the call, or a parameter."""
         given = self.reading.arrays.get(name)
-        return float(self.values[name] if given is None else given)
+        return float(self.values[name] if given is None else given.reshape(()))
 
     def vectors(self, name: str, *, normalize: bool | None = None, center: bool = False) -> Vectors:
         """Return the rows of an input; vectors outside the batch become zeros, whatever they hold."""
@@ -334,8 +334,6 @@ def lifted_structure(run: Run) -> None:
     if o["generalized"]:
         run.outputs = run.over_pairs("lifted_row", numbers)
         return
-    if "reference" in run.reading.arrays:
-        raise ShapeError(f"{run.info.name} takes a reference only with generalized=True: a pair needs both rows")
     negatives = run.over_pairs("negative_sum", numbers, value_only=True)[:, 2]
     links = Links(row_number=run.factor, column_number=np.ascontiguousarray(negatives))
     run.outputs = run.over_pairs("lifted_pairs", numbers, links)
@@ -343,6 +341,7 @@ def lifted_structure(run: Run) -> None:
 
 def margin(run: Run) -> None:
     border = np.asarray(run.reading.arrays["beta"], np.float64)
+    border = border.reshape(()) if border.size == 1 else border
     labels = run.reading.labels
     of_rows = np.full(len(run.kept), border) if border.ndim == 0 else border[of_classes(run, labels, len(border))]
     links = Links(row_number=np.ascontiguousarray(of_rows))

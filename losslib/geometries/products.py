@@ -1,4 +1,4 @@
-"""Products of all rows with all others, a chunk of rows at a time, and the way of their derivatives back to the vectors.
+"""Products of all rows with all others, a chunk of rows at a time, and the way of derivatives back to the vectors.
 
 A chunk is as many rows of the product as fit into `CHUNK` bytes, whatever the number of threads. What is kept besides
 are the vectors and their gradients.
@@ -33,7 +33,7 @@ class Vectors:
     dtype : dtype
         What is computed in.
     normalize, center : bool
-        Divide each row by its length, or subtract its mean.
+        Divide each row by its length, and subtract its mean.
     wanted : bool
         Collect a gradient.
     """
@@ -44,11 +44,12 @@ class Vectors:
         self.rows = np.ascontiguousarray(array, dtype)
         self.lengths: np.ndarray | None = None
         self.center = center
-        if center:
-            self.rows = self.rows - self.rows.mean(axis=1, keepdims=True, dtype=np.float64).astype(dtype)
         if normalize:
             self.lengths = np.sqrt(squares(self.rows))
             self.rows = (self.rows / np.maximum(self.lengths, SHORTEST)[:, np.newaxis]).astype(dtype, copy=False)
+        self.directions = self.rows  # before they lose their mean
+        if center:
+            self.rows = self.rows - self.rows.mean(axis=1, keepdims=True, dtype=np.float64).astype(dtype)
         self.gradient = np.zeros(self.rows.shape, dtype) if wanted else None
 
     def __len__(self) -> int:
@@ -61,12 +62,13 @@ class Vectors:
         """Return the gradient by the rows as they came."""
         gradient = self.gradient
         assert gradient is not None
-        if self.lengths is not None:
-            along = np.einsum("ij,ij->i", gradient, self.rows, dtype=np.float64)
-            gradient = (gradient - along[:, np.newaxis] * self.rows) / np.maximum(self.lengths, SHORTEST)[:, np.newaxis]
-            gradient[self.lengths <= SHORTEST] = 0.0
         if self.center:
             gradient = gradient - gradient.mean(axis=1, keepdims=True, dtype=np.float64)
+        if self.lengths is not None:
+            along = np.einsum("ij,ij->i", gradient, self.directions, dtype=np.float64)
+            gradient = gradient - along[:, np.newaxis] * self.directions
+            gradient = gradient / np.maximum(self.lengths, SHORTEST)[:, np.newaxis]
+            gradient[self.lengths <= SHORTEST] = 0.0
         return gradient
 
 

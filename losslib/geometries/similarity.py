@@ -1,7 +1,7 @@
 """The similarity geometry: every vector of a batch against every other, or against proxies of classes.
 
-The products come from ``numpy.matmul``, whose threads are those of NumPy's BLAS and the user's to set; ``losslib``'s own
-threads change no bit. Pairs and triplets are never listed: a row of similarities becomes its own gradient in place.
+The products come from ``numpy.matmul``, whose threads are those of NumPy's BLAS and the user's to set; those of losslib
+change no bit. Pairs and triplets are never listed: a row of similarities becomes its own gradient in place.
 What a loss does with the products stands in ``plans.py``.
 """
 
@@ -36,6 +36,8 @@ class SimilarityReading(Reading):
     """The arrays of a call by name; labels are int64, a mask of positives one byte an entry."""
 
     arrays: dict[str, np.ndarray]
+    #: Which vectors or pairs belong to the batch.
+    kept: np.ndarray
     labels: np.ndarray | None = None
     positive: np.ndarray | None = None
     reference_labels: np.ndarray | None = None
@@ -56,7 +58,7 @@ class Similarity(Geometry):
         for item, obj in zip(info.inputs, raw, strict=True):
             if obj is None and item.optional:
                 given.append(None)
-            elif item.holds in ("class", "label"):
+            elif item.holds in ("class", "member"):
                 given.append(arrays.read_integers(item.name, obj))
             else:
                 found[item.name] = arrays.read_array(item.name, obj)
@@ -69,9 +71,10 @@ class Similarity(Geometry):
             given=given,
             shape=() if info.per == "batch" else shape,
             dtype=arrays.promote([array for name, array in found.items() if name in VECTORS]),
-            mask=mask,
+            mask=None if info.per == "batch" else mask,
             mean_divisor=1.0,
             arrays=found,
+            kept=np.ones(shape, bool) if mask is None else np.ascontiguousarray(mask),
         )
         by_name = dict(zip(info.input_names, given, strict=True))
         target, reference_target = by_name.get("target"), by_name.get("reference_target")
@@ -103,7 +106,7 @@ class Similarity(Geometry):
 
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
         assert isinstance(reading, SimilarityReading)
-        kept = np.ones(len(reading.given[0]), bool) if reading.mask is None else reading.mask
+        kept = reading.kept
         weight: np.ndarray | None = samples.weight()
         whole = info.per == "batch"
         factor = np.ones(len(kept))
@@ -156,7 +159,7 @@ class Similarity(Geometry):
             return rng.standard_normal((CLASSES, centers.shape[1]))
         if name == "centers":
             return rng.standard_normal((CLASSES, 2, centers.shape[1]) if "la" in values else centers.shape)
-        return np.array({"logit_scale": 10.0, "logit_bias": -5.0, "beta": 1.2}[name])
+        return np.array([{"logit_scale": 10.0, "logit_bias": -5.0, "beta": 1.25}[name]])
 
 
 def reduce_rows(
@@ -214,7 +217,7 @@ def require_vectors(info: LossInfo, values: Mapping[str, Any], found: Mapping[st
         raise ShapeError(f"{first_name} of {info.name} has shape {first.shape}, expected (N, D): one vector a row{fix}")
     for name, array in found.items():
         if name in NUMBERS:
-            if array.ndim > (1 if name == "beta" else 0):
+            if array.size != 1 and not (name == "beta" and array.ndim == 1):
                 raise ShapeError(f"{name} has shape {array.shape}, expected a number")
             continue
         deep = {"centers": (3,) if "la" in values else (2,), "negatives": (2, 3)}.get(name, (2,))

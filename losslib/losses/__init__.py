@@ -21,6 +21,7 @@ MODULES = (
     "multiclass_margin",
     "ordinal",
     "embedding",
+    "vocabulary",
     "contrast_views",
     "contrast_labels",
     "sequence",

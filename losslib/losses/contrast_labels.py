@@ -50,7 +50,7 @@ LABELS = Input(
     "target",
     "Labels, integers of shape (N,) of which only equality counts; or a boolean mask of the positives of each row, of "
     "shape (N, N), (N, M) with a reference.",
-    holds="label",
+    holds="member",
 )
 CLASSES = Input("target", "Classes, integers of shape (N,).", holds="class")
 REFERENCE = Input(
@@ -59,7 +59,7 @@ REFERENCE = Input(
     holds="row",
     optional=True,
 )
-REFERENCE_LABELS = Input("reference_target", "Their labels, of shape (M,).", holds="label", optional=True)
+REFERENCE_LABELS = Input("reference_target", "Their labels, of shape (M,).", holds="member", optional=True)
 PROXIES = Input("proxies", "One vector for each class, of shape (C, D); they are learnt.", holds="row")
 
 DISTANCE = Choice(
@@ -70,8 +70,8 @@ DISTANCE = Choice(
     choices=("euclidean", "sqeuclidean", "cosine", "snr", "precomputed"),
 )
 NEAR = (
-    "Distances come from products; where two vectors nearly agree, from the differences of their components. A distance "
-    "of 0 has the gradient 0."
+    "Distances come from products; where two vectors nearly agree, from the differences of their components. A "
+    "distance of 0 has the gradient 0."
 )
 
 
@@ -101,10 +101,11 @@ def proxied(name: str, class_name: str, vectors: Input, **fields: Any) -> Any:
 OF_PAIRS = ("mean", "sum", "weighted_mean")
 
 KHOSLA = Reference(
-    "Khosla, P., Teterwak, P., Wang, C., Sarna, A., Tian, Y., Isola, P., Maschinot, A., Liu, C. and Krishnan, D. (2020). "
-    "Supervised contrastive learning. Advances in Neural Information Processing Systems, 33, 18661-18673.",
+    "Khosla, P., Teterwak, P., Wang, C., Sarna, A., Tian, Y., Isola, P., Maschinot, A., Liu, C. and Krishnan, D. "
+    "(2020). Supervised contrastive learning. Advances in Neural Information Processing Systems, 33, 18661-18673.",
     url="https://arxiv.org/abs/2004.11362",
 )
+
 
 def pml(name: str, note: str = "The same defaults.") -> Equivalent:
     return Equivalent("pytorch_metric_learning", name, note=note)
@@ -142,7 +143,10 @@ supcon_loss, SupConLoss = labelled(
         "there are labels and the vectors matter more than the scores: retrieval, transfer, open classes",
         "several views of each sample are in the batch: give them one label",
     ),
-    avoid_when=("classes are many and batches small: hardly any row has a positive; ``proxy_anchor_loss``",),
+    avoid_when=(
+        "classes are many and batches small: hardly any row has a positive; ``proxy_anchor_loss``",
+        "pairs without labels are all there is: ``info_nce_loss``",
+    ),
     pitfalls=(
         "Batches should hold several samples of a class: sample them by class.",
         "PyTorch Metric Learning gives 0 for a batch that has no negative pair.",
@@ -156,7 +160,16 @@ supcon_loss, SupConLoss = labelled(
     equivalents=(pml("SupConLoss"),),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> losslib.supcon_loss(x, [0, 0, 1, 1], temperature=0.5, reduction="none").round(4)
-array([0.2177, 0.7136, 0.7136, 0.2177])
+array([0.2333, 0.6271, 0.6271, 0.2333])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.supcon_loss.value_and_grad(x, [0, 0, 1, 1], temperature=0.5)
+>>> gradient.round(4)
+array([[ 0.    , -0.0298],
+       [-0.3735,  0.498 ],
+       [ 0.6225,  0.    ],
+       [-0.0238, -0.0179]])
 """,
     tags=("contrastive", "vectors", "labels", "smooth"),
 )
@@ -175,12 +188,18 @@ nt_xent_loss, NTXentLoss = labelled(
     },
     reductions=OF_PAIRS,
     description=(
-        "Each ordered pair of the same label is a classification among that pair and all negatives; other positives are "
-        "no contrast, unlike in ``supcon_loss``. The mean is over pairs, 0.0 for a batch that has none."
+        "Each ordered pair of the same label is a classification among that pair and all negatives; other positives "
+        "are no contrast, unlike in ``supcon_loss``. The mean is over pairs, 0.0 for a batch that has none."
     ),
     notes="Means over pairs have no value for a row.",
-    use_when=("labels say which views belong together, and there may be more than two",),
-    avoid_when=("two views come as two arrays: ``info_nce_loss``",),
+    use_when=(
+        "labels say which views belong together, and there may be more than two",
+        "every pair should count alike, also of large classes",
+    ),
+    avoid_when=(
+        "two views come as two arrays: ``info_nce_loss``",
+        "classes are large and near: positives are no contrast for each other",
+    ),
     pitfalls=("optax gives NaN for a batch without a positive pair.",),
     see_also=(("supcon_loss", "a mean over the positives of a row"), ("info_nce_loss", "two arrays of views")),
     references=(
@@ -193,7 +212,16 @@ nt_xent_loss, NTXentLoss = labelled(
     equivalents=(pml("NTXentLoss"), Equivalent("optax", "ntxent", note="Of vectors and labels, the same mean.")),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> round(losslib.nt_xent_loss(x, [0, 0, 1, 1], temperature=0.5), 4)
-0.4657
+0.4302
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.nt_xent_loss.value_and_grad(x, [0, 0, 1, 1], temperature=0.5)
+>>> gradient.round(4)
+array([[ 0.    , -0.0298],
+       [-0.3735,  0.498 ],
+       [ 0.6225,  0.    ],
+       [-0.0238, -0.0179]])
 """,
     tags=("contrastive", "vectors", "labels", "smooth"),
 )
@@ -202,7 +230,7 @@ circle_loss, CircleLoss = labelled(
     "circle_loss",
     "CircleLoss",
     aliases=("circle",),
-    summary="Soft comparison of all positives with all negatives of a row, each weighted by how far it is from its goal.",
+    summary="Soft comparison of all positives with all negatives of a row, each weighted by its distance from its goal.",
     parameters=(
         Real("margin", 0.4, "Relaxation of the goals 1 and 0.", least=0.0, below=1.0, examples=(0.25,)),
         Real("gamma", 80.0, "Scale of the similarities.", above=0.0, examples=(1.0,)),
@@ -222,8 +250,14 @@ circle_loss, CircleLoss = labelled(
         "``detach_weights=False``. Rows without positives or without negatives are 0."
     ),
     notes="Held weights: with detach_weights the gradient is not the slope of the value.",
-    use_when=("faces or products are embedded and batches hold several of each class",),
-    avoid_when=("vectors are not normalised: the goals are cosines",),
+    use_when=(
+        "faces or products are embedded and batches hold several of each class",
+        "pairs near to their goal should be left alone",
+    ),
+    avoid_when=(
+        "vectors are not normalised: the goals are cosines",
+        "lengths of vectors carry meaning",
+    ),
     pitfalls=("Keras' Circle lets the gradient through the weights: detach_weights=False.",),
     see_also=(("multi_similarity_loss", "softer weights"), ("batch_triplet_loss", "hard choices")),
     references=(
@@ -237,7 +271,16 @@ circle_loss, CircleLoss = labelled(
     equivalents=(pml("CircleLoss"), Equivalent("keras", "Circle", note="Of normalised vectors; detach_weights=False.")),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> losslib.circle_loss(x, [0, 0, 1, 1], gamma=2.0, reduction="none").round(4)
-array([0.2978, 0.8133, 0.8133, 0.2978])
+array([0.8577, 1.0097, 1.0097, 0.8577])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.circle_loss.value_and_grad(x, [0, 0, 1, 1], gamma=2.0)
+>>> gradient.round(4)
+array([[ 0.    , -0.128 ],
+       [-0.3901,  0.5202],
+       [ 0.6502,  0.    ],
+       [-0.1024, -0.0768]])
 """,
     tags=("contrastive", "vectors", "labels", "margin", "held weights"),
 )
@@ -262,21 +305,37 @@ multi_similarity_loss, MultiSimilarityLoss = labelled(
         "Each pair is weighted by its own similarity and by how it compares with the other pairs of its row: a soft "
         "maximum over positives and one over negatives. The mean is over all rows."
     ),
-    use_when=("a general loss of labelled batches is wanted that needs no mining",),
-    avoid_when=("vectors are not normalised: base is a cosine",),
+    use_when=(
+        "a general loss of labelled batches is wanted that needs no mining",
+        "positives and negatives should be weighted by their company",
+    ),
+    avoid_when=(
+        "vectors are not normalised: base is a cosine",
+        "distances are wanted and not cosines: ``batch_triplet_loss``",
+    ),
     pitfalls=("Its authors mine pairs first; without mining beta=50 does nearly the same.",),
     see_also=(("circle_loss", "a comparison of both kinds"), ("proxy_anchor_loss", "the same sums over proxies")),
     references=(
         Reference(
             "Wang, X., Han, X., Huang, W., Dong, D. and Scott, M. R. (2019). Multi-similarity loss with general pair "
-            "weighting for deep metric learning. IEEE Conference on Computer Vision and Pattern Recognition, 5017-5025.",
+            "weighting for deep metric learning. IEEE Conference on Computer Vision and Pattern Recognition, "
+            "5017-5025.",
             doi="10.1109/CVPR.2019.00516",
         ),
     ),
     equivalents=(pml("MultiSimilarityLoss"),),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> losslib.multi_similarity_loss(x, [0, 0, 1, 1], reduction="none").round(4)
-array([0.2189, 0.3190, 0.3190, 0.2189])
+array([0.2187, 0.3189, 0.3189, 0.2187])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.multi_similarity_loss.value_and_grad(x, [0, 0, 1, 1])
+>>> gradient.round(4)
+array([[ 0.    , -0.1063],
+       [-0.3022,  0.4029],
+       [ 0.5036,  0.    ],
+       [-0.085 , -0.0638]])
 """,
     tags=("contrastive", "vectors", "labels", "smooth"),
 )
@@ -294,7 +353,7 @@ lifted_structure_loss, LiftedStructureLoss = labelled(
     kernel="lifted_structure",
     formula="sum_P(max(0, d_ip - pos_margin + lse_N(neg_margin - d))**2/2)",
     latex={
-        "value": r"\sum_{p \in P_i} \tfrac{1}{2}\Bigl(d_{ip} - m^+ + \log\sum_{n \in N_i} e^{m^- - d_{in}} + \dots_{N_p}"
+        "value": r"\sum_{p \in P_i} \tfrac{1}{2}\Bigl(d_{ip} - m^+ + \log\sum_{n \in N_i \cup N_p} e^{m^- - d_n}"
         r"\Bigr)_+^2",
         "generalized": r"\Bigl(\log\sum_p e^{d_{ip} - m^+} + \log\sum_n e^{m^- - d_{in}}\Bigr)_+",
     },
@@ -304,10 +363,16 @@ lifted_structure_loss, LiftedStructureLoss = labelled(
         "once, by a soft minimum. The mean is over ordered positive pairs, or over rows in the generalised form."
     ),
     notes=f"{NEAR} Two sweeps over the products: the sums over negatives of both members must be known first.",
-    use_when=("results of the paper are to be reproduced",),
-    avoid_when=("training is new: ``multi_similarity_loss`` is steadier",),
+    use_when=(
+        "results of the paper are to be reproduced",
+        "a positive pair should be compared with all negatives of both members",
+    ),
+    avoid_when=(
+        "training is new: ``multi_similarity_loss`` is steadier",
+        "rows need values of their own: the mean is over pairs",
+    ),
     pitfalls=(
-        "A reference is taken in the generalised form only: a pair needs the negatives of both members.",
+        "There is no reference: a pair needs the negatives of both of its members.",
         "The generalised form is 0 for rows without positives or without negatives.",
     ),
     see_also=(("batch_triplet_loss", "hard choices"), ("multi_similarity_loss", "similarities")),
@@ -322,11 +387,21 @@ lifted_structure_loss, LiftedStructureLoss = labelled(
             url="https://arxiv.org/abs/1703.07737",
         ),
     ),
-    inputs=(VECTORS, LABELS, REFERENCE, REFERENCE_LABELS),
+    inputs=(VECTORS, LABELS),
+    differentiable=("input",),
     equivalents=(pml("LiftedStructureLoss"), pml("GeneralizedLiftedStructureLoss", "generalized=True.")),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> round(losslib.lifted_structure_loss(x, [0, 0, 1, 1]), 4)
-1.2188
+1.4328
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.lifted_structure_loss.value_and_grad(x, [0, 0, 1, 1])
+>>> gradient.round(4)
+array([[ 0.    , -0.4099],
+       [-0.9958,  1.3278],
+       [ 1.6597,  0.    ],
+       [-0.3279, -0.2459]])
 """,
     tags=("contrastive", "vectors", "labels", "margin"),
 )
@@ -353,11 +428,11 @@ batch_triplet_loss, BatchTripletLoss = labelled(
     latex={"value": r"\sum_{(p, n)} \bigl(d_{ip} - d_{in} + m\bigr)_+"},
     reductions=OF_PAIRS,
     description=(
-        "Each vector should be nearer to every member of its class than to any other vector, by a margin. Which triplets "
-        "count decides how it trains: ``hard`` takes one for each row and may collapse at first, ``semi_hard`` one for "
-        "each positive pair, ``all`` every one.\n\n"
-        "The mean is over rows that have both for ``hard``, over positive pairs for ``semi_hard``, over triplets above 0 "
-        "for ``all``; 0.0 where there are none."
+        "Each vector should be nearer to every member of its class than to any other vector, by a margin. Which "
+        "triplets count decides how it trains: ``hard`` takes one for each row and may collapse at first, "
+        "``semi_hard`` one for each positive pair, ``all`` every one.\n\n"
+        "The mean is over rows that have both for ``hard``, over positive pairs for ``semi_hard``, over triplets above "
+        "0 for ``all``; 0.0 where there are none."
     ),
     notes=(
         f"{NEAR} All triplets of a row are added up by sorting both kinds of distances: O(N log N) in place of their "
@@ -382,8 +457,8 @@ batch_triplet_loss, BatchTripletLoss = labelled(
     ),
     references=(
         Reference(
-            "Schroff, F., Kalenichenko, D. and Philbin, J. (2015). FaceNet: a unified embedding for face recognition and "
-            "clustering. IEEE Conference on Computer Vision and Pattern Recognition, 815-823.",
+            "Schroff, F., Kalenichenko, D. and Philbin, J. (2015). FaceNet: a unified embedding for face recognition "
+            "and clustering. IEEE Conference on Computer Vision and Pattern Recognition, 815-823.",
             doi="10.1109/CVPR.2015.7298682",
         ),
         Reference(
@@ -391,14 +466,21 @@ batch_triplet_loss, BatchTripletLoss = labelled(
             url="https://arxiv.org/abs/1703.07737",
         ),
     ),
-    equivalents=(
-        pml("TripletMarginLoss", "With BatchHardMiner and MeanReducer for hard; without a miner for all."),
-    ),
+    equivalents=(pml("TripletMarginLoss", "With BatchHardMiner and MeanReducer for hard; without a miner for all."),),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
->>> round(losslib.batch_triplet_loss(x, [0, 0, 1, 1], margin=0.2), 4)
-0.0344
->>> round(losslib.batch_triplet_loss(x, [0, 0, 1, 1], margin=0.2, mining="all"), 4)
-0.0689
+>>> round(losslib.batch_triplet_loss(x, [0, 0, 1, 1], margin=0.6), 4)
+0.169
+>>> round(losslib.batch_triplet_loss(x, [0, 0, 1, 1], margin=0.6, mining="all"), 4)
+0.338
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.batch_triplet_loss.value_and_grad(x, [0, 0, 1, 1], margin=0.6)
+>>> gradient.round(4)
+array([[ 0.    , -0.2372],
+       [-0.4106,  0.5475],
+       [ 0.6844,  0.    ],
+       [-0.1897, -0.1423]])
 """,
     tags=("contrastive", "vectors", "labels", "margin"),
 )
@@ -427,8 +509,14 @@ margin_loss, MarginLoss = labelled(
         "there are triplets with it; the mean is over those above 0."
     ),
     notes=NEAR,
-    use_when=("distances should mean the same everywhere: a threshold decides later",),
-    avoid_when=("only the order of distances matters: ``batch_triplet_loss``",),
+    use_when=(
+        "distances should mean the same everywhere: a threshold decides later",
+        "classes differ in spread: the border may be one for each",
+    ),
+    avoid_when=(
+        "only the order of distances matters: ``batch_triplet_loss``",
+        "distances of different classes are of different size and beta is one number",
+    ),
     pitfalls=(
         "Its authors sample negatives by distance; without that, far ones outnumber the rest and are 0.",
         "PyTorch Metric Learning has a regulariser nu of the border, 0 by default.",
@@ -445,6 +533,15 @@ margin_loss, MarginLoss = labelled(
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> round(losslib.margin_loss(x, [0, 0, 1, 1]), 4)
 0.5056
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.margin_loss.value_and_grad(x, [0, 0, 1, 1])
+>>> gradient.round(4)
+array([[ 0.    ,  0.    ],
+       [-0.5367,  0.7155],
+       [ 0.8944,  0.    ],
+       [ 0.    ,  0.    ]])
 """,
     tags=("contrastive", "vectors", "labels", "margin"),
 )
@@ -469,8 +566,14 @@ pair_contrastive_loss, PairContrastiveLoss = labelled(
         "that are above 0, so that few positives weigh as much as many negatives. One number of a batch."
     ),
     notes=f"{NEAR} Two sweeps over the products: the first counts.",
-    use_when=("pairs should be within and beyond known distances",),
-    avoid_when=("pairs come as arrays with a label: ``contrastive_loss``",),
+    use_when=(
+        "pairs should be within and beyond known distances",
+        "few positive pairs should weigh as much as many negative ones",
+    ),
+    avoid_when=(
+        "pairs come as arrays with a label: ``contrastive_loss``",
+        "one number for each row is needed",
+    ),
     pitfalls=("Means over pairs above 0 jump where a pair reaches its margin.",),
     see_also=(("contrastive_loss", "given pairs, squared"), ("margin_loss", "one border, learnt")),
     references=(
@@ -480,8 +583,8 @@ pair_contrastive_loss, PairContrastiveLoss = labelled(
             doi="10.1109/CVPR.2006.100",
         ),
         Reference(
-            "Yuan, T., Deng, W., Tang, J., Tang, Y. and Chen, B. (2019). Signal-to-noise ratio: a robust distance metric "
-            "for deep metric learning. IEEE Conference on Computer Vision and Pattern Recognition, 4810-4819.",
+            "Yuan, T., Deng, W., Tang, J., Tang, Y. and Chen, B. (2019). Signal-to-noise ratio: a robust distance "
+            "metric for deep metric learning. IEEE Conference on Computer Vision and Pattern Recognition, 4810-4819.",
             doi="10.1109/CVPR.2019.00495",
         ),
     ),
@@ -489,6 +592,15 @@ pair_contrastive_loss, PairContrastiveLoss = labelled(
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> round(losslib.pair_contrastive_loss(x, [0, 0, 1, 1]), 4)
 0.738
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.pair_contrastive_loss.value_and_grad(x, [0, 0, 1, 1])
+>>> gradient.round(4)
+array([[ 0.    , -0.4743],
+       [-0.8213,  1.095 ],
+       [ 1.3688,  0.    ],
+       [-0.3795, -0.2846]])
 """,
     tags=("contrastive", "vectors", "labels", "margin", "batch"),
 )
@@ -505,13 +617,19 @@ nca_loss, NCALoss = labelled(
         "value": r"-\log\frac{\sum_{p \in P_i} e^{-\alpha\|x_i - x_p\|^2}}{\sum_{k \neq i} e^{-\alpha\|x_i - x_k\|^2}}"
     },
     description=(
-        "A stochastic nearest neighbour: each row picks another with a probability that falls with the squared distance, "
-        "and should pick one of its class. One near member is enough, so classes may have several clusters. Rows without "
-        "another member do not count."
+        "A stochastic nearest neighbour: each row picks another with a probability that falls with the squared "
+        "distance, and should pick one of its class. One near member is enough, so classes may have several clusters. "
+        "Rows without another member do not count."
     ),
     notes=NEAR,
-    use_when=("vectors serve a nearest-neighbour search and classes may have several clusters",),
-    avoid_when=("all members of a class should come together: ``supcon_loss``",),
+    use_when=(
+        "vectors serve a nearest-neighbour search and classes may have several clusters",
+        "a nearest-neighbour classifier is what will be used",
+    ),
+    avoid_when=(
+        "all members of a class should come together: ``supcon_loss``",
+        "dimensions are many and unscaled: exponentials see the nearest only",
+    ),
     pitfalls=("PyTorch Metric Learning leaves out rows whose probability underflows too.",),
     see_also=(("proxy_nca_loss", "proxies in place of neighbours"), ("supcon_loss", "every positive counts")),
     references=(
@@ -524,7 +642,16 @@ nca_loss, NCALoss = labelled(
     equivalents=(pml("NCALoss", "softmax_scale is scale."),),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> losslib.nca_loss(x, [0, 0, 1, 1], reduction="none").round(4)
-array([0.2177, 0.7136, 0.7136, 0.2177])
+array([0.2333, 0.6271, 0.6271, 0.2333])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.nca_loss.value_and_grad(x, [0, 0, 1, 1])
+>>> gradient.round(4)
+array([[ 0.    , -0.0298],
+       [-0.3735,  0.498 ],
+       [ 0.6225,  0.    ],
+       [-0.0238, -0.0179]])
 """,
     tags=("contrastive", "vectors", "labels", "smooth"),
 )
@@ -540,12 +667,18 @@ proxy_nca_loss, ProxyNCALoss = proxied(
     formula="lse_c(-scale*d_ic) + scale*d_it",
     latex={"value": r"\alpha\|x_i - p_{t_i}\|^2 + \log\sum_c e^{-\alpha\|x_i - p_c\|^2}"},
     description=(
-        "Each class has a proxy, a vector that is learnt; a sample meets the proxies and not the batch, so no positives "
-        "have to be sampled. The proxy of the own class is part of the denominator, as in ProxyNCA++."
+        "Each class has a proxy, a vector that is learnt; a sample meets the proxies and not the batch, so no "
+        "positives have to be sampled. The proxy of the own class is part of the denominator, as in ProxyNCA++."
     ),
     notes=NEAR,
-    use_when=("classes are known and many, and batches too small for pairs",),
-    avoid_when=("classes come and go: proxies have to be learnt",),
+    use_when=(
+        "classes are known and many, and batches too small for pairs",
+        "positives cannot be sampled into batches",
+    ),
+    avoid_when=(
+        "classes come and go: proxies have to be learnt",
+        "proxies would outnumber the samples",
+    ),
     pitfalls=(
         "Proxies need a learning rate of their own, ten to a hundred times that of the encoder.",
         "The first ProxyNCA leaves the positive out of the denominator.",
@@ -563,6 +696,13 @@ proxy_nca_loss, ProxyNCALoss = proxied(
 >>> proxies = np.array([[1.0, 0.0], [0.6, 0.8]])
 >>> losslib.proxy_nca_loss(x, [0, 1], proxies, reduction="none").round(4)
 array([0.3711, 0.1839])
+
+Value and gradient come from one pass:
+
+>>> value, (by_input, by_proxies) = losslib.proxy_nca_loss.value_and_grad(x, [0, 1], proxies)
+>>> by_input.round(4)
+array([[0.    , 0.248 ],
+       [0.0672, 0.    ]])
 """,
     tags=("contrastive", "vectors", "labels", "proxies", "smooth"),
 )
@@ -586,18 +726,24 @@ proxy_anchor_loss, ProxyAnchorLoss = proxied(
     },
     reductions=("mean", "sum"),
     description=(
-        "Each proxy takes the whole batch as its data: a soft maximum over the members of its class pulls, one over all "
-        "others pushes, so that hard samples weigh more. The first mean is over the classes of the batch, the second "
-        "over all. One number of a batch."
+        "Each proxy takes the whole batch as its data: a soft maximum over the members of its class pulls, one over "
+        "all others pushes, so that hard samples weigh more. The first mean is over the classes of the batch, the "
+        "second over all. One number of a batch."
     ),
-    use_when=("classes are known and many: fast to train, no mining",),
-    avoid_when=("classes come and go",),
+    use_when=(
+        "classes are known and many: fast to train, no mining",
+        "hard samples should weigh more without mining",
+    ),
+    avoid_when=(
+        "classes come and go",
+        "one number for each sample is needed: ``proxy_nca_loss``",
+    ),
     pitfalls=("Proxies need a learning rate of their own, a hundred times that of the encoder.",),
     see_also=(("proxy_nca_loss", "samples as anchors"), ("multi_similarity_loss", "the same sums without proxies")),
     references=(
         Reference(
-            "Kim, S., Kim, D., Cho, M. and Kwak, S. (2020). Proxy anchor loss for deep metric learning. IEEE Conference "
-            "on Computer Vision and Pattern Recognition, 3235-3244.",
+            "Kim, S., Kim, D., Cho, M. and Kwak, S. (2020). Proxy anchor loss for deep metric learning. IEEE "
+            "Conference on Computer Vision and Pattern Recognition, 3235-3244.",
             doi="10.1109/CVPR42600.2020.00330",
         ),
     ),
@@ -605,7 +751,14 @@ proxy_anchor_loss, ProxyAnchorLoss = proxied(
     examples=""">>> x = np.array([[1.0, 0.0], [0.0, 1.0]])
 >>> proxies = np.array([[1.0, 0.0], [0.6, 0.8]])
 >>> round(losslib.proxy_anchor_loss(x, [0, 1], proxies, alpha=2.0), 4)
-1.511
+1.396
+
+Value and gradient come from one pass:
+
+>>> value, (by_input, by_proxies) = losslib.proxy_anchor_loss.value_and_grad(x, [0, 1], proxies, alpha=2.0)
+>>> by_input.round(4)
+array([[0.    , 0.6417],
+       [0.4311, 0.    ]])
 """,
     tags=("contrastive", "vectors", "labels", "proxies", "smooth", "batch"),
 )
@@ -628,12 +781,18 @@ soft_triple_loss, SoftTripleLoss = proxied(
         "with": r"S_c = \sum_k \operatorname{softmax}_k(s_{ck}/\gamma)\,s_{ck}",
     },
     description=(
-        "A class may look in several ways: it has K centres, and its similarity is their mean weighted by a softmax, so "
-        "that near centres count. A margin and a scaled softmax follow. The authors' penalty that merges centres is not "
-        "part of it."
+        "A class may look in several ways: it has K centres, and its similarity is their mean weighted by a softmax, "
+        "so that near centres count. A margin and a scaled softmax follow. The authors' penalty that merges centres is "
+        "not part of it."
     ),
-    use_when=("classes have several kinds of members and the number of classes is known",),
-    avoid_when=("classes have one kind: ``cosface_loss``",),
+    use_when=(
+        "classes have several kinds of members and the number of classes is known",
+        "no pairs or triplets can be sampled",
+    ),
+    avoid_when=(
+        "classes have one kind: ``cosface_loss``",
+        "centres would outnumber the samples",
+    ),
     pitfalls=("Centres lie as (classes, centres, components); those of a class are neighbours.",),
     see_also=(("proxy_nca_loss", "one proxy a class"), ("arcface_loss", "with sub_centers: a hard choice")),
     references=(
@@ -647,7 +806,14 @@ soft_triple_loss, SoftTripleLoss = proxied(
     examples=""">>> x = np.array([[1.0, 0.0], [0.0, 1.0]])
 >>> centers = np.array([[[1.0, 0.0], [0.8, -0.6]], [[0.6, 0.8], [-0.6, 0.8]]])
 >>> losslib.soft_triple_loss(x, [0, 1], centers, la=4.0, reduction="none").round(4)
-array([0.2246, 0.0504])
+array([0.208 , 0.0413])
+
+Value and gradient come from one pass:
+
+>>> value, (by_input, by_centers) = losslib.soft_triple_loss.value_and_grad(x, [0, 1], centers, la=4.0)
+>>> by_input.round(4)
+array([[0.    , 0.28  ],
+       [0.0811, 0.    ]])
 """,
     tags=("contrastive", "vectors", "labels", "proxies", "smooth"),
 )
@@ -663,11 +829,17 @@ center_loss, CenterLoss = proxied(
     formula="norm(x - c_t)**2/2",
     latex={"value": r"\tfrac{1}{2}\|x_i - c_{t_i}\|^2"},
     description=(
-        "Added to a cross entropy, it draws the members of a class together. The gradient by a centre is the plain one, "
-        "the sum over its members; the paper's update, which averages them, is a rule of its own."
+        "Added to a cross entropy, it draws the members of a class together. The gradient by a centre is the plain "
+        "one, the sum over its members; the paper's update, which averages them, is a rule of its own."
     ),
-    use_when=("features of a classifier should form tight clusters",),
-    avoid_when=("it would be the only loss: everything collapses into one point",),
+    use_when=(
+        "features of a classifier should form tight clusters",
+        "distances within classes are to be watched",
+    ),
+    avoid_when=(
+        "it would be the only loss: everything collapses into one point",
+        "classes have several kinds of members: one centre is between them",
+    ),
     pitfalls=("Weigh it lightly, 0.001 to 0.1 of the cross entropy.",),
     see_also=(("proxy_nca_loss", "with contrast"), ("mse_loss", "the same without classes")),
     references=(
@@ -678,11 +850,18 @@ center_loss, CenterLoss = proxied(
         ),
     ),
     equivalents=(
-        Equivalent("torch", "sum", "((x - centers[t]) ** 2).sum(1).mean() / 2", {}, "By its definition."),
+        Equivalent("torch", "square", "torch.square(x - centers[t]).sum(1).mean() / 2", {}, "By its definition."),
     ),
     examples=""">>> x = np.array([[1.0, 0.0], [0.0, 1.0]])
 >>> losslib.center_loss(x, [0, 1], np.array([[1.0, 1.0], [0.0, 0.0]]))
 0.5
+
+Value and gradient come from one pass:
+
+>>> value, (by_input, by_centers) = losslib.center_loss.value_and_grad(x, [0, 1], np.array([[1.0, 1.0], [0.0, 0.0]]))
+>>> by_input.round(4)
+array([[ 0. , -0.5],
+       [ 0. ,  0.5]])
 """,
     tags=("vectors", "labels", "proxies", "convex", "smooth"),
 )
@@ -705,8 +884,14 @@ fast_ap_loss, FastAPLoss = labelled(
         "precision and recall of cumulative histograms do have one. Rows without another member do not count."
     ),
     notes="Vectors are normalised, so that squared distances lie in [0, 4]; an entry is shared by two edges.",
-    use_when=("ranking within a batch is what counts and batches are large",),
-    avoid_when=("batches are small: a histogram of a few distances is coarse",),
+    use_when=(
+        "ranking within a batch is what counts and batches are large",
+        "classes are of different size and recall counts",
+    ),
+    avoid_when=(
+        "batches are small: a histogram of a few distances is coarse",
+        "the order within a bin matters",
+    ),
     pitfalls=("Gradients vanish within a bin far from the positives; use few bins at first.",),
     see_also=(("smooth_ap_loss", "sigmoids of differences in place of bins"), ("supcon_loss", "smooth everywhere")),
     references=(
@@ -718,8 +903,17 @@ fast_ap_loss, FastAPLoss = labelled(
     ),
     equivalents=(pml("FastAPLoss"),),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
->>> losslib.fast_ap_loss(x, [0, 0, 1, 1], reduction="none").round(4)
-array([0.    , 0.3333, 0.3333, 0.    ])
+>>> losslib.fast_ap_loss(x, [0, 1, 0, 1], reduction="none").round(4)
+array([0.5   , 0.6667, 0.6667, 0.5   ])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.fast_ap_loss.value_and_grad(x, [0, 1, 0, 1])
+>>> gradient.round(4)
+array([[ 0.    , -0.5903],
+       [ 0.3542, -0.4722],
+       [-0.5903,  0.    ],
+       [-0.4722, -0.3542]])
 """,
     tags=("contrastive", "vectors", "labels", "ranking", "bounded"),
 )
@@ -739,14 +933,21 @@ smooth_ap_loss, SmoothAPLoss = labelled(
     value_range="[0, 1]",
     description=(
         "The rank of a member is a count of steps; a sigmoid of the difference makes it smooth, and average precision "
-        "with it. R holds the members of the row's class and the row itself. Any sizes of classes; rows without another "
-        "member do not count."
+        "with it. R holds the members of the row's class and the row itself. Any sizes of classes; rows without "
+        "another member do not count."
     ),
     notes="O(N) for each member of the class of a row, streamed: no array of ranks.",
-    use_when=("retrieval is judged by average precision",),
-    avoid_when=("classes are large: the cost is their square for each row",),
+    use_when=(
+        "retrieval is judged by average precision",
+        "batches hold several members of each class",
+    ),
+    avoid_when=(
+        "classes are large: the cost is their square for each row",
+        "early training: steps are flat where ranks are random",
+    ),
     pitfalls=(
-        "PyTorch Metric Learning needs classes of equal size, and is right only if there are as many classes as members.",
+        "PyTorch Metric Learning needs classes of equal size, and is right only if there are as many classes as "
+        "members.",
         "With a temperature of 0.01 most steps are flat; begin with 0.1.",
     ),
     see_also=(("fast_ap_loss", "histograms"), ("supcon_loss", "smooth everywhere")),
@@ -760,7 +961,16 @@ smooth_ap_loss, SmoothAPLoss = labelled(
     equivalents=(pml("SmoothAPLoss", "For as many classes as members of each."),),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> losslib.smooth_ap_loss(x, [0, 0, 1, 1], temperature=0.1, reduction="none").round(4)
-array([0.    , 0.1  , 0.1  , 0.   ])
+array([0.0001, 0.0378, 0.0378, 0.0001])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.smooth_ap_loss.value_and_grad(x, [0, 0, 1, 1], temperature=0.1)
+>>> gradient.round(4)
+array([[ 0.    , -0.0355],
+       [-0.0995,  0.1326],
+       [ 0.1658,  0.    ],
+       [-0.0284, -0.0213]])
 """,
     tags=("contrastive", "vectors", "labels", "ranking", "bounded", "smooth"),
 )

@@ -37,8 +37,8 @@ SYMBOLS = {"x": "input1", "y": "input2"}
 
 PRODUCTS = (
     "The products come from ``numpy.matmul``, at most 32 MiB of similarities at a time, and each row becomes its own "
-    "gradient in place: no array of N x N is kept. Half types are computed in float32. NumPy's BLAS uses threads of its "
-    "own; losslib's change no bit."
+    "gradient in place: no array of N x N is kept. Half types are computed in float32. NumPy's BLAS uses threads of "
+    "its own; losslib's change no bit."
 )
 VALUES = "With normalize, a vector of length 0 stays 0 and its gradient is 0."
 
@@ -145,11 +145,18 @@ info_nce_loss, InfoNCELoss = views(
 0.5981
 >>> by_x, by_y = losslib.info_nce_loss.grad(x, y, temperature=1.0)
 >>> by_x.round(4)
-array([[ 0.    , -0.0900],
-       [-0.0900,  0.    ]])
+array([[0.   , 0.045],
+       [0.045, 0.   ]])
+
+Value and gradient come from one pass:
+
+>>> value, (by_input1, by_input2) = losslib.info_nce_loss.value_and_grad(x, y, temperature=1.0)
+>>> by_input1.round(4)
+array([[0.   , 0.045],
+       [0.045, 0.   ]])
 """,
     tags=("contrastive", "vectors", "self-supervised", "smooth"),
-    value_range="any real number with decoupled, else [0, inf)",
+    value_range="[0, inf) for decoupled=False, any real number else",
 )
 
 SCALE = Input(
@@ -180,11 +187,17 @@ clip_loss, CLIPLoss = views(
         f"{VALUES} The sums over columns come from a first sweep over the products, so that the second computes the "
         "gradient of both directions at once."
     ),
-    use_when=("two kinds of things are embedded into one space in large batches",),
-    avoid_when=("the batch is spread over machines: ``siglip_loss`` needs no sums over all of it",),
+    use_when=(
+        "two kinds of things are embedded into one space in large batches",
+        "retrieval goes both ways: texts for an image and images for a text",
+    ),
+    avoid_when=(
+        "the batch is spread over machines: ``siglip_loss`` needs no sums over all of it",
+        "several rows mean the same: they count as wrong",
+    ),
     pitfalls=(
-        "``logit_scale`` is what multiplies, 14.2857 = 1/0.07 at the beginning; CLIP keeps its logarithm and clips it at "
-        "100.",
+        "``logit_scale`` is what multiplies, 14.2857 = 1/0.07 at the beginning; CLIP keeps its logarithm and clips it "
+        "at 100.",
         "open_clip expects normalised vectors; here normalize=True does no harm to them.",
     ),
     see_also=(
@@ -193,9 +206,9 @@ clip_loss, CLIPLoss = views(
     ),
     references=(
         Reference(
-            "Radford, A., Kim, J. W., Hallacy, C., Ramesh, A., Goh, G., Agarwal, S. et al. (2021). Learning transferable "
-            "visual models from natural language supervision. International Conference on Machine Learning, PMLR 139, "
-            "8748-8763.",
+            "Radford, A., Kim, J. W., Hallacy, C., Ramesh, A., Goh, G., Agarwal, S. et al. (2021). Learning "
+            "transferable visual models from natural language supervision. International Conference on Machine "
+            "Learning, PMLR 139, 8748-8763.",
             url="https://arxiv.org/abs/2103.00020",
         ),
     ),
@@ -216,6 +229,13 @@ clip_loss, CLIPLoss = views(
 0.1269
 >>> round(float(losslib.clip_loss.grad(x, y, 10.0, wrt="logit_scale")), 4)
 -0.0238
+
+Value and gradient come from one pass:
+
+>>> value, (by_input1, by_input2) = losslib.clip_loss.value_and_grad(x, y, 10.0)
+>>> by_input1.round(4)
+array([[0.    , 0.1192],
+       [0.1192, 0.    ]])
 """,
     tags=("contrastive", "vectors", "self-supervised", "smooth"),
 )
@@ -234,7 +254,9 @@ siglip_loss, SigLIPLoss = views(
     parameters=(NORMALIZE,),
     kernel="siglip",
     formula="sum_j(softplus(-z_ij*(scale*s_ij + bias)))",
-    latex={"value": r"\sum_j \operatorname{softplus}\bigl(-z_{ij}(\alpha s_{ij} + b)\bigr),\quad z_{ij} = 2[i = j] - 1"},
+    latex={
+        "value": r"\sum_j \operatorname{softplus}\bigl(-z_{ij}(\alpha s_{ij} + b)\bigr),\quad z_{ij} = 2[i = j] - 1"
+    },
     differentiable=("input1", "input2", "logit_scale", "logit_bias"),
     description=(
         "Every pair of the batch is a question of its own, answered with yes on the diagonal. There is no sum over the "
@@ -242,8 +264,14 @@ siglip_loss, SigLIPLoss = views(
         "nearly all answers are no."
     ),
     notes=f'{VALUES} The mean divides by the number of rows, not of pairs, as its authors do; ``"none"`` gives rows.',
-    use_when=("two kinds of things are embedded into one space and batches are small, or spread over machines",),
-    avoid_when=("the best of the batch is what counts and not each by itself: ``clip_loss``",),
+    use_when=(
+        "two kinds of things are embedded into one space and batches are small, or spread over machines",
+        "the best threshold of a similarity is to be learnt: the bias is one",
+    ),
+    avoid_when=(
+        "the best of the batch is what counts and not each by itself: ``clip_loss``",
+        "batches are tiny and negatives rare: it learns to say no",
+    ),
     pitfalls=("Without the bias the first steps are spent on pushing everything apart.",),
     see_also=(("clip_loss", "a softmax over the batch"), ("binary_cross_entropy_with_logits", "one of its questions")),
     references=(
@@ -268,6 +296,13 @@ siglip_loss, SigLIPLoss = views(
 >>> y = np.array([[0.8, 0.6], [0.6, 0.8]])
 >>> round(losslib.siglip_loss(x, y), 4)
 2.1451
+
+Value and gradient come from one pass:
+
+>>> value, (by_input1, by_input2) = losslib.siglip_loss.value_and_grad(x, y)
+>>> by_input1.round(4)
+array([[ 0.    , -2.5704],
+       [-2.5704,  0.    ]])
 """,
     tags=("contrastive", "vectors", "self-supervised", "smooth"),
 )
@@ -280,8 +315,12 @@ n_pairs_loss, NPairsLoss = views(
     inputs=(
         ONE,
         TWO,
-        Input("target", "Labels, integers of shape (N,): pairs of the same label are all right.", holds="label",
-              optional=True),
+        Input(
+            "target",
+            "Labels, integers of shape (N,): pairs of the same label are all right.",
+            holds="member",
+            optional=True,
+        ),
     ),
     parameters=(
         Real("l2_reg", 0.002, "Weight of the squared lengths.", least=0.0, examples=(0.0, 1.0)),
@@ -294,12 +333,15 @@ n_pairs_loss, NPairsLoss = views(
         r"\frac{\lambda}{4}\bigl(\|x_i\|^2 + \|y_i\|^2\bigr)"
     },
     description=(
-        "One of the first losses to use a whole batch: the anchor should be nearer to its positive than to those of all "
-        "other classes. Vectors keep their lengths, which a small penalty bounds."
+        "One of the first losses to use a whole batch: the anchor should be nearer to its positive than to those of "
+        "all other classes. Vectors keep their lengths, which a small penalty bounds."
     ),
     notes="Positives are all columns of the label of the row, its own pair among them.",
     use_when=("results of the paper are to be reproduced", "lengths of vectors carry meaning"),
-    avoid_when=("vectors are compared by angle: ``info_nce_loss``",),
+    avoid_when=(
+        "vectors are compared by angle: ``info_nce_loss``",
+        "lengths should carry no meaning: the penalty only bounds them",
+    ),
     pitfalls=(
         "PyTorch Metric Learning normalises by default; pass DotProductSimilarity(normalize_embeddings=False) there.",
         "Products of long vectors saturate: the default penalty is small.",
@@ -317,8 +359,8 @@ n_pairs_loss, NPairsLoss = views(
         Equivalent(
             "torch",
             "log_softmax",
-            "-((t[:, None] == t).double() / (t[:, None] == t).sum(1, keepdim=True) * (x1 @ x2.T).log_softmax(1)).sum(1)"
-            ".mean() + 0.0005 * ((x1 ** 2).sum(1).mean() + (x2 ** 2).sum(1).mean())",
+            "-((t[:, None] == t).double() / (t[:, None] == t).sum(1, keepdim=True) * torch.log_softmax(x1 @ x2.T, "
+            "1)).sum(1).mean() + 0.0005 * ((x1 ** 2).sum(1).mean() + (x2 ** 2).sum(1).mean())",
             {},
             "By its definition.",
         ),
@@ -328,6 +370,13 @@ n_pairs_loss, NPairsLoss = views(
 0.3133
 >>> round(losslib.n_pairs_loss(x, x, [1, 1], l2_reg=0.0), 4)
 0.8133
+
+Value and gradient come from one pass:
+
+>>> value, (by_input1, by_input2) = losslib.n_pairs_loss.value_and_grad(x, x, l2_reg=0.0)
+>>> by_input1.round(4)
+array([[-0.1345,  0.1345],
+       [ 0.1345, -0.1345]])
 """,
     tags=("contrastive", "vectors", "smooth"),
 )
@@ -345,12 +394,18 @@ alignment_loss, AlignmentLoss = views(
     formula="norm(x - y)**alpha",
     latex={"value": r"\|x_i - y_i\|^\alpha"},
     description=(
-        "Half of what contrastive losses do: views of the same thing should agree. Alone it is satisfied by a constant; "
-        "``uniformity_loss`` of both views is the other half."
+        "Half of what contrastive losses do: views of the same thing should agree. Alone it is satisfied by a "
+        "constant; ``uniformity_loss`` of both views is the other half."
     ),
     notes=f"{VALUES} A distance of 0 has the gradient 0, for every power.",
-    use_when=("both halves are to be weighted and watched apart",),
-    avoid_when=("it would be the only loss: every encoder collapses",),
+    use_when=(
+        "both halves are to be weighted and watched apart",
+        "two encoders should agree on paired things",
+    ),
+    avoid_when=(
+        "it would be the only loss: every encoder collapses",
+        "pairs are noisy: a power of 2 follows the worst",
+    ),
     pitfalls=("For alpha < 1 gradients grow without bound as views agree.",),
     see_also=(("uniformity_loss", "the other half"), ("cosine_embedding_loss", "pairs with labels")),
     references=(WANG,),
@@ -367,6 +422,12 @@ alignment_loss, AlignmentLoss = views(
     examples=""">>> x, y = np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]])
 >>> round(losslib.alignment_loss(x, y), 4)
 0.8
+
+Value and gradient come from one pass:
+
+>>> value, (by_input1, by_input2) = losslib.alignment_loss.value_and_grad(x, y)
+>>> by_input1.round(4)
+array([[ 0. , -1.6]])
 """,
     tags=("vectors", "self-supervised", "smooth"),
 )
@@ -386,14 +447,20 @@ uniformity_loss, UniformityLoss = views(
     formula="log(mean_(i<j)(exp(-t*norm(x_i - x_j)**2)))",
     latex={"value": r"\log\frac{2}{N(N - 1)}\sum_{i < j} e^{-t\|x_i - x_j\|^2}"},
     reductions=("mean", "sum"),
-    value_range="[-4*t, 0] with normalize",
+    value_range="[-inf, 0]",
     description=(
         "Half of what contrastive losses do: vectors should use the whole sphere. It is one number of a batch. With "
         "``alignment_loss`` it makes a self-supervised loss of two terms that can be watched apart."
     ),
     notes=f"{VALUES} Potentials are added as logarithms, so that vectors far apart do not underflow.",
-    use_when=("a batch must not collapse, beside any other loss of vectors",),
-    avoid_when=("classes should form clusters: they are what it dissolves",),
+    use_when=(
+        "a batch must not collapse, beside any other loss of vectors",
+        "the spread of an embedding is to be watched: it is a metric too",
+    ),
+    avoid_when=(
+        "classes should form clusters: they are what it dissolves",
+        "batches are tiny: a mean over a few pairs",
+    ),
     pitfalls=("Pass the two views apart, and add the mean of both: together, pairs would push each other away.",),
     see_also=(("alignment_loss", "the other half"), ("vicreg_loss", "spreads features instead")),
     references=(WANG,),
@@ -407,7 +474,15 @@ uniformity_loss, UniformityLoss = views(
         ),
     ),
     examples=""">>> round(losslib.uniformity_loss([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), 4)
--4.1089
+-4.3963
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.uniformity_loss.value_and_grad([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+>>> gradient.round(4)
+array([[0.    , 1.9819],
+       [0.    , 0.    ],
+       [0.    , 1.9819]])
 """,
     tags=("vectors", "self-supervised", "smooth", "batch"),
 )
@@ -426,7 +501,7 @@ barlow_twins_loss, BarlowTwinsLoss = views(
             least=0.0,
             examples=(0.0, 1.0),
         ),
-        Real("eps", 1e-5, "What is added to the variance of a feature.", above=0.0),
+        Real("eps", 1e-5, "What is added to the variance of a feature.", above=0.0, examples=(0.1,)),
     ),
     kernel="barlow_twins",
     formula="sum_i((1 - C_ii)**2) + off_diagonal_weight*sum_(i != j)(C_ij**2)",
@@ -437,15 +512,18 @@ barlow_twins_loss, BarlowTwinsLoss = views(
     },
     reductions=("mean", "sum"),
     description=(
-        "No negatives at all: each feature should be the same in both views, and features should not repeat each other. "
-        "It works with small batches and gains from many features."
+        "No negatives at all: each feature should be the same in both views, and features should not repeat each "
+        "other. It works with small batches and gains from many features."
     ),
     notes=(
-        "Variances are biased. Where there are fewer rows than features, the sum of all squared correlations is computed "
-        "from the products of the rows, N x N numbers in place of D x D."
+        "Variances are biased. Where there are fewer rows than features, the sum of all squared correlations is "
+        "computed from the products of the rows, N x N numbers in place of D x D."
     ),
     use_when=("batches are small and vectors long", "negatives would be wrong: many rows mean the same"),
-    avoid_when=("vectors are compared by angle afterwards: ``info_nce_loss`` trains what is used",),
+    avoid_when=(
+        "vectors are compared by angle afterwards: ``info_nce_loss`` trains what is used",
+        "features are few: there is little to decorrelate",
+    ),
     pitfalls=(
         "It is one number of a batch, which must not be cut; at least two rows are needed.",
         "MONAI divides by N - 1 and adds its eps to the deviation.",
@@ -453,8 +531,8 @@ barlow_twins_loss, BarlowTwinsLoss = views(
     see_also=(("vicreg_loss", "covariances of each view by itself"), ("info_nce_loss", "with negatives")),
     references=(
         Reference(
-            "Zbontar, J., Jing, L., Misra, I., LeCun, Y. and Deny, S. (2021). Barlow twins: self-supervised learning via "
-            "redundancy reduction. International Conference on Machine Learning, PMLR 139, 12310-12320.",
+            "Zbontar, J., Jing, L., Misra, I., LeCun, Y. and Deny, S. (2021). Barlow twins: self-supervised learning "
+            "via redundancy reduction. International Conference on Machine Learning, PMLR 139, 12310-12320.",
             url="https://arxiv.org/abs/2103.03230",
         ),
     ),
@@ -463,7 +541,15 @@ barlow_twins_loss, BarlowTwinsLoss = views(
 >>> round(losslib.barlow_twins_loss(x, x), 4)
 0.0043
 >>> round(losslib.barlow_twins_loss(x, -x), 4)
-8.0043
+8.0042
+
+Value and gradient come from one pass:
+
+>>> value, (by_input1, by_input2) = losslib.barlow_twins_loss.value_and_grad(x, x)
+>>> by_input1.round(4)
+array([[ 0.0014,  0.0006],
+       [-0.0029,  0.0012],
+       [ 0.0014, -0.0018]])
 """,
     tags=("vectors", "self-supervised", "smooth", "batch"),
 )
@@ -478,14 +564,14 @@ vicreg_loss, VICRegLoss = views(
         Real("invariance_weight", 25.0, "Weight of the squared difference of the views.", least=0.0, examples=(0.0,)),
         Real("variance_weight", 25.0, "Weight of what deviations lack to 1.", least=0.0, examples=(0.0,)),
         Real("covariance_weight", 1.0, "Weight of the squared covariances of features.", least=0.0, examples=(0.0,)),
-        Real("eps", 1e-4, "What is added to the variance of a feature.", above=0.0),
+        Real("eps", 1e-4, "What is added to the variance of a feature.", above=0.0, examples=(0.1,)),
     ),
     kernel="vicreg",
     formula="iw*mean((x - y)**2) + vw*mean(max(0, 1 - std))/2 + cw*sum_(k != l)(Cov_kl**2)/D",
     latex={
-        "value": r"\lambda\,\operatorname{mean}(x - y)^2 + \sum_{z \in \{x, y\}}\Bigl[\frac{\mu}{2}\operatorname{mean}_k"
-        r"\bigl(1 - \sqrt{\operatorname{var} z_k + \varepsilon}\bigr)_+ + \frac{\nu}{D}\sum_{k \neq l}"
-        r"\operatorname{Cov}(z)_{kl}^2\Bigr]"
+        "value": r"\lambda\,\operatorname{mean}(x - y)^2 + \sum_{z \in \{x, y\}}\Bigl[\frac{\mu}{2}"
+        r"\operatorname{mean}_k\bigl(1 - \sqrt{\operatorname{var} z_k + \varepsilon}\bigr)_+ + \frac{\nu}{D}\sum_{k "
+        r"\neq l}\operatorname{Cov}(z)_{kl}^2\Bigr]"
     },
     reductions=("mean", "sum"),
     description=(
@@ -494,11 +580,14 @@ vicreg_loss, VICRegLoss = views(
         "encoders."
     ),
     notes=(
-        "Variances and covariances are unbiased. Where there are fewer rows than features, squared covariances come from "
-        "the products of the rows."
+        "Variances and covariances are unbiased. Where there are fewer rows than features, squared covariances come "
+        "from the products of the rows."
     ),
     use_when=("views come from different encoders or dimensions of meaning", "batches are small and vectors long"),
-    avoid_when=("vectors are compared by angle: it shapes features, not angles",),
+    avoid_when=(
+        "vectors are compared by angle: it shapes features, not angles",
+        "three weights cannot be tuned: ``barlow_twins_loss`` has one",
+    ),
     pitfalls=("It is one number of a batch, which must not be cut; at least two rows are needed.",),
     see_also=(("barlow_twins_loss", "correlations between the views"), ("uniformity_loss", "spreads vectors")),
     references=(
@@ -514,7 +603,15 @@ vicreg_loss, VICRegLoss = views(
     ),
     examples=""">>> x = np.array([[1.0, 2.0], [0.0, -1.0], [-1.0, 0.0]])
 >>> round(losslib.vicreg_loss(x, x + 0.5), 4)
-8.5
+8.25
+
+Value and gradient come from one pass:
+
+>>> value, (by_input1, by_input2) = losslib.vicreg_loss.value_and_grad(x, x + 0.5)
+>>> by_input1.round(4)
+array([[-2.5   , -3.1667],
+       [-5.5   , -4.1667],
+       [-4.5   , -5.1667]])
 """,
     tags=("vectors", "self-supervised", "batch"),
 )

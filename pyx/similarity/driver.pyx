@@ -151,7 +151,7 @@ cdef inline void by_squares(const Call* call, Py_ssize_t i, real* s, const real*
     A distance of 0 has the derivative 0. Relative to the length of the row, the last output is the slope by its square.
     """
     cdef Py_ssize_t j
-    cdef double square = call.left_square[i], total = 0.0
+    cdef double square, total = 0.0
     if call.distance == COSINE:
         for j in range(call.columns):
             s[j] = -s[j]
@@ -159,6 +159,7 @@ cdef inline void by_squares(const Call* call, Py_ssize_t i, real* s, const real*
         for j in range(call.columns):
             s[j] = s[j] / (2 * d[j]) if d[j] > 0 else <real>0
     elif call.distance == RELATIVE:
+        square = call.left_square[i]
         for j in range(call.columns):
             total -= <double>s[j] * <double>d[j]
             s[j] = <real>(<double>s[j] / square)

@@ -1,6 +1,6 @@
 """Rows of distances under hinges: pairs and triplets, without a list of either.
 
-Each takes a row d and its roles, and leaves in d the derivatives times the factor. ``a`` and ``b`` are buffers of a row.
+Each takes a row d and its roles, and leaves in d the derivatives times the factor; ``a`` and ``b`` are buffers.
 """
 
 from libc.math cimport INFINITY

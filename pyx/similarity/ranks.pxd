@@ -13,31 +13,42 @@ cdef enum:
     BINS = 1024            # edges of a histogram
 
 
+cdef inline Py_ssize_t edge_below(double place, Py_ssize_t bins, double* share) noexcept nogil:
+    """The edge below a place, and what of it belongs to the next; -1 for a place that no edge is near to."""
+    cdef Py_ssize_t k
+    if not (place < <double>(bins + 1)):
+        return -1
+    if place < 0.0:
+        place = 0.0
+    k = <Py_ssize_t>floor(place)
+    share[0] = place - <double>k
+    return k
+
+
 cdef inline void fast_ap(const Call* call, real* d, const unsigned char* role, double factor,
                          double* out) noexcept nogil:
     """1 - sum_k h+_k H+_k/H_k over the positives, of soft histograms of squared distances in [0, 4].
 
-    An entry is shared by the two edges beside it.
+    An entry is shared by the two edges beside it; beyond the last one it fades within the width of a bin.
     """
     cdef double[BINS] near, all, by_near, by_all
     cdef Py_ssize_t bins = <Py_ssize_t>call.numbers[0], j, k
-    cdef double width = 4.0 / <double>bins, count = 0.0, place, share, below = 0.0, total = 0.0, value = 0.0, sum, g
+    cdef double width = 4.0 / <double>bins, count = 0.0, share, below = 0.0, total = 0.0, value = 0.0, sum, g
     cdef double later = 0.0, later_all = 0.0, slope
-    for k in range(bins + 1):
+    for k in range(bins + 2):
         near[k] = all[k] = 0.0
     for j in range(call.columns):
         if role[j] == 0:
             continue
-        place = <double>d[j] / width
-        place = 0.0 if place < 0.0 else min(place, <double>bins)
-        k = <Py_ssize_t>floor(place)
-        if k >= bins:
-            k = bins - 1
-        share = place - <double>k
+        if role[j] == POSITIVE:
+            count += 1.0
+        k = edge_below(<double>d[j] / width, bins, &share)
+        if k < 0:
+            value += <double>d[j] * 0.0     # NaN stays
+            continue
         all[k] += 1.0 - share
         all[k + 1] += share
         if role[j] == POSITIVE:
-            count += 1.0
             near[k] += 1.0 - share
             near[k + 1] += share
     if count == 0.0:
@@ -55,6 +66,7 @@ cdef inline void fast_ap(const Call* call, real* d, const unsigned char* role, d
     out[1] = 1.0
     if not call.want_grad:
         return
+    by_near[bins + 1] = by_all[bins + 1] = 0.0      # no edge: what is beyond the last one
     k = bins + 1
     while k > 0:
         k -= 1
@@ -71,13 +83,10 @@ cdef inline void fast_ap(const Call* call, real* d, const unsigned char* role, d
         if role[j] == 0:
             d[j] = 0
             continue
-        place = <double>d[j] / width
-        if not (place >= 0.0 and place <= <double>bins):
+        k = edge_below(<double>d[j] / width, bins, &share)
+        if k < 0:
             d[j] = 0
             continue
-        k = <Py_ssize_t>floor(place)
-        if k >= bins:
-            k = bins - 1
         slope = by_all[k + 1] - by_all[k]
         if role[j] == POSITIVE:
             slope += by_near[k + 1] - by_near[k]

@@ -48,6 +48,14 @@ cdef inline Total add_up(const real* s, const unsigned char* role, unsigned char
     return total
 
 
+cdef inline double softplus(double x) noexcept nogil:
+    return x + c_log1p(c_exp(-x)) if x > 0.0 else c_log1p(c_exp(x))
+
+
+cdef inline double sigmoid(double x) noexcept nogil:
+    return 1.0 / (1.0 + c_exp(-x)) if x > 0.0 else c_exp(x) / (1.0 + c_exp(x))
+
+
 cdef inline double log_plus_one(Total total) noexcept nogil:
     """log(1 + sum)."""
     cdef double logarithm
@@ -62,15 +70,7 @@ cdef inline double of_plus_one(Total total) noexcept nogil:
     cdef double logarithm = log_of(total)
     if total.count == 0:
         return 0.0
-    return (1.0 / (1.0 + c_exp(-logarithm)) if logarithm > 0.0 else c_exp(logarithm) / (1.0 + c_exp(logarithm))) / total.sum
-
-
-cdef inline double softplus(double x) noexcept nogil:
-    return x + c_log1p(c_exp(-x)) if x > 0.0 else c_log1p(c_exp(x))
-
-
-cdef inline double sigmoid(double x) noexcept nogil:
-    return 1.0 / (1.0 + c_exp(-x)) if x > 0.0 else c_exp(x) / (1.0 + c_exp(x))
+    return sigmoid(logarithm) / total.sum
 
 
 cdef inline double sum_of(const real* s, const unsigned char* role, unsigned char roles, Py_ssize_t n) noexcept nogil:
@@ -234,6 +234,8 @@ cdef inline void one_positive(const Call* call, real* s, const unsigned char* ro
         return
     total = add_up(s, role, NEGATIVE if call.numbers[1] != 0.0 else POSITIVE | NEGATIVE, 1.0 / t, 0.0, a, n)
     out[0] = log_of(total) - <double>s[place] / t
+    if call.numbers[1] == 0.0 and out[0] < 0.0:     # by rounding: the positive is among them
+        out[0] = 0.0
     out[1] = 1.0
     if call.want_grad:
         share = <real>(factor / (t * total.sum)) if total.count > 0 else <real>0
@@ -254,6 +256,8 @@ cdef inline void both_ways(const Call* call, real* s, const unsigned char* role,
     cdef Total total = add_up(s, role, POSITIVE | NEGATIVE, scale, 0.0, a, n)
     cdef double row = log_of(total)
     out[0] = 0.5 * ((row - scale * <double>s[place]) + (call.column_number[place] - scale * <double>s[place]))
+    if out[0] < 0.0:        # by rounding: the positive is in both sums
+        out[0] = 0.0
     out[1] = 1.0
     if not call.want_grad:
         return
@@ -334,7 +338,7 @@ cdef inline void soft_triple(const Call* call, real* s, real* a, Py_ssize_t i, d
 
 cdef inline void spread(const Call* call, real* d, const unsigned char* role, real* a, double factor,
                         double* out) noexcept nogil:
-    """lse of -t d over the row, in the third output; its derivative is a share of exp(numbers[1]), the sum of all rows."""
+    """lse of -t d over the row, in the third output; its derivative is a share of the sum of all, exp(numbers[1])."""
     cdef double t = call.numbers[0], share
     cdef Py_ssize_t j, n = call.columns
     cdef Total total = add_up(d, role, POSITIVE | NEGATIVE, -t, 0.0, a, n)

@@ -1,7 +1,7 @@
-"""The softmax geometry with its linear layer: hidden states and class vectors come in, logits exist for a chunk of rows.
+"""The softmax geometry with its linear layer: hidden states and class vectors come in, logits exist by chunks of rows.
 
-Rows that do not count leave before the product. A chunk of logits becomes their gradient in place, and two more products
-take it back to hidden states and weights. The products are ``numpy.matmul``'s, on the threads of NumPy's BLAS.
+Rows that do not count leave before the product. A chunk of logits becomes their gradient in place, and two more
+products take it back to hidden states and weights. The products are ``numpy.matmul``'s, on the threads of NumPy's BLAS.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Layer(Classes):
 
 class LinearSoftmax(Softmax):
     uncut = "rows that share the weights of a layer"
+    chunked = False
 
     def plain(self, info: LossInfo, values: Mapping[str, Any]) -> Any:
         return None

@@ -1,6 +1,6 @@
 """The geometry of paths: a class is a leaf of a complete binary tree, and a row meets the nodes on the way to it.
 
-Level by level, so that a pass gathers one node for each row; the questions at the nodes are answered by ``pyx/ordinal``.
+Level by level, so that a pass gathers one node for each row; ``pyx/ordinal`` answers the questions at the nodes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Paths(Reading):
 class TreePath(Geometry):
     kernels = "ordinal"
     uncut = "rows that share the nodes of a tree"
+    chunked = False
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Paths:
         names = info.input_names
@@ -51,8 +52,9 @@ class TreePath(Geometry):
         shape = (len(hidden),)
         mask = read_where(options, shape, "a mask of the samples")
         target = arrays.read_classes(names[TARGET], raw[TARGET], shape, len(nodes) + 1, mask)
+        given: list[Any] = [hidden, target, nodes, bias]
         return Paths(
-            given=[hidden, target, nodes, bias],
+            given=given,
             shape=shape,
             dtype=arrays.promote([hidden, nodes]),
             mask=mask,

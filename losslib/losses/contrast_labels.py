@@ -230,7 +230,7 @@ circle_loss, CircleLoss = labelled(
     "circle_loss",
     "CircleLoss",
     aliases=("circle",),
-    summary="Soft comparison of all positives with all negatives of a row, each weighted by its distance from its goal.",
+    summary="Soft comparison of all positives with all negatives of a row, weighted by how far each is from its goal.",
     parameters=(
         Real("margin", 0.4, "Relaxation of the goals 1 and 0.", least=0.0, below=1.0, examples=(0.25,)),
         Real("gamma", 80.0, "Scale of the similarities.", above=0.0, examples=(1.0,)),

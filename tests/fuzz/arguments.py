@@ -252,7 +252,8 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
             drawn[parameter.name] = arrays[1] - 0.5 - several if parameter.name == "entry" else several
             continue
         own = {
-            "scale": first.shape[:1], "true_log_expected": (len(first), 1), "sampled_log_expected": (first.shape[-1] - 1,),
+            "scale": first.shape[:1], "true_log_expected": (len(first), 1),
+            "sampled_log_expected": (first.shape[-1] - 1,),
             "accidental_hits": (len(first), first.shape[-1] - 1),
         }  # fmt: skip
         if parameter.name in own:

@@ -1,4 +1,4 @@
-"""Losses of large vocabularies: definitions, differences, chunks, and that the fused one is cross entropy to the bit."""
+"""Losses of large vocabularies: definitions, differences, chunks, and the fused one against cross entropy."""
 
 from __future__ import annotations
 

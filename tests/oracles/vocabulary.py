@@ -19,7 +19,9 @@ def draw(info: LossInfo, rows: int = 6, classes: int = 4) -> list[np.ndarray]:
     rng = np.random.default_rng(zlib.crc32(info.name.encode()))
     numbers = {
         "sampled": [rng.standard_normal((rows, classes))],
-        "linear_softmax": [rng.standard_normal((rows, 5)), rng.standard_normal((classes, 5)), rng.standard_normal(classes)],
+        "linear_softmax": [
+            rng.standard_normal((rows, 5)), rng.standard_normal((classes, 5)), rng.standard_normal(classes)
+        ],
         "tree_path": [rng.standard_normal((rows, 5)), rng.standard_normal((classes, 5)), rng.standard_normal(classes)],
     }[info.geometry]  # fmt: skip
     found = [array.astype(np.float32).astype(np.float64) for array in numbers]

@@ -82,6 +82,7 @@ KERNELS = {
     "risk": ("pyx/risk/driver.pyx", EVERY),
     "lists": ("pyx/lists/driver.pyx", EVERY),
     "ordinal": ("pyx/ordinal/driver.pyx", EVERY),
+    "similarity": ("pyx/similarity/driver.pyx", EVERY),
     "exact": ("pyx/exact.pyx", ("baseline",)),  # integers; v3 and v4 are no faster
 }
 

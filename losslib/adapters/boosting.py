@@ -46,6 +46,8 @@ def fit_target(loss: Loss, scores: np.ndarray, target: np.ndarray) -> np.ndarray
     """Bring labels to what the loss compares: classes of rows, -1 and 1, or numbers of the shape of the scores."""
     if binding.takes_rows(loss):
         return labels.row_targets(loss, target, scores.shape[-1])
+    if binding.takes_questions(loss):
+        return labels.class_indices(target)
     target = labels.as_signs(loss, target)
     return target.reshape(scores.shape) if target.size == scores.size else target
 

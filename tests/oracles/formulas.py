@@ -20,7 +20,9 @@ from mpmath import mp, mpf
 from scipy import special
 
 import class_scores
+import contrast
 import losslib
+import vocabulary
 from losslib import geometries
 from losslib.declaration.schema import Array, Choice, Domain, Flag, LossInfo, Real
 from losslib.formula import declared
@@ -85,6 +87,15 @@ def defaults(info: LossInfo) -> dict[str, Any]:
     return {item.name: item.default for item in own_parameters(info)}
 
 
+#: Arrays of shapes of their own: one number for each sample, for each sampled class, or for both.
+OWN_ARRAYS: dict[str, list[Any]] = {
+    "scale": [1.0, 4.0] * (ROWS // 2),
+    "true_log_expected": [[-1.0], [-2.0]] * (ROWS // 2),
+    "sampled_log_expected": [-0.5, -1.0, -3.0],
+    "accidental_hits": [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]] * (ROWS // 2),
+}
+
+
 def settings(info: LossInfo) -> list[dict[str, Any]]:
     """Return parameter values to test: all flags both ways, and under each the examples of every number or word."""
     flags = [item for item in own_parameters(info) if isinstance(item, Flag)]
@@ -96,10 +107,10 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
         elif isinstance(item, Choice):
             single += [{item.name: word} for word in item.choices if word != item.default]
         elif isinstance(item, Array):
-            if info.name == "sphereface_loss" and item.name == "scale":  # one number for each sample
-                single += [{item.name: [1.0, 4.0] * (ROWS // 2)}]
+            if item.name in OWN_ARRAYS:
+                single += [{item.name: OWN_ARRAYS[item.name]}]
                 continue
-            if info.geometry == "risk":
+            if info.geometry == "risk":  # one number for each sample
                 single += [{item.name: [-1.0, -2.0] * (ROWS // 2)}]
                 continue
             if info.geometry == "brier":
@@ -210,6 +221,10 @@ def row_inputs(info: LossInfo) -> list[np.ndarray]:
         return sequence_inputs(info)
     if info.geometry in class_scores.GEOMETRIES:
         return class_scores.draw(info, ROWS, CLASSES)
+    if info.geometry == "similarity":
+        return contrast.draw(info, ROWS)
+    if info.geometry in vocabulary.GEOMETRIES:
+        return vocabulary.draw(info, ROWS, CLASSES)
     if info.family == "segmentation":
         return region_inputs(info)
     if info.geometry == "boxes":

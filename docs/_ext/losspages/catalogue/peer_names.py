@@ -37,7 +37,7 @@ def table_of(key: str) -> str:
 @functools.cache
 def compared() -> dict[str, Any]:
     """Return what the test of the names has found, as it was last written: see tests/peers/named_report.py."""
-    found: dict[str, Any] = json.loads((Path(__file__).parents[1] / "agreement.json").read_text())
+    found: dict[str, Any] = json.loads((Path(__file__).parents[3] / "agreement.json").read_text())
     return found
 
 

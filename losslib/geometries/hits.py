@@ -20,6 +20,7 @@ __all__ = ["geometry"]
 
 
 class OfHits(OfIntervals):
+    meets_all = True
     chunked = False
     uncut = "samples that are compared with all who are observed longer"
 
@@ -77,9 +78,6 @@ class OfHits(OfIntervals):
             assert part is not None
             grad[order] += part
             np.copyto(item.array, grad.reshape(item.array.shape), casting="same_kind")
-
-    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
-        return True
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return ()

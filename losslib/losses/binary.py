@@ -444,7 +444,7 @@ That is (3*log(2) + log(2)) / 2. The gradient of the positive element is three t
 >>> gradient.round(4)
 array([-3.,  1.])
 """,
-    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth", "proper"),
     entries=("L038", "L039"),
     value_range="[0, 100] for pos_weight <= 1, [0, 100*pos_weight] above: the logarithms are clamped at -100",
 )
@@ -542,7 +542,7 @@ That is half of binary_cross_entropy, 0.0702. With beta = 0.75 positives weigh t
 >>> gradient.round(4)
 array([-0.75,  0.25])
 """,
-    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth", "proper"),
     entries=("L038",),
     value_range="[0, 50] for beta = 0.5, [0, 100*max(beta, 1 - beta)] else: the logarithms are clamped at -100",
 )
@@ -580,7 +580,7 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
         "-100, the denominators at 1e-12, and ``1 - p_t`` at 1e-12 inside the derivatives, so gradients stay "
         "finite for 0 < gamma < 1, where the exact derivative is infinite at ``p_t`` = 1. "
         "``label_smoothing`` acts on the target before everything else, as in Keras.\n\n"
-        "The loss is not convex: the Hessian is negative for badly classified elements."
+        "The loss is convex in the probability; as a function of the logit behind it, it is not."
     ),
     use_when=(
         "negatives outnumber positives by hundreds to one and most of them are easy: detection, "
@@ -633,7 +633,7 @@ By hand, for the first element: 0.25 * 0.1**2 * -log(0.9) = 0.000263.
 >>> gradient.round(4)
 array([-0.1491,  0.4474])
 """,
-    tags=("binary", "multi-label", "probabilities", "imbalance", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "smooth", "convex"),
     value_range=(
         "[0, 75] for alpha = 0.25, [0, 100] for alpha = -1, [0, 100*max(alpha, 1 - alpha)] else: the logarithms are "
         "clamped at -100"
@@ -942,5 +942,5 @@ below clip.
 >>> gradient.round(4)
 array([-0.4233,  0.0731,  0.    ])
 """,
-    tags=("multi-label", "logits", "imbalance", "asymmetric"),
+    tags=("multi-label", "logits", "imbalance", "asymmetric", "smooth"),
 )

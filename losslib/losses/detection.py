@@ -84,7 +84,7 @@ quality_focal_loss, QualityFocalLoss = pointwise(
 >>> round(value, 6)
 0.000902
 """,
-    tags=("detection", "focal", "logits", "soft labels"),
+    tags=("detection", "focal", "logits", "soft labels", "smooth"),
     function_order=(),
 )
 
@@ -131,7 +131,7 @@ varifocal_loss, VarifocalLoss = pointwise(
 >>> round(value, 6)
 0.342241
 """,
-    tags=("detection", "focal", "logits", "soft labels"),
+    tags=("detection", "focal", "logits", "soft labels", "smooth"),
     function_order=(),
 )
 
@@ -186,7 +186,7 @@ gaussian_focal_loss, GaussianFocalLoss = pointwise(
 >>> round(value, 6)
 0.092059
 """,
-    tags=("detection", "focal", "probabilities"),
+    tags=("detection", "focal", "probabilities", "smooth", "convex"),
     function_order=(),
 )
 

@@ -1101,7 +1101,7 @@ The gradient is -p:
 >>> gradient
 array([-0.25, -0.75])
 """,
-    tags=("distributions", "log-probabilities", "convex", "proper", "divergence"),
+    tags=("distributions", "log-probabilities", "convex", "proper", "divergence", "smooth"),
     function_order=("size_average", "reduce", "reduction", "log_target"),
     class_order=("size_average", "reduce", "reduction", "log_target"),
     entries=("L084", "L085", "L086"),

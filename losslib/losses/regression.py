@@ -400,7 +400,7 @@ huber_loss, HuberLoss = pointwise(
     formula="where(abs(d) <= delta, d**2/2, delta*(abs(d) - delta/2))",
     keywords={"heavy tails": 1},
     symbols=SYMBOLS,
-    tags=("real", "convex", "robust"),
+    tags=("real", "convex", "robust", "smooth"),
     differentiable=BOTH,
     function_order=("reduction", "delta", "weight"),
     class_order=("reduction", "delta"),
@@ -516,7 +516,7 @@ smooth_l1_loss, SmoothL1Loss = pointwise(
     formula="where(abs(d) < beta, d**2/(2*beta), abs(d) - beta/2)",
     keywords={"landmarks": 2, "bounding boxes": 4},
     symbols=SYMBOLS,
-    tags=("real", "convex", "robust"),
+    tags=("real", "convex", "robust", "smooth"),
     differentiable=BOTH,
     function_order=("size_average", "reduce", "reduction", "beta"),
     class_order=("size_average", "reduce", "reduction", "beta"),
@@ -861,7 +861,7 @@ expectile_loss, ExpectileLoss = pointwise(
     formula="where(d < 0, expectile, 1 - expectile)*d**2",
     keywords={"expectiles": 1},
     symbols=SYMBOLS,
-    tags=("real", "convex", "asymmetric"),
+    tags=("real", "convex", "asymmetric", "smooth"),
     differentiable=BOTH,
     description=(
         "Expectiles are to the mean what quantiles are to the median: the squared error is weighted by"
@@ -998,7 +998,7 @@ squared_epsilon_insensitive_loss, SquaredEpsilonInsensitiveLoss = pointwise(
     formula="max(abs(d) - epsilon, 0)**2",
     keywords={"support vector machine": 6},
     symbols=SYMBOLS,
-    tags=("real", "convex"),
+    tags=("real", "convex", "smooth"),
     differentiable=BOTH,
     description=(
         "The square of ``epsilon_insensitive_loss``: free inside the band, a parabola outside that starts"
@@ -1358,7 +1358,7 @@ lq_loss, LqLoss = pointwise(
     kernel=_lq_kernel,
     formula="abs(d)**q",
     symbols=SYMBOLS,
-    tags=("real", "convex"),
+    tags=("real", "convex", "smooth"),
     differentiable=BOTH,
     description=(
         "One family from the median (``q=1``) over the mean (``q=2``) towards the midrange (``q`` large)."

@@ -14,16 +14,22 @@ from sphinx.util.docutils import SphinxDirective
 import losslib
 from losslib.declaration import registry
 from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
-from losspages.catalogue import indexes, peer_names
+from losspages import examination
+from losspages.catalogue import choices, indexes, migration, peer_names
 from losspages.checks import links, verify
-from losspages.checks.examine import EXAMINERS, PageFacts, Summary, complaints_about_fields, documented_texts
-from losspages.formulas.symbolic import FormulaError
+from losspages.checks.examine import Summary
+from losspages.compare import data as compare
+from losspages.compare import names
+from losspages.formulas import javascript
 from losspages.pictures import portraits
-from losspages.reports import accuracy, performance
+from losspages.reports import accuracy, cheat_sheet, performance
 from losspages.rst import indent
-from losspages.template.page import MIGRATIONS, page, state
+from losspages.template.page import MIGRATIONS, state
 
 logger = logging.getLogger(__name__)
+
+#: Processes that examine losses at a time, where Sphinx may use several (``-j``).
+PROCESSES = 2
 
 
 class LossObjects(SphinxDirective):
@@ -48,44 +54,43 @@ def generate(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
     summary = Summary()
-    problems: list[str] = []
-    files: dict[str, str] = {}
-    examined: list[PageFacts] = []
     infos = list(registry.all_losses())
-    for info in infos:
-        missing = list(complaints_about_fields(info))
-        if missing:
-            problems += missing
-            continue
-        try:
-            facts = EXAMINERS[info.geometry](info)
-            files[info.name] = page(facts)
-        except (verify.Disagreement, FormulaError) as error:
-            problems.append(str(error))
-            continue
-        except Exception as error:  # a bug of the package shows here too; the others are still looked at
-            problems.append(f"{info.name}: {type(error).__name__}: {error}")
-            logger.debug("traceback", exc_info=True)
-            continue
+    processes = PROCESSES if getattr(app, "parallel", 1) > 1 else 1
+    kept = Path(getattr(app, "outdir", folder)).parent / "examined"
+    found, (lines, problems) = examination.run_all(infos, Path(app.srcdir), processes, kept)
+    files = {one.name: one.text for one in found if not one.problems}
+    problems = [problem for one in found for problem in one.problems] + problems
+    examined = examination.facts_of(found)
+    for facts in examined:
         summary.count(facts)
-        examined.append(facts)
-    for text, name, filename in documented_texts(Path(app.srcdir)):
-        try:
-            summary.examples += verify.run_doctest(text, name, filename)
-        except verify.Disagreement as error:
-            problems.append(str(error))
+    summary.examples += lines
+    try:
+        summary.scripts = javascript.check(infos)
+        summary.bindings = names.check(infos)
+    except verify.Disagreement as error:
+        problems.append(str(error))
     if problems:
         raise ExtensionError("\n\n".join(["the pages disagree with the package:", *problems]))
     for family in dict.fromkeys(info.family for info in infos):
-        files[family] = indexes.family_page(family, [info for info in infos if info.family == family])
+        files[family] = indexes.family_page(family, [facts for facts in examined if facts.info.family == family])
     files["tags"] = indexes.tags_page(infos)
     files["names"] = indexes.names_page(infos)
     files["accuracy"] = accuracy.page(examined, summary)
     files["portraits"] = portraits.page(infos)
+    leaves, special = choices.read(Path(app.srcdir))
+    scripts = {"losses": compare.text(examined), "bindings": names.data(infos), "choices": choices.script(leaves)}
+    scripts["search"] = indexes.search_script(infos)
+    write_scripts(folder / "scripts", scripts)
+    cheat_sheet.draw(leaves, folder / "scripts")
+    generated = migration.to_generate(Path(app.srcdir))
+    files |= {f"from_{key}": migration.page(key, examined, state) for key in generated}
     measured = performance.read(Path(app.srcdir))
     files["performance"] = performance.page(measured)
     # Pieces that hand-written pages include.
     pieces = {f"from_{package}": indexes.migration_table(package, examined, state) for package in MIGRATIONS}
+    pieces |= {"choices": choices.page(leaves, special), "functionals": choices.functionals(examined)}
+    pieces["doors"] = indexes.doors(infos)
+    pieces["migrations"] = migration.contents(generated)
     pieces |= {f"names_{key}": peer_names.table_of(key) for key in PACKAGES_BY_NAME}
     second = sum(info.has_hessian for info in infos)
     pieces["count"] = (
@@ -106,6 +111,15 @@ def write(folder: Path, files: dict[str, str]) -> None:
             old.unlink()
     for name, text in files.items():
         path = folder / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def write_scripts(folder: Path, texts: dict[str, str]) -> None:
+    """Write what pages load: data that works from a file too, without a server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        path = folder / f"{name}.js"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 

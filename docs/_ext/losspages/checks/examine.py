@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
 from losspages.checks import row_losses, verify
 from losspages.checks.equivalents import EquivalentResult, run_equivalent
-from losspages.formulas import row_formulas
+from losspages.checks.facts import Facts
+from losspages.formulas import javascript, row_formulas
 
 #: Fields of a declaration that no page can do without.
 REQUIRED = (
@@ -36,6 +38,16 @@ class PageFacts:
     equivalents: list[EquivalentResult]
     #: Gradients compared with differences of the kernel's values, for losses whose formula leaves parameters out.
     differences: row_losses.GradientCheck | None = None
+    #: Convexity and the like, measured for the defaults and every other setting.
+    measured: list[Facts] = field(default_factory=list)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what other processes have themselves: the declaration, and expressions."""
+        formula = dataclasses.replace(self.formula, formulas=[])
+        return {**self.__dict__, "info": self.info.name, "formula": formula}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"info": registry.info_of(state["info"])}
 
 
 @dataclass
@@ -86,6 +98,11 @@ EXAMINERS: dict[str, Callable[[LossInfo], PageFacts]] = {
 }
 
 
+def examiner_of(info: LossInfo) -> Callable[[LossInfo], PageFacts]:
+    """Return what executes the statements of a loss's page, by its geometry or else by what every loss has."""
+    return EXAMINERS.get(info.geometry) or EXAMINERS["other"]
+
+
 def complaints_about_fields(info: LossInfo) -> Iterator[str]:
     """Yield what is missing in a declaration, and names in it that lead nowhere."""
     for name in REQUIRED:
@@ -120,6 +137,7 @@ class Summary:
 
     losses: int = 0
     settings: int = 0
+    facts: int = 0
     numbers: Counter[str] = field(default_factory=Counter)
     largest: tuple[float, str] = (0.0, "")
     differences: int = 0
@@ -129,10 +147,13 @@ class Summary:
     equivalents: Counter[str] = field(default_factory=Counter)
     unchecked: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    scripts: javascript.Check | None = None
+    bindings: int = 0
 
     def count(self, facts: PageFacts) -> None:
         name, check = facts.info.name, facts.formula
         self.losses += 1
+        self.facts += sum(value not in (None, "") for one in facts.measured for value in vars(one).values())
         self.settings += check.settings
         self.numbers += check.numbers
         self.largest = max(self.largest, (check.largest, name))
@@ -154,12 +175,24 @@ class Summary:
             ("losses", self.losses),
             ("formulas checked", f"{self.settings} settings; numbers: {kinds}"),
             ("largest deviation", f"{self.largest[0]:.1e} ({self.largest[1]})"),
+            *self.script_rows(),
             ("gradients by differences", f"{self.differences} numbers"),
             ("largest deviation", f"{self.largest_difference[0]:.1e} ({self.largest_difference[1]})"),
+            ("facts measured", f"{self.facts} (convex, smooth, slope, range, best constant, proper)"),
             ("denominators measured", self.denominators),
             ("doctests run", f"{self.examples} lines"),
             ("equivalents executed", _listed(self.equivalents)),
             ("equivalents not checked", _listed(self.unchecked)),
+        ]
+
+    def script_rows(self) -> list[tuple[str, Any]]:
+        """Return what was compared of the formulas that browsers compute."""
+        if self.scripts is None:
+            return []
+        done = self.scripts
+        return [
+            ("formulas as JavaScript", f"{done.losses} losses, {done.settings} settings, {done.points} points"),
+            ("names as JavaScript", f"{self.bindings} calls of other packages"),
         ]
 
 

@@ -67,8 +67,9 @@ def page(infos: list[LossInfo]) -> str:
     parts = [
         ".. _portraits:\n",
         heading("Family portraits", "="),
-        "Each curve and each name leads to the loss's page; point at one to bring it forward. All parameters have "
-        "their defaults, all curves are drawn by the installed kernels.\n",
+        "Each curve and each name leads to the loss's page; point at one to bring it forward, or touch it once. "
+        "Losses with one curve share its colour. All parameters have their defaults, all curves are drawn by the "
+        "installed kernels.\n",
     ]
     for portrait in portraits(infos):
         parts += [heading(portrait.title), portrait.text + "\n", ".. raw:: html\n", indent(_html(portrait)) + "\n"]
@@ -85,14 +86,16 @@ def _html(portrait: Portrait) -> str:
             inputs = [array[:, np.newaxis] for array in inputs]
         gradient = loss.grad(*inputs, wrt=info.input_names[0])
         curves.append(Curve(info.name, loss(*inputs).ravel(), gradient.ravel()))
+    for k, curve in enumerate(curves):  # the first with the same values lends its colour
+        curve.colour = next(j for j in range(k + 1) if np.allclose(curves[j].value, curve.value, atol=1e-9))
     figure = Figure(portrait.axis, x, curves)
     bound = portrait.top
     values = _svg(figure, [np.where(c.value > bound, np.nan, c.value) for c in curves], "value")
     slopes = _svg(figure, [np.where(abs(c.gradient) > bound, np.nan, c.gradient) for c in curves], "gradient")
     names = "".join(
-        f'<li><a href="{c.label}.html" style="--hue:{_hue(k)}">'
+        f'<li><a href="{c.label}.html" style="--hue:{_hue(c.colour)}">'
         f'<svg viewBox="0 0 18 8" width="18" height="8" aria-hidden="true"><path class="member" d="M0 4H18"/></svg>'
-        f"{html.escape(c.label)}</a></li>"
+        f"{html.escape(c.label)}{_as(curves, k)}</a></li>"
         for k, c in enumerate(curves)
     )
     return (
@@ -108,8 +111,15 @@ def _svg(figure: Figure, lines: list[np.ndarray], title: str) -> str:
         f'<a href="{curve.label}.html" tabindex="-1" style="--hue:{_hue(k)}">'
         f'<title>{curve.label}</title><path class="member" d="{panel.path(figure.x, line)}"/></a>'
         for k, (curve, line) in enumerate(zip(figure.curves, lines, strict=True))
+        if curve.colour == k
     )
     return panel.drawn(title, paths, 'aria-hidden="true"')
+
+
+def _as(curves: list[Curve], k: int) -> str:
+    """Say which loss has the same curve before this one."""
+    first = curves[k].colour
+    return "" if first == k else f" (the curve of {html.escape(curves[first].label)})"
 
 
 def _hue(k: int) -> int:

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 import losslib
+from losslib import geometries
 from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
 from losspages.checks import ctc_paths, row_losses, verify
@@ -76,8 +77,11 @@ def single_precision(info: LossInfo) -> dict[str, tuple[float, float]]:
         inputs = ranking_parts.batch(info)
     elif info.family == "survival":
         inputs = survival_parts.batch(info)
-    else:
+    elif info.geometry == "transducer":
         inputs = transducer_parts.batch()
+    else:
+        values = registry.class_of(info.name)().parameters
+        inputs = geometries.find(info.geometry).draw(info, values, np.random.default_rng(4), ROWS * COLUMNS)
     single = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in inputs]
     double = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in single]
     reduction = "none" if "none" in info.reductions else "mean"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
-
-from sphinx.util import logging
+from urllib.parse import quote
 
 import losslib
 from losslib import declare
@@ -16,19 +15,20 @@ from losspages.catalogue import peer_names, titles
 from losspages.catalogue.indexes import FAMILIES
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts, Sections
+from losspages.compare.data import link_of
+from losspages.formulas import javascript
 from losspages.rst import bullets, escape, folded, heading, link, slug, table
 from losspages.template import (
     contrast_parts,
     ctc_parts,
     element_parts,
+    fact_strip,
     ranking_parts,
     region_parts,
     row_parts,
     survival_parts,
     transducer_parts,
 )
-
-logger = logging.getLogger(__name__)
 
 #: Package -> how the table of equivalents writes it.
 PACKAGES = {
@@ -41,7 +41,7 @@ PACKAGES = {
     "entmax": "entmax", "coral_pytorch": "coral-pytorch", "dlordinal": "dlordinal", "lightly": "lightly",
     "open_clip": "OpenCLIP", "sentence_transformers": "Sentence Transformers",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
-    "rax": "Rax",
+    "rax": "Rax", "libauc": "LibAUC", "allrank": "allRank",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -51,7 +51,8 @@ MIGRATIONS = ("torch", "keras", "sklearn", "optax")
 # ---- the parts of a page, in the reader's order ----------------------------------------------------------------
 
 
-def opening(info: LossInfo) -> str:
+def opening(facts: PageFacts) -> str:
+    info = facts.info
     spellings = [info.class_name, *info.aliases]
     entries = dict.fromkeys(
         text
@@ -60,9 +61,7 @@ def opening(info: LossInfo) -> str:
     )
     # "!" marks the main entry, which the search puts first; a colon would end the name of a kind of entry.
     index = "\n".join(f"   ! single: {text.replace(':', ' ')}" for text in entries if text != info.name)
-    badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
-    family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
-    best = "zero is best, the sign tells the direction of the error" if "signed" in info.tags else "smaller is better"
+    best = "Zero is best, the sign tells the direction of the error" if "signed" in info.tags else "Smaller is better"
     parts = [
         f".. index::\n{index}\n",
         f".. _loss-{info.name}:\n",
@@ -71,10 +70,18 @@ def opening(info: LossInfo) -> str:
         f".. meta::\n   :description: {info.summary.replace('`', '')}\n",
         heading(titles.title_of(info), "="),
         f"``losslib.{info.name}``, class ``losslib.{info.class_name}``\n",
-        f"{link(info.summary, info.name)} The value lies in ``{info.value_range}``; {best}.\n",
-        f"{badges} :bdg-ref-primary-line:`{family} <family-{info.family}>`\n",
+        f"{link(info.summary, info.name)} {best}.\n",
+        fact_strip.strip(info, facts.measured),
     ]
     return "\n".join(parts)
+
+
+def belongs(info: LossInfo) -> str:
+    """Return what leads on from a loss: its tags, its family, and the comparison with its neighbours."""
+    badges = " ".join(f":bdg-ref-secondary-line:`{tag} <{slug(tag)}>`" for tag in info.tags)
+    family = FAMILIES[info.family][0] if info.family in FAMILIES else info.family
+    badges += f" :bdg-ref-primary-line:`{family} <family-{info.family}>`"
+    return f"{badges}\n\n{link_of(info)}"
 
 
 def examples(info: LossInfo) -> str:
@@ -207,11 +214,17 @@ def references(info: LossInfo) -> str:
     items = []
     for item in info.references:
         doi = item.doi or item.url.replace("https://arxiv.org/abs/", "10.48550/arXiv.") * ("arxiv.org" in item.url)
-        address = f"https://doi.org/{doi}" if doi else item.url
-        label = f"doi:{doi}" if doi else item.url
+        address = f"https://doi.org/{quote(doi, safe='/():;.')}" if doi else item.url
+        label = f"doi:{doi}".replace("<", r"\<") if doi else item.url  # an old DOI may hold brackets
         text = escape(item.text)
         items.append(f"{text} `{label} <{address}>`__" if address else text)
     return heading("References") + "\n" + bullets(items)
+
+
+def live(info: LossInfo) -> str:
+    """Return the part with a slider for every parameter, whose curves the browser computes."""
+    place = f'<div class="loss-live" data-loss="{info.name}"></div>'
+    return f"{heading('Every parameter, live')}\n.. raw:: html\n\n   {place}\n"
 
 
 def foot(facts: PageFacts) -> str:
@@ -273,6 +286,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "risk": survival_parts.sections,
     "lifetimes": survival_parts.sections,
     "intervals": survival_parts.sections,
+    **dict.fromkeys(("comparable", "hits", "brier"), survival_parts.sections),
     "lists": ranking_parts.sections,
     **dict.fromkeys(contrast_parts.GEOMETRIES, contrast_parts.sections),
 }
@@ -281,11 +295,12 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
 def page(facts: PageFacts) -> str:
     """Return the page of a loss: what it is, then when and how to use it, then folded what one looks up."""
     info = facts.info
-    own = SECTIONS[info.geometry](facts)
+    own = (SECTIONS.get(info.geometry) or region_parts.sections)(facts)
     see_also = [f":py:func:`~losslib.{registry.lookup(name)}`: {link(text, info.name)}" for name, text in info.see_also]
     sections = [
-        opening(info),
+        opening(facts),
         own.figure,
+        belongs(info),
         own.formula,
         advice("Use it when", info.use_when, info),
         advice("Avoid it when", info.avoid_when, info),
@@ -295,6 +310,7 @@ def page(facts: PageFacts) -> str:
         advice("Pitfalls", info.pitfalls, info),
         heading("What it does") + "\n" + link(info.description, info.name) + "\n",
         heading("In detail"),
+        folded(live(info), info.name) if javascript.is_printable(info) else "",
         folded(signature(info), info.name),
         folded(own.inputs, info.name),
         folded(parameters(info), info.name),

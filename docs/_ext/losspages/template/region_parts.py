@@ -15,6 +15,7 @@ import numpy as np
 import losslib
 from losslib import geometries
 from losslib.declaration import registry
+from losslib.declaration.letters import definition_lines
 from losslib.declaration.schema import Choice, LossInfo, Real
 from losspages.checks.equivalents import EquivalentResult, evaluate_equivalent
 from losspages.checks.examine import EXAMINERS, PageFacts, Sections
@@ -188,6 +189,9 @@ def _formula(info: LossInfo) -> str:
         if TITLES.get(name):
             parts.append(f"{TITLES[name]}\n")
         parts.append(math(text))
+    if not info.latex:
+        lines = "\n   ".join([info.formula, *definition_lines(info.definitions)])
+        parts.append(f".. code-block:: text\n\n   {lines}\n")
     parts.append(
         "The formula is written by hand; what the build compares with the kernel is its definition, summed position by "
         "position, and differences of values. There is no Hessian: ``value_grad_hess`` is not offered.\n"
@@ -212,6 +216,8 @@ def _reductions(facts: PageFacts) -> str:
 
 
 def _picture(info: LossInfo) -> str:
+    if info.geometry not in GEOMETRIES:
+        return other_drawing(info)
     draw = {"boxes": boxes_drawing, "softmax_between": bins_drawing}.get(info.geometry, mask_drawing)
     drawing = draw(info)
     moving = movable_boxes(info) if info.geometry == "boxes" else ""
@@ -234,6 +240,34 @@ def _caption(info: LossInfo) -> str:
     return (
         "A predicted disc over a true one (outlined): probability on the left, and minus the gradient of each pixel on "
         "the right, warm where the loss asks for more and cool where it asks for less.\n"
+    )
+
+
+def other_drawing(info: LossInfo) -> str:
+    """Draw the numbers of the first input of one sample as bars, each with minus its gradient beside it."""
+    inputs = geometries.find(info.geometry).draw(
+        info, registry.class_of(info.name)().parameters, np.random.default_rng(4), 40
+    )
+    gradient = registry.function_of(info.name).grad(*inputs, wrt=info.differentiable[0])
+    place = info.input_names.index(info.differentiable[0])
+    numbers, slopes = inputs[place].ravel()[:12].astype(float), -np.asarray(gradient, dtype=float).ravel()[:12]
+    parts = []
+    heights = np.stack([numbers / (np.abs(numbers).max() or 1.0), slopes / (np.abs(slopes).max() or 1.0)], axis=1)
+    for k, pair in enumerate(heights):
+        for offset, height, colour in zip((4, 15), pair, ("var(--pst-color-text-muted)", "#d95f02"), strict=True):
+            top = 60 - 55 * max(height, 0.0)
+            parts.append(
+                f'<rect x="{30 * k + offset}" y="{top:.1f}" width="9" height="{55 * abs(height):.1f}" fill="{colour}"/>'
+            )
+    label = f"{info.name}: numbers of the first input and minus their gradients"
+    width = 30 * len(numbers)
+    drawing = (
+        f'<svg viewBox="0 0 {width} 120" style="width:100%;max-width:{width + 120}px;height:auto" role="img" '
+        f'aria-label="{label}">{"".join(parts)}</svg>'
+    )
+    return (
+        f'.. raw:: html\n\n   <figure class="loss-figure">{drawing}</figure>\n\nNumbers of the first input (grey) and '
+        "minus the gradient of each (coloured), both relative to the largest: where the loss moves them.\n"
     )
 
 
@@ -364,3 +398,5 @@ def boxes_drawing(info: LossInfo) -> str:
 
 
 EXAMINERS |= dict.fromkeys(GEOMETRIES, examine)
+
+EXAMINERS["other"] = examine

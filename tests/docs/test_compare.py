@@ -191,7 +191,7 @@ def test_an_outlier_is_dragged_by_keyboard_and_bends_the_squared_error_most(visi
     point = page.locator("#loss-outlier circle[tabindex]").last
     point.focus()
     for _ in range(12):
-        page.keyboard.press("Shift+ArrowUp")
+        page.keyboard.press("Shift+ArrowDown")
     after = page.evaluate(ends)
     moved = {name: abs(after[name] - before[name]) for name in before}
     assert moved["mse_loss"] > 3 * moved["huber_loss"] > 0

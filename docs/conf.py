@@ -90,6 +90,7 @@ html_js_files = [
     (name, {"defer": "defer"})
     for name in (
         "slider.js",
+        "boxes.js",
         "finder.js",
         "catalogue.js",
         "quicksearch.js",

@@ -18,7 +18,7 @@ from pathlib import Path
 from losslib import losses
 from losslib.declaration import registry
 from losslib.declaration.modes import ARGUMENTS
-from losslib.declaration.schema import Array, Choice, Flag, Indices, Integer, LossInfo, Parameter, Real
+from losslib.declaration.schema import Array, Choice, Flag, Indices, Input, Integer, LossInfo, Parameter, Real
 from losslib.declare import LossFunction
 
 PACKAGE = Path(__file__).resolve().parents[1] / "losslib"
@@ -44,6 +44,7 @@ from losslib._version import __version__ as __version__
 from losslib.alignment import ctc_forced_align as ctc_forced_align
 from losslib.alignment import ctc_greedy_decode as ctc_greedy_decode
 from losslib.combine.weighted_sum import WeightedSum as WeightedSum
+from losslib.concordance import concordance_index as concordance_index
 from losslib.config import config as config
 from losslib.config import show_config as show_config
 from losslib.declare import LossFunction as LossFunction
@@ -122,10 +123,19 @@ def parameters(info: LossInfo) -> list[str]:
     return [f"{item.name}: {annotation(item)} = {default(item)}" for item in info.parameters]
 
 
+def _input(item: Input) -> str:
+    """Write an input as an argument; one that may be left out has a default."""
+    if not item.optional:
+        return f"{item.name}: ArrayLike"
+    return (
+        f"{item.name}: ArrayLike | None = None" if item.default is None else f"{item.name}: ArrayLike = {item.default}"
+    )
+
+
 def method(info: LossInfo, mode: int, with_parameters: bool) -> list[str]:
     """Return the lines of one method, with the parameters of the loss for functions."""
     name = METHODS[mode]
-    arguments = ["self", *(f"{item.name}: ArrayLike" for item in info.inputs), "*"]
+    arguments = ["self", *map(_input, info.inputs), "*"]
     if with_parameters:
         arguments += parameters(info)
     arguments += [f"{key}: {CALL_TYPES[key]} = None" for key in ARGUMENTS[mode]]

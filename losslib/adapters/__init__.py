@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["catboost", "dask", "jax", "lightgbm", "scipy", "sklearn", "torch", "xgboost"]
+__all__ = ["catboost", "dask", "jax", "lightgbm", "ordinal", "scipy", "sklearn", "torch", "xgboost"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -96,10 +96,16 @@ def require_input_and_target(loss: Loss, owner: str) -> None:
 
 def takes_rows(loss: Loss) -> bool:
     """True if the input of the loss is a row of scores for each sample, one score for each class."""
-    rows = {term.info.geometry in ("softmax", "margin") for term in _terms(loss)}
+    rows = {term.info.geometry in ("softmax", "softmax_classes", "margin") for term in _terms(loss)}
     if len(rows) > 1:
         raise ParameterError(f"{loss!r} adds losses of elements to losses of rows; their targets differ")
     return rows.pop()
+
+
+def takes_questions(loss: Loss) -> bool:
+    """True if the input is a row of answers to questions about an order, one fewer than there are classes."""
+    info = info_of(loss)
+    return info.geometry == "ordinal" and info.inputs[0].holds == "row"
 
 
 def target_holds(loss: Loss) -> str:

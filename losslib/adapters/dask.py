@@ -261,7 +261,7 @@ class _Call:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of unreduced values, as for arrays in memory."""
-        indices = self.info.geometry in ("softmax", "margin")
+        indices = self.info.geometry in ("softmax", "softmax_classes", "margin")
         found = [
             array.dtype if _is_float(array.dtype) else np.dtype(np.float64)
             for array, axes in self.arrays

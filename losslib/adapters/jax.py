@@ -80,7 +80,7 @@ def _node(loss: Loss) -> Any:
         return _call(compute_value, value_struct(inputs), inputs, options)
 
     def forward(inputs: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
-        wrt = tuple(name for name, item in zip(info.input_names, inputs, strict=True) if item.perturbed)
+        wrt = tuple(name for name, item in zip(info.input_names[: len(inputs)], inputs, strict=True) if item.perturbed)
         for name in wrt:
             if name not in info.differentiable:
                 raise ParameterError(
@@ -92,7 +92,7 @@ def _node(loss: Loss) -> Any:
         given = {name: item.value for name, item in options.items()}
         structs = {
             name: jax.ShapeDtypeStruct(item.shape, item.dtype)
-            for name, item in zip(info.input_names, plain, strict=True)
+            for name, item in zip(info.input_names[: len(plain)], plain, strict=True)
             if name in wrt
         }
         if not reduced:  # each value has an upstream gradient of its own: the gradients wait until it is known
@@ -119,12 +119,12 @@ def _node(loss: Loss) -> Any:
 
             structs = tuple(
                 jax.ShapeDtypeStruct(item.shape, item.dtype)
-                for name, item in zip(info.input_names, inputs, strict=True)
+                for name, item in zip(info.input_names[: len(inputs)], inputs, strict=True)
                 if name in wrt
             )
             found = _call(compute_grads, structs, inputs, options, upstream)
             by_name = dict(zip(wrt, found, strict=True))
-        return tuple(by_name.get(name) for name in info.input_names), dict.fromkeys(options)
+        return tuple(by_name.get(name) for name in info.input_names[: len(inputs)]), dict.fromkeys(options)
 
     node.defvjp(forward, backward, symbolic_zeros=True)
     return node
@@ -157,7 +157,7 @@ def values_shape(loss: Loss, inputs: tuple[Any, ...]) -> tuple[int, ...]:
     term = binding.first_term(loss)
     info = binding.info_of(term)
     stand_ins = []
-    for declared, item in zip(info.inputs, inputs, strict=True):
+    for declared, item in zip(info.inputs, inputs, strict=False):
         array = np.full(item.shape, 0 if declared.indices and item.dtype.kind in "iu" else 1, np.dtype(item.dtype))
         if declared.name == "target_lengths" and inputs[1].ndim == item.ndim == 1:
             array[:1] = inputs[1].size  # all labels in one row belong to some sample

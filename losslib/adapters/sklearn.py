@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from losslib.adapters.sklearn_linear import LossClassifier, LossRegressor
 from losslib.adapters.sklearn_metrics import metric
+from losslib.adapters.sklearn_ordinal import OrdinalClassifier
 from losslib.adapters.sklearn_scorers import scorer
+from losslib.adapters.sklearn_survival import CoxRegression
 
-__all__ = ["LossClassifier", "LossRegressor", "metric", "scorer"]
+__all__ = ["CoxRegression", "LossClassifier", "LossRegressor", "OrdinalClassifier", "metric", "scorer"]

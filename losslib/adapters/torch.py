@@ -53,7 +53,7 @@ class LossFunction(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, loss: Loss, options: dict[str, Any], *inputs: torch.Tensor) -> torch.Tensor:
         """Compute the value and, for the inputs that need them, the gradients."""
-        names = binding.info_of(loss).input_names
+        names = binding.info_of(loss).input_names[: len(inputs)]  # the last may be optional
         arrays = [to_array(name, value) for name, value in zip(names, inputs, strict=True)]
         ctx.wrt = tuple(name for name, needed in zip(names, ctx.needs_input_grad[2:], strict=True) if needed)
         ctx.reduced = loss.reduction != "none"
@@ -150,7 +150,7 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
         """Return what is no tensor as one: of integers for classes and lengths, else of the type of the value."""
         info = binding.info_of(self.loss)
         declared = info.inputs[info.input_names.index(name)]
-        if declared.indices:
+        if declared.indices or declared.holds == "member":
             array = read_labels(name, value)
             if array.dtype.kind in "iu" or not array.size:
                 return torch.from_numpy(array.astype(np.int64))

@@ -1,6 +1,6 @@
 """The one order of steps in which every call is answered.
 
-``pyx/loss.pyx`` answers calls on plain arrays itself and hands every other call to `answer` here, which asks the
+``pyx/loss/`` answers calls on plain arrays itself and hands every other call to `answer` here, which asks the
 geometry of the loss for each step. Everything is checked before anything is written.
 """
 
@@ -91,7 +91,11 @@ def split_inputs(
         raise TypeError(f"{owner} takes {len(names)} positional arguments ({', '.join(names)}), got {len(args)}")
     rest = dict(kwargs)
     inputs = list(args)
-    for name in names[len(args) :]:
+    for item in info.inputs[len(args) :]:
+        name = item.name
+        if name not in rest and item.optional:
+            inputs.append(item.default)
+            continue
         if name not in rest:
             hint = order.keyword_hint(info, rest)
             raise TypeError(f"{owner} is missing the argument {name!r}; it takes {', '.join(names)}{hint}")

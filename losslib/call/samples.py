@@ -74,8 +74,7 @@ class Reading:
 
     def sources(self) -> list[np.ndarray]:
         """Return the arrays that are read while outputs are written."""
-        extra = (self.mask, self.weight)
-        return [*self.given, *(array for array in extra if array is not None)]
+        return [array for array in (*self.given, self.mask, self.weight) if array is not None]
 
 
 @dataclass

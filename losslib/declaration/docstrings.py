@@ -8,7 +8,7 @@ from typing import Any
 
 from losslib.declaration import modes
 from losslib.declaration.letters import definition_lines
-from losslib.declaration.schema import Choice, LossInfo, Parameter, Real
+from losslib.declaration.schema import Choice, Input, LossInfo, Parameter, Real
 
 __all__ = ["call_signature", "class_docstring", "class_signature", "function_docstring", "function_signature"]
 
@@ -19,6 +19,11 @@ def _parameter(item: Parameter, kind: Any) -> inspect.Parameter:
     return inspect.Parameter(item.name, kind, default=item.default)
 
 
+def _input(item: Input) -> inspect.Parameter:
+    default = item.default if item.optional else inspect.Parameter.empty
+    return inspect.Parameter(item.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+
+
 def class_signature(info: LossInfo) -> inspect.Signature:
     """Return the signature of the class: its parameters as keywords."""
     return inspect.Signature([_parameter(item, inspect.Parameter.KEYWORD_ONLY) for item in info.parameters])
@@ -26,7 +31,7 @@ def class_signature(info: LossInfo) -> inspect.Signature:
 
 def call_signature(info: LossInfo) -> inspect.Signature:
     """Return the signature of a call of an object: the inputs, and what belongs to a call."""
-    listed = [inspect.Parameter(item.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for item in info.inputs]
+    listed = [_input(item) for item in info.inputs]
     options = modes.ARGUMENTS[modes.VALUE]
     return inspect.Signature(
         listed + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in options]
@@ -35,7 +40,7 @@ def call_signature(info: LossInfo) -> inspect.Signature:
 
 def function_signature(info: LossInfo, mode: int) -> inspect.Signature:
     """Return the signature of the function or of one of its derivatives."""
-    listed = [inspect.Parameter(item.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for item in info.inputs]
+    listed = [_input(item) for item in info.inputs]
     listed += [_parameter(item, inspect.Parameter.KEYWORD_ONLY) for item in info.parameters]
     listed += [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in modes.ARGUMENTS[mode]]
     return inspect.Signature(listed)
@@ -173,7 +178,8 @@ def _input_entry(info: LossInfo, k: int) -> str:
     item = info.inputs[k]
     if info.per != "element":  # shapes of rows differ by loss: its own text states them
         domain = f" Must hold {item.domain.meaning}." if item.domain.code else ""
-        return f"{item.name} : array_like\n{_fill(item.meaning.rstrip('.') + '.' + domain, 4)}"
+        kind = "array_like, optional" if item.optional else "array_like"
+        return f"{item.name} : {kind}\n{_fill(item.meaning.rstrip('.') + '.' + domain, 4)}"
     if k == 0:
         shape = "any shape"
     elif item.broadcasts:

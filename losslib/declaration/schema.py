@@ -91,9 +91,10 @@ COSINE = Domain(
 #: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length"). Of
 #: survival data the time of a sample or a bound of it ("time"), whether it ended in an event, 1 or 0 ("event"), the
 #: interval of a grid that it lies in ("interval"), the cause of the event, 0 for none ("cause"), and the part of the
-#: interval that was lived ("fraction"). Of lists the score of an item ("score") and how good it is ("relevance").
+#: interval that was lived ("fraction"). Of lists the score of an item ("score") and how good it is ("relevance"). Of
+#: batches of vectors a label of which only equality counts ("member").
 HOLDS = (
-    *("number", "row", "label", "class", "class_list", "class_sequence", "length"),
+    *("number", "row", "label", "member", "class", "class_list", "class_sequence", "length"),
     *("time", "event", "interval", "cause", "fraction"),
     *("score", "relevance"),
 )
@@ -114,6 +115,9 @@ class Input:
     holds: str = "number"
     #: True for a class that may come as a row of probabilities over the classes too.
     or_row: bool = False
+    #: True if a call may leave it out, and what it is then; such inputs stand last.
+    optional: bool = False
+    default: float | None = None
 
     @property
     def indices(self) -> bool:

@@ -74,17 +74,21 @@ class OfLists(Geometry):
             gamma=read_gamma(values, scores, grouping),
             pairs=pairs,
         )
-        self.count(reading, str(values["reduction"]), per_list)
+        self.count(info, values, reading, per_list)
         reading.empty_is_zero = scores.size > 0 and reading.empty_is_zero
         return reading
 
-    def count(self, reading: Lists, reduction: str, per_list: np.ndarray | None) -> None:
+    def count(self, info: LossInfo, values: Mapping[str, Any], reading: Lists, per_list: np.ndarray | None) -> None:
         """Say which lists count, and what each adds to the denominator."""
-        sizes, plan = reading.grouping.sizes, reading.plan
+        sizes, plan, reduction = reading.grouping.sizes, reading.plan, str(values["reduction"])
         of_weights = reduction == "weighted_mean"
         weight = reading.item_weight if of_weights else None
         if plan.counts == "lists":
             counts = (sizes > 0).astype(np.float64)
+        elif plan.counts == "lists with gains":
+            worth = gains_of(info, values, reading.label, None)
+            assert worth is not None
+            counts = np.minimum(add_by_list((worth != 0).astype(np.float64), reading.grouping), 1.0)
         elif plan.counts == "weights":
             counts = add_by_list(reading.item_weight, reading.grouping)
         elif plan.counts == "all pairs":

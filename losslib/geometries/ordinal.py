@@ -37,6 +37,8 @@ class OrdinalReading(Reading):
 
 class Ordinal(Geometry):
     kernels = "ordinal"
+    chunked = False
+    uncut = "scores that share their thresholds"
 
     def read(
         self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]

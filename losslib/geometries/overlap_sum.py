@@ -19,6 +19,8 @@ __all__ = ["geometry"]
 
 
 class OverlapSum(Overlap):
+    meets_all = True  # two means with two denominators
+
     def region(self, info: LossInfo, values: Mapping[str, Any], reading: Regions, **more: Any) -> Any:
         if "delta" in values:
             more |= {"addend": "unified_focal", "clip": 1e-7, "delta": values["delta"], "gamma": values["gamma"]}
@@ -62,9 +64,6 @@ class OverlapSum(Overlap):
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return ()
-
-    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
-        return True
 
 
 geometry = OverlapSum()

@@ -31,7 +31,8 @@ class Plan:
 
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
-    #: What the mean divides by: "pairs", "all pairs", "lists", "lists with pairs" or "weights" of items.
+    #: What the mean divides by: "pairs", "all pairs", "lists", "lists with pairs", "lists with gains" or "weights" of
+    #: items.
     counts: str = "lists"
     #: True if the labels are 0 and 1.
     binary: bool = False
@@ -100,6 +101,16 @@ def _softmax(values: Mapping[str, Any]) -> Plan:
     )
 
 
+def _neural_ndcg(values: Mapping[str, Any]) -> Plan:
+    options = {
+        "sigma": values["temperature"],
+        "topn": values["topn"] or 0,
+        "steps": values["max_iter"],
+        "epsilon": values["tol"],
+    }
+    return Plan("neural_ndcg", options, counts="lists with gains")
+
+
 def _area(values: Mapping[str, Any]) -> Plan:
     surrogate = values["surrogate"]
     if surrogate == "logistic":
@@ -122,12 +133,13 @@ PLANS: dict[str, Any] = {
     "xe_ndcg": lambda values: Plan("xe_ndcg", {"flags": int(values["third_order"])}),
     "approx_ndcg": lambda values: Plan("approx_ndcg", {"sigma": values["temperature"]}),
     "approx_mrr": lambda values: Plan("approx_mrr", {"sigma": values["temperature"]}),
+    "neural_ndcg": _neural_ndcg,
     "area": _area,
     "query_rmse": lambda values: Plan("centred", counts="weights"),
 }
 
 #: Kernels that look at gains.
-WITH_GAINS = ("unique_softmax", "xe_ndcg", "approx_ndcg")
+WITH_GAINS = ("unique_softmax", "xe_ndcg", "approx_ndcg", "neural_ndcg")
 
 
 def gains_of(

@@ -77,8 +77,21 @@ class Softmax(Geometry):
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Classes:
         first = arrays.read_array(info.inputs[0].name, raw[0])
         axis = ClassAxis(first.shape, values.get("axis", 1), info.inputs[0].name)
-        target, soft = read_target(info.inputs[1], raw[1], first, axis)
-        rows = info.inputs[1].holds == "row"
+        return self.read_classes(info, values, first, axis, info.inputs[1], raw[1], options)
+
+    def read_classes(
+        self,
+        info: LossInfo,
+        values: Mapping[str, Any],
+        first: np.ndarray,
+        axis: ClassAxis,
+        item: Input,
+        obj: Any,
+        options: dict[str, Any],
+    ) -> Classes:
+        """Read the target of these rows, class weights, mask and what of them counts."""
+        target, soft = read_target(item, obj, first, axis)
+        rows = item.holds == "row"
         weight = class_weight(values, axis.classes)
         ignore_index = values.get("ignore_index")
         if soft and not rows and ignore_index is not None and ignore_index >= 0:

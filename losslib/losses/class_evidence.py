@@ -113,6 +113,14 @@ The third row leads by more than 2 = 1/(alpha - 1) and costs nothing. The gradie
 
 >>> losslib.entmax_loss.grad([[0.5, 0.0, -3.0]], [1]).round(4)
 array([[ 0.674, -0.674,  0.   ]])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.entmax_loss.value_and_grad([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]], [0, 0, 0])
+>>> gradient.round(4)
+array([[-0.1667,  0.1667],
+       [-0.0564,  0.0564],
+       [ 0.    ,  0.    ]])
 """,
     tags=("multi-class", "logits", "soft labels", "convex", "sparse", "margin", "proper"),
     value_range="[0, inf]",
@@ -151,7 +159,10 @@ bootstrap_cross_entropy, BootstrapCrossEntropy = declare(
         "entropy of the prediction."
     ),
     notes="Log-probabilities come from logits with the largest subtracted; classes that have underflowed add nothing.",
-    use_when=("labels are noisy and nobody knows which: soft with 0.95, hard with 0.8 in the paper",),
+    use_when=(
+        "labels are noisy and nobody knows which: soft with 0.95, hard with 0.8 in the paper",
+        "a model is fine-tuned on labels that it knows better than some annotators",
+    ),
     avoid_when=(
         "labels are right: it makes predictions too sharp",
         "training begins: the model believes nothing yet, and learns to be sure of anything",
@@ -190,6 +201,12 @@ bootstrap_cross_entropy, BootstrapCrossEntropy = declare(
 3.236
 >>> round(losslib.cross_entropy(logits, [1]), 4)
 4.036
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.bootstrap_cross_entropy.value_and_grad(logits, [1], beta=0.8)
+>>> gradient.round(4)
+array([[ 0.7445, -0.7722,  0.0278]])
 """,
     tags=("multi-class", "logits", "robust", "smooth"),
 )
@@ -217,7 +234,10 @@ normalized_cross_entropy, NormalizedCrossEntropy = declare(
         "an active loss such as ``symmetric_cross_entropy`` or a mean absolute error of probabilities."
     ),
     notes="A class beside the target's with the logit -inf makes the denominator infinite and the value 0.",
-    use_when=("a robust term for a sum of an active and a passive loss is needed",),
+    use_when=(
+        "a robust term for a sum of an active and a passive loss is needed",
+        "noise is known to be symmetric over the classes",
+    ),
     avoid_when=("it is to be the only loss of many classes: it hardly moves", "labels are right: ``cross_entropy``"),
     pitfalls=(
         "It is no proper score: probabilities are not calibrated.",
@@ -247,6 +267,13 @@ normalized_cross_entropy, NormalizedCrossEntropy = declare(
     examples=""">>> logits = np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 >>> losslib.normalized_cross_entropy(logits, [0, 1], reduction="none").round(4)
 array([0.0508, 0.3333])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.normalized_cross_entropy.value_and_grad(logits, [0, 1])
+>>> gradient.round(4)
+array([[-0.0299,  0.0149,  0.0149],
+       [ 0.0506, -0.1011,  0.0506]])
 """,
     tags=("multi-class", "logits", "robust", "bounded", "smooth"),
 )
@@ -352,6 +379,12 @@ evidential_loss, EvidentialLoss = declare(
 0.1398
 >>> round(losslib.evidential_loss([[5.0, -5.0, -5.0]], [1]), 4)
 2.8807
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.evidential_loss.value_and_grad([[5.0, -5.0, -5.0]], [0])
+>>> gradient.round(4)
+array([[-0.0327,  0.0006,  0.0006]])
 """,
     tags=("multi-class", "logits", "uncertainty", "smooth"),
 )

@@ -179,6 +179,13 @@ A model that knows nothing pays for a frequent class what its frequency says, an
 >>> losslib.logit_adjusted_cross_entropy.grad(logits, [0, 2], class_counts=[8, 1, 1], reduction="sum")
 array([[-0.2,  0.1,  0.1],
        [ 0.8,  0.1, -0.9]])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.logit_adjusted_cross_entropy.value_and_grad(logits, [0, 2], class_counts=[8, 1, 1])
+>>> gradient.round(4)
+array([[-0.1 ,  0.05,  0.05],
+       [ 0.4 ,  0.05, -0.45]])
 """,
     tags=("multi-class", "logits", "soft labels", "convex", "smooth", "imbalance"),
 )
@@ -251,6 +258,15 @@ ldam_loss, LDAMLoss = declare(
 array([0.513 , 0.6931])
 
 The class with one example has a margin of 0.8, the other of 0.4.
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.ldam_loss.value_and_grad(
+...     cosines, [0, 1], class_counts=[16, 1], max_margin=0.8, scale=1.0
+... )
+>>> gradient.round(4)
+array([[-0.2007,  0.2007],
+       [ 0.25  , -0.25  ]])
 """,
     tags=("multi-class", "logits", "margin", "convex", "smooth", "imbalance"),
 )
@@ -274,7 +290,14 @@ seesaw_loss, SeesawLoss = declare(
         ),
         Real("p", 0.8, "Strength of the mitigation by frequency.", least=0.0, examples=(0.0, 2.0)),
         Real("q", 2.0, "Strength of the compensation of mistakes.", least=0.0, examples=(0.0, 1.0)),
-        Real("eps", 0.01, "Least probability of the target's class in the compensation.", above=0.0, most=1.0),
+        Real(
+            "eps",
+            0.01,
+            "Least probability of the target's class in the compensation.",
+            above=0.0,
+            most=1.0,
+            examples=(0.5,),
+        ),
         *OPTIONS,
     ),
     kernel=lambda values: ("seesaw", tuple(float(values[name]) for name in ("p", "q", "eps"))),
@@ -297,8 +320,14 @@ seesaw_loss, SeesawLoss = declare(
         "the shifted logits, and differs from the slope of the value where q > 0."
     ),
     notes=f"{SEEN} Held weights: the softmax within the shift has no derivative here. No Hessian is offered.",
-    use_when=("instances of a thousand classes are segmented and some occur ten times: what it was made for",),
-    avoid_when=("frequencies are known and errors of all pairs alike: ``logit_adjusted_cross_entropy`` is convex",),
+    use_when=(
+        "instances of a thousand classes are segmented and some occur ten times: what it was made for",
+        "a class should not be held down by the examples of all others",
+    ),
+    avoid_when=(
+        "frequencies are known and errors of all pairs alike: ``logit_adjusted_cross_entropy`` is convex",
+        "counts of a running training cannot be kept",
+    ),
     pitfalls=(
         "Counts are those seen so far and grow from call to call: add ``numpy.bincount(target)`` before each.",
         "Differences of values do not give this gradient, since the shift moves too.",
@@ -325,6 +354,12 @@ seesaw_loss, SeesawLoss = declare(
 0.0599
 >>> round(losslib.seesaw_loss(logits, [1], class_counts=[100, 10, 1], q=0.0), 4)
 1.3288
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.seesaw_loss.value_and_grad(logits, [0], class_counts=[100, 10, 1], q=0.0)
+>>> gradient.round(4)
+array([[-0.0581,  0.0549,  0.0032]])
 """,
     tags=("multi-class", "logits", "imbalance", "held weights"),
 )
@@ -415,6 +450,12 @@ Without margins it is the cross entropy of scaled cosines:
 0.0762
 >>> round(losslib.cross_entropy(4 * cosines, [0]), 4)
 0.0762
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.margin_cross_entropy.value_and_grad(cosines, [0], margin2=0.5, scale=4.0)
+>>> gradient.round(4)
+array([[-1.6385,  0.8302,  0.25  ]])
 """,
     tags=("multi-class", "cosines", "margin"),
 )
@@ -489,6 +530,13 @@ Two centres for each of two classes: the nearer one takes the gradient.
 
 >>> losslib.arcface_loss.grad([[0.7, 0.8, 0.1, -0.2]], [0], scale=4.0, sub_centers=2).round(4)
 array([[ 0.    , -1.3432,  0.8855,  0.    ]])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.arcface_loss.value_and_grad(cosines, [0, 2], margin=0.5, scale=4.0)
+>>> gradient.round(4)
+array([[-0.8192,  0.4151,  0.125 ],
+       [ 0.2349,  0.1575, -0.7327]])
 """,
     tags=("multi-class", "cosines", "margin"),
 )
@@ -563,6 +611,13 @@ cosface_loss, CosFaceLoss = declare(
     examples=""">>> cosines = np.array([[0.8, 0.1, -0.2], [0.1, 0.0, 0.9]])
 >>> losslib.cosface_loss(cosines, [0, 2], scale=4.0, reduction="none").round(4)
 array([0.2783, 0.2438])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.cosface_loss.value_and_grad(cosines, [0, 2], scale=4.0)
+>>> gradient.round(4)
+array([[-0.4858,  0.3734,  0.1125],
+       [ 0.2591,  0.1737, -0.4327]])
 """,
     tags=("multi-class", "cosines", "margin", "convex", "smooth"),
 )
@@ -629,6 +684,13 @@ sphereface_loss, SphereFaceLoss = declare(
     examples=""">>> cosines = np.array([[0.8, 0.1, -0.2], [0.1, 0.0, 0.9]])
 >>> losslib.sphereface_loss(cosines, [0, 2], margin=2.0, scale=4.0, reduction="none").round(4)
 array([0.4906, 0.1895])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.sphereface_loss.value_and_grad(cosines, [0, 2], margin=2.0, scale=4.0)
+>>> gradient.round(4)
+array([[-2.4817,  0.596 ,  0.1795],
+       [ 0.2067,  0.1386, -1.2431]])
 """,
     tags=("multi-class", "cosines", "margin"),
 )

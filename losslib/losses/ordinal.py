@@ -138,6 +138,13 @@ Answers may come in place of classes:
 
 >>> losslib.coral_loss(logits, [[1, 1, 0], [0, 0, 0]], reduction="none").round(4)
 array([0.9143, 3.4143])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.coral_loss.value_and_grad(logits, [2, 0])
+>>> gradient.round(4)
+array([[-0.0596, -0.1888,  0.1345],
+       [ 0.4404,  0.3112,  0.1345]])
 """,
     tags=("ordinal", "logits", "convex", "smooth"),
 )
@@ -171,7 +178,10 @@ corn_loss, CornLoss = declare(
         "classes have an order and each level may depend on other features",
         "trees are boosted for ordered classes and the probabilities must be consistent",
     ),
-    avoid_when=("high classes are rare: their questions see few samples; ``coral_loss`` asks everybody",),
+    avoid_when=(
+        "high classes are rare: their questions see few samples; ``coral_loss`` asks everybody",
+        "answers must share one direction: ``cumulative_link_loss``",
+    ),
     pitfalls=(
         "Predict with cumulative products of sigmoids, not with the sigmoids themselves.",
         "There are K - 1 logits for K classes.",
@@ -201,6 +211,13 @@ array([0.9143, 2.1269])
 0.7603
 
 Four questions were asked: three of the first sample, one of the second.
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.corn_loss.value_and_grad(logits, [2, 0])
+>>> gradient.round(4)
+array([[-0.0298, -0.0944,  0.0672],
+       [ 0.2202,  0.    ,  0.    ]])
 """,
     tags=("ordinal", "logits", "convex", "smooth"),
 )
@@ -296,6 +313,12 @@ array([1.4068, 1.7014])
 array([0.    , 0.8176])
 >>> by_thresholds.round(4)
 array([-0.8176,  0.9595, -0.9595])
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.cumulative_link_loss.value_and_grad([0.5, 0.5], [2, 0], thresholds)
+>>> gradient.round(4)
+array([0.    , 0.4088])
 """,
     tags=("ordinal", "real", "convex", "smooth", "proper"),
     value_range="[0, inf]",
@@ -378,6 +401,13 @@ emd_loss, EarthMoversDistanceLoss = declare(
 array([0.5556, 0.2222])
 
 The same ignorance costs less in the middle, which is near to everything.
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.emd_loss.value_and_grad([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [0, 1])
+>>> gradient.round(4)
+array([[-0.1852,  0.037 ,  0.1481],
+       [ 0.037 , -0.0741,  0.037 ]])
 """,
     tags=("ordinal", "logits", "soft labels", "smooth", "bounded", "proper"),
 )
@@ -415,7 +445,10 @@ class_distance_cross_entropy, ClassDistanceCrossEntropy = declare(
         "largest class, whose probability may round to 1, the second has a maximum of its own. So a row that is wrong "
         "by 1000 costs 1000 times its weight, and nothing overflows."
     ),
-    use_when=("medical grades or severities are classified and far errors are the ones to avoid",),
+    use_when=(
+        "medical grades or severities are classified and far errors are the ones to avoid",
+        "a cross entropy is wanted that knows distances between classes",
+    ),
     avoid_when=("probabilities matter: it is no proper score", "classes have no order: ``cross_entropy``"),
     pitfalls=(
         "The right class itself has the weight 0: with alpha=0 all wrong classes cost alike.",
@@ -446,6 +479,12 @@ class_distance_cross_entropy, ClassDistanceCrossEntropy = declare(
 1.659
 >>> round(losslib.class_distance_cross_entropy(logits, [2], alpha=1.0), 4)
 3.2054
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.class_distance_cross_entropy.value_and_grad(logits, [1], alpha=1.0)
+>>> gradient.round(4)
+array([[ 0.6932, -0.4062, -0.287 ]])
 """,
     tags=("ordinal", "logits", "smooth"),
 )
@@ -463,7 +502,13 @@ weighted_kappa_loss, WeightedKappaLoss = declare(
     parameters=(
         Choice("weights", "quadratic", "Cost of a distance between classes.", choices=("quadratic", "linear")),
         Flag("log", False, "Take the logarithm of the ratio."),
-        Real("eps", 1e-10, "What is added to the denominator, and to the ratio inside a logarithm.", above=0.0),
+        Real(
+            "eps",
+            1e-10,
+            "What is added to the denominator, and to the ratio inside a logarithm.",
+            above=0.0,
+            examples=(0.01,),
+        ),
     ),
     kernel=lambda values: ("costs", ()),
     formula="sum(w*O)/(sum(w*E) + eps)",
@@ -486,7 +531,10 @@ weighted_kappa_loss, WeightedKappaLoss = declare(
         "Both expectations are linear in the probabilities; the gradient is that of their ratio. ``sample_weight`` "
         "enters both tables. A batch without samples is 0."
     ),
-    use_when=("the result is judged by weighted kappa, and batches are large",),
+    use_when=(
+        "the result is judged by weighted kappa, and batches are large",
+        "agreement with raters beyond chance is the aim, not a likelihood",
+    ),
     avoid_when=("batches are small: the frequencies of a few samples are noise", "probabilities matter"),
     pitfalls=(
         "Means over batches are not the value of all data.",
@@ -511,6 +559,14 @@ weighted_kappa_loss, WeightedKappaLoss = declare(
 0.3
 >>> round(losslib.weighted_kappa_loss(logits, [2, 1, 0]), 4)
 1.7
+
+Value and gradient come from one pass:
+
+>>> value, gradient = losslib.weighted_kappa_loss.value_and_grad(logits, [0, 1, 2])
+>>> gradient.round(4)
+array([[-0.106 ,  0.0192,  0.0867],
+       [ 0.014 , -0.028 ,  0.014 ],
+       [ 0.0867,  0.0192, -0.106 ]])
 """,
     tags=("ordinal", "logits", "batch"),
 )

@@ -130,7 +130,7 @@ pairwise_logistic_loss, PairwiseLogisticLoss = declare(
     family="ranking",
     per="list",
     mean_divisor="pairs",
-    aliases=("ranknet", "ranknet_loss", "PairLogit", "rank:pairwise"),
+    aliases=("ranknet", "ranknet_loss", "PairLogit"),
     summary="Logistic loss of the difference of two scores, for each pair of which one item is to be ranked first.",
     inputs=(SCORES, LABELS),
     parameters=(
@@ -445,7 +445,7 @@ lambdarank_loss, LambdaRankLoss = declare(
     "LambdaRankLoss",
     family="ranking",
     per="list",
-    aliases=("lambdarank", "lambdamart", "rank:ndcg", "rank:map"),
+    aliases=("lambdarank", "lambdamart"),
     summary="Logistic loss of pairs, weighted by what the NDCG or the MAP changes by when the two items change places.",
     inputs=(SCORES, LABELS),
     parameters=(

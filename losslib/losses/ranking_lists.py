@@ -23,6 +23,7 @@ __all__ = [
     "ListMLELoss",
     "ListNetLoss",
     "ListwiseSoftmaxLoss",
+    "NeuralNDCGLoss",
     "QueryRMSELoss",
     "UniqueSoftmaxLoss",
     "XENDCGLoss",
@@ -31,6 +32,7 @@ __all__ = [
     "listmle_loss",
     "listnet_loss",
     "listwise_softmax_loss",
+    "neural_ndcg_loss",
     "query_rmse_loss",
     "unique_softmax_loss",
     "xe_ndcg_loss",
@@ -60,7 +62,7 @@ listwise_softmax_loss, ListwiseSoftmaxLoss = declare(
     "ListwiseSoftmaxLoss",
     family="ranking",
     per="list",
-    aliases=("ranking_softmax_loss", "QuerySoftMax", "ranking_softmax", "softmax_ranking_loss"),
+    aliases=("ranking_softmax_loss", "ranking_softmax", "softmax_ranking_loss"),
     summary="Cross entropy between the labels of a list and the softmax of its scores.",
     inputs=(SCORES, LABELS),
     parameters=(
@@ -342,7 +344,7 @@ xe_ndcg_loss, XENDCGLoss = declare(
     "XENDCGLoss",
     family="ranking",
     per="list",
-    aliases=("xe_ndcg", "rank_xendcg", "xendcg"),
+    aliases=("xe_ndcg", "xendcg"),
     summary="Cross entropy between gains, perturbed if wanted, and the softmax of the scores: a bound of the NDCG.",
     inputs=(SCORES, LABELS),
     parameters=(
@@ -544,6 +546,98 @@ approx_mrr_loss, ApproxMRRLoss = declare(
     """,
 )
 
+neural_ndcg_loss, NeuralNDCGLoss = declare(
+    "lists",
+    "neural_ndcg_loss",
+    "NeuralNDCGLoss",
+    family="ranking",
+    per="list",
+    has_hessian=False,
+    aliases=("neural_ndcg", "neuralndcg"),
+    summary="Minus the NDCG of gains that a relaxed sort puts in order.",
+    inputs=(SCORES, LABELS),
+    parameters=(
+        Real(
+            "temperature",
+            1.0,
+            "Softness of the sort; at 0 it would be the sort itself.",
+            above=0.0,
+            examples=(0.1, 0.5),
+        ),
+        Integer("topn", None, "Ranks that count; None for all.", least=1, optional=True),
+        *GAIN,
+        Integer("max_iter", 50, "Most steps that make rows and columns sum to 1.", least=1),
+        Real("tol", 1e-6, "How far from 1 the sums of the columns may be left.", above=0.0, examples=(1e-3,)),
+        *GROUPS,
+    ),
+    kernel="neural_ndcg",
+    formula="-sum_{i <= topn}((P @ gain)[i]/log2(1 + i))/ideal, P = sinkhorn(neural_sort(x))",
+    latex={
+        "value": (
+            r"L = -\frac{1}{\mathrm{IDCG}} \sum_{i \le k} \frac{(P g)_i}{\log_2(1 + i)}, \qquad P = "
+            r"\mathrm{Sinkhorn}(\hat P), \quad \hat P_{i \cdot} = \mathrm{softmax}_j\Bigl(\frac{(n + 1 - 2 i) x_j - "
+            r"\sum_k |x_j - x_k|}{T}\Bigr)"
+        ),
+        "gradient": (
+            r"\frac{\partial L}{\partial x_j} = \frac{1}{T} \sum_i \Bigl((n + 1 - 2 i)\, z_{ij} - \sum_k (z_{ij} + "
+            r"z_{ik})\, \mathrm{sign}(x_j - x_k)\Bigr), \qquad z_{ij} = \hat P_{ij} \Bigl(\frac{\partial L}{\partial "
+            r"\hat P_{ij}} - \sum_l \hat P_{il} \frac{\partial L}{\partial \hat P_{il}}\Bigr)"
+        ),
+    },
+    symbols={"x": "input", "y": "target"},
+    tags=("ranking", "lists", "NDCG", "bounded"),
+    value_range="[-1, 0]",
+    description=(
+        "NeuralSort writes a sort as a matrix whose row i points at the item of rank i; with a temperature it points "
+        "softly. Sinkhorn's steps make the columns sum to 1 too, so that every item is placed once. The NDCG of the "
+        "gains in that order has a gradient.\n\n"
+        f"{LISTS}, which multiplies its gain. "
+        '``"mean"`` divides by the lists that have a gain; one whose gains are all 0 has the value 0.'
+    ),
+    notes=(
+        "Nothing is held constant: the gradient goes back through all steps of Sinkhorn, each of which is kept as two "
+        "vectors. Steps end when all columns sum to 1 within `tol`, for each list by itself. Two matrices of the "
+        "square of the longest list are needed for each thread; time grows with that square and the steps. Where two "
+        "scores are equal their distance has the slope 0. There is no Hessian."
+    ),
+    use_when=(
+        "the NDCG itself is to be optimised, of lists of at most some hundred items",
+        "sharper ranks are wanted than sigmoids give",
+    ),
+    avoid_when=(
+        "lists are long: ``approx_ndcg_loss`` needs no matrix, ``xe_ndcg_loss`` is linear",
+        "a booster needs a Hessian: ``lambdarank_loss``",
+    ),
+    pitfalls=(
+        "Scores that are far apart in units of `temperature` have no gradient.",
+        "The loss is not convex.",
+        "A score of -inf has no distance to the others: the value is NaN. Leave such items out with `where`.",
+    ),
+    see_also=(("approx_ndcg_loss", "ranks by sigmoids"), ("lambdarank_loss", "by weighted pairs")),
+    references=(
+        Reference(
+            "Pobrotyn, P. & Białobrzeski, R. (2021). NeuralNDCG: direct optimisation of a ranking metric via "
+            "differentiable relaxation of sorting.",
+            url="https://arxiv.org/abs/2102.07831",
+        ),
+        Reference(
+            "Grover, A., Wang, E., Zweig, A. & Ermon, S. (2019). Stochastic optimization of sorting networks via "
+            "continuous relaxations. ICLR.",
+            url="https://arxiv.org/abs/1903.08850",
+        ),
+    ),
+    equivalents=(
+        Equivalent("allrank", "allrank.models.losses.neuralNDCG", note="its steps end for a whole batch at once"),
+    ),
+    examples="""
+    Far apart and in the right order the NDCG is 1:
+
+    >>> value, grad = losslib.neural_ndcg_loss.value_and_grad([80.0, 40.0, 0.0], [2, 1, 0])
+    >>> round(value, 6), abs(grad).max() < 1e-6
+    (-1.0, np.True_)
+    """,
+)
+
 query_rmse_loss, QueryRMSELoss = declare(
     "lists",
     "query_rmse_loss",
@@ -551,7 +645,7 @@ query_rmse_loss, QueryRMSELoss = declare(
     family="ranking",
     per="list",
     mean_divisor="item weights",
-    aliases=("query_rmse", "QueryRMSE"),
+    aliases=("query_rmse",),
     summary="Squared errors less the mean error of their list.",
     inputs=(SCORES, LABELS),
     parameters=(*GROUPS,),

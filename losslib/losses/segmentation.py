@@ -929,8 +929,7 @@ hausdorff_dt_loss, HausdorffDTLoss = declare(
         Equivalent(
             "monai",
             "HausdorffDTLoss",
-            "monai.losses.HausdorffDTLoss(include_background=True, softmax=True)(x, t)",
-            {"activation": "softmax"},
+            note="Distances in float32, and without class 0 unless ``include_background=True``.",
         ),
     ),
     examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.6]]])

@@ -54,6 +54,15 @@ PACKAGE = Package(
             ),
             {"epsilon": Takes(0.0), "axis": AXIS, "where": WHERE},
         ),
+        Binding(
+            ("ranking_softmax_loss",),
+            (Case("listwise_softmax_loss", reduction="mean"),),
+            {
+                "where": WHERE,
+                "weights": Only(None, "pass sample_weight= to the call"),
+                "reduce_fn": Only("mean", "say which with reduction="),
+            },
+        ),
         Binding(("sigmoid_binary_cross_entropy",), (Case("binary_cross_entropy_with_logits"),)),
         Binding(
             ("sigmoid_focal_loss",),

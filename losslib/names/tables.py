@@ -29,6 +29,7 @@ PACKAGES = {
     "smp": "smp",
     "kornia": "kornia",
     "pml": "pml",
+    "rax": "rax",
 }
 
 #: Other ways to write the package.

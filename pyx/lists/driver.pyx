@@ -14,16 +14,17 @@ from libc.stdlib cimport free, malloc
 
 from gate cimport ThreadGate
 from lists.list cimport (
-    APPROX_MRR, APPROX_NDCG, AUC, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES, LOGISTIC,
-    PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE, SQUARED_PINBALL,
-    UNIQUE_SOFTMAX, XE_NDCG, List, Options, Place, score_difference,
+    APPROX_MRR, APPROX_NDCG, AUC, BY_TIME, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES,
+    LOGISTIC, NEURAL_NDCG, PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE,
+    SQUARED_PINBALL, UNIQUE_SOFTMAX, XE_NDCG, List, Options, Place, score_difference,
 )
 from lists.pairs cimport (
     DoubledPair, HingePair, LogisticPair, PairTerm, PinballPair, SoftZeroOnePair, SquaredErrorPair, SquaredHingePair,
-    SquaredPinballPair, count_pairs, pairs_by_label, pairs_by_rank,
+    SquaredPinballPair, count_pairs, pairs_by_label, pairs_by_rank, pairs_by_time,
 )
 from lists.ranks cimport approx_mrr, approx_ndcg
 from lists.rows cimport area, centred, centred_pairs, plackett_luce, softmax_list, unique_softmax, xe_ndcg
+from lists.sinkhorn cimport neural_ndcg
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -40,7 +41,7 @@ cdef dict _kinds = {
     "squared_error": SQUARED_ERROR, "pinball": PINBALL, "squared_pinball": SQUARED_PINBALL, "lambda": LAMBDA,
     "lambda_doubled": LAMBDA_DOUBLED, "count": COUNT, "softmax": SOFTMAX, "unique_softmax": UNIQUE_SOFTMAX,
     "plackett_luce": PLACKETT_LUCE, "xe_ndcg": XE_NDCG, "centred_pairs": CENTRED_PAIRS, "centred": CENTRED,
-    "auc": AUC, "approx_ndcg": APPROX_NDCG, "approx_mrr": APPROX_MRR,
+    "auc": AUC, "by_time": BY_TIME, "approx_ndcg": APPROX_NDCG, "approx_mrr": APPROX_MRR, "neural_ndcg": NEURAL_NDCG,
 }
 
 # One call: the items of all lists, one list after the other.
@@ -55,6 +56,7 @@ cdef struct Job:
     double* values
     double* grad
     double* hess
+    double* each
     Py_ssize_t longest
     Py_ssize_t* starts             # the first list of each task
     char* rooms                    # a workspace for each thread
@@ -82,10 +84,12 @@ cdef inline double cost_of(const Options* o, Py_ssize_t n) noexcept nogil:
     items *= 10.0 + 5.0 * log2(1.0 + n)
     if o.kind in (LAMBDA, LAMBDA_DOUBLED):
         return items + 2.0 * n * <double>min(n, o.topn)
-    if o.kind < LAMBDA:
+    if o.kind < LAMBDA or o.kind == BY_TIME:
         return items + 1.0 * n * <double>n
     if o.kind in (APPROX_NDCG, APPROX_MRR):
         return items + 3.0 * n * <double>n
+    if o.kind == NEURAL_NDCG:
+        return items + 4.0 * o.steps * n * <double>n
     return items
 
 
@@ -101,6 +105,9 @@ cdef inline double compute_list(const Options* o, List* l) noexcept nogil:
     if o.kind == LOGISTIC or o.kind == LAMBDA:
         logistic.sigma = o.sigma
         return pairs_by_label(logistic, o, l) if o.kind == LOGISTIC else pairs_by_rank(logistic, o, l)
+    if o.kind == BY_TIME:
+        logistic.sigma = o.sigma
+        return pairs_by_time(logistic, o, l)
     if o.kind == LAMBDA_DOUBLED:
         doubled.sigma = o.sigma
         return pairs_by_rank(doubled, o, l)
@@ -140,6 +147,8 @@ cdef inline double compute_list(const Options* o, List* l) noexcept nogil:
         return area(o, l)
     if o.kind == APPROX_NDCG:
         return approx_ndcg(o, l)
+    if o.kind == NEURAL_NDCG:
+        return neural_ndcg(o, l)
     return approx_mrr(o, l)
 
 
@@ -164,6 +173,7 @@ cdef void run_lists(const Job* job, Py_ssize_t start, Py_ssize_t stop, int seat)
         l.room[k] = <double*>room + k * width
     l.grad = <double*>room + ROOMS * width
     l.hess = l.grad + width
+    l.matrix = l.hess + width
     for k in range(job.starts[start], job.starts[stop]):
         first = job.offsets[k]
         l.n = job.offsets[k + 1] - first
@@ -173,6 +183,7 @@ cdef void run_lists(const Job* job, Py_ssize_t start, Py_ssize_t stop, int seat)
             l.label = job.label + first
             l.gain = at_item(job.gain, first)
             l.weight = at_item(job.weight, first)
+            l.each = <double*>at_item(job.each, first)
             value = compute_list(&job.options, &l)
             write(<double*>at_item(job.grad, first), l.grad, l.n, job.factor[k] if job.factor != NULL else 1.0)
             write(<double*>at_item(job.hess, first), l.hess, l.n, job.factor[k] if job.factor != NULL else 1.0)
@@ -200,11 +211,11 @@ cdef Py_ssize_t cut_into_tasks(Job* job, Py_ssize_t lists, double* nanoseconds) 
 
 
 def lists(str kind, score, label, gain, weight, offsets, *, factor, int weighting=0, int flags=0, double sigma=1.0,
-          double epsilon=0.0, Py_ssize_t topn=0, values, grad=None, hess=None):
+          double epsilon=0.0, Py_ssize_t topn=0, Py_ssize_t steps=0, values, grad=None, hess=None, each=None):
     """Compute losses of lists, which lie one after the other in arrays of all items.
 
     ``offsets`` int64 are the first items of the lists and the end; all else is contiguous float64, None where there is
-    none. ``topn`` 0 is all ranks.
+    none. ``topn`` 0 is all ranks. ``each`` takes the values of the items of "by_time".
     """
     cdef Job job
     cdef Py_ssize_t count = len(offsets) - 1, tasks, i
@@ -218,7 +229,7 @@ def lists(str kind, score, label, gain, weight, offsets, *, factor, int weightin
     job.options.sigma = sigma
     job.options.epsilon = epsilon
     job.options.topn = topn if topn > 0 else <Py_ssize_t>1 << 62
-    job.options.steps = 0
+    job.options.steps = steps
     job.score = data_of(score)
     job.label = data_of(label)
     job.gain = data_of(gain)
@@ -228,12 +239,15 @@ def lists(str kind, score, label, gain, weight, offsets, *, factor, int weightin
     job.values = data_of(values)
     job.grad = data_of(grad)
     job.hess = data_of(hess)
+    job.each = data_of(each)
     job.longest = 0
     with nogil:
         job.starts = <Py_ssize_t*>malloc((count + 1) * sizeof(Py_ssize_t))
         if job.starts != NULL:
             tasks = cut_into_tasks(&job, count, &nanoseconds)
             job.room_bytes = (job.longest + LANES) * ((ROOMS + 2) * sizeof(double) + sizeof(Place))
+            if job.options.kind == NEURAL_NDCG:      # two matrices, and two vectors for each step
+                job.room_bytes += 2 * job.longest * (job.longest + steps + 1) * sizeof(double)
             if tasks > 1:
                 width = _gate.begin(nanoseconds)
             job.rooms = <char*>malloc(width * job.room_bytes)

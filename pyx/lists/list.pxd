@@ -37,6 +37,7 @@ cdef enum Kind:
     LAMBDA = 7             # logistic, of pairs by rank
     LAMBDA_DOUBLED = 8     # the same with XGBoost's second derivative
     COUNT = 9              # the pairs of different labels
+    BY_TIME = 18           # logistic, of each event and those who are observed beyond it
     SOFTMAX = 10
     UNIQUE_SOFTMAX = 11
     PLACKETT_LUCE = 12
@@ -66,6 +67,7 @@ cdef struct List:
     const double* weight   # of items; NULL for 1
     double* grad
     double* hess
+    double* each           # of BY_TIME: the value of each item
     Place* places
     double* room[14]
     double* matrix         # of the losses that need one

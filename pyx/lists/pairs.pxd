@@ -81,8 +81,8 @@ cdef struct Pairs:
     double* summed         # sum of 1/k over the relevant ones of the first k ranks
     Py_ssize_t topn
     double relevant
-    double value           # of the list
-    double slopes          # sum of the slopes of all pairs, each without its sign
+    double value[64]       # of the list, in lanes
+    double slopes[64]      # slopes of all pairs, each without its sign
 
 
 cdef inline Pairs arrange(const Options* o, List* l) noexcept nogil:
@@ -92,7 +92,10 @@ cdef inline Pairs arrange(const Options* o, List* l) noexcept nogil:
     p.grad, p.hess = l.room[6], l.room[7]
     p.by_distance, p.precision, p.summed = l.room[8], l.room[9], l.room[10]
     p.topn = min(o.topn, l.n)
-    p.relevant = p.value = p.slopes = 0.0
+    cdef int k
+    p.relevant = 0.0
+    for k in range(BLOCK):
+        p.value[k] = p.slopes[k] = 0.0
     return p
 
 
@@ -187,13 +190,11 @@ cdef inline void weigh_ranked(const Options* o, const Pairs* p, Py_ssize_t i, Py
 
 # What the pairs of one item add up to, in lanes.
 cdef struct Lanes:
-    double value[64]
     double slope[64]
     double curvature[64]
-    double size[64]
 
 
-cdef inline void add_block(PairLoss loss, const Pairs* p, Py_ssize_t i, Py_ssize_t j, int vectors,
+cdef inline void add_block(PairLoss loss, Pairs* p, Py_ssize_t i, Py_ssize_t j, int vectors,
                            const double* w, const double* sign, Lanes* sums) noexcept nogil:
     """Add the pairs of item i with a block, to the sums of the item and to the derivatives of the block."""
     cdef double value[64]
@@ -210,8 +211,8 @@ cdef inline void add_block(PairLoss loss, const Pairs* p, Py_ssize_t i, Py_ssize
         slope[k] = product_or_zero(w[k], term.slope)
         curvature[k] = product_or_zero(w[k], term.curvature)
     for k in range(LANES * vectors):
-        sums.value[k] += value[k]
-        sums.size[k] += fabs(slope[k])
+        p.value[k] += value[k]
+        p.slopes[k] += fabs(slope[k])
         slope[k] *= sign[k]
         sums.slope[k] += slope[k]
         sums.curvature[k] += curvature[k]
@@ -230,7 +231,7 @@ cdef inline void meet(PairLoss loss, const Options* o, Pairs* p, Py_ssize_t i, P
     cdef Py_ssize_t j = start
     cdef int k, vectors = 0
     for k in range(BLOCK):
-        sums.value[k] = sums.slope[k] = sums.curvature[k] = sums.size[k] = 0.0
+        sums.slope[k] = sums.curvature[k] = 0.0
         sign[k] = 1.0
     while j < end:
         vectors = <int>((min(end - j, <Py_ssize_t>BLOCK) + LANES - 1) // LANES)
@@ -242,17 +243,15 @@ cdef inline void meet(PairLoss loss, const Options* o, Pairs* p, Py_ssize_t i, P
         j += BLOCK
     p.grad[i] += add_block_lanes(sums.slope)
     p.hess[i] += add_block_lanes(sums.curvature)
-    p.value += add_block_lanes(sums.value)
-    p.slopes += add_block_lanes(sums.size)
 
 
-cdef inline double give_back(List* l, const Pairs* p, double factor) noexcept nogil:
+cdef inline double give_back(List* l, Pairs* p, double factor) noexcept nogil:
     """Bring the derivatives back into the order of the list; return the value."""
     cdef Py_ssize_t k
     for k in range(l.n):
         l.grad[l.places[k].item] = p.grad[k] * factor
         l.hess[l.places[k].item] = p.hess[k] * factor
-    return p.value * factor
+    return add_block_lanes(p.value) * factor
 
 
 cdef inline double pairs_by_label(PairLoss loss, const Options* o, List* l) noexcept nogil:
@@ -288,7 +287,7 @@ cdef inline double pairs_by_rank(PairLoss loss, const Options* o, List* l) noexc
     """LambdaRank: pairs of different labels, of which one is ranked among the first topn."""
     cdef Pairs p = arrange(o, l)
     cdef Py_ssize_t k, worst = l.n - 1
-    cdef double ideal = 0.0, relevant = 0.0, summed = 0.0, factor = 1.0
+    cdef double ideal = 0.0, relevant = 0.0, summed = 0.0, factor = 1.0, slopes
     cdef bint by_score
     if (o.weighting & 15) == NDCG:
         ideal = ideal_dcg(o, l)
@@ -307,9 +306,40 @@ cdef inline double pairs_by_rank(PairLoss loss, const Options* o, List* l) noexc
     by_score = (o.weighting & BY_DISTANCE) != 0 and p.score[0] != p.score[worst]
     for k in range(p.topn):
         meet(loss, o, &p, k, k + 1, l.n, True, by_score)
-    if o.weighting & BY_SUM and p.slopes > 0:
-        factor = log2(1.0 + 2.0 * p.slopes) / (2.0 * p.slopes)
+    if o.weighting & BY_SUM:
+        slopes = 2.0 * add_block_lanes(p.slopes)
+        if slopes > 0:
+            factor = log2(1.0 + slopes) / slopes
     return give_back(l, &p, factor)
+
+
+cdef inline double pairs_by_time(PairLoss loss, const Options* o, List* l) noexcept nogil:
+    """Survival: each event with all who are observed beyond it; rows lie by time, the events of a time first.
+
+    `label` is the time and `gain` 1 for an event; the weight of a pair is that of its event. `each` takes the value of
+    each row.
+    """
+    cdef Pairs p = arrange(o, l)
+    cdef Py_ssize_t i = 0, k, end
+    cdef int lane
+    for k in range(l.n):
+        l.places[k].item = k
+    lay_out(l, &p, 1.0)
+    while i < l.n:
+        end = i
+        while end < l.n and l.label[end] == l.label[i] and l.gain[end] != 0:
+            end += 1
+        for k in range(i, end):
+            for lane in range(BLOCK):
+                p.value[lane] = 0.0
+            if l.weight == NULL or l.weight[k] != 0:
+                meet(loss, o, &p, k, end, l.n, False, False)
+            l.each[k] = add_block_lanes(p.value)
+        if end == i:
+            l.each[i] = 0.0
+            end += 1
+        i = end
+    return give_back(l, &p, 1.0)
 
 
 cdef inline double count_pairs(const Options* o, List* l) noexcept nogil:

@@ -40,9 +40,9 @@ cdef inline double minus_log_share(const Shares* shares, double s, double beta) 
 
 
 cdef inline void read_target(const Options* o, const List* l, double* target, double* portion) noexcept nogil:
-    """Fill what the logarithms are multiplied by, with the weights, and the portions of the labels."""
+    """Fill what the logarithms are multiplied by, with the weights, and the portions of that."""
     cdef Py_ssize_t i
-    cdef double sum = 0.0
+    cdef double sum = 0.0, weighted = 0.0
     cdef Shares labels
     if o.flags & OF_LABELS:
         labels = exponentials(l.label, l.n, 1.0, target)
@@ -54,10 +54,12 @@ cdef inline void read_target(const Options* o, const List* l, double* target, do
     for i in range(l.n):
         sum += target[i]
     for i in range(l.n):
-        portion[i] = target[i] / sum if sum != 0 else 1.0 / l.n
         if o.flags & NORMALIZED:
-            target[i] = portion[i]
+            target[i] = target[i] / sum if sum != 0 else 1.0 / l.n
         target[i] *= item_weight(l, i)
+        weighted += target[i]
+    for i in range(l.n):
+        portion[i] = target[i] / weighted if weighted != 0 else 1.0 / l.n
 
 
 cdef inline double softmax_list(const Options* o, List* l) noexcept nogil:

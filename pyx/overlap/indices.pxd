@@ -1,4 +1,4 @@
-"""Class indices with a softmax and products as counts, the usual call: each class of a tile is read three times, in registers.
+"""Class indices with a softmax and products as counts, the usual call: the classes of a tile in registers.
 
 One class of a position is right and the others are wrong, so that nothing is made of masks: probabilities of the class
 of the target are picked on the way, and what the others have is added for each class over a whole task.
@@ -66,7 +66,7 @@ cdef inline void load_classes(const Job* job, const Lanes* lanes, Py_ssize_t n, 
 cdef inline void exponentials(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count, real* tile,
                               const real* label, double* total, real* top, real* picked, real* chosen,
                               const real* here, const real* elsewhere, real* reference) noexcept nogil:
-    """tile = exp(x - top), total = its sum without the largest; picked and chosen = exponential and logit of the target.
+    """tile = exp(x - top), total = its sum without the largest; picked, chosen = exponential, logit of the target.
 
     With slopes, here of the target's class and elsewhere of the others, reference is that of the largest logit.
     Meanwhile the next tile is asked for.
@@ -123,8 +123,7 @@ cdef inline double mass_of(const Job* job, const Lanes* lanes, Py_ssize_t j) noe
 
 cdef inline int count_index_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count, real* tile,
                                  double* wrong, double* sums) noexcept nogil:
-    """Add the sums of a tile to a table, but for what is wrong: sixteen sums of it a class; return what left its domain.
-    """
+    """Add the sums of a tile to a table, what is wrong to sixteen sums a class; return what left its domain."""
     cdef Lanes lanes
     cdef real[MAX_LANES] label, top, picked, chosen, inverse
     cdef double[MAX_LANES] total, share, common, missing, entropy

@@ -1,5 +1,4 @@
-"""Probabilities p of a row and what is missing to one, q, each with its own digits: q is never 1 - p where p was computed.
-"""
+"""Probabilities p of a row and what is missing to one, q, each with its own digits: q is never a difference 1 - p."""
 
 from libc.string cimport memset
 

@@ -60,7 +60,7 @@ cdef inline double row_evidential(const double* numbers, const Rows* rows, Py_ss
             excesses += tilde - 1.0
     if kl_weight != 0.0:
         kl += log_gamma(misleading) - log_gamma(<double>n)
-        value += kl_weight * kl
+        value += kl_weight * (kl if not kl < 0.0 else 0.0)      # by rounding: a divergence is not below 0
     for c in range(n):
         evidence = evidence_of(<double>x[c], kind)
         alpha = evidence.amount + 1.0

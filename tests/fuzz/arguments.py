@@ -158,8 +158,12 @@ def distributions(info: LossInfo, values: dict[str, Any], rng: np.random.Generat
 def censored(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
     """Predictions and times, events, intervals; mostly a few samples, sometimes several tasks of them."""
     complete = {item.name: item.default for item in info.parameters} | values
-    samples = int(rng.choice([700, 9000])) if rng.random() < 0.06 else int(rng.integers(1, 9))
-    elements = samples * (INTERVALS if info.geometry == "intervals" else 1)
+    samples = (
+        int(rng.choice([700, 900 if info.geometry in ("comparable", "hits") else 9000]))
+        if rng.random() < 0.06
+        else int(rng.integers(1, 9))
+    )
+    elements = samples * (INTERVALS if info.geometry in ("intervals", "hits", "brier") else 1)
     drawn = geometries.find(info.geometry).draw(info, complete, rng, elements)
     if info.name == "pmf_loss" and rng.random() < 0.5:  # causes that compete
         drawn = [np.repeat(drawn[0][:, np.newaxis], 2, 1), drawn[1], drawn[2] * rng.integers(0, 3, len(drawn[2]))]
@@ -190,6 +194,35 @@ def known_classes(info: LossInfo, values: dict[str, Any], rng: np.random.Generat
     return [scores, rng.integers(0, classes, samples).astype(rng.choice([np.int64, np.int32, np.int16]))]
 
 
+def vectors_of_a_batch(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Vectors and their labels, views, proxies; what may be left out is now and then."""
+    complete = {item.name: item.default for item in info.parameters} | values
+    rows = int(rng.choice([60, 200])) if rng.random() < 0.06 else int(rng.integers(2, 9))
+    labels = rng.integers(0, 3, rows) if "input1" not in info.input_names else np.arange(rows)
+    centers = rng.standard_normal((max(3, rows), int(rng.integers(1, 7))))
+    geometry: Any = geometries.find(info.geometry)
+    drawn = [geometry.draw_input(item.name, complete, rng, centers, labels) for item in info.inputs]
+    least = sum(not item.optional for item in info.inputs)
+    without = rng.random() < 0.5 or complete.get("distance") == "precomputed"
+    drawn = drawn[:least] if without else drawn
+    if complete.get("distance") == "precomputed":
+        drawn[0] = abs(rng.standard_normal((rows, rows)))
+    return drawn
+
+
+def vocabularies(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Hidden states with the vectors of classes or nodes; or logits of true and sampled classes."""
+    rows = int(rng.choice([300, 900])) if rng.random() < 0.06 else int(rng.integers(0, 7))
+    classes, components = int(rng.integers(2, 12)), int(rng.integers(1, 7))
+    if info.geometry == "sampled":
+        return [rng.standard_normal((rows, classes)) * 3]
+    tree = info.geometry == "tree_path"
+    hidden, vectors = rng.standard_normal((rows, components)), rng.standard_normal((classes - tree, components))
+    target = rng.integers(0, classes, rows)
+    drawn = [hidden, target, vectors] if tree else [hidden, vectors, target]
+    return [*drawn, rng.standard_normal(len(vectors))] if rng.random() < 0.5 else drawn
+
+
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
 INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list[np.ndarray]]] = {
     "pointwise": pointwise,
@@ -209,9 +242,16 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "lifetimes": censored,
     "intervals": censored,
     "lists": lists,
+    "comparable": censored,
+    "hits": censored,
+    "brier": censored,
     "softmax_classes": known_classes,
     "ordinal": known_classes,
     "agreement": known_classes,
+    "similarity": vectors_of_a_batch,
+    "linear_softmax": vocabularies,
+    "sampled": vocabularies,
+    "tree_path": vocabularies,
 }
 
 
@@ -246,12 +286,25 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
             several = rng.integers(0, 3, first.shape)
             drawn[parameter.name] = arrays[1] - 0.5 - several if parameter.name == "entry" else several
             continue
+        if info.geometry == "brier":  # the training data belong together: neither is drawn
+            if parameter.name == "eval_times":
+                drawn[parameter.name] = np.sort(rng.random(first.shape[-1])) + 0.1
+            continue
         if info.geometry == "lists":
             found = array_of_lists(parameter.name, first, rng)
             if found is not None and not drawn.keys() & {"group_ids", "group_sizes", "pairs"}:
                 drawn[parameter.name] = found
-        if parameter.name == "scale":  # one number for each sample
-            drawn[parameter.name] = rng.random(first.shape[:1]) + 0.1
+            continue
+        own = {
+            "scale": first.shape[:1], "true_log_expected": (len(first), 1),
+            "sampled_log_expected": (first.shape[-1] - 1,),
+            "accidental_hits": (len(first), first.shape[-1] - 1),
+        }  # fmt: skip
+        if parameter.name in own:
+            drawn[parameter.name] = np.rint(2 * rng.random(own[parameter.name])) / 2
+            continue
+        if info.geometry == "linear_softmax":
+            drawn[parameter.name] = rng.random(len(arrays[1])) + 0.1
             continue
         per_class = info.geometry != "pointwise" or parameter.name == "pos_weight"
         shape: Shape = first.shape

@@ -49,8 +49,11 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "listmle_loss": [{"topn": 2}],
     "approx_ndcg_loss": [{"temperature": 0.2}, {"gain": "linear"}],
     "approx_mrr_loss": [{"temperature": 0.2}],
+    "neural_ndcg_loss": [{"temperature": 0.3, "topn": 3, "max_iter": 3}, {"max_iter": 2, "gain": "linear"}],
 }
-CASES = [(info, settings) for info in RANKING for settings in [{}, *SETTINGS.get(info.name, [])]]
+#: Fifty steps of Sinkhorn in forty digits take long.
+FIRST: dict[str, dict[str, Any]] = {"neural_ndcg_loss": {"max_iter": 4}}
+CASES = [(info, settings) for info in RANKING for settings in [FIRST.get(info.name, {}), *SETTINGS.get(info.name, [])]]
 EVERY_CASE = pytest.mark.parametrize(
     ("info", "settings"), CASES, ids=[f"{info.name}-{' '.join(map(str, s.values()))}" for info, s in CASES]
 )
@@ -208,6 +211,8 @@ def test_the_mean_divides_by_what_is_compared(info: Any) -> None:
     count = {"pairs": pairs_of(y), "item weights": 30}.get(info.mean_divisor, 6)
     if info.name == "pairwise_mse_loss":
         count = 6 * 25
+    elif info.name == "neural_ndcg_loss":
+        count = int((y > 0).any(axis=1).sum())
     elif info.name in ("lambdarank_loss", "pairwise_auc_loss"):
         count = sum(pairs_of(row[np.newaxis]) > 0 for row in y)
     total = call(info, x, y, reduction="sum")
@@ -252,6 +257,15 @@ def test_without_items_the_mean_is_nan_and_the_gradient_empty(info: Any) -> None
     value, grad, _ = call(info, np.empty((0, 5)), np.empty((0, 5)), reduction="mean")
     assert np.isnan(value)
     assert grad.shape == (0, 5)
+
+
+@EVERY_LOSS
+def test_lists_add_up_over_updates(info: Any) -> None:
+    x, y = draw(info, {}, (7, 5))
+    total = losslib.Accumulator(losslib.get(info.name))
+    for rows in (slice(0, 3), slice(3, 7)):
+        total.update(x[rows], y[rows])
+    assert total.result() == pytest.approx(function(info)(x, y), rel=1e-14)
 
 
 # ---- pairs that are given ----------------------------------------------------------------------------------------
@@ -301,7 +315,14 @@ def test_scores_far_apart_give_finite_derivatives(info: Any) -> None:
 
 @EVERY_LOSS
 def test_a_worst_item_with_the_score_minus_infinity_is_legal(info: Any) -> None:
-    if info.name in ("pairwise_mse_loss", "query_rmse_loss", "pairwise_qr_loss", "listnet_loss", "xe_ndcg_loss"):
+    if info.name in (
+        "pairwise_mse_loss",
+        "query_rmse_loss",
+        "pairwise_qr_loss",
+        "listnet_loss",
+        "xe_ndcg_loss",
+        "neural_ndcg_loss",
+    ):
         pytest.skip("its score is compared with a number")
     y = np.array([1.0, 0.0, 1.0, 0.0] if info.name == "pairwise_auc_loss" else [3.0, 1.0, 2.0, 0.0])
     x = np.array([0.3, -0.2, 0.1, -np.inf])

@@ -20,7 +20,9 @@ from mpmath import mp, mpf
 from scipy import special
 
 import class_scores
+import contrast
 import losslib
+import vocabulary
 from losslib import geometries
 from losslib.declaration.schema import Array, Choice, Domain, Flag, LossInfo, Real
 from losslib.formula import declared
@@ -85,6 +87,15 @@ def defaults(info: LossInfo) -> dict[str, Any]:
     return {item.name: item.default for item in own_parameters(info)}
 
 
+#: Arrays of shapes of their own: one number for each sample, for each sampled class, or for both.
+OWN_ARRAYS: dict[str, list[Any]] = {
+    "scale": [1.0, 4.0] * (ROWS // 2),
+    "true_log_expected": [[-1.0], [-2.0]] * (ROWS // 2),
+    "sampled_log_expected": [-0.5, -1.0, -3.0],
+    "accidental_hits": [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]] * (ROWS // 2),
+}
+
+
 def settings(info: LossInfo) -> list[dict[str, Any]]:
     """Return parameter values to test: all flags both ways, and under each the examples of every number or word."""
     flags = [item for item in own_parameters(info) if isinstance(item, Flag)]
@@ -96,11 +107,13 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
         elif isinstance(item, Choice):
             single += [{item.name: word} for word in item.choices if word != item.default]
         elif isinstance(item, Array):
-            if info.name == "sphereface_loss" and item.name == "scale":  # one number for each sample
-                single += [{item.name: [1.0, 4.0] * (ROWS // 2)}]
+            if item.name in OWN_ARRAYS:
+                single += [{item.name: OWN_ARRAYS[item.name]}]
                 continue
-            if info.geometry == "risk":
+            if info.geometry == "risk":  # one number for each sample
                 single += [{item.name: [-1.0, -2.0] * (ROWS // 2)}]
+                continue
+            if info.geometry == "brier":
                 continue
             if info.geometry == "lists":  # groups and pairs are told of one long list
                 single += [{item.name: [0.0, 1.0, 2.5, 3.5]}] if item.name == "label_gain" else []
@@ -208,6 +221,10 @@ def row_inputs(info: LossInfo) -> list[np.ndarray]:
         return sequence_inputs(info)
     if info.geometry in class_scores.GEOMETRIES:
         return class_scores.draw(info, ROWS, CLASSES)
+    if info.geometry == "similarity":
+        return contrast.draw(info, ROWS)
+    if info.geometry in vocabulary.GEOMETRIES:
+        return vocabulary.draw(info, ROWS, CLASSES)
     if info.family == "segmentation":
         return region_inputs(info)
     if info.geometry == "boxes":
@@ -259,7 +276,7 @@ def sequence_inputs(info: LossInfo) -> list[np.ndarray]:
 def survival_inputs(info: LossInfo) -> list[np.ndarray]:
     """Draw inputs of a survival loss as its geometry does; every number is a float32."""
     values = {item.name: item.default for item in info.parameters}
-    elements = ROWS * (INTERVALS if info.geometry == "intervals" else 1)
+    elements = ROWS * {"intervals": INTERVALS, "hits": INTERVALS, "brier": 3}.get(info.geometry, 1)
     drawn = geometries.find(info.geometry).draw(info, values, generator(info.name, "survival"), elements)
     return [array.astype(np.float32).astype(array.dtype) for array in drawn]
 

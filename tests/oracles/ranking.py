@@ -169,11 +169,12 @@ def softmax(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> A
         target = [math.exp(label - max(y)) for label in y]
         target = [part / sum(target) for part in target]
         total = 1.0
-    portion = [part / total if total else 1 / len(y) for part in target]
     if kind == "normalize":
-        target = portion
+        target = [part / total if total else 1 / len(y) for part in target]
+    target = [wi * part for wi, part in zip(w, target, strict=True)]
+    portion = [part / sum(target) if sum(target) else 1 / len(y) for part in target]
     logs = [beta * number - m.lse([beta * other for other in x]) for number in x]
-    found = sum((-wi * t * log for wi, t, log in zip(w, target, logs, strict=True)), start=0 * x[0])
+    found = sum((-t * log for t, log in zip(target, logs, strict=True)), start=0 * x[0])
     return found + epsilon * (1 - sum((t * m.exp(log) for t, log in zip(portion, logs, strict=True)), start=0 * x[0]))
 
 
@@ -224,6 +225,33 @@ def approx_mrr(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -
     return -w[i] / rank
 
 
+def neural_ndcg(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> Any:
+    n, temperature, topn = len(y), p.get("temperature", 1.0), p.get("topn") or len(y)
+    g = [wi * gain for wi, gain in zip(w, gains(y, p), strict=True)]
+    best = sum(gain / math.log2(2 + k) for k, gain in enumerate(sorted(g, reverse=True)[:topn]))
+    if best == 0:
+        return 0 * x[0]
+
+    def distance(a: Any, b: Any) -> Any:
+        return a - b if plain(a) >= plain(b) else b - a
+
+    spread = [sum((distance(x[j], other) for other in x), start=0 * x[0]) for j in range(n)]
+    matrix = []
+    for i in range(n):
+        z = [((n - 1 - 2 * i) * x[j] - spread[j]) / temperature for j in range(n)]
+        matrix.append([m.exp(part - m.lse(z)) for part in z])
+    for _ in range(p.get("max_iter", 50)):
+        sums = [sum((row[j] for row in matrix), start=0 * x[0]) for j in range(n)]
+        matrix = [[part / whole for part, whole in zip(row, sums, strict=True)] for row in matrix]
+        matrix = [[part / sum(row, start=0 * x[0]) for part in row] for row in matrix]
+        if max(abs(plain(sum((row[j] for row in matrix), start=0 * x[0])) - 1) for j in range(n)) < p.get("tol", 1e-6):
+            break
+    found = 0 * x[0]
+    for i in range(min(topn, n)):
+        found = found - sum((matrix[i][j] * g[j] for j in range(n)), start=0 * x[0]) / (math.log2(2 + i) * best)
+    return found
+
+
 def area(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> Any:
     surrogate, margin = p.get("surrogate", "squared_hinge"), p.get("margin", 1.0)
     positives, negatives = ([i for i in range(len(y)) if y[i] == label] for label in (1, 0))
@@ -262,6 +290,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "xe_ndcg": xe_ndcg,
     "approx_ndcg": approx_ndcg,
     "approx_mrr": approx_mrr,
+    "neural_ndcg": neural_ndcg,
     "area": area,
     "query_rmse": query_rmse,
 }

@@ -136,6 +136,11 @@ def optax_call(name: str, parameters: Mapping[str, Any]) -> Call:
     return lambda *arrays: found(*arrays, **given)
 
 
+def rax_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    found = attribute(("rax",), name)
+    return lambda x, t: found(x, t, **parameters)
+
+
 def scipy_call(name: str, parameters: Mapping[str, Any]) -> Call:
     special = pytest.importorskip("scipy.special")
     if name in ("huber", "pseudo_huber"):
@@ -267,6 +272,7 @@ PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., A
     "monai": (monai_call, with_torch),
     "smp": (smp_call, with_torch),
     "kornia": (kornia_call, with_torch),
+    "rax": (rax_call, with_jax),
 }
 
 #: Packages and functions that compute in single precision, whatever they are given.

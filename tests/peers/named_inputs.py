@@ -101,6 +101,8 @@ def inputs_for(
         logits = rng.normal(size=(7, 3, 5))
         first = logits - np.log(np.exp(logits).sum(-1, keepdims=True)) if info.name == "ctc_loss" else logits
         return [first, rng.integers(1, 5, (3, 3)), np.array([7, 6, 7]), np.array([3, 2, 1])]
+    if info.geometry == "lists":
+        return [rng.normal(size=(ROWS, COLUMNS)), rng.integers(0, 4, (ROWS, COLUMNS)).astype(np.float64)]
     if info.geometry == "transducer":
         return [rng.normal(size=(2, 4, 4, 5)), rng.integers(1, 5, (2, 3)), np.array([4, 3]), np.array([3, 2])]
     if info.geometry.startswith("overlap"):

@@ -87,7 +87,7 @@ def inputs_for(info: LossInfo, equivalent: Equivalent, dtype: Any) -> list[np.nd
 
 def as_arrays_of(package: str, arrays: list[np.ndarray]) -> list[Any]:
     """Turn arrays into those of the package that the call belongs to."""
-    if package in ("torch", "torchvision", "torchmetrics", "monai", "kornia", "segmentation_models_pytorch"):
+    if package in ("torch", "torchvision", "torchmetrics", "monai", "kornia", "segmentation_models_pytorch", "entmax"):
         torch = pytest.importorskip("torch")
         return [torch.from_numpy(array) for array in arrays]
     if package in ("jax", "optax", "keras"):

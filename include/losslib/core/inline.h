@@ -8,10 +8,11 @@
 #define LOSSLIB_INLINE inline __attribute__((always_inline))
 #endif
 
-// A condition that hardly ever holds: what depends on it is compiled for size, out of the way of the loop around it.
+// A condition that hardly ever holds: what depends on it need not be inlined, but is compiled for speed all the same,
+// since code for size may round in another way.
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_expect_with_probability)
-#define LOSSLIB_RARELY(condition) __builtin_expect_with_probability(!!(condition), 0, 1.0)
+#define LOSSLIB_RARELY(condition) __builtin_expect_with_probability(!!(condition), 0, 0.99)
 #endif
 #endif
 #if !defined(LOSSLIB_RARELY)

@@ -14,9 +14,11 @@ def lists(
     sigma: float = 1.0,
     epsilon: float = 0.0,
     topn: int = 0,
+    steps: int = 0,
     values: np.ndarray | None,
     grad: np.ndarray | None = None,
     hess: np.ndarray | None = None,
+    each: np.ndarray | None = None,
 ) -> None: ...
 def explicit_pairs(
     kind: str,

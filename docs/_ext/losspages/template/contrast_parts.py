@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 import class_scores
+import contrast
+import vocabulary
 from losslib.declaration import registry
 from losslib.declaration.schema import Choice, Flag, LossInfo, Real
 from losspages.checks.equivalents import EquivalentResult, evaluate_equivalent
@@ -20,10 +22,10 @@ from losspages.checks.row_losses import GradientCheck
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, own_parameters, run_doctest
 from losspages.rst import escape, heading, link, math, table
 
-GEOMETRIES = ("softmax_classes", "ordinal", "agreement")
+GEOMETRIES = ("softmax_classes", "ordinal", "agreement", "similarity", *vocabulary.GEOMETRIES)
 
 #: Values of the definitions, by loss.
-DEFINITIONS: dict[str, Callable[..., Any]] = {**class_scores.DEFINITIONS}
+DEFINITIONS: dict[str, Callable[..., Any]] = {**class_scores.DEFINITIONS, **vocabulary.DEFINITIONS}
 
 #: Largest difference of a value from its definition, and of a slope from differences of values.
 TOLERANCE, DIFFERENCES = 1e-10, 2e-6
@@ -35,7 +37,9 @@ STEP = 1e-6
 
 def batch(info: LossInfo) -> list[Any]:
     """Return six samples, as the tests draw them."""
-    return class_scores.draw(info)
+    if info.geometry in vocabulary.GEOMETRIES:
+        return vocabulary.draw(info)
+    return contrast.draw(info) if info.geometry == "similarity" else class_scores.draw(info)
 
 
 def examine(info: LossInfo) -> PageFacts:
@@ -75,8 +79,15 @@ def check_values(info: LossInfo) -> FormulaCheck:
     whole = "none" not in info.reductions
     for parameters in settings(info):
         result.settings += 1
-        found = registry.function_of(info.name)(*inputs, **parameters, **({} if whole else {"reduction": "none"}))
-        expected = DEFINITIONS[info.name](*inputs, options(info, parameters))
+        if parameters.get("distance") == "precomputed":
+            continue
+        if info.geometry == "similarity":
+            found = registry.function_of(info.name)(*inputs, **parameters)
+            expected = contrast.mean_of(contrast.DEFINITIONS[info.name](options(info, parameters), *inputs))
+        else:
+            unreduced = {} if whole else {"reduction": "none"}
+            found = registry.function_of(info.name)(*inputs, **parameters, **unreduced)
+            expected = DEFINITIONS[info.name](*inputs, options(info, parameters))
         for ours, theirs in zip(np.ravel(found), np.ravel(expected), strict=True):
             if not result.add("value", float(ours), float(theirs)) <= TOLERANCE:
                 raise Disagreement(
@@ -91,12 +102,16 @@ def check_gradients(info: LossInfo) -> GradientCheck:
     inputs = batch(info)
     for parameters in settings(info):
         result.settings += 1
-        if "held weights" in info.tags:
+        if "detach_weights" in info.parameter_names:
+            parameters = {**parameters, "detach_weights": False}
+        elif "held weights" in info.tags:
+            continue
+        if parameters.get("distance") == "precomputed":
             continue
         loss = registry.class_of(info.name)(**{**parameters, "check": False})
         for name in info.differentiable:
             place = info.input_names.index(name)
-            if inputs[place] is None or np.asarray(inputs[place]).dtype.kind != "f":
+            if place >= len(inputs) or inputs[place] is None or np.asarray(inputs[place]).dtype.kind != "f":
                 continue
             gradient = loss.grad(*inputs, wrt=name)
             for direction in np.random.default_rng(0).normal(size=(3, *np.shape(inputs[place]))):
@@ -137,7 +152,7 @@ def check_reductions(info: LossInfo) -> list[ReductionRow]:
 def run_equivalent(info: LossInfo, equivalent: Any) -> EquivalentResult:
     """Evaluate the call of another package on the inputs of the tests, if it is installed."""
     inputs = batch(info)
-    letters = dict(zip(letters_of(info), inputs, strict=True))
+    letters = dict(zip(letters_of(info), inputs, strict=False))
     return evaluate_equivalent(info, equivalent, inputs, letters)
 
 
@@ -207,7 +222,12 @@ def _reductions(facts: PageFacts) -> str:
 
 
 def _picture(info: LossInfo) -> str:
-    drawing, caption = score_drawing(info) if info.input_names[-1] == "thresholds" else bars_drawing(info)
+    if info.geometry in ("linear_softmax", "tree_path"):
+        return ""
+    if info.input_names[-1] == "thresholds":
+        drawing, caption = score_drawing(info)
+    else:
+        drawing, caption = circle_drawing(info) if info.geometry == "similarity" else bars_drawing(info)
     return f'.. raw:: html\n\n   <figure class="loss-figure">{drawing}</figure>\n\n{caption}'
 
 
@@ -222,7 +242,10 @@ def bars_drawing(info: LossInfo) -> tuple[str, str]:
     """Draw a row of six classes and minus the gradient of each."""
     row = np.array([0.2, 0.5, 0.9, 0.4, -0.1, -0.6]) if "cosines" in info.tags else 1.5 - 0.6 * np.arange(6)
     target = 3
-    value, gradient = registry.function_of(info.name).value_and_grad(row[np.newaxis], np.array([target]))
+    value, gradient = registry.function_of(info.name).value_and_grad(
+        row[np.newaxis], *[np.array([target])][: len(info.inputs) - 1]
+    )
+    target = target if len(info.inputs) > 1 else 0
     largest = float(np.abs(gradient).max()) or 1.0
     tall = float(np.abs(row).max())
     parts = ['<line x1="0" y1="70" x2="250" y2="70" stroke="var(--pst-color-text-muted)" stroke-width="0.5"/>']
@@ -263,6 +286,44 @@ def score_drawing(info: LossInfo) -> tuple[str, str]:
         "thresholds between them.\n"
     )
     return svg(300, 150, f"{info.name}: probabilities of four classes against the score", parts), text
+
+
+def circle_drawing(info: LossInfo) -> tuple[str, str]:
+    """Draw vectors of two classes (or six pairs) on a circle, with minus the gradient of each."""
+    pairs = "input2" in info.input_names
+    degrees = np.array([10.0, 35, 75, 160, 200, 310])
+    labels = np.array([0, 0, 1, 1, 1, 0])
+    one = np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=1)
+    two = 0.999 * np.roll(one, 0, axis=0) @ np.array([[0.85, 0.53], [-0.53, 0.85]])
+    arguments = {
+        "input": one, "input1": one, "input2": two, "target": labels, "proxies": np.array([[1.0, 0.0], [-1.0, 0.3]]),
+        "centers": np.array([[1.0, 0.0], [-0.8, 0.3]]), "logit_scale": 5.0, "logit_bias": -2.0,
+    }  # fmt: skip
+    if info.name == "soft_triple_loss":
+        arguments["centers"] = np.array([[[1.0, 0.0], [0.6, -0.8]], [[-1.0, 0.0], [0.0, 1.0]]])
+    if pairs:
+        arguments.pop("target")
+    given = {name: arguments[name] for name in info.input_names if name in arguments}
+    value, gradient = registry.function_of(info.name).value_and_grad(**given, wrt=info.input_names[0])
+    largest = float(np.linalg.norm(gradient, axis=1).max()) or 1.0
+    parts = ['<circle cx="110" cy="110" r="80" fill="none" stroke="var(--pst-color-text-muted)" stroke-width="0.7"/>']
+    colours = ("#3b6fb6", "#d95f02")
+    for k, (point, slope) in enumerate(zip(one, gradient / largest, strict=True)):
+        colour = "#3b6fb6" if pairs else colours[labels[k]]
+        x, y = 110 + 80 * point[0], 110 - 80 * point[1]
+        tip_x, tip_y = x - 38 * slope[0], y + 38 * slope[1]
+        parts.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{tip_x:.1f}" y2="{tip_y:.1f}" stroke="{colour}"/>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
+        if pairs:
+            other_x, other_y = 110 + 80 * two[k, 0], 110 - 80 * two[k, 1]
+            parts.append(f'<circle cx="{other_x:.1f}" cy="{other_y:.1f}" r="3" fill="none" stroke="#d95f02"/>')
+    label = f"{info.name}: value {value:.3f}; six vectors on a circle and the gradient of each"
+    what = "Six vectors of one view (dots) and their partners (rings)" if pairs else "Six vectors of two classes"
+    if info.input_names == ("input",):
+        what = "Six vectors"
+    return svg(
+        220, 220, label, parts
+    ), f"{what} on a circle; the lines are minus the gradient: where the loss moves them.\n"
 
 
 for geometry in GEOMETRIES:

@@ -41,7 +41,7 @@ PACKAGES = {
     "entmax": "entmax", "coral_pytorch": "coral-pytorch", "dlordinal": "dlordinal", "lightly": "lightly",
     "open_clip": "OpenCLIP", "sentence_transformers": "Sentence Transformers",
     "lifelines": "lifelines", "sksurv": "scikit-survival", "torchsurv": "torchsurv", "pycox": "pycox",
-    "rax": "Rax",
+    "rax": "Rax", "libauc": "LibAUC", "allrank": "allRank",
 }  # fmt: skip
 
 #: The packages that have a page about coming from them.
@@ -286,6 +286,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "risk": survival_parts.sections,
     "lifetimes": survival_parts.sections,
     "intervals": survival_parts.sections,
+    **dict.fromkeys(("comparable", "hits", "brier"), survival_parts.sections),
     "lists": ranking_parts.sections,
     **dict.fromkeys(contrast_parts.GEOMETRIES, contrast_parts.sections),
 }

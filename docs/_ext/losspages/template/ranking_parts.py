@@ -43,6 +43,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
     "plackett_luce": ({"topn": 2},),
     "approx_ndcg": ({"temperature": 0.1},),
     "approx_mrr": ({"temperature": 0.1},),
+    "neural_ndcg": ({"temperature": 0.3, "topn": 2},),
 }
 
 LETTERS = ":math:`x` is ``input`` and :math:`y` is ``target``, for the items of one list"
@@ -59,6 +60,7 @@ WORDS = {
     "plackett_luce": ", :math:`k` is ``topn``.",
     "xe_ndcg": ", :math:`\\gamma` is ``gamma``.",
     "approx_ndcg": ", :math:`g` their gains and :math:`T` is ``temperature``.",
+    "neural_ndcg": ", :math:`g` their gains, :math:`k` is ``topn`` and :math:`T` is ``temperature``.",
     "approx_mrr": " and :math:`T` is ``temperature``.",
     "query_rmse": " and :math:`w` are the sample weights.",
 }

@@ -220,14 +220,17 @@ def _picture(info: LossInfo) -> str:
         return other_drawing(info)
     draw = {"boxes": boxes_drawing, "softmax_between": bins_drawing}.get(info.geometry, mask_drawing)
     drawing = draw(info)
-    return f'.. raw:: html\n\n   <figure class="loss-figure">{drawing}</figure>\n\n{_caption(info)}'
+    moving = movable_boxes(info) if info.geometry == "boxes" else ""
+    return f'.. raw:: html\n\n   <figure class="loss-figure">{drawing}{moving}</figure>\n\n{_caption(info)}'
 
 
 def _caption(info: LossInfo) -> str:
     if info.geometry == "boxes":
         return (
             "A predicted box (solid) against a true one (dashed), four times. The arrows at the sides are minus the "
-            "gradient by their coordinates: where the loss moves them.\n"
+            "gradient by their coordinates: where the loss moves them. Below, both boxes can be dragged, at the corner "
+            "to size them, or moved with the arrow keys and sized with shift; the gradients are those by the four "
+            "coordinates of the predicted box.\n"
         )
     if info.geometry == "softmax_between":
         return (
@@ -308,6 +311,29 @@ def mask_drawing(info: LossInfo) -> str:
     return (
         f'<svg viewBox="0 0 {width} {height}" style="width:100%;max-width:{width}px;height:auto" role="img" '
         f'aria-label="{label}">{"".join(parts)}</svg>'
+    )
+
+
+def movable_boxes(info: LossInfo) -> str:
+    """Return two boxes that ``boxes.js`` moves, with the values of all losses; hidden where no script runs."""
+    groups = "".join(
+        f'<g class="{name}" tabindex="0" role="button" data-box="{box}"><rect class="hold" fill="transparent"/>'
+        '<rect class="side" fill="none"/><circle class="corner" r="5"/></g>'
+        for name, box in (("true", "90 50 170 110"), ("predicted", "70 62 140 130"))
+    )
+    arrows = '<line class="arrow"/>' * 4
+    losses = [item.name for item in registry.all_losses() if item.geometry == "boxes"]
+    rows = "".join(
+        f'<tr{" class=own" if name == info.name else ""}><th scope="row">{name.replace("_", "_<wbr>")}</th>'
+        f'<td data-value="{name}"></td><td data-slope="{name}"></td></tr>'
+        for name in losses
+    )
+    return (
+        f'<div class="loss-boxes" data-loss="{info.name}" hidden><svg viewBox="0 0 260 170" role="group" '
+        f'aria-label="{info.name}: two boxes that can be moved">{groups}{arrows}</svg>'
+        '<table><thead><tr><th scope="col">loss</th><th scope="col">value</th><th scope="col">gradient</th></tr>'
+        "</thead>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 

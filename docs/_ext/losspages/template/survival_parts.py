@@ -135,6 +135,64 @@ def mass(x: list[Numbers], data: list[np.ndarray], parameters: dict[str, Any]) -
     return found
 
 
+def comparable(time: np.ndarray, event: np.ndarray) -> list[tuple[int, int]]:
+    """Return the pairs of an event and a sample that is observed beyond it."""
+    count = range(len(time))
+    return [
+        (i, j)
+        for i in count
+        for j in count
+        if event[i] and (time[j] > time[i] or (time[j] == time[i] and not event[j]))
+    ]
+
+
+def by_time(x: list[Numbers], data: list[np.ndarray], parameters: dict[str, Any]) -> Taylor:
+    time, event = data
+    weight = 1 / uncensored(time, event, time) ** 2 if parameters.get("ipcw") else np.ones(len(time))
+    sigma = parameters.get("sigma", 1.0)
+    return total(float(weight[i]) * softplus(sigma * (x[0][j] - x[0][i])) for i, j in comparable(time, event))
+
+
+def deephit(x: list[Numbers], data: list[np.ndarray], parameters: dict[str, Any]) -> Taylor:
+    interval, event = data
+    alpha, sigma = (mpmath.mpf(parameters.get(name, default)) for name, default in (("alpha", 0.2), ("sigma", 0.1)))
+    found, reached = alpha * mass(x, data, parameters), []
+    for row in rows_of(x, len(event)):
+        masses = [taylor.exp(number) for number in row]
+        whole = total(masses) + Taylor(mpmath.mpf(1 if parameters.get("pad", True) else 0))
+        reached.append([total(masses[: k + 1]) / whole for k in range(len(row))])
+    pairs = comparable(interval, event)
+    costs = total(taylor.exp((reached[j][interval[i]] - reached[i][interval[i]]) / sigma) for i, j in pairs)
+    return found + (1 - alpha) / len(event) * costs
+
+
+def uncensored(time: np.ndarray, event: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return the estimate of Kaplan and Meier for the probability to be uncensored beyond each time."""
+    found = np.ones(len(at))
+    for t in np.unique(time):
+        lost, at_risk = ((time == t) & (event == 0)).sum(), ((time > t) | ((time == t) & (event == 0))).sum()
+        found[at >= t] *= 1 - lost / at_risk if at_risk else 1
+    return found
+
+
+def brier(x: list[Numbers], data: list[np.ndarray], parameters: dict[str, Any]) -> Taylor:
+    time, event = data
+    rows, found = rows_of(x, len(time)), Taylor(ZERO)
+    grid = np.arange(1.0, len(rows[0]) + 1)
+    steps = np.diff(grid)
+    weights = (np.append(steps, 0) + np.append(0, steps)) / 2 / (grid[-1] - grid[0])
+    if not parameters.get("integrate", True):
+        weights = np.full(len(grid), 1 / len(grid))
+    own, at_grid = uncensored(time, event, time), uncensored(time, event, grid)
+    for i, row in enumerate(rows):
+        for k, number in enumerate(row):
+            if time[i] <= grid[k] and event[i]:
+                found = found + float(weights[k] / own[i]) * number * number
+            elif time[i] > grid[k] and at_grid[k] > 0:
+                found = found + float(weights[k] / at_grid[k]) * (1 - number) * (1 - number)
+    return found
+
+
 #: Kernel -> its definition, a sum over the samples of a batch.
 DEFINITIONS: dict[str, Callable[[list[Numbers], list[np.ndarray], dict[str, Any]], Taylor]] = {
     "cox": cox,
@@ -143,6 +201,9 @@ DEFINITIONS: dict[str, Callable[[list[Numbers], list[np.ndarray], dict[str, Any]
     "logistic_hazard": logistic_hazard,
     "constant_hazard": constant_hazard,
     "mass": mass,
+    "by_time": by_time,
+    "deephit": deephit,
+    "brier": brier,
 }
 
 #: Kernel -> the parameters under which it is compared.
@@ -150,6 +211,9 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
     "cox": ({}, {"ties": "breslow"}),
     "aft": tuple({"distribution": kind, "scale": scale} for kind in BELOW for scale in (1.0, 0.5)),
     "mass": ({}, {"pad": False}, {"cumulative": True}),
+    "by_time": ({}, {"sigma": 2.0}, {"ipcw": True}),
+    "deephit": ({}, {"alpha": 0.5, "sigma": 1.0}, {"pad": False}),
+    "brier": ({}, {"integrate": False}),
 }
 
 #: What the letters of the formulas are.
@@ -163,6 +227,13 @@ WORDS = {
     "logistic_hazard": ":math:`x` is a row of ``input``, :math:`j` the interval and :math:`e` the event.",
     "constant_hazard": ":math:`x` is a row of ``input``, :math:`j` the interval, :math:`\\rho` the fraction of it that "
     "was lived and :math:`e` the event.",
+    "by_time": ":math:`x` is ``input``, :math:`t` the time, :math:`e` the event, :math:`w` the weight of an event's "
+    "pairs and :math:`\\sigma` is ``sigma``.",
+    "deephit": ":math:`x` is what ``input`` has for a sample, :math:`t` the interval, :math:`e` the cause, :math:`p` "
+    "the softmax of a sample's scores, :math:`\\ell` its ``pmf_loss``; :math:`\\alpha` is ``alpha`` and "
+    ":math:`\\sigma` is ``sigma``.",
+    "brier": ":math:`x` is a row of ``input``, :math:`s` are the ``eval_times`` with the weights :math:`c`, :math:`t` "
+    "the time, :math:`e` the event and :math:`G` the probability to be uncensored.",
     "mass": ":math:`x` is what ``input`` has for a sample, :math:`j` the interval and :math:`e` the cause, 0 for a "
     "censored sample.",
 }
@@ -179,6 +250,10 @@ def batch(info: LossInfo) -> list[np.ndarray]:
         return [x, np.array([1.0, 2.0, 2.0, 2.0]), np.array([1.0, 1.0, 0.0, 1.0])]
     if info.kernel == "aft":
         return [x, np.array([1.5, 1.5, 0.0, 0.5]), np.array([1.5, np.inf, 1.5, 2.5])]
+    if info.kernel == "by_time":
+        return [x, np.array([1.0, 2.0, 2.0, 3.0]), np.array([1.0, 1.0, 0.0, 1.0])]
+    if info.kernel == "brier":
+        return [random.uniform(0.1, 0.9, (4, 3)), np.array([0.5, 1.5, 2.0, 3.5]), np.array([1.0, 0.0, 1.0, 1.0])]
     event = np.array([1, 0, 0, 1])
     if info.kernel == "weibull":
         return [x, random.standard_normal(4) / 2, np.array([0.5, 1.5, 2.5, 1.0]), event.astype(float)]
@@ -204,8 +279,10 @@ def check_formula(info: LossInfo) -> FormulaCheck:
     count = len(info.differentiable)
     with mpmath.workdps(DIGITS):
         for parameters in SETTINGS.get(str(info.kernel), ({},)):
-            found = registry.class_of(info.name)(**parameters, reduction="sum").value_grad_hess(*arrays)
-            value, gradients, hessians = found[0], *(part if count > 1 else (part,) for part in found[1:])
+            loss = registry.class_of(info.name)(**parameters, reduction="sum")
+            found = loss.value_grad_hess(*arrays) if info.has_hessian else loss.value_and_grad(*arrays)
+            value, *slopes = found[0], *(part if count > 1 else (part,) for part in found[1:])
+            gradients, hessians = slopes if info.has_hessian else (slopes[0], None)
             for k in range(count):
                 for place in range(arrays[k].size):
                     numbers = [[Taylor(mpmath.mpf(float(number))) for number in array.flat] for array in arrays[:count]]
@@ -214,7 +291,8 @@ def check_formula(info: LossInfo) -> FormulaCheck:
                     where = f"{info.input_names[k]}, number {place}, parameters {parameters}"
                     _compare(info, "value", value, expected.value, where, result)
                     _compare(info, "gradient", gradients[k].flat[place], expected.first, where, result)
-                    _compare(info, "Hessian", hessians[k].flat[place], expected.second, where, result)
+                    if hessians is not None:
+                        _compare(info, "Hessian", hessians[k].flat[place], expected.second, where, result)
             result.settings += 1
     return result
 
@@ -227,10 +305,19 @@ def _compare(info: LossInfo, what: str, kernel: float, expected: Any, where: str
         )
 
 
+def counted(info: LossInfo, arrays: list[np.ndarray], kept: np.ndarray) -> np.ndarray:
+    """Return what each sample adds to a denominator: Cox counts events, ranking their pairs, the others samples."""
+    if info.kernel == "cox":
+        return arrays[2] * kept
+    if info.kernel == "by_time":
+        pairs = [i for i, j in comparable(arrays[1], arrays[2]) if kept[i] and kept[j]]
+        return np.bincount(pairs, minlength=4)
+    return kept.astype(float)
+
+
 def check_reductions(info: LossInfo) -> list[ReductionRow]:
-    """Measure every mode's denominator on four samples; Cox counts events by their weights, the others samples."""
+    """Measure every mode's denominator on four samples."""
     function, arrays = registry.function_of(info.name), batch(info)
-    events = arrays[2] if info.kernel == "cox" else np.ones(4)
     situations: dict[str, dict[str, Any]] = {
         "no weights": {}, "``sample_weight``": {"sample_weight": SAMPLE_WEIGHT}, "``where``": {"where": WHERE},
     }  # fmt: skip
@@ -243,7 +330,8 @@ def check_reductions(info: LossInfo) -> list[ReductionRow]:
             whole = function(*arrays, **arguments, reduction="sum")
             reduced = function(*arrays, **arguments, reduction=mode)
             weighted = mode == "weighted_mean" or info.kernel == "cox"
-            counts = events * arguments.get("where", 1.0) * (arguments.get("sample_weight", 1.0) if weighted else 1.0)
+            counts = counted(info, arrays, arguments.get("where", np.ones(4, bool)))
+            counts = counts * (arguments.get("sample_weight", 1.0) if weighted else 1.0)
             expected = 1.0 if mode == "sum" else float(counts.sum())
             if not mathematics.isclose(reduced * expected, whole, rel_tol=1e-12):
                 raise Disagreement(
@@ -264,11 +352,13 @@ def messages_outside(info: LossInfo) -> list[str]:
         arrays = batch(info)
         wrong = {"event": 2, "cause": 2, "interval": 3, "fraction": 1.5}.get(item.holds)
         if item.holds == "time":
-            wrong = 9.0 if item.name == "lower" else np.nan if info.kernel == "cox" else -1.0
+            wrong = 9.0 if item.name == "lower" else np.nan if info.kernel in ("cox", "by_time", "brier") else -1.0
+        if info.kernel == "brier" and place == 0:
+            wrong = 1.5
         if wrong is None:
             messages.append("")
             continue
-        arrays[place][0] = wrong
+        arrays[place].flat[0] = wrong
         try:
             registry.function_of(info.name)(*arrays)
         except losslib.DomainError as error:
@@ -374,6 +464,27 @@ PICTURES: dict[str, tuple[str, list[tuple[str, list[Any], int]]]] = {
             for fraction in (0.25, 1.0)
         ],
     ),
+    "by_time": (
+        "score of one of four samples (the others have 0)",
+        [
+            (f"dies {word} of four", [np.zeros(4), [1.0, 2.0, 3.0, 4.0], np.ones(4)], place)
+            for place, word in enumerate(("first", "second", "last"))
+        ],
+    ),
+    "deephit": (
+        "logit of the second of three intervals (all other scores are 0)",
+        [
+            (f"{word} in the second", [np.zeros((2, 3)), [1, 2], [event, 0]], 1)
+            for word, event in (("dies", 1), ("censored", 0))
+        ],
+    ),
+    "brier": (
+        "probability to live beyond 1 (time of the sample: see the legend)",
+        [
+            (f"{word} at {time:g}", [np.full((2, 1), 0.5), [time, 3.0], [event, 1]], 0)
+            for word, time, event in (("dies", 0.5, 1), ("dies", 2.0, 1), ("censored", 0.5, 0))
+        ],
+    ),
     "mass": (
         "logit of the second of three intervals (the others have 0)",
         [
@@ -388,7 +499,8 @@ PICTURES: dict[str, tuple[str, list[tuple[str, list[Any], int]]]] = {
 def _picture(info: LossInfo) -> tuple[str, str]:
     """Draw the value over one number of the prediction, and its derivative."""
     axis, lines = PICTURES[str(info.kernel)]
-    loss, x = registry.class_of(info.name)(reduction="sum"), abscissa(-4, 4)
+    ends = (0.0, 1.0) if info.kernel == "brier" else (-4.0, 4.0)
+    loss, x = registry.class_of(info.name)(reduction="sum"), abscissa(*ends)
     name = info.differentiable[0]
     curves = []
     for colour, (label, arrays, place) in enumerate(lines):
@@ -404,5 +516,5 @@ def _picture(info: LossInfo) -> tuple[str, str]:
     return picture, heading("Numbers of the picture (value; gradient)") + "\n" + numbers
 
 
-for geometry in ("risk", "lifetimes", "intervals"):
+for geometry in ("risk", "lifetimes", "intervals", "comparable", "hits", "brier"):
     EXAMINERS[geometry] = examine

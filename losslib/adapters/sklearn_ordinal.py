@@ -1,0 +1,158 @@
+"""A linear classifier of ordered classes for scikit-learn: one direction, and thresholds along it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import scipy.optimize
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from losslib.adapters.reading import read_features
+from losslib.adapters.sklearn_linear import read_fit
+from losslib.adapters.thresholds import by_steps, class_probabilities, start_thresholds, thresholds_of, to_steps
+from losslib.errors import ParameterError
+from losslib.losses.ordinal import CumulativeLinkLoss
+
+__all__ = ["OrdinalClassifier"]
+
+
+class OrdinalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """A linear model of ordered classes: ``weighted mean of cumulative_link_loss + alpha / 2 ||w||²``.
+
+    The classes are in the order of their labels, as `numpy.unique` sorts them.
+
+    Parameters
+    ----------
+    link : {"logit", "probit", "cloglog"}, default "logit"
+        The link of `cumulative_link_loss`.
+    alpha : float, default 1e-4
+        Strength of the L2 penalty; the thresholds are not penalised.
+    max_iter : int, default 1000
+        The most steps of the solver.
+    tol : float, default 1e-8
+        L-BFGS stops when no element of the gradient is larger.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The class labels, in order.
+    coef_ : ndarray of shape (n_features,)
+        The direction along which the classes lie.
+    thresholds_ : ndarray of shape (n_classes - 1,)
+        The bounds between them.
+    n_iter_ : int
+        How many steps the solver took.
+    n_features_in_ : int
+        How many features `fit` saw.
+
+    Examples
+    --------
+    >>> from losslib.adapters.sklearn import OrdinalClassifier
+    >>> X = np.arange(9.0).reshape(9, 1)
+    >>> model = OrdinalClassifier().fit(X, [1, 1, 1, 2, 2, 2, 3, 3, 3])
+    >>> model.predict(X).tolist()
+    [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    """
+
+    def __init__(self, link: str = "logit", *, alpha: float = 1e-4, max_iter: int = 1000, tol: float = 1e-8) -> None:
+        self.link = link
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit direction and thresholds.
+
+        Parameters
+        ----------
+        X : {array_like, sparse matrix} of shape (n_samples, n_features)
+            The features.
+        y : array_like of shape (n_samples,)
+            The class labels.
+        sample_weight : array_like, optional
+            One weight for each sample: finite, not negative, and not 0 everywhere.
+
+        Returns
+        -------
+        OrdinalClassifier
+            Itself.
+        """
+        loss = CumulativeLinkLoss(link=self.link, reduction="weighted_mean", check=False)
+        if not self.alpha >= 0:
+            raise ParameterError(f"alpha must be >= 0, got {self.alpha!r}")
+        X, y, weight = read_fit(self, X, y, sample_weight)
+        check_classification_targets(y)
+        self.classes_, indices = np.unique(y, return_inverse=True)
+        count, features = len(self.classes_), X.shape[1]
+        if count < 2:
+            raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs at least 2 classes")
+
+        def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            w, steps = parameters[:features], parameters[features:]
+            value, (by_score, by_thresholds) = loss.value_and_grad(
+                np.asarray(X @ w), indices, thresholds_of(steps), sample_weight=weight, wrt=("input", "thresholds")
+            )
+            slope = np.concatenate([X.T @ by_score + self.alpha * w, by_steps(steps, by_thresholds)])
+            return float(value) + 0.5 * self.alpha * float(w @ w), slope
+
+        start = np.concatenate([np.zeros(features), to_steps(start_thresholds(indices, count, weight, self.link))])
+        result = scipy.optimize.minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": self.max_iter, "gtol": self.tol, "ftol": 64 * np.finfo(np.float64).eps},
+        )
+        if not result.success:
+            warnings.warn(
+                f"L-BFGS stopped after {result.nit} steps: {result.message}; scale the features or raise max_iter",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self.coef_, self.thresholds_ = result.x[:features], thresholds_of(result.x[features:])
+        self.n_iter_ = result.nit
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array_like, sparse matrix} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, read_features("X", X), accept_sparse="csr", dtype=np.float64, reset=False)
+        return class_probabilities(X @ self.coef_, self.thresholds_, self.link)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the most probable class.
+
+        Parameters
+        ----------
+        X : {array_like, sparse matrix} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The labels.
+        """
+        positions = self.predict_proba(X).argmax(axis=1)
+        labels: np.ndarray = self.classes_[positions]
+        return labels
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

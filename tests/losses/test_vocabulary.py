@@ -1,0 +1,210 @@
+"""Losses of large vocabularies: definitions, differences, chunks, and the fused one against cross entropy."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import losslib
+import vocabulary
+from formulas import defaults, settings
+from losslib.declaration.schema import LossInfo
+
+LOSSES = tuple(info for info in losslib.list_losses() if info.geometry in vocabulary.GEOMETRIES)
+CASES = [(info, parameters) for info in LOSSES for parameters in settings(info)]
+IDS = [f"{info.name}-{', '.join(parameters)}-{k}" for k, (info, parameters) in enumerate(CASES)]
+each_case = pytest.mark.parametrize(("info", "parameters"), CASES, ids=IDS)
+each_loss = pytest.mark.parametrize("info", LOSSES, ids=[info.name for info in LOSSES])
+
+
+def function(info: LossInfo) -> Any:
+    return getattr(losslib, info.name)
+
+
+@each_case
+def test_values_are_those_of_the_definition(info: LossInfo, parameters: dict[str, Any]) -> None:
+    inputs = vocabulary.draw(info)
+    wanted = vocabulary.DEFINITIONS[info.name](*inputs, {**defaults(info), **parameters})
+    found = function(info)(*inputs, reduction="none", **parameters)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-13)
+    single = [array.astype(np.float32) if array.dtype.kind == "f" else array for array in inputs]
+    found = function(info)(*single, reduction="none", **parameters)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, rtol=3e-5, atol=3e-5)
+
+
+@each_case
+def test_gradients_are_slopes_of_the_values(info: LossInfo, parameters: dict[str, Any]) -> None:
+    inputs, rng = vocabulary.draw(info), np.random.default_rng(0)
+    for name in info.differentiable:
+        place = info.input_names.index(name)
+        gradient = function(info).grad(*inputs, wrt=name, **parameters)
+        for direction in rng.normal(size=(4, *inputs[place].shape)):
+            moved = [[a if k != place else a + s * 1e-6 * direction for k, a in enumerate(inputs)] for s in (1, -1)]
+            slope = (function(info)(*moved[0], **parameters) - function(info)(*moved[1], **parameters)) / 2e-6
+            assert float((gradient * direction).sum()) == pytest.approx(slope, rel=2e-6, abs=2e-8)
+
+
+@each_loss
+def test_masked_and_weighted_rows(info: LossInfo) -> None:
+    inputs = vocabulary.draw(info)
+    where, weight = np.arange(6) % 3 != 1, np.linspace(0.5, 2.0, 6)
+    of_rows = [array.shape[0] == 6 for array in inputs]
+    dirty = [array.copy() if own else array for array, own in zip(inputs, of_rows, strict=True)]
+    for array, own in zip(dirty, of_rows, strict=True):
+        if own:
+            array[~where] = np.nan if array.dtype.kind == "f" else 99
+    kept = [array[where] if own else array for array, own in zip(inputs, of_rows, strict=True)]
+    for reduction in ("mean", "sum", "weighted_mean"):
+        found, gradient = function(info).value_and_grad(
+            *dirty, where=where, sample_weight=weight, reduction=reduction, wrt=info.input_names[0]
+        )
+        wanted, slopes = function(info).value_and_grad(
+            *kept, sample_weight=weight[where], reduction=reduction, wrt=info.input_names[0]
+        )
+        assert found == pytest.approx(wanted, rel=1e-13)
+        assert not gradient[~where].any()
+        np.testing.assert_allclose(gradient[where], slopes, rtol=1e-12)
+
+
+@each_loss
+def test_the_number_of_threads_changes_no_bit(info: LossInfo) -> None:
+    inputs = [np.concatenate([array] * 500) if len(array) == 6 else array for array in vocabulary.draw(info)]
+    answers = []
+    for threads in (1, 2, 3, 7):
+        with losslib.threads(threads):
+            answers.append(function(info).value_and_grad(*inputs, wrt=info.input_names[0]))
+    for value, gradient in answers[1:]:
+        assert value == answers[0][0]
+        np.testing.assert_array_equal(gradient, answers[0][1])
+
+
+# ---- the fused cross entropy -------------------------------------------------------------------------------------
+
+OPTIONS: list[dict[str, Any]] = [
+    {}, {"label_smoothing": 0.1}, {"z_loss": 0.01}, {"softcap": 3.0}, {"weight": [1.0, 2.0, 0.5, 3.0, 1.0]},
+    {"reduction": "sum"}, {"label_smoothing": 0.2, "weight": [1.0, 2.0, 0.5, 3.0, 1.0]},
+    {"reduction": "none"},
+]  # fmt: skip
+
+
+def layer(rows: tuple[int, ...] = (7, 3), soft: bool = False) -> list[np.ndarray]:
+    rng = np.random.default_rng(len(rows))
+    target = rng.integers(0, 5, rows)
+    target[0] = -100
+    logits = rng.random((*rows, 5))
+    return [
+        rng.normal(size=(*rows, 4)),
+        rng.normal(size=(5, 4)),
+        logits / logits.sum(-1, keepdims=True) if soft else target,
+        rng.normal(size=5),
+    ]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("chunk_rows", [None, 1, 4])
+def test_it_is_cross_entropy_of_the_product(options: dict[str, Any], soft: bool, chunk_rows: int | None) -> None:
+    hidden, weight, target, bias = layer(soft=soft)
+    logits = hidden @ weight.T + bias
+    value, grads = losslib.linear_cross_entropy.value_and_grad(
+        hidden, weight, target, bias, chunk_rows=chunk_rows, wrt=("input", "linear_weight", "linear_bias"), **options
+    )
+    wanted, slopes = losslib.cross_entropy.value_and_grad(logits, target, axis=-1, **options)
+    np.testing.assert_allclose(value, wanted, rtol=1e-14)
+    rows = slopes.reshape(-1, 5)
+    np.testing.assert_allclose(grads[0], slopes @ weight, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(grads[1], rows.T @ hidden.reshape(-1, 4), rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(grads[2], rows.sum(0), rtol=1e-11, atol=1e-14)
+
+
+def test_ignored_rows_are_never_looked_at() -> None:
+    hidden, weight, target, bias = layer()
+    hidden[0] = np.nan
+    value, gradient = losslib.linear_cross_entropy.value_and_grad(hidden, weight, target, bias, wrt="input")
+    assert np.isfinite(value)
+    assert not gradient[0].any()
+    nothing = np.full(target.shape, -100)
+    assert np.isnan(losslib.linear_cross_entropy(hidden, weight, nothing))
+    assert losslib.linear_cross_entropy(hidden, weight, nothing, empty="zero") == 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_half_weights_are_widened_and_their_gradient_is_summed_in_float32(dtype: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("losslib.geometries.linear_softmax.CHUNK", 64)
+    hidden, weight, target, bias = layer()
+    half = [array.astype(dtype) for array in (hidden, weight, bias)]
+    wide = [array.astype(np.float32) for array in half]
+    value, grads = losslib.linear_cross_entropy.value_and_grad(half[0], half[1], target, half[2])
+    wanted, slopes = losslib.linear_cross_entropy.value_and_grad(wide[0], wide[1], target, wide[2])
+    assert value == pytest.approx(wanted, rel=1e-6)
+    for ours, theirs in zip(grads, slopes, strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours.astype(float), theirs.astype(dtype).astype(float), rtol=1e-2, atol=1e-4)
+
+
+def test_memory_is_bounded_by_the_chunk() -> None:
+    """4096 rows of 4096 classes are 64 MiB of logits; 256 of them at a time are 4."""
+    rng = np.random.default_rng(0)
+    hidden, weight = rng.normal(size=(4096, 8)).astype(np.float32), rng.normal(size=(4096, 8)).astype(np.float32)
+    target = rng.integers(0, 4096, 4096)
+    losslib.linear_cross_entropy.grad(hidden[:9], weight, target[:9])
+    tracemalloc.start()
+    losslib.linear_cross_entropy.value_and_grad(hidden, weight, target, chunk_rows=256)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 << 20
+
+
+def test_arguments_that_do_not_fit_are_errors_with_what_is_expected() -> None:
+    hidden, weight, target, _ = layer()
+    with pytest.raises(losslib.ShapeError, match=r"linear_weight has shape \(4, 5\), expected \(C, D\) with D = 4"):
+        losslib.linear_cross_entropy(hidden, weight.T, target)
+    with pytest.raises(losslib.ShapeError, match=r"linear_bias has shape \(4,\), expected \(5,\)"):
+        losslib.linear_cross_entropy(hidden, weight, target, np.zeros(4))
+    with pytest.raises(losslib.DomainError, match="outside the classes"):
+        losslib.linear_cross_entropy(hidden, weight, target + 5)
+    with pytest.raises(losslib.ParameterError, match="the call has no such input"):
+        losslib.linear_cross_entropy.grad(hidden, weight, target, wrt="linear_bias")
+
+
+# ---- trees and samples -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [2, 3, 8, 13])
+def test_the_probabilities_of_a_tree_add_up_to_one(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    x, nodes, bias = rng.normal(size=(5, 3)), rng.normal(size=(classes - 1, 3)), rng.normal(size=classes - 1)
+    total = sum(np.exp(-losslib.hsigmoid_loss(x, np.full(5, k), nodes, bias, reduction="none")) for k in range(classes))
+    np.testing.assert_allclose(total, 1.0, rtol=1e-13)
+
+
+def test_accidental_hits_cost_nothing() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    hits = np.zeros((3, 4))
+    hits[1, 2] = 1
+    for loss in (losslib.sampled_softmax_loss, losslib.nce_loss):
+        value, gradient = loss.value_and_grad(x, accidental_hits=hits, reduction="none")
+        assert gradient[1, 3] == 0.0
+        alone = np.delete(x[1:2], 3, axis=1)
+        assert value[1] == pytest.approx(loss(alone), rel=1e-13)
+
+
+def test_any_class_may_be_the_one_that_is_ignored() -> None:
+    hidden, weight, target, bias = layer((9,))
+    target[0] = 2
+    wanted = losslib.cross_entropy(hidden @ weight.T + bias, target, ignore_index=2)
+    assert losslib.linear_cross_entropy(hidden, weight, target, bias, ignore_index=2) == pytest.approx(wanted)
+
+
+def test_the_fused_loss_is_torchs() -> None:
+    torch = pytest.importorskip("torch", minversion="2.13")
+    hidden, weight, target, bias = layer((9,))
+    theirs = torch.nn.functional.linear_cross_entropy(
+        torch.tensor(hidden), torch.tensor(weight), torch.tensor(target), linear_bias=torch.tensor(bias)
+    )
+    assert losslib.linear_cross_entropy(hidden, weight, target, bias) == pytest.approx(float(theirs), rel=1e-12)

@@ -41,7 +41,6 @@ class Comparable(Reading):
 
 class OfComparable(Geometry):
     kernels = "lists"
-    meets_all = True
     nothing_is_zero = True
     chunked = False
     uncut = "samples that are compared with all who are observed longer"
@@ -136,6 +135,9 @@ class OfComparable(Geometry):
             if not reading.empty_is_zero:  # else the mean has no denominator
                 full[order] = outputs[item.order] * samples.scale
             np.copyto(item.array, full, casting="same_kind")
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return True
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

@@ -20,7 +20,6 @@ __all__ = ["geometry"]
 
 
 class OfHits(OfIntervals):
-    meets_all = True
     chunked = False
     uncut = "samples that are compared with all who are observed longer"
 
@@ -78,6 +77,9 @@ class OfHits(OfIntervals):
             assert part is not None
             grad[order] += part
             np.copyto(item.array, grad.reshape(item.array.shape), casting="same_kind")
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return True
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return ()

@@ -1,8 +1,8 @@
 """Boosted models of ordered classes: one score for each sample, and thresholds that are fitted between the rounds.
 
 The objective answers XGBoost and LightGBM alike: ``objective(scores, dataset)`` from their ``train``, and
-``objective(y_true, scores, sample_weight)`` from their estimators. CatBoost computes derivatives a block of samples at a
-time; there the thresholds stay where `fit_thresholds` puts them.
+``objective(y_true, scores, sample_weight)`` from their estimators. CatBoost computes derivatives a block of samples at
+a time; there the thresholds stay where `fit_thresholds` puts them.
 """
 
 from __future__ import annotations

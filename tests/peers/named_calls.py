@@ -231,6 +231,10 @@ def smp_call(name: str, parameters: Mapping[str, Any]) -> Call:
     return found(**given) if isinstance(found, type) else lambda *arrays: found(*arrays, **given)
 
 
+def pml_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    return attribute(("pytorch_metric_learning.losses",), name)(**parameters)
+
+
 #: Package -> how its functions are called, and what differentiates them.
 PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., Answer]]] = {
     "torch": (torch_call, with_torch),
@@ -245,6 +249,7 @@ PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., A
     "torchvision": (torchvision_call, with_torch),
     "monai": (monai_call, with_torch),
     "smp": (smp_call, with_torch),
+    "pml": (pml_call, with_torch),
 }
 
 #: Packages and functions that compute in single precision, whatever they are given.

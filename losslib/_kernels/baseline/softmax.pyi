@@ -34,4 +34,6 @@ def run(
     grad: np.ndarray | None = ...,
     hess: np.ndarray | None = ...,
     target_grad: np.ndarray | None = ...,
+    offset: np.ndarray | None = ...,
+    stretch: np.ndarray | None = ...,
 ) -> None: ...

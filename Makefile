@@ -26,7 +26,7 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env build demo test fuzz test-asan test-tsan test-no-openmp test-parallel test-peers test-adapters wheel test-wheel tools \
+.PHONY: help env env-peers build demo test fuzz test-asan test-tsan test-no-openmp test-parallel test-peers test-adapters wheel test-wheel tools \
 	lint format docs docs-serve docs-test bench clean distclean
 
 help:  ## list the targets
@@ -145,7 +145,8 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
 	-s $(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count and not other_processes' \
 	$(addprefix $(CURDIR)/tests/,calls/test_arrays.py losses/test_margin.py losses/test_softmax.py losses/test_distance.py \
-	losses/test_overlap.py losses/test_overlap_sorted.py losses/test_boxes.py losses/test_class_scores.py losses/test_contrast.py losses/test_vocabulary.py sums/test_multitask.py \
+	losses/test_overlap.py losses/test_overlap_sorted.py losses/test_overlap_transform.py losses/test_boxes.py losses/test_lists.py losses/test_class_scores.py losses/test_contrast.py \
+	losses/test_vocabulary.py sums/test_multitask.py \
 	formula/test_formula_losses.py formula/test_random_formulas.py \
 	losses/test_ctc_arrays.py losses/test_ctc_alignment.py losses/test_ctc_fuzz.py losses/test_rnnt_fuzz.py))
 
@@ -180,8 +181,15 @@ test-peers: $(VENV_PEERS)/.torch $(wheel_built)  ## compare with PyTorch and oth
 	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/peers)
 
 test-adapters: $(VENV_PEERS)/.torch $(wheel_built)  ## use losslib from XGBoost, scikit-learn, PyTorch ... (installs them)
-	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files)
+	$(call install,$(VENV_PEERS),test-adapters$(comma)test-files$(comma)test-clusters)
 	$(call pytest,$(VENV_PEERS),-n $(JOBS) -W default $(CURDIR)/tests/adapters)
+
+# What the targets below install beside the wheel, ahead of it: downloads need no processor that compiles.
+env-peers: $(VENV_PEERS)/.torch  ## install other packages and what builds the site into .venv-peers
+	$(VENV_PEERS)/bin/python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+	print(*(need for name in "test cli dask test-files test-clusters test-adapters peers docs docs-test".split() for need in extras[name] \
+	if not need.startswith("losslib")), sep="\n")' > $(VENV_PEERS)/requirements.txt
+	$(VENV_PEERS)/bin/python -m pip install --quiet -r $(VENV_PEERS)/requirements.txt
 
 # First, so that nothing else chooses another version. torchvision and what builds on it would: their losses are Python,
 # and are installed without what they ask for.
@@ -249,7 +257,7 @@ DOCS_PYTHON := KERAS_BACKEND=torch PYTHONSAFEPATH=1 $(VENV_PEERS)/bin/python
 # -E: a second build reads every page again, or the search would forget the other names of pages that did not change.
 docs: $(VENV_PEERS)/.torch $(wheel_built)  ## build the site into docs/_build/html; a warning is an error
 	$(call install,$(VENV_PEERS),peers$(comma)test-adapters$(comma)test-files$(comma)docs)
-	$(DOCS_PYTHON) -m sphinx -E -W -n --keep-going -b html $(ARGS) docs docs/_build/html
+	$(DOCS_PYTHON) -m sphinx -E -W -n --keep-going -j 2 -b html $(ARGS) docs docs/_build/html
 
 docs-serve: docs  ## build the site and show it at localhost
 	$(VENV_PEERS)/bin/python -P -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)

@@ -60,7 +60,7 @@ if "LOSSLIB_SANITIZE" in os.environ:
     LINK += [sanitizer]
 
 # What is compiled once, with the flags of the baseline.
-ONCE = {name: f"pyx/{name}.pyx" for name in ("cpu", "threads", "loss")}
+ONCE = {"cpu": "pyx/cpu.pyx", "threads": "pyx/threads.pyx", "loss": "pyx/loss/objects.pyx"}
 
 # What is compiled for several instruction sets: module -> its source, and for which. A program that asks for a set gets
 # of each module the widest up to it, so one that gains nothing from wider registers leaves them out.
@@ -80,6 +80,7 @@ KERNELS = {
     "overlap": ("pyx/overlap/driver.pyx", EVERY),
     "boxes": ("pyx/boxes/driver.pyx", EVERY),
     "risk": ("pyx/risk/driver.pyx", EVERY),
+    "lists": ("pyx/lists/driver.pyx", EVERY),
     "ordinal": ("pyx/ordinal/driver.pyx", EVERY),
     "similarity": ("pyx/similarity/driver.pyx", EVERY),
     "exact": ("pyx/exact.pyx", ("baseline",)),  # integers; v3 and v4 are no faster

@@ -224,7 +224,9 @@ def _pytorch(task: Problem) -> Contestant:
     expression = PYTORCH.get(name) or PYTORCH_COMPOSED.get(name)
     if expression is None:
         formula = STABLE_FORMULAS.get(name, task.info.formula)
-        names["loss"] = compose(formula, task.symbols, task.formula_parameters, _torch_functions())
+        names["loss"] = compose(
+            formula, task.symbols, task.formula_parameters, _torch_functions(), task.info.definitions
+        )
         expression = f"loss({', '.join(task.symbols)}).mean()"
     fresh = "; ".join(f"{task.symbols[k]}.grad = None" for k in task.wrt)
     statement = f"{fresh}; ({expression}).backward()"
@@ -273,7 +275,7 @@ def _jax(task: Problem) -> Contestant:
         "loggamma": jax.lax.lgamma,
     }
     formula = STABLE_FORMULAS.get(task.info.name, task.info.formula)
-    loss = compose(formula, task.symbols, task.formula_parameters, functions)
+    loss = compose(formula, task.symbols, task.formula_parameters, functions, task.info.definitions)
     step = jax.jit(jax.value_and_grad(lambda *inputs: jnp.mean(loss(*inputs)), argnums=task.wrt))
     arrays = [jax.device_put(array.copy()) for array in task.arrays]
     names = {"jax": jax, "step": step, **dict(zip(task.symbols, arrays, strict=True))}

@@ -100,8 +100,8 @@ def measure(options: argparse.Namespace, absent: dict[str, str]) -> Iterator[Any
     copies: dict[int, CopyLoops] = {}
     progress = Progress(len(infos) * len(options.sizes))
     for info in infos:
-        memory_bound = is_arithmetic(info.formula, contestants.formula_parameters(info))
         small = contestants.problem(info, 1000)
+        memory_bound = is_arithmetic(info.formula, small.symbols, small.formula_parameters, info.definitions)
         deviations = contestants.disagreement(small, contestants.contestants(small, peers, options.threads))
         for n in options.sizes:
             progress.step(f"{info.name}, n = {count(n)}")

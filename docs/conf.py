@@ -83,9 +83,22 @@ katex_options = "throwOnError: true"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "losslib"
-html_static_path = ["_static"]
+html_static_path = ["_static", "generated/scripts"]  # the second is written while the pages are made
+(HERE / "generated" / "scripts").mkdir(parents=True, exist_ok=True)
 html_css_files = ["losslib.css"]
-html_js_files = [(name, {"defer": "defer"}) for name in ("slider.js", "catalogue.js", "portraits.js", "folded.js")]
+html_js_files = [
+    (name, {"defer": "defer"})
+    for name in (
+        "slider.js",
+        "boxes.js",
+        "finder.js",
+        "catalogue.js",
+        "quicksearch.js",
+        "live.js",
+        "portraits.js",
+        "folded.js",
+    )
+]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

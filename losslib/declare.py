@@ -54,6 +54,11 @@ def reduction_parameter(per: str, info_reductions: tuple[str, ...], mean_divisor
     texts = dict(_REDUCTION_TEXTS)
     if per != "element":
         texts["mean"] = f"the sum divided by the number of {PLURALS.get(per, per + 's')} that count"
+        if mean_divisor == "pairs":
+            texts["mean"] = "the sum divided by the number of pairs that are compared"
+            texts["weighted_mean"] = "the weighted sum divided by the sum of the weights of all pairs"
+        elif mean_divisor == "item weights":
+            texts["mean"] = "the sum divided by the number of items, or the sum of their weights"
         texts["none"] = f"no reduction: one value for each {per}"
         if mean_divisor == "weight":
             texts["mean"] += ", or by the sum of the weights of their classes when ``weight`` is given"

@@ -122,7 +122,7 @@ def check_grad(
     Raises
     ------
     TypeError
-        If the object has no derivative to look at.
+        If the object has no derivative to look at, or no floating-point input came that it could be taken for.
     ParameterError
         If `wrt` names no input that can be differentiated.
 
@@ -210,7 +210,7 @@ def _names(loss: Any, count: int) -> list[str]:
     terms = getattr(loss, "terms", None)  # a weighted sum
     if isinstance(loss, Loss) and terms:
         return _names(terms[0][1], count)
-    return ["input", "target", *(f"input{k + 1}" for k in range(2, count))][:count]
+    return ["input", "target", *(f"input{k + 1}" for k in range(2, count))][: max(count, 1)]
 
 
 def _offered(loss: Any, names: list[str]) -> list[str]:
@@ -226,6 +226,11 @@ def _offered(loss: Any, names: list[str]) -> list[str]:
 def _wanted(loss: Any, names: list[str], wrt: str | Sequence[str] | None, arrays: list[Array]) -> list[str]:
     offered = [name for name in _offered(loss, names) if name in names[: len(arrays)]]
     floating = [name for name in offered if arrays[names.index(name)].dtype.kind == "f"]
+    if not floating:
+        came = ", ".join(f"{name} of {array.dtype}" for name, array in zip(names, arrays, strict=False)) or "nothing"
+        raise TypeError(
+            f"check_grad needs the inputs of {loss!r} ({', '.join(names)}), one it can move among them; got {came}"
+        )
     if wrt is None:
         return floating if isinstance(loss, Loss) else floating[:1]
     wanted = [wrt] if isinstance(wrt, str) else list(wrt)

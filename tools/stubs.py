@@ -44,6 +44,7 @@ from losslib._version import __version__ as __version__
 from losslib.alignment import ctc_forced_align as ctc_forced_align
 from losslib.alignment import ctc_greedy_decode as ctc_greedy_decode
 from losslib.combine.weighted_sum import WeightedSum as WeightedSum
+from losslib.concordance import concordance_index as concordance_index
 from losslib.config import config as config
 from losslib.config import show_config as show_config
 from losslib.declare import LossFunction as LossFunction

@@ -34,6 +34,8 @@ class ForMarkdown(SphinxPostTransform):
         for node in list(self.document.findall(nodes.raw)):
             if 'type="application/json"' in node.astext() and "<figure" not in node.astext():
                 node.parent.remove(node)  # what a script reads
+            elif 'class="spark"' in node.astext():
+                node.parent.remove(node)  # the words beside it say what it is
             elif re.search("<svg|<figure", node.astext()):
                 node.replace_self(nodes.paragraph("", "", nodes.emphasis("", f"Picture: {label(node.astext())}.")))
 

@@ -15,11 +15,22 @@ import numpy as np
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding, labels
 from losslib.adapters.constants import constant_scores, optimal_constant
+from losslib.adapters.known import (
+    Known,
+    compares_items,
+    inputs_of,
+    is_censored,
+    options_of,
+    require_one_score,
+    sample_weight_of,
+)
 from losslib.errors import ParameterError
 
 __all__ = [
     "Derivatives",
+    "Known",
     "Score",
+    "compares_items",
     "constant_scores",
     "derivatives",
     "leaf_values",
@@ -75,6 +86,22 @@ class Derivatives:
     hessian_factor: float | None
     min_hessian: float
 
+    def of_known(self, scores: np.ndarray, known: Known, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return (gradient, Hessian) at scores from everything that a booster knows of its data."""
+        loss = self.loss
+        if not compares_items(loss) and not is_censored(loss):
+            return self(scores, known.target, known.weight, factor)
+        inputs = inputs_of(loss, scores, known) if is_censored(loss) else (scores, known.target)
+        options = options_of(loss, known)
+        if self.hessian == "unit" or not binding.info_of(loss).has_hessian:
+            grad = loss.grad(*inputs, sample_weight=known.weight, **options)
+            return grad, np.maximum(unit_hessian(scores, sample_weight_of(known, len(scores))), self.min_hessian)
+        _, grad, hess = loss.value_grad_hess(*inputs, sample_weight=known.weight, **options)
+        if self.hessian == "auto" and not hess.any():
+            return grad, np.maximum(unit_hessian(scores, sample_weight_of(known, len(scores))), self.min_hessian)
+        hess *= 1.0 if self.hessian_factor is None else self.hessian_factor
+        return grad, np.maximum(hess, self.min_hessian, out=hess)
+
     def __call__(
         self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, factor: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +142,7 @@ def derivatives(
 ) -> Derivatives:
     """Check the options that the objectives of all boosters share, and bind the loss."""
     bound = binding.bind(loss, parameters, "sum")
-    binding.require_input_and_target(bound, "a booster's objective")
+    require_one_score(bound, "a booster's objective")
     info = binding.info_of(bound)
     meaning = binding.input_meaning(bound)
     if meaning.endswith("probabilities"):
@@ -139,6 +166,16 @@ class Score:
 
     loss: Loss
 
+    def of_known(self, scores: np.ndarray, known: Known) -> float:
+        """Return the (weighted) mean loss of scores from everything that a booster knows of its data."""
+        loss = self.loss
+        if not compares_items(loss) and not is_censored(loss):
+            return self(scores, known.target, known.weight)
+        inputs = inputs_of(loss, scores, known) if is_censored(loss) else (scores, known.target)
+        if known.weight is not None and "weighted_mean" in binding.info_of(loss).reductions:
+            loss = binding.with_reduction(loss, "weighted_mean")
+        return float(loss(*inputs, sample_weight=known.weight, **options_of(loss, known)))
+
     def __call__(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> float:
         """Return the (weighted) mean loss of the scores."""
         if is_one_score(self.loss, scores, target):
@@ -157,7 +194,7 @@ class Score:
 def score(loss: Any, parameters: dict[str, Any]) -> Score:
     """Bind the loss of a metric."""
     bound = binding.bind(loss, parameters, "mean")
-    binding.require_input_and_target(bound, "a booster's metric")
+    require_one_score(bound, "a booster's metric")
     return Score(bound)
 
 

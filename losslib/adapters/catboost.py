@@ -14,7 +14,7 @@ import catboost
 import numpy as np
 
 from losslib._kernels.loss import Loss
-from losslib.adapters import binding, boosting, labels
+from losslib.adapters import binding, boosting, known, labels
 from losslib.adapters.boosting import Derivatives, Score, optimal_constant
 from losslib.adapters.reading import read_labels, read_numbers
 
@@ -33,7 +33,8 @@ class RangeObjective:
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> np.ndarray:
         """Return the first and second derivatives of the negative loss as columns."""
         weight = None if weights is None else read_numbers("sample_weight", weights)
-        grad, hess = self.derivatives(read_labels("scores", approxes), read_labels("target", targets), weight)
+        given = known.Known(read_labels("target", targets), weight)
+        grad, hess = self.derivatives.of_known(read_labels("scores", approxes), given)
         return -np.column_stack([grad, hess])
 
 
@@ -148,6 +149,7 @@ def objective(
     >>> model.fit(X, y).predict(X).shape
     (20,)
     """
+    known.require_samples(binding.bind(loss, parameters), "CatBoost")
     rows = binding.takes_rows(binding.bind(loss, parameters))
     if rows and hessian == "exact":
         hessian = "auto"  # the matrix comes from the gradient: no diagonal is asked for
@@ -182,7 +184,7 @@ class Metric:
     def _sums(self, scores: np.ndarray, target: np.ndarray, weight: Any) -> tuple[float, float]:
         weights = None if weight is None or len(weight) == 0 else np.asarray(weight)
         total = float(len(scores)) if weights is None else float(weights.sum(dtype=np.float64))
-        return self.score(scores, target, weights) * total if total else 0.0, total
+        return self.score.of_known(scores, known.Known(target, weights)) * total if total else 0.0, total
 
     def get_final_error(self, error: float, weight: float) -> float:
         """Return the mean loss."""
@@ -223,7 +225,9 @@ def metric(loss: Any, *, multi_target: bool = False, **parameters: Any) -> Any:
     object
         For ``eval_metric=``: the mean loss, or the weighted mean if there are weights.
     """
-    return _metric_of(boosting.score(loss, parameters).loss, multi_target)
+    score = boosting.score(loss, parameters)
+    known.require_samples(score.loss, "CatBoost")
+    return _metric_of(score.loss, multi_target)
 
 
 def _metric_of(loss: Loss, multi_target: bool) -> Any:

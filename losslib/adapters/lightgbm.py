@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 
 from losslib.adapters import binding, boosting
-from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.adapters.boosting import Derivatives, Known, Score, optimal_constant
 from losslib.adapters.reading import read_features, read_labels, read_numbers
 from losslib.errors import ParameterError
 
 __all__ = ["Metric", "Objective", "init_score", "leaf_quantiles", "metric", "objective", "optimal_constant"]
 
 
-def _read(first: Any, second: Any, weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return scores, labels and weights of ``(scores, dataset)`` or of ``(y_true, scores, weight)``."""
+def _read(first: Any, second: Any, weight: Any, groups: Any = None) -> tuple[np.ndarray, Known]:
+    """Return scores, and what is known of ``(scores, dataset)`` or of ``(y_true, scores, weight, group)``."""
     if hasattr(second, "get_label"):
-        scores, target, weight = first, second.get_label(), second.get_weight()
+        scores, target, weight, groups = first, second.get_label(), second.get_weight(), second.get_group()
     else:
         target, scores = first, second
     weight = None if weight is None else read_numbers("sample_weight", weight)
-    return read_labels("scores", scores), read_labels("target", target), weight
+    sizes = None if groups is None else np.asarray(groups, np.int64)
+    return read_labels("scores", scores), Known(read_labels("target", target), weight, sizes)
 
 
 class Objective:
@@ -43,15 +44,26 @@ class Objective:
     # Exactly three parameters: by their number the estimators know that it takes weights.
     def __call__(self, first: Any, second: Any, weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Return (gradient, Hessian) for ``(scores, dataset)`` or for ``(y_true, scores, weight)``."""
-        scores, target, weight = _read(first, second, weight)
+        return self.at(*_read(first, second, weight))
+
+    def at(self, scores: np.ndarray, known: Known) -> tuple[np.ndarray, np.ndarray]:
+        """Return (gradient, Hessian) at scores."""
         factor = 1.0
         if scores.ndim == 2 and binding.takes_rows(self.derivatives.loss):  # as LightGBM's softmax: K/(K-1) p (1-p)
             classes = scores.shape[1]
             factor = classes / (classes - 1)
-        return self.derivatives(scores, target, weight, factor)
+        return self.derivatives.of_known(scores, known, factor)
 
     def __repr__(self) -> str:
         return f"<LightGBM objective {self.derivatives.loss!r}>"
+
+
+class GroupedObjective(Objective):
+    """A loss of ranking as an objective; by its four parameters the ranker knows that it takes the groups."""
+
+    def __call__(self, first: Any, second: Any, weight: Any = None, group: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return (gradient, Hessian) for ``(scores, dataset)`` or for ``(y_true, scores, weight, group)``."""
+        return self.at(*_read(first, second, weight, group))
 
 
 class Metric:
@@ -68,11 +80,18 @@ class Metric:
 
     def __call__(self, first: Any, second: Any, weight: Any = None) -> tuple[str, float, bool]:
         """Return (name, value, False) for ``(scores, dataset)`` or for ``(y_true, scores, weight)``."""
-        scores, target, weight = _read(first, second, weight)
-        return self.score.name, self.score(scores, target, weight), False
+        return self.score.name, self.score.of_known(*_read(first, second, weight)), False
 
     def __repr__(self) -> str:
         return f"<LightGBM metric {self.score.loss!r}>"
+
+
+class GroupedMetric(Metric):
+    """A loss of ranking as a metric; by its four parameters the ranker knows that it takes the groups."""
+
+    def __call__(self, first: Any, second: Any, weight: Any = None, group: Any = None) -> tuple[str, float, bool]:
+        """Return (name, value, False) for ``(scores, dataset)`` or for ``(y_true, scores, weight, group)``."""
+        return self.score.name, self.score.of_known(*_read(first, second, weight, group)), False
 
 
 def objective(
@@ -105,7 +124,9 @@ def objective(
     Returns
     -------
     Objective
-        For ``params["objective"]`` of ``lightgbm.train`` and for ``objective=`` of the estimators.
+        For ``params["objective"]`` of ``lightgbm.train`` and for ``objective=`` of the estimators. Losses of ranking
+        take the groups of the ``Dataset``, or those that ``LGBMRanker`` was given; losses of censored times a label
+        that is the time, negative where it is censored.
 
     Raises
     ------
@@ -121,7 +142,8 @@ def objective(
     >>> model.fit(X, y).predict(X).shape
     (100,)
     """
-    return Objective(boosting.derivatives(loss, hessian, hessian_factor, min_hessian, parameters))
+    derivatives = boosting.derivatives(loss, hessian, hessian_factor, min_hessian, parameters)
+    return GroupedObjective(derivatives) if boosting.compares_items(derivatives.loss) else Objective(derivatives)
 
 
 def metric(loss: Any, **parameters: Any) -> Metric:
@@ -141,7 +163,8 @@ def metric(loss: Any, **parameters: Any) -> Metric:
         For ``feval=`` of ``lightgbm.train`` and for ``eval_metric=`` of the estimators: the mean loss, or the
         weighted mean if there are weights.
     """
-    return Metric(boosting.score(loss, parameters))
+    score = boosting.score(loss, parameters)
+    return GroupedMetric(score) if boosting.compares_items(score.loss) else Metric(score)
 
 
 #: The names under which ``lightgbm.train`` takes the kind of boosting.

@@ -14,7 +14,7 @@ import numpy as np
 import xgboost
 
 from losslib.adapters import binding, boosting
-from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.adapters.boosting import Derivatives, Known, Score, optimal_constant
 from losslib.adapters.reading import read_labels, read_numbers
 from losslib.errors import ParameterError
 
@@ -30,13 +30,25 @@ def _read(matrix: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return matrix.get_label(), weight if weight.size else None
 
 
-def _arguments(first: Any, second: Any, weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return scores, labels and weights of ``(scores, dmatrix)`` or of ``(y_true, scores, sample_weight)``."""
+def _arguments(first: Any, second: Any, weight: Any) -> tuple[np.ndarray, Known]:
+    """Return scores, and what is known of ``(scores, dmatrix)`` or of ``(y_true, scores, sample_weight)``."""
     if hasattr(second, "get_label"):
         target, weight = _read(second)
-        return read_labels("scores", first), target, weight
+        return read_labels("scores", first), Known(target, weight, _groups(second), _bounds(second))
     weight = None if weight is None else read_numbers("sample_weight", weight)
-    return read_labels("scores", second), read_labels("target", first), weight
+    return read_labels("scores", second), Known(read_labels("target", first), weight)
+
+
+def _groups(matrix: Any) -> np.ndarray | None:
+    """Return the sizes of the groups of a ``DMatrix``, which its ``qid`` or ``group`` told."""
+    starts = matrix.get_uint_info("group_ptr")
+    return np.diff(starts.astype(np.int64)) if starts.size else None
+
+
+def _bounds(matrix: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the bounds of censored times of a ``DMatrix``."""
+    lower, upper = (matrix.get_float_info(f"label_{side}_bound") for side in ("lower", "upper"))
+    return (lower, upper) if lower.size and upper.size else None
 
 
 class Objective:
@@ -54,9 +66,9 @@ class Objective:
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Return (gradient, Hessian) for ``(scores, dtrain)`` or for ``(y_true, scores, sample_weight)``."""
-        scores, target, weight = _arguments(first, second, sample_weight)
+        scores, known = _arguments(first, second, sample_weight)
         factor = ROW_FACTOR if scores.ndim == 2 and binding.takes_rows(self.derivatives.loss) else 1.0
-        return self.derivatives(scores, target, weight, factor)
+        return self.derivatives.of_known(scores, known, factor)
 
     def __repr__(self) -> str:
         return f"<XGBoost objective {self.derivatives.loss!r}>"
@@ -77,7 +89,7 @@ class Metric:
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         """Return (name, value) for ``(scores, dmatrix)``, or the value for ``(y_true, scores, sample_weight)``."""
-        value = self.score(*_arguments(first, second, sample_weight))
+        value = self.score.of_known(*_arguments(first, second, sample_weight))
         return (self.__name__, value) if hasattr(second, "get_label") else value
 
     def __repr__(self) -> str:
@@ -113,7 +125,9 @@ def objective(
     Returns
     -------
     Objective
-        For ``obj=`` of ``xgboost.train`` and for ``objective=`` of the estimators.
+        For ``obj=`` of ``xgboost.train`` and for ``objective=`` of the estimators. Losses of ranking take the groups
+        of the ``DMatrix`` (``qid=`` or ``set_group``), which only ``xgboost.train`` hands on; of censored times its
+        label bounds, or a label that is the time, negative where it is censored.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """The one order of steps in which every call is answered.
 
-``pyx/loss.pyx`` answers calls on plain arrays itself and hands every other call to `answer` here, which asks the
+``pyx/loss/`` answers calls on plain arrays itself and hands every other call to `answer` here, which asks the
 geometry of the loss for each step. Everything is checked before anything is written.
 """
 

@@ -44,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
         )
 
-    listing = command("list", "the losses, a line each", "example:\n  losslib list --family binary --json")
+    listing = command("list", "the losses, a line each", "example:\n  losslib list --about 'noisy labels'")
     listing.add_argument(
         "package",
         nargs="?",
@@ -52,6 +52,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="the names of a package, such as keras: or xgboost:, and what they are",
     )
     listing.add_argument("--family", help="only losses of this family, such as regression")
+    listing.add_argument(
+        "--about", metavar="WORDS", help="only losses for this, such as 'noisy labels', the best first"
+    )
     listing.add_argument("--json", action="store_true", help="print a JSON array")
     describe = command("describe", "formula, parameters and use of one loss", "example:\n  losslib describe BCELoss")
     describe.add_argument("name", help="function name, class name or alias, such as huber or BCELoss; or keras:Poisson")
@@ -88,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             else:
                 losslib.show_config()
         elif arguments.command == "list":
-            print(catalogue.list_losses(arguments.family, arguments.json, arguments.package))
+            print(catalogue.list_losses(arguments.family, arguments.json, arguments.package, arguments.about))
         elif arguments.command == "describe":
             print(catalogue.describe_name(arguments.name))
         elif arguments.command == "compute":

@@ -9,6 +9,8 @@ import textwrap
 
 import losslib
 from losslib.declaration import registry
+from losslib.declaration.keywords import found_by, places_of
+from losslib.declaration.letters import definition_lines
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 from losslib.names.plain import candidates, is_plain
@@ -45,6 +47,7 @@ def describe(info: LossInfo) -> str:
     ]
     if info.formula:
         lines.append(f"value       {info.formula}")
+        lines += [f"            {line}" for line in definition_lines(info.definitions)]
     lines.append("parameters")
     for item in info.parameters:
         lines.append(f"  {item.name} = {item.default!r}")
@@ -80,7 +83,7 @@ def describe_binding(key: str, binding: Binding) -> str:
     return "\n".join(lines)
 
 
-def list_losses(family: str | None, as_json: bool, package: str | None = None) -> str:
+def list_losses(family: str | None, as_json: bool, package: str | None = None, about: str | None = None) -> str:
     """Return the losses, a line each or as a JSON array; with a package its names and what they are here."""
     if package is not None:
         if family is not None:
@@ -92,6 +95,10 @@ def list_losses(family: str | None, as_json: bool, package: str | None = None) -
             return json.dumps([{"name": name, "here": here} for name, here in rows_of(parts[0])], indent=2)
         return list_names(parts[0])
     infos = losslib.list_losses(family=family)
+    if about is not None:
+        infos = tuple(found_by(about, infos))
+        if not infos:
+            raise ParameterError(f"no loss is found by {about!r}; losslib list shows all of them")
     if as_json:
         rows = [
             {
@@ -99,6 +106,7 @@ def list_losses(family: str | None, as_json: bool, package: str | None = None) -
                 "class": i.class_name,
                 "family": i.family,
                 "aliases": list(i.aliases),
+                "keywords": list(places_of(i)),
                 "summary": i.summary,
             }
             for i in infos

@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from losslib.declaration import modes
+from losslib.declaration.letters import definition_lines
 from losslib.declaration.schema import Choice, Input, LossInfo, Parameter, Real
 
 __all__ = ["call_signature", "class_docstring", "class_signature", "function_docstring", "function_signature"]
@@ -132,7 +133,10 @@ def _closing_sections(info: LossInfo) -> list[str]:
             _section("See Also", "\n".join(f"{name} : {_fill(text, 4).strip()}" for name, text in info.see_also))
         )
     what = f"an {info.per}" if info.per[0] in "aeiou" else f"a {info.per}"
-    notes = [f"The value of {what} is\n\n.. code-block:: text\n\n    {info.formula}"] if info.formula else []
+    notes = []
+    if info.formula:
+        lines = [info.formula, *definition_lines(info.definitions)]
+        notes.append(f"The value of {what} is\n\n.. code-block:: text\n\n    " + "\n    ".join(lines))
     if info.notes:
         notes.append(_paragraphs(info.notes))
     if notes:
@@ -200,7 +204,11 @@ def _parameter_entry(item: Parameter) -> str:
 
 def _call_entry(info: LossInfo, name: str) -> str:
     kind, text = CALL_TEXTS[name]
-    if info.per != "element":
+    if info.per == "list":
+        text = text.replace("Elements to count.", "Items to count, or lists along the last axis.").replace(
+            "One weight for each sample (first axis) or each element", "One weight for each list, or for each item"
+        )
+    elif info.per != "element":
         text = text.replace("Elements to count.", "Samples to count.").replace(
             "One weight for each sample (first axis) or each element", "One weight for each sample"
         )

@@ -149,8 +149,6 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
     "sequence": (
         ("ctc_loss", "CTCLoss", "ctc", "connectionist_temporal_classification"),
         ("ctc_loss_with_logits", "CTCLossWithLogits", "ctc_with_logits", "CTCWithLogitsLoss", "warp_ctc"),
-    ),
-    "transduction": (
         ("rnnt_loss", "RNNTLoss", "transducer_loss", "rnn_transducer_loss", "rnnt"),
     ),
     "segmentation": (
@@ -163,6 +161,7 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("generalized_dice_loss", "GeneralizedDiceLoss", "gdl", "gdl_loss", "generalized_dice"),
         ("generalized_wasserstein_dice_loss", "GeneralizedWassersteinDiceLoss", "gwdl", "generalized_wasserstein_dice"),
         ("boundary_loss", "BoundaryLoss", "surface_loss", "boundary"),
+        ("hausdorff_dt_loss", "HausdorffDTLoss", "hausdorff_distance_transform_loss", "hausdorff_loss", "hausdorff_dt"),
         ("lovasz_softmax_loss", "LovaszSoftmaxLoss", "lovasz_softmax", "LovaszLoss", "lovasz_loss", "lovasz"),
         ("lovasz_hinge_loss", "LovaszHingeLoss", "lovasz_hinge"),
         ("dice_cross_entropy_loss", "DiceCrossEntropyLoss", "dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss", "dice_cross_entropy"),
@@ -182,6 +181,26 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("gaussian_focal_loss", "GaussianFocalLoss", "heatmap_focal_loss", "centernet_focal_loss", "gaussian_focal"),
         ("distribution_focal_loss", "DistributionFocalLoss", "dfl", "distribution_focal"),
     ),
+    "ranking": (
+        ("pairwise_logistic_loss", "PairwiseLogisticLoss", "ranknet", "ranknet_loss", "PairLogit", "pairwise_logistic"),
+        ("pairwise_hinge_loss", "PairwiseHingeLoss", "pairwise_hinge", "ranking_svm", "RankingSVMLoss"),
+        ("pairwise_soft_zero_one_loss", "PairwiseSoftZeroOneLoss", "pairwise_soft_zero_one"),
+        ("pairwise_mse_loss", "PairwiseMSELoss", "pairwise_mse"),
+        ("pairwise_qr_loss", "PairwiseQRLoss", "pairwise_qr"),
+        ("lambdarank_loss", "LambdaRankLoss", "lambdarank", "lambdamart"),
+        ("pairwise_auc_loss", "PairwiseAUCLoss", "auc_loss", "pairwise_auc", "AUCLoss"),
+    ),
+    "ranking_lists": (
+        ("listwise_softmax_loss", "ListwiseSoftmaxLoss", "ranking_softmax_loss", "ranking_softmax", "softmax_ranking_loss", "listwise_softmax"),
+        ("listnet_loss", "ListNetLoss", "listnet", "list_net"),
+        ("unique_softmax_loss", "UniqueSoftmaxLoss", "unique_softmax"),
+        ("listmle_loss", "ListMLELoss", "listmle", "list_mle", "plackett_luce", "plackett_luce_loss"),
+        ("xe_ndcg_loss", "XENDCGLoss", "xe_ndcg", "xendcg"),
+        ("approx_ndcg_loss", "ApproxNDCGLoss", "approx_ndcg", "approxndcg"),
+        ("approx_mrr_loss", "ApproxMRRLoss", "approx_mrr"),
+        ("neural_ndcg_loss", "NeuralNDCGLoss", "neural_ndcg", "neuralndcg"),
+        ("query_rmse_loss", "QueryRMSELoss", "query_rmse"),
+    ),
     "survival": (
         ("cox_ph_loss", "CoxPHLoss", "cox", "cox_loss", "coxph", "survival:cox", "cox_ph"),
         ("aft_loss", "AFTLoss", "aft", "survival:aft", "accelerated_failure_time", "SurvivalAft"),
@@ -189,5 +208,10 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("logistic_hazard_loss", "LogisticHazardLoss", "logistic_hazard", "nnet_survival", "nll_logistic_hazard"),
         ("pc_hazard_loss", "PCHazardLoss", "pc_hazard", "piecewise_constant_hazard", "nll_pc_hazard"),
         ("pmf_loss", "PMFLoss", "pmf", "mtlr", "mtlr_loss", "nll_pmf"),
+    ),
+    "survival_order": (
+        ("survival_rank_loss", "SurvivalRankLoss", "survival_rank", "survival_ranking_loss"),
+        ("deephit_loss", "DeepHitLoss", "deephit", "deep_hit"),
+        ("ipcw_brier_score", "IPCWBrierScore", "ipcw_brier", "integrated_brier_score", "survival_brier_score"),
     ),
 }

@@ -91,10 +91,12 @@ COSINE = Domain(
 #: -1 ("class_list"), a sequence of classes with a length elsewhere ("class_sequence"), or such a length ("length"). Of
 #: survival data the time of a sample or a bound of it ("time"), whether it ended in an event, 1 or 0 ("event"), the
 #: interval of a grid that it lies in ("interval"), the cause of the event, 0 for none ("cause"), and the part of the
-#: interval that was lived ("fraction"). Of batches of vectors a label of which only equality counts ("member").
+#: interval that was lived ("fraction"). Of lists the score of an item ("score") and how good it is ("relevance"). Of
+#: batches of vectors a label of which only equality counts ("member").
 HOLDS = (
     *("number", "row", "label", "member", "class", "class_list", "class_sequence", "length"),
     *("time", "event", "interval", "cause", "fraction"),
+    *("score", "relevance"),
 )
 
 
@@ -364,9 +366,17 @@ class LossInfo:
     #: What an unreduced value belongs to, in the words of texts and tables: "element", "sample", "box", "list" …
     per: str = "sample"
     #: Value per element as an expression in Python syntax over `x` (input), `t` (target), the third input's name,
-    #: the abbreviation `d = x - t` and the parameters; functions: exp, log, log1p, expm1, sqrt, abs, sign, max, min,
-    #: cosh, tanh, sigmoid, softplus, where(condition, a, b), loggamma, pi. See docs and tests/oracles/formulas.py.
+    #: the abbreviation `d = x - t`, the parameters and the definitions, in the formula language
+    #: (losslib/formula/language.py; rows.py for losses of rows). The value of a row has indices: `sum_c(t_c*x_c)`.
     formula: str = ""
+    #: Letters of the formula and of its derivatives that stand for more, e.g. {"p": "sigmoid(x)"}, each for those after
+    #: it; a function, {"d(u, v)": ...}; a letter that solves an equation. A mapping in place of a text is one text for
+    #: each word of the parameter that has these choices.
+    definitions: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    #: For losses of rows: input name -> its gradient for the entry `k`, and the diagonal of the Hessian, as pages print
+    #: them. The build compares them with the kernel; losses of elements have theirs from the formula.
+    gradient: Mapping[str, str] = field(default_factory=dict)
+    hessian: Mapping[str, str] = field(default_factory=dict)
     #: For a loss whose formula is no expression: hand-written LaTeX of what is printed, e.g. {"value": ...}.
     latex: Mapping[str, str] = field(default_factory=dict)
     #: Names in the formula that differ from the input names, e.g. {"x": "input"}.
@@ -384,6 +394,9 @@ class LossInfo:
     equivalents: tuple[Equivalent, ...] = ()
     #: A doctest, without the import lines (`import numpy as np`, `import losslib`).
     examples: str = ""
+    #: What people type who know neither its name nor that of another package, with its place among the answers, 1 for
+    #: the best. One word of a group in losslib/declaration/keywords.py stands for all of it.
+    keywords: Mapping[str, int] = field(default_factory=dict)
     #: Words for the indexes: "robust", "convex", "smooth", "proper", "probabilities", "logits", ...
     tags: tuple[str, ...] = ()
     #: The domains of the inputs where they depend on the parameters (a log link takes any real input).
@@ -393,8 +406,9 @@ class LossInfo:
     default_wrt: tuple[str, ...] = ("input",)
     has_hessian: bool = True
     reductions: tuple[str, ...] = ("mean", "sum", "none", "weighted_mean")
-    #: What "mean" divides by: "count" (elements), "weight" (sum of `weight` when given, as torch's l1 and mse) or
-    #: "target_length" (each value by the length of its target, then the number of samples).
+    #: What "mean" divides by: "count" (elements), "weight" (sum of `weight` when given, as torch's l1 and mse),
+    #: "target_length" (each value by the length of its target, then the number of samples) "pairs" (of a
+    #: list) or "item weights".
     mean_divisor: str = "count"
     #: True when the last axis is averaged before the reduction (multilabel_soft_margin_loss).
     averages_last_axis: bool = False

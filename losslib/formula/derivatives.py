@@ -82,7 +82,9 @@ def _slope_of_power(g: Graph, node: int, args: tuple[int, ...], slopes: list[int
     if slopes[1] == g.zero:
         return by_base
     if g.values[exponent] is None and slopes[0] != g.zero:
-        by_base = g.select(g.compare("eq", exponent, g.zero), g.zero, by_base)
+        # 0**0 is 1 and no infinity comes of it; a base that is not 0 has a slope that moves with the exponent
+        at_zero = g.select(g.compare("eq", base, g.zero), g.zero, by_base)
+        by_base = g.select(g.compare("eq", exponent, g.zero), at_zero, by_base)
     # 0**y is 0 for every y > 0: its logarithm, -inf, does not count
     by_exponent = g.select(g.compare("eq", node, g.zero), g.zero, g.mul(node, g.call("log", base)))
     return g.add(by_base, g.mul(by_exponent, slopes[1]))

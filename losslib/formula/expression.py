@@ -75,6 +75,13 @@ class Graph:
         """True for what a condition may be: a comparison, or truths put together."""
         return self.ops[node] in _TRUTHS
 
+    def known(self, node: int) -> float | None:
+        """Return the value of a constant, None for every other node."""
+        return self.values[node]
+
+    def decided(self, condition: int) -> None:
+        """Both branches of a choice are read, so that a mistake in the one not taken is an error too."""
+
     # ---- arithmetic
 
     def add(self, a: int, b: int) -> int:

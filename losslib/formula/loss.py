@@ -22,6 +22,7 @@ from losslib.declare import CHECK, WEIGHT, make_class, reduction_parameter
 from losslib.errors import FormulaError, ParameterError
 from losslib.formula import derivatives, language
 from losslib.formula.expression import Graph, TooLargeError
+from losslib.formula.reader import Reader
 from losslib.formula.tape import Tape, compile_tape
 
 __all__ = ["FormulaLoss", "from_formula"]
@@ -73,10 +74,10 @@ class Definition:
         graph = Graph()
         names = {letter: graph.input(k) for k, letter in enumerate(self.inputs)}
         if "x" in names and "t" in names:
-            names["d"] = graph.sub(names["x"], names["t"])
+            names["d"] = graph.sub(names["x"], names["t"])  # language.ABBREVIATIONS
         for name, flag in self.parameters:
             names[name] = graph.truth(bool(values[name])) if flag else graph.constant(float(values[name]))
-        reader = language.Reader(
+        reader = Reader(
             graph,
             names,
             (

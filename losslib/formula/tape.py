@@ -19,6 +19,10 @@ FIRST_INPUT, SCALE, FIRST_CONSTANT = 7, 10, 11
 MOST_REGISTERS = 128
 MOST_CONSTANTS = 256
 
+#: The choice by a comparison whose truth does nothing else, and by one of an absolute value that nothing else reads.
+CHOICES = {"lt": "select_lt", "le": "select_le", "gt": "select_gt", "ge": "select_ge"}
+CHOICES_BY_DISTANCE = {"lt": "select_within", "le": "select_at_most"}
+
 #: Which operands of an operation may be a constant: forms by the letters v (a row) and s (a number).
 FORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("add", "mul", "max", "min", "power", "lt", "le", "gt", "ge", "eq", "ne", "signed"), ("vv", "vs")),
@@ -27,10 +31,20 @@ FORMS: dict[str, tuple[str, ...]] = {
     "and": ("vv",),
     "or": ("vv",),
     "select": ("vvv", "vvs", "vsv", "vss"),
+    **dict.fromkeys(CHOICES.values(), ("vvvv", "vsvv", "vsvs", "vssv")),
+    **dict.fromkeys(CHOICES_BY_DISTANCE.values(), ("vvvv", "vsvv", "vsvs", "vssv")),
+    "product": ("vvv", "vvs"),
     "extreme": ("vvvv", "vvvs", "vsvv", "vsvs"),
     "multiply_add": ("vvv", "vsv", "vvs", "vss"),
     "multiply_subtract": ("vvv", "vsv", "vvs"),
     "subtract_product": ("vvv", "vsv", "vvs", "vss"),
+}
+
+#: What may write a derivative times its scale at once, by the operation that does both and its forms.
+SCALED: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{name: (f"scaled_{name}", FORMS[name]) for name in (*CHOICES.values(), *CHOICES_BY_DISTANCE.values())},
+    "mul": ("product", ("vv", "vs")),
+    "sub": ("scaled_sub", ("vv",)),
 }
 
 #: Nanoseconds of an element in float32 (one thread, v3): they decide from which size threads pay.
@@ -104,7 +118,9 @@ class _Emitter:
         values = self.graph.values
         forms = FORMS.get(step.op)
         form = "v" * len(step.args)
-        if forms is not None and step.output is None:
+        if step.output is not None and step.op != "scale":
+            name, forms = SCALED[step.op]
+        if forms is not None:
             fitting = [form for form in forms if all(values[step.args[k]] is not None for k in _numbers_of(form))]
             form = max(fitting, key=lambda form: form.count("s"))
         borrowed = []
@@ -123,8 +139,11 @@ class _Emitter:
         written = []
         if step.output is not None:
             written.append(step.output)
-            name = "mul_vs"
             places.append(SCALE)
+            if step.op == "scale":
+                name = "mul_vs"
+            else:  # the scale is one more number for a product, and beside its forms for the others
+                name = f"product_{form}s" if step.op == "mul" else f"{SCALED[step.op][0]}_{form}"
         else:
             name = step.op if forms is None else f"{step.op}_{form}"
             for result in step.results:
@@ -187,6 +206,10 @@ def _lowered(graph: Graph, outputs: Mapping[int, int]) -> list[_Step]:
     for used in [*(arg for node in needed for arg in args[node]), *outputs.values()]:
         uses[used] = uses.get(used, 0) + 1
     groups = _groups(graph, needed)
+    choosing: dict[int, int] = {}  # how often a node is the condition of a choice
+    for node in needed:
+        if ops[node] == "select":
+            choosing[args[node][0]] = choosing.get(args[node][0], 0) + 1
 
     def step_of(node: int) -> _Step:
         op, below = ops[node], args[node]
@@ -198,6 +221,14 @@ def _lowered(graph: Graph, outputs: Mapping[int, int]) -> list[_Step]:
                 if ops[product] == "mul" and uses[product] == 1:
                     fused = "multiply_add" if op == "add" else ("multiply_subtract", "subtract_product")[k]
                     return _Step(fused, (*args[product], other), (node,))
+        if op == "mul" and ops[below[0]] == "mul" and uses[below[0]] == 1:
+            return _Step("product", (*args[below[0]], below[1]), (node,))
+        if op == "select" and ops[below[0]] in CHOICES and choosing[below[0]] == uses[below[0]]:
+            compared = ops[below[0]]
+            first, second = args[below[0]]
+            if ops[first] == "abs" and compared in CHOICES_BY_DISTANCE and uses[first] == 1:
+                return _Step(CHOICES_BY_DISTANCE[compared], (args[first][0], second, *below[1:]), (node,))
+            return _Step(CHOICES[compared], (first, second, *below[1:]), (node,))
         return _Step(op, below, (node,))
 
     steps: list[_Step] = []
@@ -219,7 +250,12 @@ def _lowered(graph: Graph, outputs: Mapping[int, int]) -> list[_Step]:
             steps.append(step)
             done.update(result for result in step.results if result is not None)
         if place:
-            steps.append(_Step("mul", (output,), output=place))
+            last = steps[-1] if steps else None
+            if last is not None and last.results == (output,) and uses[output] == 1 and last.op in SCALED:
+                last.output = place
+                last.results = ()
+            else:
+                steps.append(_Step("scale", (output,), output=place))
     return steps
 
 

@@ -33,7 +33,6 @@ class Agreement(Reading):
 
 class OfAgreement(Geometry):
     kernels = "ordinal"
-    meets_all = True
     chunked = False
     nothing_is_zero = True
     uncut = "samples whose frequencies are compared with those of all others"
@@ -113,6 +112,9 @@ class OfAgreement(Geometry):
             grad=gradient,
             hess=None,
         )
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return True
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

@@ -117,6 +117,10 @@ class Geometry:
         """
         return ()
 
+    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        """True if all data must come in one call: with these parameters, where `meets_all` does not say it for all."""
+        return self.meets_all
+
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         """Return for each axis of the unreduced values the axis of the first input that it stands for."""
         return tuple(range(ndim))

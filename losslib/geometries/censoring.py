@@ -17,6 +17,8 @@ __all__ = [
     "Deliveries",
     "draw_censored",
     "input_in_float64",
+    "order_by_time",
+    "partners_of",
     "read_causes",
     "read_intervals",
     "read_numbers",
@@ -101,6 +103,20 @@ class Deliveries:
     def finish(self) -> None:
         for written, wanted in self.pending:
             np.copyto(wanted, written, casting="same_kind")
+
+
+def order_by_time(time: np.ndarray, happened: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Return the samples that count by time, the events of a time before its censorings."""
+    counts = np.ones(time.shape, bool) if mask is None else mask
+    # Both sorts are stable: events stay before censorings of the same time.
+    order = np.concatenate([np.flatnonzero(happened & counts), np.flatnonzero(~happened & counts)])
+    return order[np.argsort(time[order], kind="stable")]
+
+
+def partners_of(time: np.ndarray, happened: np.ndarray) -> np.ndarray:
+    """Return for each of the sorted samples the first that is comparable with it: behind the events of its time."""
+    keys = 2 * np.unique(time, return_inverse=True)[1] + ~happened
+    return np.asarray(np.searchsorted(keys, keys, side="right"), np.int64)
 
 
 def draw_censored(item: Input, domain: Domain, rng: np.random.Generator, samples: int) -> np.ndarray:

@@ -55,7 +55,7 @@ class Distance(Geometry):
             labels = LABELS[info.inputs[place].domain.name] if values["check"] else ()
         kernel, numbers = info.resolve_kernel(values)
         positions = tuple(info.input_names.index(name) for name in info.default_wrt)
-        return self.driver.Quick(kernel, numbers, positions, labels, values["reduction"] == "mean", _ISA_FACTOR)
+        return self.driver.PlainDistance(kernel, numbers, positions, labels, values["reduction"] == "mean", _ISA_FACTOR)
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Vectors:
         place = label_of(info)

@@ -18,16 +18,7 @@ from losslib.errors import DomainError, DTypeError, ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work, domains_of, draw_rows
 from losslib.geometries.rows import as_output_rows, as_rows, lies_in_rows, slabs
 
-__all__ = ["KINDS", "geometry"]
-
-#: The losses by number, as the compiled driver knows them.
-KINDS = (
-    "multi_margin",
-    "multi_margin_squared",
-    "crammer_singer",
-    "categorical_hinge",
-    "multilabel_margin",
-)
+__all__ = ["geometry"]
 
 
 @dataclass(kw_only=True)
@@ -45,7 +36,7 @@ class Margin(Geometry):
         if values["reduction"] not in ("mean", "sum") or values.get("weight") is not None:
             return None
         kernel, numbers = info.resolve_kernel(values)
-        return self.driver.Quick(KINDS.index(kernel), numbers[0], values["reduction"] == "mean", values["check"])
+        return self.driver.PlainMargin(kernel, numbers[0], values["reduction"] == "mean", values["check"])
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Scores:
         item = info.inputs[1]
@@ -109,7 +100,7 @@ class Margin(Geometry):
         for part in slabs(score_rows, not all(lies_in_rows(array, computed) for array in converted)):
             grad = None if gradient is None else as_output_rows(gradient[part], computed)
             violated = self.driver.run(
-                KINDS.index(kernel),
+                kernel,
                 as_rows(score_rows[part], computed),
                 as_rows(target_rows[part], computed if dense else target.dtype),
                 None if kept is None else np.ascontiguousarray(kept[part]),

@@ -14,41 +14,45 @@ from typing import Any
 import numpy as np
 
 from losslib import _kernels
-from losslib._kernels.loss import total
 from losslib.call import arrays
 from losslib.call.outputs import Output
-from losslib.call.samples import TermByTerm, Terms, ratio
+from losslib.call.samples import Terms
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
+from losslib.errors import DomainError, ParameterError, ShapeError
 from losslib.geometries.base import Geometry, Reading, Samples, Work, domains_of
+from losslib.geometries.overlap_ratios import (
+    POOLED,
+    Ratios,
+    absent_of,
+    counting_of,
+    inverse_sizes,
+    per_of,
+    ratio_weights,
+    reduce_ratios,
+    spread_shape,
+)  # fmt: skip
+from losslib.geometries.regions import (
+    Regions,
+    as_region,
+    by_position,
+    from_region,
+    read_axis,
+    read_class_weight,
+    read_classes_used,
+    read_target,
+    read_weights,
+    require_classes,
+    require_target,
+    shape_around,
+)  # fmt: skip
 
-__all__ = ["Overlap", "Regions", "geometry"]
+__all__ = ["BAD_CLASS", "Counts", "Overlap", "geometry"]
 
 #: Estimated costs are those of AVX-512.
 ISA_FACTOR = 3.0 if _kernels.ISA == "baseline" else 1.0
 
-#: The axes of (samples, classes) that a ratio is taken over, by the word of ``per``.
-POOLED: dict[str, tuple[int, ...]] = {"sample_class": (), "class": (0,), "sample": (1,), "all": (0, 1)}
-
 #: Bits of what the driver found.
 BAD_CLASS = 4
-
-
-@dataclass(kw_only=True)
-class Regions(Reading):
-    """A call as arrays of (samples, classes, positions)."""
-
-    axis: int | None
-    #: Of the input and of the target; class indices have no class axis.
-    input: np.ndarray
-    target: np.ndarray
-    indices: bool
-    classes: np.ndarray  # those whose ratios enter
-    class_weight: np.ndarray  # of all classes
-    sample_weight: np.ndarray  # of the samples
-    #: Mask and weights of positions, of shape (samples, positions).
-    keep: np.ndarray | None
-    position_weight: np.ndarray | None
 
 
 @dataclass
@@ -59,18 +63,9 @@ class Counts:
     extras: np.ndarray  # (samples, 3): addend, divisor of its mean, positions
 
 
-@dataclass
-class Ratios:
-    """The ratios of a call on their way to the value, a table of the shape that ``per`` says."""
-
-    values: np.ndarray
-    slopes: np.ndarray  # by common, false positive and false negative
-    weights: np.ndarray
-    counted: np.ndarray
-
-
 class Overlap(Geometry):
     kernels = "overlap"
+    uncut = "counted together"
     chunked = False
     looks_in_pass = True
 
@@ -256,7 +251,13 @@ class Overlap(Geometry):
     # -- what others ask
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-        return (0,) if 0 not in POOLED[per_of(values)] else ()
+        # A mean over the classes of a sample and then over samples is no multiple of the sum, of which a batch would
+        # take its gradient.
+        nested = absent_of(values) == "skip" and per_of(values) == "sample_class"
+        return () if nested or 0 in POOLED[per_of(values)] else (0,)
+
+    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return self.meets_all or 0 in POOLED[per_of(values)]
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         axis = values.get("axis", 1)
@@ -282,232 +283,6 @@ class Overlap(Geometry):
         if info.inputs[1].holds == "row":
             return [np.moveaxis(scores, 1, axis), np.moveaxis(marks, 1, axis)]
         return [np.moveaxis(scores, 1, axis), target]
-
-
-# ---- reading -----------------------------------------------------------------------------------------------------
-
-
-def shape_around(array: np.ndarray, axis: int | None) -> tuple[int, ...]:
-    """Return the shape of an array without its class axis."""
-    return array.shape if axis is None else array.shape[:axis] + array.shape[axis + 1 :]
-
-
-def as_region(array: np.ndarray, axis: int | None) -> np.ndarray:
-    """Return an array as (samples, classes, positions), in the memory it has if that is possible."""
-    samples = array.shape[0]
-    moved = array[:, np.newaxis] if axis is None else array if axis == 1 else np.moveaxis(array, axis, 1)
-    positions = 1
-    for length in moved.shape[2:]:
-        positions *= length
-    return moved.reshape(samples, moved.shape[1], positions)
-
-
-def by_position(array: np.ndarray) -> np.ndarray:
-    """Return an array without a class axis as (samples, positions)."""
-    return as_region(array, None)[:, 0]
-
-
-def from_region(array: np.ndarray, shape: tuple[int, ...], axis: int | None) -> np.ndarray:
-    """Return (samples, classes, positions) in the shape of the array that it was made from."""
-    if axis is None:
-        return array.reshape(shape)
-    around = shape[1:axis] + shape[axis + 1 :]
-    return np.moveaxis(array.reshape(shape[0], shape[axis], *around), 1, axis)
-
-
-def read_axis(info: LossInfo, values: Mapping[str, Any], array: np.ndarray) -> int | None:
-    """Return the class axis counted from 0, or None."""
-    name, axis = info.inputs[0].name, values.get("axis", 1)
-    if axis is None:
-        if array.ndim == 0:
-            raise ShapeError(f"{name} of {info.name} needs an axis of samples, got a number; expected (N, d1, ...)")
-        return None
-    if array.ndim < 2:
-        raise ShapeError(
-            f"{name} of {info.name} has shape {array.shape}; expected (N, C, d1, ...) with a class axis, or axis=None "
-            f"for one class without one"
-        )
-    if not -array.ndim <= axis < array.ndim or axis % array.ndim == 0:
-        raise ShapeError(
-            f"axis={axis} is no class axis of {name} of shape {array.shape}; expected 1 to {array.ndim - 1}, or "
-            f"negative from the end: axis 0 holds the samples"
-        )
-    return int(axis % array.ndim)
-
-
-def read_target(name: str, obj: Any) -> np.ndarray:
-    """Read a mask or class indices of any integer or float type, without a copy where that is possible."""
-    array = arrays.to_numpy(name, obj)
-    if array.dtype.kind not in "biu":
-        return arrays.read_array(name, array if array.size or array.dtype.kind == "f" else array.astype(np.int64))
-    if not array.dtype.isnative or not array.flags.aligned:
-        array = array.astype(array.dtype.newbyteorder("="))
-    return array
-
-
-def require_target(info: LossInfo, array: np.ndarray, target: np.ndarray, axis: int | None, indices: bool) -> None:
-    """Raise unless the target is of the shape of the input, or has class indices in that shape without classes."""
-    name, reference = info.inputs[1].name, info.inputs[0].name
-    if indices:
-        expected = shape_around(array, axis)
-        if target.shape != expected:
-            raise ShapeError(
-                f"{name} has shape {target.shape}; expected {expected}, a class index for each position of {reference} "
-                f"of shape {array.shape}, or that shape itself for a mask of each class"
-            )
-        if target.dtype.kind not in "iu":
-            mask = " or a mask of one class goes with axis=None" if array.shape[axis or 0] == 1 else ""
-            raise DTypeError(
-                f"{name} has dtype {target.dtype} and one axis less than {reference}: class indices must be integers; "
-                f"use {name}.astype(numpy.int64){mask}"
-            )
-        return
-    if target.shape != array.shape and axis is not None:
-        raise ShapeError(
-            f"{name} has shape {target.shape}; expected {array.shape}, the shape of {reference}, for a mask of each "
-            f"class, or {shape_around(array, axis)} for class indices along axis {axis}"
-        )
-    arrays.require_same_shape(name, target, reference, array)
-
-
-def require_classes(info: LossInfo, values: Mapping[str, Any], reading: Regions) -> None:
-    """Raise for the first class index that is no class and counts."""
-    target, classes = reading.given[1], reading.input.shape[1]
-    bad = (target < 0) | (target >= classes)
-    ignored = values.get("ignore_index")
-    if ignored is not None:
-        bad &= target != ignored
-    if reading.keep is not None:
-        bad &= reading.keep.reshape(target.shape)
-    if bad.any():
-        place, index = arrays.first(bad, target)
-        advice = f" or ignore_index={ignored}" if ignored is not None else ""
-        if classes == 1:
-            advice += "; a mask of one class has the shape of the input, or goes with axis=None"
-        raise DomainError(
-            f"{info.inputs[1].name}{place} is {int(index)}, outside the classes: expected 0 to {classes - 1}{advice}"
-        )
-
-
-def read_weights(
-    options: dict[str, Any], around: tuple[int, ...], samples: int
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Take sample_weight out of the options: a weight of each sample, and one of each position or None."""
-    given = options.pop("sample_weight", None)
-    if given is None:
-        return np.ones(samples), None
-    array = arrays.read_array("sample_weight", given).astype(np.float64)
-    if array.ndim == 0:
-        return np.full(samples, float(array)), None
-    if array.shape == (samples,):
-        return array, None
-    expected = f"({samples},) for one weight a sample, or a shape that broadcasts to that of the positions"
-    wide = arrays.broadcast_to("sample_weight", array, around, expected)
-    return np.ones(samples), by_position(wide)
-
-
-def read_class_weight(values: Mapping[str, Any], count: int) -> np.ndarray:
-    weight = values.get("weight")
-    if weight is None or isinstance(weight, float):
-        return np.ones(count)
-    if weight.shape not in ((count,), ()):
-        raise ShapeError(f"weight has shape {weight.shape}, expected ({count},): one weight for each class")
-    return np.ascontiguousarray(np.broadcast_to(weight, (count,)), np.float64)
-
-
-def read_classes_used(values: Mapping[str, Any], count: int) -> np.ndarray:
-    """Return the classes whose ratios enter."""
-    classes = values.get("classes")
-    if classes is None:
-        return np.arange(count)
-    for index in classes:
-        if not -count <= index < count:
-            raise ShapeError(f"classes holds {index}, but the input has {count} classes; expected 0 to {count - 1}")
-    return np.array([index % count for index in classes], np.intp)
-
-
-def per_of(values: Mapping[str, Any]) -> str:
-    """Return what one ratio counts."""
-    return str(values.get("per", "sample_class"))
-
-
-def absent_of(values: Mapping[str, Any]) -> str:
-    return str(values.get("absent", "include"))
-
-
-def counting_of(values: Mapping[str, Any]) -> str:
-    if values.get("squared"):  # where the norm is that of L2, what two numbers have in common is their product
-        return "squared"
-    return str(values.get("intersection", "product"))
-
-
-# ---- ratios ------------------------------------------------------------------------------------------------------
-
-
-def spread_shape(reading: Regions, per: str) -> tuple[int, ...]:
-    """Return the shape in which a table of ratios goes with (samples, classes, counts)."""
-    whole = (len(reading.input), len(reading.classes))
-    return (*(1 if k in POOLED[per] else n for k, n in enumerate(whole)), 3)
-
-
-def ratio_weights(values: Mapping[str, Any], reading: Regions) -> np.ndarray:
-    """Return the weight of each ratio: of its sample and of its class, unless they are pooled in it."""
-    per = per_of(values)
-    weights = np.ones(reading.shape)
-    if per in ("sample_class", "sample"):
-        weights = weights * reading.sample_weight.reshape((-1,) + (1,) * (len(reading.shape) - 1))
-    if per in ("sample_class", "class"):
-        weights = weights * reading.class_weight[reading.classes]
-    return weights
-
-
-def inverse_sizes(sizes: np.ndarray, weighting: str, pooled: tuple[int, ...]) -> np.ndarray:
-    """Return the weights of classes by the size of their targets; an empty one takes the largest weight there is."""
-    if weighting == "uniform":
-        return np.ones_like(sizes)
-    if 0 in pooled:
-        sizes = sizes.sum(axis=0, keepdims=True)
-    empty = sizes == 0
-    weights = np.zeros_like(sizes)
-    np.divide(1.0, sizes * sizes if weighting == "square" else sizes, out=weights, where=~empty)
-    return np.where(empty, weights.max(axis=1, keepdims=True, initial=0.0), weights)
-
-
-def reduce_ratios(
-    values: Mapping[str, Any], ratios: Ratios, samples: Samples, number: float, dtype: np.dtype[Any], work: Work
-) -> tuple[Any, np.ndarray]:
-    """Return the reduced value, or the table; and the derivative of the result by each ratio."""
-    reduction = samples.reduction
-    weights = np.where(ratios.counted, ratios.weights, 0.0)
-    if reduction == "none":
-        factor = weights * number if samples.upstream is None else weights * samples.upstream.astype(np.float64)
-        result = work.values
-        if result is not None:
-            np.copyto(result, ratios.values * weights, casting="same_kind")
-        return result, factor
-    nested = absent_of(values) == "skip" and values["per"] == "sample_class" and reduction != "sum"
-    if nested:  # over the classes of a sample that count, then over the samples
-        divisors = (ratios.counted if reduction == "mean" else weights).sum(axis=1, dtype=np.float64)
-        inner = np.divide(
-            weights, divisors[:, np.newaxis], out=np.zeros_like(weights), where=divisors[:, np.newaxis] != 0
-        )
-        entries, counted = (inner * ratios.values).sum(axis=1), np.ones(len(divisors))
-    else:
-        inner = weights
-        entries = weights * ratios.values
-        counted = (ratios.counted if reduction == "mean" else weights).astype(np.float64)
-    if isinstance(reduction, TermByTerm):
-        if 0 in POOLED[per_of(values)]:
-            raise ParameterError(
-                f"per={per_of(values)!r} pools the samples of a batch, so that batches have no terms that add up; "
-                f"use per='sample_class' or 'sample', or compute the loss of all samples at once"
-            )
-        return Terms(entries, None if reduction == "sum" else counted), inner
-    divisor = 1.0 if reduction == "sum" else float(counted.sum())
-    if ratios.values.size and divisor == 0.0 and absent_of(values) == "skip":
-        return 0.0, np.zeros_like(weights)  # nothing to find
-    value = ratio(total(np.ascontiguousarray(entries, np.float64)), divisor)
-    return value, inner * ratio(number, divisor)
 
 
 geometry = Overlap()

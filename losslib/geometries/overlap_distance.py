@@ -9,7 +9,8 @@ import numpy as np
 
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DTypeError, ShapeError
-from losslib.geometries.overlap import Counts, Overlap, Regions
+from losslib.geometries.overlap import Counts, Overlap
+from losslib.geometries.regions import Regions
 
 __all__ = ["geometry"]
 

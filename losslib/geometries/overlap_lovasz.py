@@ -15,18 +15,9 @@ from losslib.call.samples import Terms
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ShapeError
 from losslib.geometries.base import Reading, Samples, Work, domains_of
-from losslib.geometries.overlap import (
-    BAD_CLASS,
-    POOLED,
-    Counts,
-    Overlap,
-    Ratios,
-    Regions,
-    absent_of,
-    per_of,
-    ratio_weights,
-    reduce_ratios,
-)
+from losslib.geometries.overlap import BAD_CLASS, Counts, Overlap
+from losslib.geometries.overlap_ratios import POOLED, Ratios, absent_of, per_of, ratio_weights, reduce_ratios
+from losslib.geometries.regions import Regions
 
 __all__ = ["geometry"]
 

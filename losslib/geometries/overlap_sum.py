@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from losslib.call.samples import Reading, Samples, TermByTerm, ratio
+from losslib.call.samples import Reading, Samples, TermByTerm, Terms, ratio
 from losslib.declaration.schema import LossInfo
-from losslib.errors import ParameterError
 from losslib.geometries.base import Work
-from losslib.geometries.overlap import Counts, Overlap, Ratios, Regions
+from losslib.geometries.overlap import Counts, Overlap
+from losslib.geometries.overlap_ratios import Ratios
+from losslib.geometries.regions import Regions
 
 __all__ = ["geometry"]
 
 
 class OverlapSum(Overlap):
+    meets_all = True  # two means with two denominators
+
     def region(self, info: LossInfo, values: Mapping[str, Any], reading: Regions, **more: Any) -> Any:
         if "delta" in values:
             more |= {"addend": "unified_focal", "clip": 1e-7, "delta": values["delta"], "gamma": values["gamma"]}
@@ -30,12 +34,12 @@ class OverlapSum(Overlap):
         return super().region(info, values, reading, **more)
 
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
-        if isinstance(samples.reduction, TermByTerm):
-            raise ParameterError(
-                f"{info.name} is a mean of ratios plus a mean over positions, which have no terms that add up; "
-                f"accumulate the two losses by themselves"
-            )
-        return super().compute(info, values, reading, samples, work)
+        if not isinstance(samples.reduction, TermByTerm):
+            return super().compute(info, values, reading, samples, work)
+        # Two means with two denominators: all there is, is one term.
+        whole = replace(samples, reduction=str(samples.reduction))
+        value = super().compute(info, values, reading, whole, work)
+        return Terms(np.array([value]), None if whole.reduction == "sum" else np.ones(1))
 
     def ratios(
         self, info: LossInfo, values: Mapping[str, Any], reading: Regions, counts: Counts, pooling: np.ndarray
@@ -59,7 +63,7 @@ class OverlapSum(Overlap):
         return value, np.ascontiguousarray(ratio(weight * number, divisor) * reading.sample_weight)
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-        return ()  # two means with two denominators are no terms that add up
+        return ()
 
 
 geometry = OverlapSum()

@@ -16,7 +16,7 @@ from losslib.call.samples import fit_sample_weight, read_where
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ShapeError
 from losslib.geometries.base import Geometry, Reading, Samples, Work
-from losslib.geometries.censoring import COUNTED, draw_censored, read_numbers, require_times
+from losslib.geometries.censoring import COUNTED, draw_censored, order_by_time, read_numbers, require_times
 
 __all__ = ["geometry"]
 
@@ -146,12 +146,7 @@ class OfRisk(Geometry):
 
 def sort_samples(reading: RiskSets) -> tuple[np.ndarray, np.ndarray]:
     """Return the samples that count by stratum, time and event, events first, and how many each stratum has."""
-    happened, counts = reading.event != 0, reading.mask
-    if counts is None:
-        counts = np.ones(reading.shape, bool)
-    # Both sorts are stable: events stay before censorings of the same time.
-    order = np.concatenate([np.flatnonzero(happened & counts), np.flatnonzero(~happened & counts)])
-    order = order[np.argsort(reading.time[order], kind="stable")]
+    order = order_by_time(reading.time, reading.event != 0, reading.mask)
     if reading.strata is None:
         return order, np.array([len(order)], np.int64)
     _, codes, sizes = np.unique(reading.strata[order], return_inverse=True, return_counts=True)

@@ -25,9 +25,11 @@ MODULES = (
     "contrast_views",
     "contrast_labels",
     "sequence",
-    "transduction",
     "segmentation",
     "boxes",
     "detection",
+    "ranking",
+    "ranking_lists",
     "survival",
+    "survival_order",
 )

@@ -67,10 +67,10 @@ GAMMA = Real(
 )
 POS_WEIGHT_TEXT = "Factor on the part of the loss that belongs to the positive class; above 1 it raises recall."
 
-#: The target after label smoothing, as it appears in the formulas.
-SMOOTHED = "(t*(1 - label_smoothing) + label_smoothing/2)"
+#: A letter of the formulas: the target after label smoothing.
+SMOOTHED = {"y": "t*(1 - label_smoothing) + label_smoothing/2"}
 #: Cross entropy of a probability with PyTorch's clamp, which caps a single logarithm at -100.
-CLAMPED = f"(-{SMOOTHED}*max(log(x), -100) - (1 - {SMOOTHED})*max(log1p(-x), -100))"
+CLAMPED = "-y*max(log(x), -100) - (1 - y)*max(log1p(-x), -100)"
 
 GOOD = Reference(
     "Good, I. J. (1952). Rational decisions. Journal of the Royal Statistical Society B, 14(1), 107-114.",
@@ -99,6 +99,8 @@ binary_cross_entropy, BCELoss = pointwise(
     parameters=(LABEL_SMOOTHING,),
     kernel="BinaryCrossEntropy",
     formula=CLAMPED,
+    definitions=SMOOTHED,
+    keywords={"logistic regression": 3},
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(
@@ -226,7 +228,9 @@ binary_cross_entropy_with_logits, BCEWithLogitsLoss = pointwise(
         LABEL_SMOOTHING,
     ),
     kernel=_logits_kernel,
-    formula=f"(1 - {SMOOTHED})*softplus(x) + w*{SMOOTHED}*softplus(-x)",
+    formula="(1 - y)*softplus(x) + w*y*softplus(-x)",
+    definitions=SMOOTHED,
+    keywords={"logistic regression": 1, "multilabel": 3, "label smoothing": 2, "adaboost": 2},
     symbols={"x": "input", "t": "target", "w": "pos_weight"},
     differentiable=("input", "target"),
     description=(
@@ -375,6 +379,7 @@ weighted_binary_cross_entropy, WeightedBinaryCrossEntropy = pointwise(
     parameters=(Real("pos_weight", 1.0, POS_WEIGHT_TEXT, least=0.0, examples=(0.5, 2.0, 5.0)),),
     kernel=lambda values: ("WeightedBinaryCrossEntropy", (float(values["pos_weight"]), 1.0)),
     formula="-pos_weight*t*max(log(x), -100) - (1 - t)*max(log1p(-x), -100)",
+    keywords={"imbalance": 4},
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(
@@ -439,7 +444,7 @@ That is (3*log(2) + log(2)) / 2. The gradient of the positive element is three t
 >>> gradient.round(4)
 array([-3.,  1.])
 """,
-    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth", "proper"),
     entries=("L038", "L039"),
     value_range="[0, 100] for pos_weight <= 1, [0, 100*pos_weight] above: the logarithms are clamped at -100",
 )
@@ -467,6 +472,7 @@ balanced_binary_cross_entropy, BalancedBinaryCrossEntropy = pointwise(
         (float(values["beta"]), 1.0 - float(values["beta"])),
     ),
     formula="-beta*t*max(log(x), -100) - (1 - beta)*(1 - t)*max(log1p(-x), -100)",
+    keywords={"imbalance": 5},
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(
@@ -536,7 +542,7 @@ That is half of binary_cross_entropy, 0.0702. With beta = 0.75 positives weigh t
 >>> gradient.round(4)
 array([-0.75,  0.25])
 """,
-    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "convex", "smooth", "proper"),
     entries=("L038",),
     value_range="[0, 50] for beta = 0.5, [0, 100*max(beta, 1 - beta)] else: the logarithms are clamped at -100",
 )
@@ -552,11 +558,14 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
     inputs=(PREDICTED_PROBABILITY, LABEL),
     parameters=(ALPHA, GAMMA, LABEL_SMOOTHING),
     kernel=_focal_kernel("BinaryFocal", "alpha", "gamma", "label_smoothing", exponents=("gamma",)),
-    formula=(
-        f"where(alpha < 0, 1, alpha*{SMOOTHED} + (1 - alpha)*(1 - {SMOOTHED}))"
-        f"*((1 - x)*{SMOOTHED} + x*(1 - {SMOOTHED}))**gamma"
-        f"*{CLAMPED}"
-    ),
+    formula="k*q**gamma*h",
+    definitions={
+        **SMOOTHED,
+        "k": "where(alpha < 0, 1, alpha*y + (1 - alpha)*(1 - y))",
+        "q": "(1 - x)*y + x*(1 - y)",
+        "h": CLAMPED,
+    },
+    keywords={"imbalance": 2},
     symbols={"x": "input", "t": "target"},
     description=(
         "Multiplies the cross entropy by ``(1 - p_t)**gamma``, where ``p_t`` is the probability given to the "
@@ -571,7 +580,7 @@ binary_focal_loss, BinaryFocalLoss = pointwise(
         "-100, the denominators at 1e-12, and ``1 - p_t`` at 1e-12 inside the derivatives, so gradients stay "
         "finite for 0 < gamma < 1, where the exact derivative is infinite at ``p_t`` = 1. "
         "``label_smoothing`` acts on the target before everything else, as in Keras.\n\n"
-        "The loss is not convex: the Hessian is negative for badly classified elements."
+        "The loss is convex in the probability; as a function of the logit behind it, it is not."
     ),
     use_when=(
         "negatives outnumber positives by hundreds to one and most of them are easy: detection, "
@@ -624,7 +633,7 @@ By hand, for the first element: 0.25 * 0.1**2 * -log(0.9) = 0.000263.
 >>> gradient.round(4)
 array([-0.1491,  0.4474])
 """,
-    tags=("binary", "multi-label", "probabilities", "imbalance", "smooth"),
+    tags=("binary", "multi-label", "probabilities", "imbalance", "smooth", "convex"),
     value_range=(
         "[0, 75] for alpha = 0.25, [0, 100] for alpha = -1, [0, 100*max(alpha, 1 - alpha)] else: the logarithms are "
         "clamped at -100"
@@ -642,11 +651,13 @@ sigmoid_focal_loss, SigmoidFocalLoss = pointwise(
     inputs=(LOGIT, LABEL),
     parameters=(ALPHA, GAMMA),
     kernel=_focal_kernel("SigmoidFocal", "alpha", "gamma", exponents=("gamma",)),
-    formula=(
-        "where(alpha < 0, 1, alpha*t + (1 - alpha)*(1 - t))"
-        "*(sigmoid(x)*(1 - t) + sigmoid(-x)*t)**gamma"
-        "*((1 - t)*softplus(x) + t*softplus(-x))"
-    ),
+    formula="k*q**gamma*h",
+    definitions={
+        "k": "where(alpha < 0, 1, alpha*t + (1 - alpha)*(1 - t))",
+        "q": "sigmoid(x)*(1 - t) + sigmoid(-x)*t",
+        "h": "(1 - t)*softplus(x) + t*softplus(-x)",
+    },
+    keywords={"imbalance": 1, "bounding boxes": 5},
     symbols={"x": "input", "t": "target"},
     description=(
         "Made for one-stage object detectors, where a picture has a hundred thousand candidate boxes and a "
@@ -753,6 +764,7 @@ multilabel_soft_margin_loss, MultiLabelSoftMarginLoss = pointwise(
     inputs=(LOGIT, LABEL),
     kernel=lambda values: ("BinaryCrossEntropyLogits", (0.0,)),
     formula="(1 - t)*softplus(x) + t*softplus(-x)",
+    keywords={"multilabel": 1},
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     averages_last_axis=True,
@@ -861,6 +873,7 @@ asymmetric_loss, AsymmetricLoss = pointwise(
         "t*softplus(-x)*sigmoid(-x)**gamma_pos"
         " - (1 - t)*log(min(sigmoid(-x) + clip, 1))*max(sigmoid(x) - clip, 0)**gamma_neg"
     ),
+    keywords={"imbalance": 6, "multilabel": 2},
     symbols={"x": "input", "t": "target"},
     description=(
         "In a table of many labels each row has a few positives among hundreds of negatives. This loss takes "
@@ -929,5 +942,5 @@ below clip.
 >>> gradient.round(4)
 array([-0.4233,  0.0731,  0.    ])
 """,
-    tags=("multi-label", "logits", "imbalance", "asymmetric"),
+    tags=("multi-label", "logits", "imbalance", "asymmetric", "smooth"),
 )

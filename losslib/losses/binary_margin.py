@@ -64,6 +64,7 @@ soft_margin_loss, SoftMarginLoss = pointwise(
     inputs=(SCORE, SIGN_LABEL),
     kernel="SoftMargin",
     formula="softplus(-t*x)",
+    keywords={"logistic regression": 2},
     symbols={"x": "input", "t": "target"},
     description=(
         "Logistic regression in the notation of margins: the loss depends on ``t*x`` alone, falls smoothly "
@@ -144,6 +145,7 @@ hinge_loss, HingeLoss = pointwise(
     parameters=(HINGE_MARGIN,),
     kernel="Hinge",
     formula="max(0, margin - t*x)",
+    keywords={"support vector machine": 1},
     symbols={"x": "input", "t": "target"},
     description=(
         "A score is asked to be on the right side of 0 by at least margin; what is missing is the loss. "
@@ -212,6 +214,7 @@ squared_hinge_loss, SquaredHingeLoss = pointwise(
     parameters=(HINGE_MARGIN,),
     kernel="SquaredHinge",
     formula="max(0, margin - t*x)**2",
+    keywords={"support vector machine": 2},
     symbols={"x": "input", "t": "target"},
     description=(
         "Like ``hinge_loss`` it is 0 beyond the margin, but it enters the margin with slope 0 and punishes "
@@ -278,6 +281,7 @@ exponential_loss, ExponentialLoss = pointwise(
     inputs=(SCORE, ZERO_ONE_LABEL),
     kernel="Exponential",
     formula="t*exp(-x) + (1 - t)*exp(x)",
+    keywords={"adaboost": 1},
     symbols={"x": "input", "t": "target"},
     description=(
         "AdaBoost is stage-wise minimisation of this loss. Its weights, exp of the score on the wrong side, "
@@ -467,6 +471,7 @@ binary_sparsemax_loss, BinarySparsemaxLoss = pointwise(
         "t*where(x >= 1, 0, where(x <= -1, -x, (1 - x)**2/4))"
         " + (1 - t)*where(x <= -1, 0, where(x >= 1, x, (1 + x)**2/4))"
     ),
+    keywords={"sparse probabilities": 2},
     symbols={"x": "input", "t": "target"},
     description=(
         "The logistic loss belongs to the sigmoid; this one belongs to the straight line from (-1, 0) to (1, "
@@ -614,6 +619,7 @@ margin_ranking_loss, MarginRankingLoss = pointwise(
     parameters=(Real("margin", 0.0, MARGIN_TEXT, examples=(0.5, 1.0)),),
     kernel="MarginRanking",
     formula="max(0, margin - t*(x1 - x2))",
+    keywords={"ordinal": 1},
     symbols={"x1": "input1", "x2": "input2", "t": "target"},
     differentiable=("input1", "input2", "target"),
     default_wrt=("input1", "input2"),

@@ -50,7 +50,8 @@ quality_focal_loss, QualityFocalLoss = pointwise(
     inputs=(LOGIT, QUALITY),
     parameters=(Real("beta", 2.0, "Power of the distance of score and quality.", above=0.0, examples=(1.5, 1.0, 3.0)),),
     kernel="QualityFocal",
-    formula="abs(t - sigmoid(x))**beta*(t*softplus(-x) + (1 - t)*softplus(x))",
+    formula="abs(t - p)**beta*h",
+    definitions={"p": "sigmoid(x)", "h": "t*softplus(-x) + (1 - t)*softplus(x)"},
     symbols={"x": "input", "t": "target"},
     description=(
         "The focal loss for soft labels: the score of a detection is trained to be the IoU of its box, so that ranking "
@@ -83,7 +84,7 @@ quality_focal_loss, QualityFocalLoss = pointwise(
 >>> round(value, 6)
 0.000902
 """,
-    tags=("detection", "focal", "logits", "soft labels"),
+    tags=("detection", "focal", "logits", "soft labels", "smooth"),
     function_order=(),
 )
 
@@ -100,7 +101,8 @@ varifocal_loss, VarifocalLoss = pointwise(
         Real("gamma", 2.0, "Focal power of background.", least=0.0, examples=(0.0, 1.5, 3.0)),
     ),
     kernel="Varifocal",
-    formula=("where(t > 0, t*(t*softplus(-x) + (1 - t)*softplus(x)), alpha*sigmoid(x)**gamma*softplus(x))"),
+    formula="where(t > 0, t*h, alpha*p**gamma*softplus(x))",
+    definitions={"p": "sigmoid(x)", "h": "t*softplus(-x) + (1 - t)*softplus(x)"},
     symbols={"x": "input", "t": "target"},
     description=(
         "Background is everywhere and easy, objects are rare and precious: only background is faded out by a focal "
@@ -129,7 +131,7 @@ varifocal_loss, VarifocalLoss = pointwise(
 >>> round(value, 6)
 0.342241
 """,
-    tags=("detection", "focal", "logits", "soft labels"),
+    tags=("detection", "focal", "logits", "soft labels", "smooth"),
     function_order=(),
 )
 
@@ -155,6 +157,7 @@ gaussian_focal_loss, GaussianFocalLoss = pointwise(
     ),
     kernel="GaussianFocal",
     formula=("where(t == 1, -(1 - x)**alpha*log(x + 1e-12), -(1 - t)**gamma*x**alpha*log(1 - x + 1e-12))"),
+    keywords={"heatmap": 1},
     symbols={"x": "input", "t": "target"},
     description=(
         "Detectors of centres or corners predict a map with a peak at each object. One pixel is right and its "
@@ -183,7 +186,7 @@ gaussian_focal_loss, GaussianFocalLoss = pointwise(
 >>> round(value, 6)
 0.092059
 """,
-    tags=("detection", "focal", "probabilities"),
+    tags=("detection", "focal", "probabilities", "smooth", "convex"),
     function_order=(),
 )
 

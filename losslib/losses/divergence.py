@@ -14,6 +14,7 @@ from losslib.losses.multiclass import (
     IGNORE_INDEX,
     LABEL_SMOOTHING,
     LOGITS,
+    PROBABILITIES_OF_LOGITS,
     SMOOTHED,
     SYMBOLS,
 )
@@ -78,9 +79,16 @@ bi_tempered_logistic_loss, BiTemperedLogisticLoss = declare(
         AXIS,
     ),
     kernel=lambda values: ("bi_tempered", (float(values["t1"]), float(values["t2"]))),
-    formula=(
-        f"sum_c({SMOOTHED}*(log_t({SMOOTHED}, t1) - log_t(p_c, t1)) - ({SMOOTHED}**(2 - t1) - p_c**(2 - t1))/(2 - t1))"
-    ),
+    formula="sum_c(y_c*(log_t(y_c, t1) - log_t(p_c, t1)) - (y_c**(2 - t1) - p_c**(2 - t1))/(2 - t1))",
+    definitions=SMOOTHED
+    | {
+        "log_t(u, a)": "where(a == 1, log(u), (u**(1 - a) - 1)/(1 - a))",
+        "exp_t(u, a)": "where(a == 1, exp(u), (1 + (1 - a)*u)**(1/(1 - a)))",
+        "m": "sum_c(exp_t(x_c - m, t2)) == 1",
+        "p": "exp_t(x_c - m, t2)",
+    },
+    gradient={"input": "(p_k - y_k)*p_k**(t2 - t1) - p_k**t2*sum_c((p_c - y_c)*p_c**(t2 - t1))/sum_c(p_c**t2)"},
+    keywords={"noisy labels": 3},
     symbols=SYMBOLS,
     has_hessian=False,
     value_range="[0, 1/(1 - t1)]",
@@ -160,7 +168,10 @@ sparsemax_loss, SparsemaxLoss = declare(
     inputs=(LOGITS, CLASSES_OR_PROBABILITIES),
     parameters=(IGNORE_INDEX, AXIS),
     kernel="sparsemax",
-    formula="sum_c((x_c - max(x_c - tau, 0))*max(x_c - tau, 0) + max(x_c - tau, 0)**2/2 + t_c**2/2 - t_c*x_c)",
+    formula="sum_c((x_c - p_c)*p_c + p_c**2/2 + t_c**2/2 - t_c*x_c)",
+    definitions={"tau": "sum_c(max(x_c - tau, 0)) == 1", "p": "max(x_c - tau, 0)"},
+    gradient={"input": "p_k - t_k"},
+    keywords={"sparse probabilities": 1},
     symbols=SYMBOLS,
     has_hessian=False,
     description=(
@@ -262,9 +273,16 @@ js_div, JSDivLoss = declare(
     kernel="js_div",
     formula=(
         "where(beta == 0, sum_c(q_c*log(q_c/p_c)), where(beta == 1, sum_c(p_c*log(p_c/q_c)), "
-        "beta*sum_c(q_c*log(q_c/(beta*q_c + (1 - beta)*p_c)))"
-        " + (1 - beta)*sum_c(p_c*log(p_c/(beta*q_c + (1 - beta)*p_c)))))"
+        "beta*sum_c(q_c*log(q_c/m_c)) + (1 - beta)*sum_c(p_c*log(p_c/m_c))))"
     ),
+    definitions=PROBABILITIES_OF_LOGITS | {"q": "exp(t_c)/sum_j(exp(t_j))", "m": "beta*q_c + (1 - beta)*p_c"},
+    gradient={
+        "input": (
+            "where(beta == 0, p_k - q_k, where(beta == 1, p_k*(log(p_k/q_k) - sum_c(p_c*log(p_c/q_c))), "
+            "(1 - beta)*p_k*(log(p_k/m_k) - sum_c(p_c*log(p_c/m_c)))))"
+        )
+    },
+    keywords={"noisy labels": 4, "divergence": 3},
     symbols=SYMBOLS,
     has_hessian=False,
     value_range="[0, -beta*log(beta) - (1 - beta)*log(1 - beta)] for 0 < beta < 1, [0, inf] for 0 and 1",
@@ -384,6 +402,12 @@ distillation_loss, DistillationLoss = declare(
     ),
     kernel="distillation",
     formula="temperature**2*sum_c(q_c*log(q_c/p_c))",
+    definitions={
+        "p": "exp(x_c/temperature)/sum_j(exp(x_j/temperature))",
+        "q": "exp(t_c/temperature)/sum_j(exp(t_j/temperature))",
+    },
+    gradient={"input": "temperature*(p_k - q_k)"},
+    keywords={"teacher": 1},
     symbols=SYMBOLS,
     has_hessian=False,
     description=(

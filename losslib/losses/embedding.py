@@ -120,7 +120,17 @@ cosine_embedding_loss, CosineEmbeddingLoss = declare(
         ),
     ),
     kernel=lambda values: ("CosineEmbedding", (float(values["margin"]), 2.0, ADDED_TO_SQUARES, 0.0)),
-    formula="where(t == 1, 1 - cos(x1, x2), max(0, cos(x1, x2) - margin))",
+    formula="where(t == 1, 1 - s, max(0, s - margin))",
+    definitions={
+        "a": "sqrt(sum_c(x1_c**2) + 1e-12)",
+        "b": "sqrt(sum_c(x2_c**2) + 1e-12)",
+        "s": "sum_c(x1_c*x2_c)/(a*b)",
+    },
+    gradient={
+        "input1": "where(t == 1, -1, where(s > margin, 1, 0))*(x2_k/(a*b) - x1_k*s/a**2)",
+        "input2": "where(t == 1, -1, where(s > margin, 1, 0))*(x1_k/(a*b) - x2_k*s/b**2)",
+    },
+    keywords={"siamese": 3},
     symbols={"x1": "input1", "x2": "input2", "t": "target"},
     has_hessian=False,
     differentiable=("input1", "input2"),
@@ -226,6 +236,11 @@ contrastive_loss, ContrastiveLoss = declare(
     ),
     kernel=lambda values: ("Contrastive", (float(values["margin"]), 2.0, 0.0, 0.0)),
     formula="t*norm(x1 - x2)**2 + (1 - t)*max(0, margin - norm(x1 - x2))**2",
+    gradient={
+        "input1": "2*(t - (1 - t)*max(0, margin - norm(x1 - x2))/norm(x1 - x2))*(x1_k - x2_k)",
+        "input2": "2*(t - (1 - t)*max(0, margin - norm(x1 - x2))/norm(x1 - x2))*(x2_k - x1_k)",
+    },
+    keywords={"siamese": 2},
     symbols={"x1": "input1", "x2": "input2", "t": "target"},
     has_hessian=False,
     differentiable=("input1", "input2"),
@@ -311,6 +326,8 @@ cosine_similarity_loss, CosineSimilarityLoss = declare(
     parameters=(Integer("axis", -1, "Axis of the components, negative from the end; every other axis counts rows."),),
     kernel=lambda values: ("CosineSimilarity", (0.0, 2.0, 0.0, 0.0)),
     formula="-cos(x, t)",
+    gradient={"input": "x_k*cos(x, t)/norm(x)**2 - t_k/(norm(x)*norm(t))"},
+    keywords={"siamese": 5},
     symbols={"x": "input", "t": "target"},
     has_hessian=False,
     differentiable=("input", "target"),
@@ -402,6 +419,12 @@ def _triplet_kernel(values: Values) -> Kernel:
     return name, (float(values["margin"]), p, float(values["eps"]), float(values["swap"]))
 
 
+#: The value of a triplet; each loss says what the distance d is.
+TRIPLET = (
+    "max(0, margin + d(anchor, positive) - where(swap, min(d(anchor, negative), d(positive, negative)), "
+    "d(anchor, negative)))"
+)
+
 triplet_margin_loss, TripletMarginLoss = declare(
     "distance",
     "triplet_margin_loss",
@@ -429,10 +452,9 @@ triplet_margin_loss, TripletMarginLoss = declare(
         SWAP,
     ),
     kernel=_triplet_kernel,
-    formula=(
-        "max(0, margin + d(anchor, positive) - where(swap, min(d(anchor, negative), d(positive, negative)), "
-        "d(anchor, negative))), d(u, v) = sum_j(abs(u_j - v_j + eps)**p)**(1/p)"
-    ),
+    formula=TRIPLET,
+    definitions={"d(u, v)": ("where(p == inf, max_j(abs(u_j - v_j + eps)), sum_j(abs(u_j - v_j + eps)**p)**(1/p))")},
+    keywords={"siamese": 1},
     symbols={name: name for name in TRIPLET_NAMES},
     has_hessian=False,
     differentiable=TRIPLET_NAMES,
@@ -562,10 +584,16 @@ triplet_margin_with_distance_loss, TripletMarginWithDistanceLoss = declare(
         SWAP,
     ),
     kernel=_named_distance_kernel,
-    formula=(
-        "max(0, margin + d(anchor, positive) - where(swap, min(d(anchor, negative), d(positive, negative)), "
-        "d(anchor, negative)))"
-    ),
+    formula=TRIPLET,
+    definitions={
+        "d(u, v)": {
+            "euclidean": "sum_j((u_j - v_j + 1e-6)**2)**(1/2)",
+            "sqeuclidean": "sum_j((u_j - v_j)**2)",
+            "manhattan": "sum_j(abs(u_j - v_j))",
+            "cosine": "1 - cos(u, v)",
+        }
+    },
+    keywords={"siamese": 4},
     symbols={name: name for name in TRIPLET_NAMES},
     has_hessian=False,
     differentiable=TRIPLET_NAMES,

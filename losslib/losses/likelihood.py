@@ -108,6 +108,7 @@ poisson_nll_loss, PoissonNLLLoss = pointwise(
         "where(log_input, exp(x) - t*x, x - t*log(x + eps))"
         " + where(full, where(t > 1, t*log(t) - t + log(2*pi*t)/2, 0), 0)"
     ),
+    keywords={"counts": 1},
     symbols={"x": "input", "t": "target"},
     input_domains=_count_domains,
     differentiable=("input", "target"),
@@ -268,6 +269,7 @@ gaussian_nll_loss, GaussianNLLLoss = pointwise(
     parameters=(FULL, VARIANCE_FLOOR),
     kernel=lambda values: ("Gaussian", (float(values["eps"]), float(values["full"]))),
     formula="log(max(v, eps))/2 + d**2/(2*max(v, eps)) + where(full, log(2*pi)/2, 0)",
+    keywords={"uncertainty": 1},
     symbols={"x": "input", "t": "target", "v": "var"},
     differentiable=("input", "target", "var"),
     default_wrt=("input", "var"),
@@ -396,6 +398,7 @@ gamma_nll_loss, GammaNLLLoss = pointwise(
     parameters=(LOG_INPUT,),
     kernel=_gamma_kernel,
     formula="where(log_input, x + t*exp(-x), log(x) + t/x)",
+    keywords={"insurance": 2, "durations": 1},
     symbols={"x": "input", "t": "target"},
     input_domains=_gamma_domains,
     description=(
@@ -529,6 +532,7 @@ tweedie_nll_loss, TweedieNLLLoss = pointwise(
         " where(power == 2, log(x) + t/x,"
         " x**(2 - power)/(2 - power) - t*x**(1 - power)/(1 - power)))))"
     ),
+    keywords={"counts": 3, "insurance": 1, "durations": 2},
     symbols={"x": "input", "t": "target"},
     input_domains=_tweedie_domains,
     description=(
@@ -640,6 +644,7 @@ laplace_nll_loss, LaplaceNLLLoss = pointwise(
     parameters=(FULL, VARIANCE_FLOOR),
     kernel=lambda values: ("Laplace", (float(values["eps"]), float(values["full"]))),
     formula="abs(d)/max(s, eps) + log(max(s, eps)) + where(full, log(2), 0)",
+    keywords={"mad": 2, "heavy tails": 13, "uncertainty": 2},
     symbols={"x": "input", "t": "target", "s": "scale"},
     differentiable=("input", "target", "scale"),
     default_wrt=("input", "scale"),
@@ -772,6 +777,7 @@ student_t_nll_loss, StudentTNLLLoss = pointwise(
         "(df + 1)/2*log1p(d**2/(df*scale**2)) + log(scale)"
         " + where(full, loggamma(df/2) - loggamma((df + 1)/2) + log(pi*df)/2, 0)"
     ),
+    keywords={"heavy tails": 3},
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(
@@ -883,6 +889,7 @@ negative_binomial_nll_loss, NegativeBinomialNLLLoss = pointwise(
         " + where(full, loggamma(1/dispersion) + loggamma(t + 1) - loggamma(t + 1/dispersion)"
         " - t*log(dispersion), 0)"
     ),
+    keywords={"counts": 2, "overdispersion": 1},
     symbols={"x": "input", "t": "target"},
     input_domains=_count_domains,
     description=(
@@ -991,6 +998,7 @@ kl_div, KLDivLoss = pointwise(
     parameters=(Flag("log_target", False, "Whether the target holds logarithms of probabilities."),),
     kernel=_kl_kernel,
     formula="where(log_target, exp(t)*(t - x), where(t > 0, t*(log(t) - x), 0))",
+    keywords={"teacher": 2, "divergence": 1},
     symbols={"x": "input", "t": "target"},
     input_domains=_kl_domains,
     differentiable=("input", "target"),
@@ -1093,7 +1101,7 @@ The gradient is -p:
 >>> gradient
 array([-0.25, -0.75])
 """,
-    tags=("distributions", "log-probabilities", "convex", "proper", "divergence"),
+    tags=("distributions", "log-probabilities", "convex", "proper", "divergence", "smooth"),
     function_order=("size_average", "reduce", "reduction", "log_target"),
     class_order=("size_average", "reduce", "reduction", "log_target"),
     entries=("L084", "L085", "L086"),
@@ -1118,6 +1126,7 @@ generalized_kl_div, GeneralizedKLDiv = pointwise(
     ),
     kernel="GeneralizedKL",
     formula="where(t > 0, t*log(t/x) - t + x, x)",
+    keywords={"divergence": 2},
     symbols={"x": "input", "t": "target"},
     differentiable=("input", "target"),
     description=(

@@ -92,8 +92,9 @@ EMPTY = Choice(
     choices=("nan", "zero"),
 )
 
-#: The target after label smoothing, as it appears in the formulas.
-SMOOTHED = "(t_c*(1 - label_smoothing) + label_smoothing/C)"
+#: Letters of the formulas: the softmax of the logits, and the target after label smoothing.
+PROBABILITIES_OF_LOGITS = {"p": "exp(x_c)/sum_j(exp(x_j))"}
+SMOOTHED = {"y": "t_c*(1 - label_smoothing) + label_smoothing/C"}
 #: Formula names and the inputs they stand for.
 SYMBOLS = {"x": "input", "t": "target"}
 
@@ -151,7 +152,11 @@ cross_entropy, CrossEntropyLoss = declare(
         EMPTY,
     ),
     kernel=_cross_entropy_kernel,
-    formula=f"sum_c(w_c*{SMOOTHED}*(lse(x) - x_c)) + z_loss*lse(x)**2",
+    formula="sum_c(w_c*y_c*(lse(x) - x_c)) + z_loss*lse(x)**2",
+    definitions=PROBABILITIES_OF_LOGITS | SMOOTHED,
+    gradient={"input": "p_k*sum_c(w_c*y_c) - w_k*y_k + 2*z_loss*lse(x)*p_k"},
+    hessian={"input": "p_k*(1 - p_k)*sum_c(w_c*y_c) + 2*z_loss*(p_k**2 + lse(x)*p_k*(1 - p_k))"},
+    keywords={"logistic regression": 4, "softmax": 1, "label smoothing": 1},
     symbols={**SYMBOLS, "w": "weight"},
     differentiable=("input", "target"),
     mean_divisor="weight",
@@ -326,6 +331,9 @@ nll_loss, NLLLoss = declare(
     parameters=(WEIGHT, IGNORE_INDEX, AXIS),
     kernel="nll",
     formula="-w_t*x_t",
+    gradient={"input": "-w_k*t_k"},
+    hessian={"input": "0"},
+    keywords={"softmax": 3},
     symbols={**SYMBOLS, "w": "weight"},
     mean_divisor="weight",
     value_range="[0, inf] for log-probabilities; any real number for other inputs",
@@ -407,7 +415,10 @@ categorical_cross_entropy, CategoricalCrossEntropy = declare(
     inputs=(PROBABILITIES, CLASSES_OR_PROBABILITIES),
     parameters=(WEIGHT, LABEL_SMOOTHING, IGNORE_INDEX, AXIS),
     kernel=lambda values: ("categorical_cross_entropy", ()),
-    formula=f"-sum_c(w_c*{SMOOTHED}*log(min(max(x_c/sum_c(x_c), 1e-7), 1 - 1e-7)))",
+    formula="-sum_c(w_c*y_c*log(min(max(x_c/s, 1e-7), 1 - 1e-7)))",
+    definitions=SMOOTHED | {"s": "sum_c(x_c)"},
+    gradient={"input": "sum_c(w_c*y_c)/s - w_k*y_k/x_k"},
+    keywords={"softmax": 2},
     symbols={**SYMBOLS, "w": "weight"},
     differentiable=("input", "target"),
     has_hessian=False,
@@ -524,7 +535,15 @@ softmax_focal_loss, SoftmaxFocalLoss = declare(
         AXIS,
     ),
     kernel=lambda values: ("focal", (float(values["gamma"]),)),
-    formula=f"sum_c(alpha_c*{SMOOTHED}*(1 - p_c)**gamma*(lse(x) - x_c))",
+    formula="sum_c(alpha_c*y_c*(1 - p_c)**gamma*(lse(x) - x_c))",
+    definitions=PROBABILITIES_OF_LOGITS | SMOOTHED,
+    gradient={
+        "input": (
+            "sum_c(alpha_c*y_c*((1 - p_c)**gamma - gamma*p_c*(1 - p_c)**(gamma - 1)*log(p_c))"
+            "*(p_k - where(c == k, 1, 0)))"
+        )
+    },
+    keywords={"imbalance": 3},
     symbols=SYMBOLS,
     has_hessian=False,
     description=(
@@ -632,6 +651,8 @@ poly1_cross_entropy, Poly1CrossEntropy = declare(
     ),
     kernel="poly1",
     formula="sum_c(t_c*(lse(x) - x_c)) + epsilon*sum_c(t_c*(1 - p_c))",
+    definitions=PROBABILITIES_OF_LOGITS,
+    gradient={"input": "p_k - t_k + epsilon*p_k*(sum_c(t_c*p_c) - t_k)"},
     symbols=SYMBOLS,
     has_hessian=False,
     value_range="[0, inf] for epsilon >= -1",
@@ -724,6 +745,9 @@ generalized_cross_entropy, GeneralizedCrossEntropy = declare(
     ),
     kernel="generalized",
     formula="sum_c(t_c*(1 - p_c**q)/q)",
+    definitions=PROBABILITIES_OF_LOGITS,
+    gradient={"input": "p_k*sum_c(t_c*p_c**q) - t_k*p_k**q"},
+    keywords={"noisy labels": 1},
     symbols=SYMBOLS,
     has_hessian=False,
     value_range="[0, 1/q]",
@@ -827,6 +851,9 @@ symmetric_cross_entropy, SymmetricCrossEntropy = declare(
     ),
     kernel="symmetric",
     formula="alpha*sum_c(t_c*(lse(x) - x_c)) - beta*sum_c(p_c*max(log(t_c), -4))",
+    definitions=PROBABILITIES_OF_LOGITS,
+    gradient={"input": "alpha*(p_k - t_k) + beta*p_k*(sum_c(p_c*max(log(t_c), -4)) - max(log(t_k), -4))"},
+    keywords={"noisy labels": 2},
     symbols=SYMBOLS,
     has_hessian=False,
     description=(

@@ -68,6 +68,9 @@ multi_margin_loss, MultiMarginLoss = declare(
     ),
     kernel=multi_margin_kernel,
     formula="weight[t]*sum_c(where(c == t, 0, max(0, margin - x_t + x_c)**p))/C",
+    definitions={"h": "where(c == t, 0, where(margin - x_t + x_c > 0, p*(margin - x_t + x_c)**(p - 1), 0))"},
+    gradient={"input": "weight[t]*where(k == t, -sum_c(h_c), h_k)/C"},
+    keywords={"support vector machine": 4},
     symbols={"x": "input", "t": "target"},
     description=(
         "The score of the target is asked to exceed the score of every other class by at least margin. What is "
@@ -163,6 +166,12 @@ multilabel_margin_loss, MultiLabelMarginLoss = declare(
     ),
     kernel=lambda values: ("multilabel_margin", (1.0,)),
     formula="sum_j(sum_c(where(c in targets, 0, max(0, 1 - x_j + x_c))))/C",
+    gradient={
+        "input": (
+            "where(k in targets, -sum_c(where(c in targets, 0, where(1 - x_k + x_c > 0, 1, 0))), "
+            "sum_j(where(1 - x_j + x_k > 0, 1, 0)))/C"
+        )
+    },
     symbols={"x": "input"},
     description=(
         "Each class of the list is asked to score at least 1 above each class that is not in it. The order of the "
@@ -251,7 +260,12 @@ crammer_singer_loss, CrammerSingerLoss = declare(
     inputs=(SCORES, CLASS),
     parameters=(Real("margin", 1.0, MARGIN_TEXT, least=0.0, examples=(0.0, 0.5, 2.0)),),
     kernel=lambda values: ("crammer_singer", (values["margin"],)),
-    formula="max(0, margin + max_c(where(c == t, -inf, x_c)) - x_t)",
+    formula="max(0, margin + h - x_t)",
+    definitions={"h": "max_c(where(c == t, -inf, x_c))"},
+    gradient={
+        "input": "where(margin + h - x_t > 0, 1, 0)*(where(x_k == h, 1, 0)*where(k == t, 0, 1) - where(k == t, 1, 0))"
+    },
+    keywords={"support vector machine": 3},
     symbols={"x": "input", "t": "target"},
     description=(
         "The score of the target is asked to exceed the highest score of the other classes by at least margin. "
@@ -338,7 +352,9 @@ categorical_hinge_loss, CategoricalHingeLoss = declare(
         ),
     ),
     kernel=lambda values: ("categorical_hinge", (1.0,)),
-    formula="max(0, 1 + max_c((1 - t_c)*x_c) - sum_c(t_c*x_c))",
+    formula="max(0, 1 + h - sum_c(t_c*x_c))",
+    definitions={"h": "max_c((1 - t_c)*x_c)"},
+    gradient={"input": "where(1 + h - sum_c(t_c*x_c) > 0, 1, 0)*((1 - t_k)*where((1 - t_k)*x_k == h, 1, 0) - t_k)"},
     symbols={"x": "input", "t": "target"},
     description=(
         "The score of the target is asked to exceed the highest wrong score by 1. The maximum runs over all "
@@ -416,6 +432,7 @@ multiclass_perceptron_loss, MulticlassPerceptronLoss = declare(
     inputs=(SCORES, CLASS),
     kernel=lambda values: ("crammer_singer", (0.0,)),
     formula="max_c(x_c) - x_t",
+    gradient={"input": "where(x_k == max_c(x_c), 1, 0) - where(k == t, 1, 0)"},
     symbols={"x": "input", "t": "target"},
     description=(
         "A sample that is classified rightly costs nothing, a wrong one costs the lead of the winner. A "

@@ -63,6 +63,9 @@ NEGATIVE_HESSIAN = (
 )
 
 
+#: A letter of the formulas: the error in units of the scale.
+RATIO = {"r": "d/scale"}
+
 charbonnier_loss, CharbonnierLoss = pointwise(
     "charbonnier_loss",
     "CharbonnierLoss",
@@ -71,7 +74,9 @@ charbonnier_loss, CharbonnierLoss = pointwise(
     inputs=(INPUT, TARGET),
     parameters=(SCALE,),
     kernel="Charbonnier",
-    formula="sqrt((d/scale)**2 + 1) - 1",
+    formula="sqrt(r**2 + 1) - 1",
+    definitions=RATIO,
+    keywords={"heavy tails": 9},
     symbols=SYMBOLS,
     tags=("real", "convex", "smooth", "robust"),
     differentiable=BOTH,
@@ -136,7 +141,9 @@ cauchy_loss, CauchyLoss = pointwise(
     inputs=(INPUT, TARGET),
     parameters=(SCALE,),
     kernel="Cauchy",
-    formula="log1p((d/scale)**2/2)",
+    formula="log1p(r**2/2)",
+    definitions=RATIO,
+    keywords={"heavy tails": 2},
     symbols=SYMBOLS,
     tags=("real", "smooth", "robust"),
     differentiable=BOTH,
@@ -203,7 +210,9 @@ welsch_loss, WelschLoss = pointwise(
     inputs=(INPUT, TARGET),
     parameters=(SCALE,),
     kernel="Welsch",
-    formula="1 - exp(-(d/scale)**2/2)",
+    formula="1 - exp(-r**2/2)",
+    definitions=RATIO,
+    keywords={"heavy tails": 5},
     symbols=SYMBOLS,
     tags=("real", "smooth", "robust", "bounded"),
     differentiable=BOTH,
@@ -271,7 +280,9 @@ geman_mcclure_loss, GemanMcClureLoss = pointwise(
     inputs=(INPUT, TARGET),
     parameters=(SCALE,),
     kernel="GemanMcClure",
-    formula="2*(d/scale)**2/((d/scale)**2 + 4)",
+    formula="2*r**2/(r**2 + 4)",
+    definitions=RATIO,
+    keywords={"heavy tails": 6},
     symbols=SYMBOLS,
     tags=("real", "smooth", "robust", "bounded"),
     differentiable=BOTH,
@@ -354,6 +365,7 @@ tukey_biweight_loss, TukeyBiweightLoss = pointwise(
     ),
     kernel="TukeyBiweight",
     formula="where(abs(d) <= c, c**2/6*(1 - (1 - (d/c)**2)**3), c**2/6)",
+    keywords={"heavy tails": 4},
     symbols=SYMBOLS,
     tags=("real", "smooth", "robust", "bounded"),
     differentiable=BOTH,
@@ -462,12 +474,13 @@ barron_loss, BarronLoss = pointwise(
     ),
     kernel=_barron_kernel,
     formula=(
-        "where(alpha == 2, (d/scale)**2/2, where(alpha == 0, log1p((d/scale)**2/2),"
-        " where(alpha == -inf, 1 - exp(-(d/scale)**2/2),"
-        " abs(alpha - 2)/alpha*(((d/scale)**2/abs(alpha - 2) + 1)**(alpha/2) - 1))))"
+        "where(alpha == 2, r**2/2, where(alpha == 0, log1p(r**2/2), where(alpha == -inf, 1 - exp(-r**2/2),"
+        " abs(alpha - 2)/alpha*((r**2/abs(alpha - 2) + 1)**(alpha/2) - 1))))"
     ),
+    definitions=RATIO,
+    keywords={"heavy tails": 7},
     symbols=SYMBOLS,
-    tags=("real", "smooth", "robust"),
+    tags=("real", "smooth", "robust", "convex"),
     differentiable=BOTH,
     description=(
         "With ``r = d/scale``, every member is about ``r**2/2`` for errors below ``scale``, with the same"

@@ -32,6 +32,7 @@ __all__ = [
     "FocalTverskyLoss",
     "GeneralizedDiceLoss",
     "GeneralizedWassersteinDiceLoss",
+    "HausdorffDTLoss",
     "JaccardLoss",
     "LogCoshDiceLoss",
     "LovaszHingeLoss",
@@ -45,6 +46,7 @@ __all__ = [
     "focal_tversky_loss",
     "generalized_dice_loss",
     "generalized_wasserstein_dice_loss",
+    "hausdorff_dt_loss",
     "jaccard_loss",
     "log_cosh_dice_loss",
     "lovasz_hinge_loss",
@@ -209,6 +211,16 @@ KERVADEC = Reference(
     "Kervadec, H., Bouchtiba, J., Desrosiers, C., Granger, E., Dolz, J. and Ben Ayed, I. (2019). Boundary loss for "
     "highly unbalanced segmentation. Medical Imaging with Deep Learning, 285-296.",
     url="https://proceedings.mlr.press/v102/kervadec19a.html",
+)
+KARIMI = Reference(
+    "Karimi, D. and Salcudean, S. E. (2020). Reducing the Hausdorff distance in medical image segmentation with "
+    "convolutional neural networks. IEEE Transactions on Medical Imaging, 39(2), 499-513.",
+    doi="10.1109/TMI.2019.2930068",
+)
+FELZENSZWALB = Reference(
+    "Felzenszwalb, P. F. and Huttenlocher, D. P. (2012). Distance transforms of sampled functions. Theory of "
+    "Computing, 8(19), 415-428.",
+    doi="10.4086/toc.2012.v008a019",
 )
 BERMAN = Reference(
     "Berman, M., Rannen Triki, A. and Blaschko, M. B. (2018). The Lovász-softmax loss: a tractable surrogate for the "
@@ -854,6 +866,86 @@ boundary_loss, BoundaryLoss = declare(
 )
 
 
+hausdorff_dt_loss, HausdorffDTLoss = declare(
+    "overlap_transform",
+    "hausdorff_dt_loss",
+    "HausdorffDTLoss",
+    formula="mean((p - t)**2*(D_p**alpha + D_t**alpha))",
+    family="segmentation",
+    per="region",
+    aliases=("hausdorff_distance_transform_loss", "hausdorff_loss"),
+    summary="Squared errors weighted by how far they are from the boundaries of the predicted and the true region.",
+    inputs=INPUTS,
+    input_domains=domains,
+    parameters=(
+        Real("alpha", 2.0, "Power of the distances: how much more a far mistake counts.", above=0.0, examples=(1.0,)),
+        AXIS,
+        ACTIVATION,
+        PER,
+        CLASSES,
+        WEIGHT,
+        IGNORE_INDEX,
+    ),
+    kernel=lambda values: ("Mean", (0.0, 1.0, 0.0, 1.0)),
+    latex={
+        "value": r"L = \frac{1}{M} \sum (p - t)^2 \left(D_p^{\alpha} + D_t^{\alpha}\right)",
+        "distances": r"D_p, D_t: \text{distances to the other side of the boundary of } p > \tfrac12, t > \tfrac12",
+    },
+    has_hessian=False,
+    differentiable=BOTH,
+    description=(
+        "The Hausdorff distance of two regions is that of the farthest mistake. This loss is its smooth kin: every "
+        "mistake counts, by the power of its distance from the boundaries, so that a lonely false positive far away "
+        "costs more than a blurred edge. It stands beside a loss of regions, which finds the region first."
+    ),
+    notes=(
+        "Regions are where probability and target exceed 1/2; positions that do not count belong to none. Distances "
+        "are Euclidean in steps of the grid, exact, from each position to the nearest on the other side; those of a "
+        "region that is empty or everything are 0. They are constant in the derivative. The transform takes time "
+        "linear in the positions, one thread for each sample and class, and memory: the probabilities in one array of "
+        "the size of the input, the distances in one of float64, and 9 bytes a position for each thread. "
+        + NOTES.replace("Two passes over the input and no array beside the gradient. ", "")
+    ),
+    use_when=(
+        "the result is judged by a Hausdorff distance",
+        "isolated false positives far from the region are the worst mistakes",
+    ),
+    avoid_when=(
+        "training begins: the region of an unfit prediction says little; start with ``dice_cross_entropy_loss``",
+        "time counts: both regions are transformed in every call; ``boundary_loss`` has its distances made once",
+    ),
+    pitfalls=(
+        "The value grows with the square of the size of the image, in steps of the grid: weigh it against what it is "
+        "added to.",
+        "The value jumps where a probability crosses 1/2; the derivative knows nothing of that.",
+        "MONAI leaves out class 0 unless told otherwise: ``classes=range(1, C)``.",
+    ),
+    see_also=(
+        ("boundary_loss", "distances from the true boundary alone, made beforehand"),
+        ("dice_loss", "the loss of regions that it stands beside"),
+    ),
+    references=(KARIMI, FELZENSZWALB),
+    equivalents=(
+        Equivalent(
+            "monai",
+            "HausdorffDTLoss",
+            note="Distances in float32, and without class 0 unless ``include_background=True``.",
+        ),
+    ),
+    examples=""">>> probabilities = np.array([[[0.9, 0.8, 0.1, 0.6]]])
+>>> mask = np.array([[[1, 1, 0, 0]]])
+>>> value, grad = losslib.hausdorff_dt_loss.value_and_grad(probabilities, mask)
+>>> round(value, 4)
+0.495
+>>> grad.round(3)
+array([[[-0.4, -0.2,  0.1,  1.5]]])
+""",
+    tags=("segmentation", "regions", "boundaries"),
+    entries=("L107",),
+    value_range="[0, inf)",
+)
+
+
 # ---- sorted errors --------------------------------------------------------------------------------------------------
 
 LOVASZ_NOTES = (
@@ -869,6 +961,7 @@ lovasz_softmax_loss, LovaszSoftmaxLoss = declare(
     "lovasz_softmax_loss",
     "LovaszSoftmaxLoss",
     formula="sum_k(e_k*(J_k - J_{k-1}))",
+    keywords={"intersection over union": 3},
     family="segmentation",
     per="class",
     aliases=("lovasz_softmax", "LovaszLoss", "lovasz_loss", "lovasz"),
@@ -1024,6 +1117,7 @@ dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
     "dice_cross_entropy_loss",
     "DiceCrossEntropyLoss",
     formula="dice_weight*Dice + ce_weight*CE",
+    keywords={"masks": 2},
     family="segmentation",
     per="region",
     aliases=("dice_ce", "dice_ce_loss", "bce_dice", "bce_dice_loss", "combo_loss"),

@@ -104,6 +104,7 @@ cox_ph_loss, CoxPHLoss = declare(
     kernel="cox",
     reductions=("mean", "sum", "none"),
     formula="sum_events(log(sum_risk(exp(x[j] - x[i]))))",
+    keywords={"time to event": 1},
     latex={
         "value": (
             r"L = \sum_k \Bigl[\, \sum_{l=0}^{m_k-1} \bar w_k \log\bigl(S_k - c_l T_k\bigr) - \sum_{i \in D_k} w_i x_i "
@@ -272,6 +273,7 @@ aft_loss, AFTLoss = declare(
     ),
     kernel="aft",
     formula="where(lower == upper, -log(f(z_u)) + log(scale*upper), -log(F(z_u) - F(z_l)))",
+    keywords={"time to event": 2},
     latex={
         "value": (
             r"L = \begin{cases} -\log f(z) + \log(\sigma t) & t_l = t_u = t\\ "
@@ -394,6 +396,7 @@ weibull_survival_loss, WeibullSurvivalLoss = declare(
     default_wrt=("log_scale", "log_shape"),
     kernel="weibull",
     formula="exp(k*u) - event*(log_shape - log_scale + (k - 1)*u)",
+    keywords={"time to event": 4},
     latex={
         "value": (r"L = e^{ku} - e\,\bigl(b - a + (k - 1)\,u\bigr), \qquad k = e^{b}, \quad u = \log t - a"),
         "gradient": (
@@ -477,6 +480,7 @@ logistic_hazard_loss, LogisticHazardLoss = declare(
     ),
     kernel="logistic_hazard",
     formula="sum_{k <= interval}(softplus(x[k])) - event*x[interval]",
+    keywords={"time to event": 3},
     latex={
         "value": r"L = \sum_{k \le j} \log\bigl(1 + e^{x_k}\bigr) - e\,x_j",
         "gradient": r"\frac{\partial L}{\partial x_k} = [\,k \le j]\,\sigma(x_k) - e\,[\,k = j]",

@@ -56,12 +56,19 @@ def bind(key: str, binding: Binding, given: Mapping[str, Any]) -> Loss:
         raise ParameterError(f"{write(key, binding, given)} has no exact counterpart in losslib: {case.refused}")
     reduction = _reduction(key, binding, case, values)
     arguments = dict(case.sets)
+    if case.makes is not None:
+        try:
+            arguments |= case.makes(values)
+        except ParameterError as error:
+            raise ParameterError(
+                f"{write(key, binding, given)} has no exact counterpart in losslib: {error}"
+            ) from error.__cause__
     for name, parameter in binding.parameters.items():
         if isinstance(parameter, Takes) and name not in case.without:
             value = values[name]
             ours = case.renames.get(name, parameter.to or name)
             arguments[ours] = value if parameter.convert is None else parameter.convert(value)
-    return _build(case, arguments, reduction)
+    return _build(case, arguments, arguments.pop("reduction", reduction))
 
 
 def _build(case: Case, arguments: Mapping[str, Any], reduction: str) -> Loss:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from math import inf, log
 from typing import Any
 
+from losslib.errors import ParameterError
 from losslib.names.schema import Binding, Case, Chooses, Ignored, Only, Package, Parameter, Reduces, Takes
 
 __all__ = ["PACKAGE"]
@@ -44,6 +45,19 @@ def _both(cls: str, function: str, *cases: Case, also: tuple[str, ...] = (), **p
         "dtype": Only(None, "the dtype of the inputs rules; convert them"),
     }
     return [Binding((cls,), cases, {**parameters, **common}), Binding((function, *also), cases, parameters)]
+
+
+TOGETHER = {"axis": -1, "per": "all", "smooth": 0.0, "eps": EPSILON}
+DICE = "One ratio of everything. Keras adds 1e-7 to the denominator."
+
+
+def _tversky(values: Mapping[str, Any]) -> dict[str, Any]:
+    if values["alpha"] != values["beta"]:
+        raise ParameterError(
+            "up to Keras 3.15.1 alpha weighs false negatives and beta false positives, later as here; write "
+            "losslib.tversky_loss(input, target, alpha=..., beta=..., per='all', smooth=0.0, eps=1e-7)"
+        )
+    return {}
 
 
 BINDINGS = (
@@ -82,6 +96,20 @@ BINDINGS = (
     *_both("CosineSimilarity", "cosine_similarity", Case("cosine_similarity_loss"), axis=AXIS),
     *_both("Hinge", "hinge", Case("hinge_loss", rows="mean", note=SIGNED)),
     *_both("SquaredHinge", "squared_hinge", Case("squared_hinge_loss", rows="mean", note=SIGNED)),
+    *_both(
+        "Dice", "dice",
+        Case("dice_loss", sets=TOGETHER, reduction="mean", note=DICE),
+        axis=Only(None, "it adds over other axes; with per= losslib pools classes or samples"),
+    ),
+    *_both(
+        "Tversky", "tversky",
+        Case(
+            "tversky_loss", sets=TOGETHER, makes=_tversky,
+            reduction="mean", note=DICE,
+        ),
+        alpha=Takes(0.5), beta=Takes(0.5),
+        axis=Only(None, "it adds over other axes; with per= losslib pools classes or samples"),
+    ),
     *_both("CategoricalHinge", "categorical_hinge", Case("categorical_hinge_loss", note="Labels are rows of 0 and 1.")),
     *_both(
         "BinaryCrossentropy", "binary_crossentropy",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from losslib.names.schema import Binding, Case, Only, Package, Takes
+from collections.abc import Mapping
+from typing import Any
+
+from losslib.names.schema import Binding, Case, Chooses, Joins, Only, Package, Takes
 
 __all__ = ["PACKAGE"]
 
@@ -11,6 +14,18 @@ LAST = Only(-1, "it sums another axis; move that axis to the end")
 WHERE = Only(None, "pass where= to the call: it leaves elements out")
 INDICES = "Targets are class indices."
 SIGNED = "Labels are -1 and 1."
+
+BACKGROUND = Only(False, "how many classes follow is known in a call only; losslib has classes=range(1, C)")
+OVER_CLASSES = (
+    "it gives one number a sample, losslib one a sample and class, or one in all; write losslib.tversky_loss(..., "
+    'axis=-1, activation="softmax", smooth=1.0, reduction="none").{}(-1)'
+)
+CLASSES = "Classes along the last axis; softmax, or sigmoid for one class there."
+
+
+def _ratio(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"activation": "softmax" if values["apply_softmax"] else "none"}
+
 
 PACKAGE = Package(
     "optax",
@@ -44,6 +59,15 @@ PACKAGE = Package(
             ),
             {"epsilon": Takes(0.0), "axis": AXIS, "where": WHERE},
         ),
+        Binding(
+            ("ranking_softmax_loss",),
+            (Case("listwise_softmax_loss", reduction="mean"),),
+            {
+                "where": WHERE,
+                "weights": Only(None, "pass sample_weight= to the call"),
+                "reduce_fn": Only("mean", "say which with reduction="),
+            },
+        ),
         Binding(("sigmoid_binary_cross_entropy",), (Case("binary_cross_entropy_with_logits"),)),
         Binding(
             ("sigmoid_focal_loss",),
@@ -52,6 +76,42 @@ PACKAGE = Package(
                 "alpha": Takes(None, "alpha", lambda value: -1.0 if value is None else value, "None is -1, off"),
                 "gamma": Takes(2.0),
             },
+        ),
+        Binding(
+            ("dice_loss",),
+            (
+                Case(when={"reduction": "mean"}, refused=OVER_CLASSES.format("mean")),
+                Case(when={"reduction": "sum"}, refused=OVER_CLASSES.format("sum")),
+                Case("tversky_loss", when={"reduction": "none"}, sets={"axis": -1}, makes=_ratio, note=CLASSES),
+            ),
+            {
+                "class_weights": Takes(None, "weight"),
+                "smooth": Takes(1.0),
+                "alpha": Takes(0.5),
+                "beta": Takes(0.5),
+                "apply_softmax": Joins(True, "activation: softmax, else none"),
+                "reduction": Chooses("mean"),
+                "ignore_background": BACKGROUND,
+                "axis": Only(None, "it adds over other axes; with per= losslib pools classes or samples"),
+            },
+        ),
+        Binding(
+            ("multiclass_generalized_dice_loss",),
+            (
+                Case(
+                    refused="its weights of classes are normalised and multiply ratios; it is the mean of "
+                    "losslib.get('optax:dice_loss', class_weights=...)"
+                ),
+            ),
+        ),
+        Binding(
+            ("binary_dice_loss",),
+            (
+                Case(
+                    refused="it gives one number a sample; write losslib.dice_loss(..., axis=None, "
+                    'activation="sigmoid", smooth=2.0, reduction="none")'
+                ),
+            ),
         ),
         Binding(
             ("softmax_cross_entropy",),

@@ -66,6 +66,18 @@ PACKAGE = Package(
             **WEIGHT,
             pos_weight=Takes(None),
         ),
+        Binding(
+            ("dice_loss",),
+            (
+                Case(
+                    "dice_loss",
+                    sets={"axis": -1, "per": "sample", "smooth": 0.0},
+                    reduction="mean",
+                    note="Class indices have an axis of length 1 at the end there, which losslib's have not.",
+                ),
+            ),
+            {"epsilon": Takes(1e-5, "eps"), **NAME},
+        ),
         _pair(("SoftMarginLoss", "soft_margin_loss"), "soft_margin_loss"),
         Binding(
             ("sigmoid_focal_loss",),

@@ -42,12 +42,16 @@ NEAREST = {
     "FocalLoss": "sigmoid_focal_loss",
     "Focal": "sigmoid_focal_loss",
     "Logloss": "binary_cross_entropy",
+    "Dice": "dice_loss",
+    "Tversky": "tversky_loss",
 }
 
 #: Aliases of losslib that are words of the field, though another package gives the word another function by default.
 OWN = {
     "poisson": "the log link, as in LightGBM; Keras's function takes means",
     "log_loss": "the logarithms alone, as in scikit-learn; Paddle and TensorFlow add epsilon inside them",
+    "focal_loss": "of logits of marks, as in torchvision; kornia's takes class indices",
+    "LovaszLoss": "of several classes; segmentation-models takes the kind as mode",
     "mape": "a share of 1; Keras's is in percent, and LightGBM divides by at least 1",
     "ctc": "log-probabilities, as in PyTorch; Keras's function takes logits",
     "l2": "the square; LightGBM's derivatives are those of half of it",

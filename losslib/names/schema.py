@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
-    "REQUIRED", "Binding", "Case", "Chooses", "Ignored", "Only", "Package", "Parameter", "Reduces", "Takes",
+    "REQUIRED", "Binding", "Case", "Chooses", "Ignored", "Joins", "Only", "Package", "Parameter", "Reduces", "Takes",
 ]  # fmt: skip
 
 
@@ -59,6 +59,16 @@ class Chooses(Parameter):
 
 
 @dataclass(frozen=True, eq=False)
+class Joins(Parameter):
+    """A parameter of which, together with others, `Case.makes` makes parameters of the losslib loss."""
+
+    #: What it is here, in words.
+    meaning: str = ""
+    #: The values that have no counterpart, with the reason; "" if all have.
+    refused: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Ignored(Parameter):
     """A parameter without any effect on value and gradient, such as a name."""
 
@@ -80,6 +90,9 @@ class Case:
     when: Mapping[str, Any] = field(default_factory=dict)
     #: Parameters of the losslib loss that are constants of the other package.
     sets: Mapping[str, Any] = field(default_factory=dict)
+    #: What makes parameters of the losslib loss of the values there; it raises a ParameterError that gives the reason
+    #: where they have no counterpart.
+    makes: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     #: Parameters there that play no part in this case.
     without: tuple[str, ...] = ()
     #: Parameters of losslib that are called otherwise in this case.

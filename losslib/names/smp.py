@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from losslib.names.schema import REQUIRED, Binding, Case, Chooses, Ignored, Only, Package, Reduces, Takes
+from collections.abc import Mapping
+from typing import Any
+
+from losslib.errors import ParameterError
+from losslib.names.schema import (
+    REQUIRED,
+    Binding,
+    Case,
+    Chooses,
+    Ignored,
+    Joins,
+    Only,
+    Package,
+    Parameter,
+    Reduces,
+    Takes,
+)
 
 __all__ = ["PACKAGE"]
 
@@ -15,6 +31,39 @@ FOCAL_WORDS = {
 }
 NORMALIZED = Only(False, "it divides by the sum of the focal factors of the batch; losslib has no such loss")
 REDUCED = Only(None, "it caps the focal factor; losslib has no such parameter")
+
+ACTIVATIONS = {"multiclass": "softmax", "multilabel": "sigmoid", "binary": "sigmoid"}
+OVERLAP = (
+    "Class indices for multiclass; for binary an axis of one class in both. Ratios of the batch; those without target "
+    "count as 0."
+)
+
+
+def _ratio(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the losses of ratios share."""
+    if values["mode"] not in ACTIVATIONS:
+        raise ParameterError(f"mode is one of {', '.join(ACTIVATIONS)}")
+    if values["mode"] == "binary" and (values["classes"] is not None or values["class_weights"] is not None):
+        raise ParameterError("classes and class_weights are not for mode='binary' there")
+    return {
+        "activation": ACTIVATIONS[values["mode"]] if values["from_logits"] else "none",
+        "per": "class",
+        "absent": "zero",
+        "eps": 0.0,
+        **({} if values["class_weights"] is None else {"reduction": "weighted_mean"}),
+    }
+
+
+#: Parameters of the losses of ratios, but for the smoothing.
+RATIO: Mapping[str, Parameter] = {
+    "mode": Joins(REQUIRED, "activation: softmax for multiclass, else sigmoid"),
+    "classes": Takes(None, "classes"),
+    "log_loss": Takes(False, "log"),
+    "from_logits": Joins(True, "else activation='none'"),
+    "ignore_index": Only(None, "losslib has ignore_index for class indices, and where= of a call"),
+    "eps": Only(1e-7, "it bounds the denominator, and with log_loss the score, from below: losslib's bound is 1e-7"),
+    "class_weights": Takes(None, "weight", meaning="the mean is weighted_mean"),
+}
 
 PACKAGE = Package(
     "smp",
@@ -56,6 +105,66 @@ PACKAGE = Package(
                 "reduced_threshold": REDUCED,
                 "class_weights": Only(None, "losslib's weight= is one of elements and broadcasts"),
             },
+        ),
+        Binding(
+            ("DiceLoss",),
+            (Case("dice_loss", makes=_ratio, note=OVERLAP, reduction="mean"),),
+            {**RATIO, "smooth": Takes(0.0, "smooth", lambda value: 2.0 * value, "smooth is twice it")},
+        ),
+        Binding(
+            ("JaccardLoss",),
+            (Case("jaccard_loss", makes=_ratio, note=OVERLAP, reduction="mean"),),
+            {**RATIO, "smooth": Takes(0.0)},
+        ),
+        Binding(
+            ("TverskyLoss",),
+            (Case("tversky_loss", makes=_ratio, note=OVERLAP, reduction="mean"),),
+            {
+                **RATIO,
+                "smooth": Takes(0.0),
+                "alpha": Takes(0.5),
+                "beta": Takes(0.5),
+                "gamma": Only(1.0, "it raises the mean over classes to this power, losslib each ratio"),
+            },
+        ),
+        Binding(
+            ("LovaszLoss",),
+            (
+                Case(
+                    "lovasz_softmax_loss",
+                    reduction="mean",
+                    when={"mode": "multiclass"},
+                    sets={"activation": "softmax"},
+                    makes=lambda values: {"per": "sample_class" if values["per_image"] else "class"},
+                    note="Computed in float32; equal errors are in another order there.",
+                ),
+                Case(
+                    "lovasz_hinge_loss",
+                    reduction="mean",
+                    when={"mode": "binary"},
+                    makes=lambda values: {"per": "sample" if values["per_image"] else "all"},
+                    note="Computed in float32, without a class axis; equal errors are in another order there.",
+                ),
+                Case(when={"mode": "multilabel"}, refused="it sorts the errors of all classes together; use binary"),
+            ),
+            {
+                "mode": Chooses(REQUIRED),
+                "per_image": Joins(False, "per: for each sample"),
+                "ignore_index": Only(None, "pass where= to the call: it leaves positions out"),
+                "from_logits": Only(True, "it has no effect there: logits are expected all the same"),
+            },
+        ),
+        Binding(
+            ("MCCLoss",),
+            (
+                Case(
+                    "mcc_loss",
+                    reduction="mean",
+                    sets={"per": "all", "eps": 0.0},
+                    note="Of probabilities of one class, with an axis of one class.",
+                ),
+            ),
+            {"eps": Takes(1e-5, "smooth")},
         ),
         Binding(
             ("SoftBCEWithLogitsLoss",),

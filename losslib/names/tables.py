@@ -27,7 +27,9 @@ PACKAGES = {
     "torchvision": "torchvision",
     "monai": "monai",
     "smp": "smp",
+    "kornia": "kornia",
     "pml": "pml",
+    "rax": "rax",
 }
 
 #: Other ways to write the package.

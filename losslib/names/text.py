@@ -7,7 +7,7 @@ from typing import Any
 
 from losslib.errors import ParameterError
 from losslib.names.binding import bind, losses_of, write
-from losslib.names.schema import REQUIRED, Binding, Case, Chooses, Ignored, Only, Parameter, Reduces, Takes
+from losslib.names.schema import REQUIRED, Binding, Case, Chooses, Ignored, Joins, Only, Parameter, Reduces, Takes
 from losslib.names.tables import PACKAGES, package
 
 __all__ = ["all_names", "bound_to", "describe", "list_names", "parameter_text", "refusals", "rows_of", "signature"]
@@ -26,6 +26,8 @@ def parameter_text(name: str, item: Parameter) -> str:
         here = item.to or name
         text = "the same here" if here == name else f"{here} here"
         return f"{text}; {item.meaning}" if item.meaning else text
+    if isinstance(item, Joins):
+        return f"{item.meaning}; {item.refused}" if item.refused else item.meaning
     if isinstance(item, Only):
         values = ", ".join(repr(value) for value in (item.default, *item.also))
         return f"{values} only: {item.reason}"
@@ -63,6 +65,8 @@ def refusals(binding: Binding) -> Iterator[tuple[str, str]]:
     for name, item in binding.parameters.items():
         if isinstance(item, Only):
             yield f"{name} other than {item.default!r}", item.reason
+        if isinstance(item, Joins) and item.refused:
+            yield name, item.refused
         if isinstance(item, Reduces):
             for word, ours in item.words.items():
                 if ours.startswith("!"):

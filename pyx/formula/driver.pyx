@@ -8,393 +8,46 @@ weights, masks, types, strides, threads and sums are those of every other loss.
 cimport cython
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport calloc, free
+
+from formula.loops cimport (
+    binary, binary_sv, binary_vs, choice, choice_vssv, choice_vsvs, choice_vsvv, fill, log_cosh_tanh_of,
+    logistic_of, product, product_vss, product_vvs, quaternary, quaternary_vsvs, quaternary_vsvv,
+    quaternary_vvvs, scaled_choice, scaled_choice_vssv, scaled_choice_vsvs, scaled_choice_vsvv,
+    scaled_difference, sigmoids_of, ternary, ternary_vss, ternary_vsv, ternary_vvs, trigonometric, unary,
+)
+from formula.operations cimport (
+    Absolute, Add, And, Binary, Choice, Choose, ChooseGreater, ChooseGreaterEqual, ChooseLess, ChooseLessEqual,
+    ChooseWithin, ChooseWithinOrAt, Copy, Cosh, Cosine, Digamma, Divide, Doubles, Equal, Erf, Exp, Expm1,
+    Floats, Greater, GreaterEqual, Less, LessEqual, Log, Log1p, LogGamma, LogOfCosh, Maximum, Minimum, Multiply,
+    MultiplyAdd, MultiplySubtract, Negative, Not, NotEqual, Or, Power, RootOfOnePlusMinusOne, Sigmoid, Sign,
+    Signed, Sine, Sinh, Softplus, SquareRoot, Subtract, SubtractProduct, Tanh, Ternary, Tetragamma, Trigamma,
+    Unary,
+)
 from job cimport (
     ALL, BLOCK, GRAD_ONLY, KERNELS, LANES, PLANES, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
     KernelDouble, KernelFloat, KernelSet,
 )
 from program cimport FIRST_CONSTANT, FIRST_INPUT, PLACES, SCALE, Formula, Step, Tape
 
-cdef extern from "losslib/formula/operations.h" namespace "losslib" nogil:
-    # Rows of numbers that do not overlap: a tape never writes where it reads.
-    ctypedef float* Floats "float* LOSSLIB_RESTRICT"
-    ctypedef double* Doubles "double* LOSSLIB_RESTRICT"
-
-    T apply[O, T](const O& operation, T a)
-    T apply_two "losslib::apply"[O, T](const O& operation, T a, T b)
-    T apply_three "losslib::apply"[O, T](const O& operation, T a, T b, T c)
-    T apply_four "losslib::apply"[O, T](const O& operation, T a, T b, T c, T d)
-    bint is_far_off[T](T a)
-    T far_off[O, T](const O& operation, T a)
-
-    cppclass Logistic[T]:
-        T sigma
-        T sigma_neg
-        T softplus
-        T softplus_neg
-    Logistic[T] logistic[T](T x)
-    cppclass LogCosh[T]:
-        T value
-        T tanh
-    LogCosh[T] log_cosh[T](T x)
-
-    cppclass Copy:
-        pass
-    cppclass Negative:
-        pass
-    cppclass Absolute:
-        pass
-    cppclass Sign:
-        pass
-    cppclass Not:
-        pass
-    cppclass SquareRoot:
-        pass
-    cppclass RootOfOnePlusMinusOne:
-        pass
-    cppclass Exp:
-        pass
-    cppclass Expm1:
-        pass
-    cppclass Log:
-        pass
-    cppclass Log1p:
-        pass
-    cppclass Tanh:
-        pass
-    cppclass Cosh:
-        pass
-    cppclass Sinh:
-        pass
-    cppclass Sigmoid:
-        pass
-    cppclass Softplus:
-        pass
-    cppclass LogOfCosh:
-        pass
-    cppclass Erf:
-        pass
-    cppclass LogGamma:
-        pass
-    cppclass Digamma:
-        pass
-    cppclass Trigamma:
-        pass
-    cppclass Tetragamma:
-        pass
-    cppclass Sine:
-        pass
-    cppclass Cosine:
-        pass
-    cppclass Add:
-        pass
-    cppclass Subtract:
-        pass
-    cppclass Multiply:
-        pass
-    cppclass Divide:
-        pass
-    cppclass Power:
-        pass
-    cppclass Maximum:
-        pass
-    cppclass Minimum:
-        pass
-    cppclass Less:
-        pass
-    cppclass LessEqual:
-        pass
-    cppclass Greater:
-        pass
-    cppclass GreaterEqual:
-        pass
-    cppclass Equal:
-        pass
-    cppclass NotEqual:
-        pass
-    cppclass And:
-        pass
-    cppclass Or:
-        pass
-    cppclass Signed:
-        pass
-    cppclass Choose:
-        pass
-    cppclass MultiplyAdd:
-        pass
-    cppclass MultiplySubtract:
-        pass
-    cppclass SubtractProduct:
-        pass
-    cppclass Extreme:
-        pass
-
 cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
     void prefetch(const char* address)
-
-ctypedef fused Numbers:
-    Floats
-    Doubles
 
 ctypedef fused real:
     float
     double
 
-ctypedef fused Unary:
-    Copy
-    Negative
-    Absolute
-    Sign
-    Not
-    SquareRoot
-    RootOfOnePlusMinusOne
-    Exp
-    Expm1
-    Log
-    Log1p
-    Tanh
-    Cosh
-    Sinh
-    Sigmoid
-    Softplus
-    LogOfCosh
-    Erf
-    LogGamma
-    Digamma
-    Trigamma
-    Tetragamma
-
-ctypedef fused Trigonometric:
-    Sine
-    Cosine
-
-ctypedef fused Binary:
-    Add
-    Subtract
-    Multiply
-    Divide
-    Power
-    Maximum
-    Minimum
-    Less
-    LessEqual
-    Greater
-    GreaterEqual
-    Equal
-    NotEqual
-    And
-    Or
-    Signed
-
-ctypedef fused Ternary:
-    Choose
-    MultiplyAdd
-    MultiplySubtract
-    SubtractProduct
-
-
-# ---- one operation on rows of n numbers, n a multiple of LANES ---------------------------------------------------
-# All have one signature; what a loop has no use for is some row. A number among the operands is a row of one.
-
-cdef void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                Py_ssize_t n) noexcept nogil:
-    cdef Unary f
-    cdef Py_ssize_t i
-    n &= -LANES     # so that the compiler knows it, and writes no loop for a rest
-    for i in range(n):
-        out[i] = apply(f, a[i])
-
-
-cdef void trigonometric(const Trigonometric* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                        Py_ssize_t n) noexcept nogil:
-    cdef Trigonometric f
-    cdef Py_ssize_t i
-    cdef int far = 0
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply(f, a[i])
-    for i in range(n):
-        far |= is_far_off(a[i])
-    if far:
-        for i in range(n):
-            if is_far_off(a[i]):
-                out[i] = far_off(f, a[i])
-
-
-cdef void binary(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                 Py_ssize_t n) noexcept nogil:
-    cdef Binary f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_two(f, a[i], b[i])
-
-
-cdef void binary_vs(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                    Py_ssize_t n) noexcept nogil:
-    cdef Binary f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_two(f, a[i], b[0])
-
-
-cdef void binary_sv(const Binary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                    Py_ssize_t n) noexcept nogil:
-    cdef Binary f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_two(f, a[0], b[i])
-
-
-cdef void ternary(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                  Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_three(f, a[i], b[i], c[i])
-
-
-cdef void ternary_vsv(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                      Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_three(f, a[i], b[0], c[i])
-
-
-cdef void ternary_vvs(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                      Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_three(f, a[i], b[i], c[0])
-
-
-cdef void ternary_vss(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                      Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_three(f, a[i], b[0], c[0])
-
-
-cdef void quaternary(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                     Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
-
-
-cdef void quaternary_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                          Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[i], c[i], d[0])
-
-
-cdef void quaternary_vsvv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                          Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[i])
-
-
-cdef void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                          Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
-
-
-cdef void fill(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-               Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = a[0]
-
-
-cdef void logistic_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                      Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef Logistic[float] both
-    cdef Logistic[double] both64
-    n &= -LANES
-    if Numbers is Floats:
-        for i in range(n):
-            both = logistic(d[i])
-            out[i] = both.softplus
-            a[i] = both.softplus_neg
-            b[i] = both.sigma
-            c[i] = both.sigma_neg
-    else:
-        for i in range(n):
-            both64 = logistic(d[i])
-            out[i] = both64.softplus
-            a[i] = both64.softplus_neg
-            b[i] = both64.sigma
-            c[i] = both64.sigma_neg
-
-
-cdef void sigmoids_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                      Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef Logistic[float] both
-    cdef Logistic[double] both64
-    n &= -LANES
-    if Numbers is Floats:
-        for i in range(n):
-            both = logistic(b[i])
-            out[i] = both.sigma
-            a[i] = both.sigma_neg
-    else:
-        for i in range(n):
-            both64 = logistic(b[i])
-            out[i] = both64.sigma
-            a[i] = both64.sigma_neg
-
-
-cdef void log_cosh_tanh_of(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d,
-                           Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef LogCosh[float] pair
-    cdef LogCosh[double] pair64
-    n &= -LANES
-    if Numbers is Floats:
-        for i in range(n):
-            pair = log_cosh(b[i])
-            out[i] = pair.value
-            a[i] = pair.tanh
-    else:
-        for i in range(n):
-            pair64 = log_cosh(b[i])
-            out[i] = pair64.value
-            a[i] = pair64.tanh
-
 
 # ---- the table of operations -------------------------------------------------------------------------------------
 
-ctypedef void (*LoopFloat)(const void*, Floats, Floats, Floats, Floats, Floats, Py_ssize_t) noexcept nogil
-ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Py_ssize_t) noexcept nogil
+ctypedef void (*LoopFloat)(const void*, Floats, Floats, Floats, Floats, Floats, Floats, Py_ssize_t) noexcept nogil
+ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Doubles,
+                            Py_ssize_t) noexcept nogil
 
 cdef enum:
-    OPERATIONS = 96
+    OPERATIONS = 160
 
-cdef LoopFloat[96] _float32
-cdef LoopDouble[96] _float64
+cdef LoopFloat[160] _float32
+cdef LoopDouble[160] _float64
 cdef dict _codes = {}    # name -> place in the table
 
 
@@ -428,6 +81,19 @@ cdef int enter_ternary(const Ternary* tag, str name) except -1:
     enter(f"{name}_vsv", <void*>ternary_vsv[Ternary, Floats], <void*>ternary_vsv[Ternary, Doubles])
     enter(f"{name}_vvs", <void*>ternary_vvs[Ternary, Floats], <void*>ternary_vvs[Ternary, Doubles])
     return enter(f"{name}_vss", <void*>ternary_vss[Ternary, Floats], <void*>ternary_vss[Ternary, Doubles])
+
+
+cdef int enter_choice(const Choice* tag, str name) except -1:
+    """A choice by a comparison, and the same times a number: what is written as a derivative."""
+    enter(f"{name}_vvvv", <void*>choice[Choice, Floats], <void*>choice[Choice, Doubles])
+    enter(f"{name}_vsvv", <void*>choice_vsvv[Choice, Floats], <void*>choice_vsvv[Choice, Doubles])
+    enter(f"{name}_vsvs", <void*>choice_vsvs[Choice, Floats], <void*>choice_vsvs[Choice, Doubles])
+    enter(f"{name}_vssv", <void*>choice_vssv[Choice, Floats], <void*>choice_vssv[Choice, Doubles])
+    enter(f"scaled_{name}_vvvv", <void*>scaled_choice[Choice, Floats], <void*>scaled_choice[Choice, Doubles])
+    enter(f"scaled_{name}_vsvv", <void*>scaled_choice_vsvv[Choice, Floats], <void*>scaled_choice_vsvv[Choice, Doubles])
+    enter(f"scaled_{name}_vsvs", <void*>scaled_choice_vsvs[Choice, Floats], <void*>scaled_choice_vsvs[Choice, Doubles])
+    return enter(f"scaled_{name}_vssv", <void*>scaled_choice_vssv[Choice, Floats],
+                 <void*>scaled_choice_vssv[Choice, Doubles])
 
 
 enter_unary[Copy](NULL, "copy")
@@ -474,6 +140,16 @@ enter_ternary[Choose](NULL, "select")
 enter_ternary[MultiplyAdd](NULL, "multiply_add")
 enter_ternary[MultiplySubtract](NULL, "multiply_subtract")
 enter_ternary[SubtractProduct](NULL, "subtract_product")
+enter_choice[ChooseLess](NULL, "select_lt")
+enter_choice[ChooseLessEqual](NULL, "select_le")
+enter_choice[ChooseGreater](NULL, "select_gt")
+enter_choice[ChooseGreaterEqual](NULL, "select_ge")
+enter_choice[ChooseWithin](NULL, "select_within")
+enter_choice[ChooseWithinOrAt](NULL, "select_at_most")
+enter("product_vvv", <void*>product[Floats], <void*>product[Doubles])
+enter("product_vvs", <void*>product_vvs[Floats], <void*>product_vvs[Doubles])
+enter("product_vss", <void*>product_vss[Floats], <void*>product_vss[Doubles])
+enter("scaled_sub_vv", <void*>scaled_difference[Floats], <void*>scaled_difference[Doubles])
 enter("extreme_vvvv", <void*>quaternary[Floats], <void*>quaternary[Doubles])
 enter("extreme_vvvs", <void*>quaternary_vvvs[Floats], <void*>quaternary_vvvs[Doubles])
 enter("extreme_vsvv", <void*>quaternary_vsvv[Floats], <void*>quaternary_vsvv[Doubles])
@@ -497,10 +173,10 @@ cdef inline void run_rows(const Tape* tape, real** place, Py_ssize_t n) noexcept
     for _ in range(tape.count):
         if real is float:
             _float32[step.code](NULL, place[step.operand[0]], place[step.operand[1]], place[step.operand[2]],
-                                place[step.operand[3]], place[step.operand[4]], n)
+                                place[step.operand[3]], place[step.operand[4]], place[step.operand[5]], n)
         else:
             _float64[step.code](NULL, place[step.operand[0]], place[step.operand[1]], place[step.operand[2]],
-                                place[step.operand[3]], place[step.operand[4]], n)
+                                place[step.operand[3]], place[step.operand[4]], place[step.operand[5]], n)
         step += 1
 
 

@@ -10,7 +10,7 @@ cdef enum:
 
 cdef struct Step:
     int code             # which loop
-    int operand[5]       # places: what it writes, then what it reads
+    int operand[6]       # places: what it writes, then what it reads
 
 cdef struct Tape:
     int count

@@ -19,8 +19,13 @@ from overlap.call cimport (
     COUNTS, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
     View,
 )
-from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
-from overlap.tiles cimport count_tile, gradient_tile
+from overlap.indices cimport by_indices
+from overlap.lovasz cimport Segments
+from overlap.ratios cimport (
+    DiceRatio, JaccardRatio, MatthewsRatio, MeanRatio, Ratio, TverskyRatio, ratio_rows,
+)
+from overlap.tasks cimport count_task, distance_task, gradient_task, probability_task, segment_task
+from overlap.transform cimport MAX_AXES, Transform, transform_scratch
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -28,48 +33,6 @@ from losslib._kernels import threads
 cnp._import_array()
 
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
-
-cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
-    void stream_fence()
-
-cdef extern from "losslib/overlap/ratios.h" namespace "losslib" nogil:
-    cppclass Counts:
-        double common
-        double false_positive
-        double false_negative
-        double true_negative
-        double positions
-    cppclass RatioJet:
-        double value
-        double by_common
-        double by_false_positive
-        double by_false_negative
-        double by_true_negative
-    cppclass DiceRatio:
-        DiceRatio(const double*)
-        RatioJet at(const Counts& n)
-    cppclass JaccardRatio:
-        JaccardRatio(const double*)
-        RatioJet at(const Counts& n)
-    cppclass TverskyRatio:
-        TverskyRatio(const double*)
-        RatioJet at(const Counts& n)
-    cppclass MatthewsRatio:
-        MatthewsRatio(const double*)
-        RatioJet at(const Counts& n)
-    cppclass MeanRatio:
-        MeanRatio(const double*)
-        RatioJet at(const Counts& n)
-    RatioJet logarithm_of(const RatioJet& wrong)
-    RatioJet power_of_ratio(const RatioJet& wrong, double gamma)
-    RatioJet log_cosh_of(const RatioJet& wrong)
-
-ctypedef fused Ratio:
-    DiceRatio
-    JaccardRatio
-    TverskyRatio
-    MatthewsRatio
-    MeanRatio
 
 cdef enum:
     TILE = 2048          # numbers of a tile
@@ -96,37 +59,6 @@ ctypedef void (*TaggedRatio)(const void* kind, const double* numbers, const doub
 
 cdef TaggedRatio[8] _ratios
 cdef dict _index = {}
-
-
-cdef void ratio_rows(const Ratio* kind, const double* numbers, const double* table, double* jets,
-                     Py_ssize_t count) noexcept nogil:
-    """jets[i] = value and derivatives by common, false positive and false negative of the counts table[i].
-
-    The true negatives are what is left of the positions, which are table[i][3]: their derivative is taken off the
-    others.
-    numbers: logarithm, gamma, log-cosh, then those of the ratio.
-    """
-    cdef Ratio* ratio = new Ratio(numbers + 3)
-    cdef Counts n
-    cdef RatioJet jet
-    cdef Py_ssize_t i
-    for i in range(count):
-        n.common = table[4 * i]
-        n.false_positive = table[4 * i + 1]
-        n.false_negative = table[4 * i + 2]
-        n.positions = table[4 * i + 3]
-        n.true_negative = max(n.positions - n.common - n.false_positive - n.false_negative, 0.0)
-        jet = ratio.at(n)
-        if numbers[0] != 0.0:
-            jet = logarithm_of(jet)
-        jet = power_of_ratio(jet, numbers[1])
-        if numbers[2] != 0.0:
-            jet = log_cosh_of(jet)
-        jets[4 * i] = jet.value
-        jets[4 * i + 1] = jet.by_common - jet.by_true_negative
-        jets[4 * i + 2] = jet.by_false_positive - jet.by_true_negative
-        jets[4 * i + 3] = jet.by_false_negative - jet.by_true_negative
-    del ratio
 
 
 cdef void register(const Ratio* kind, str name) except *:
@@ -210,6 +142,7 @@ cdef class Region:
                   class_weight=None, double smoothing=0.0, double delta=0.0, double gamma=0.0, distances=None,
                   double isa_factor=1.0):
         cdef Job* job = &self.job
+        cdef Py_ssize_t k
         memset(job, 0, sizeof(Job))
         self.held = []
         self.isa_factor = isa_factor
@@ -242,7 +175,8 @@ cdef class Region:
             job.distances = <const double*>cnp.PyArray_DATA(<cnp.ndarray>distances)
         job.lanes = MAX_LANES
         if job.activation == SOFTMAX:
-            job.lanes = max(<Py_ssize_t>16, min(<Py_ssize_t>MAX_LANES, TILE // job.classes // 16 * 16))
+            k = TILE if wide or not by_indices(job) else 2 * TILE     # of which one tile is in the cache, or two
+            job.lanes = max(<Py_ssize_t>16, min(<Py_ssize_t>MAX_LANES, k // job.classes // 16 * 16))
         job.chunk = max(<Py_ssize_t>LEAST, TASK // max(<Py_ssize_t>1, job.classes))
         job.chunk = (job.chunk + job.lanes - 1) // job.lanes * job.lanes
         job.chunks = (job.positions + job.chunk - 1) // job.chunk
@@ -266,21 +200,30 @@ cdef class Region:
         """Run a function over all tasks, with as many threads as the gate gives."""
         cdef Job* job = &self.job
         cdef double numbers = <double>job.samples * <double>job.classes * <double>job.positions
+        return self.run_each(function, job, job.tasks, &job.scratch, job.scratch_size,
+                             cost * numbers * (2.0 if job.wide else 1.0), numbers <= SMALL)
+
+    cdef int run_each(self, Task function, void* context, Py_ssize_t tasks, char** scratch, Py_ssize_t size,
+                      double cost, bint small) except -1:
+        """Run tasks of some context, each thread with a scratch of so many bytes at `scratch`, a place in the context.
+
+        Small calls keep the GIL.
+        """
         cdef int width = 1
-        if job.tasks > 1:
-            width = _gate.begin(cost * self.isa_factor * numbers * (2.0 if job.wide else 1.0))
-        job.scratch = <char*>malloc(<size_t>(width * job.scratch_size))
-        if job.scratch == NULL:
+        if tasks > 1:
+            width = _gate.begin(cost * self.isa_factor)
+        scratch[0] = <char*>malloc(<size_t>(width * size))
+        if scratch[0] == NULL:
             if width > 1:
                 _gate.end()
-            raise MemoryError(f"no memory for tiles of {job.classes} classes")
-        if numbers <= SMALL:
-            run_tasks(function, job, 0, job.tasks, 0)
+            raise MemoryError(f"no memory for {width} times {size} bytes")
+        if small:
+            run_tasks(function, context, 0, tasks, 0)
         else:
-            run_all(function, job, job.tasks, width)
+            run_all(function, context, tasks, width)
         if width > 1:
             _gate.end()
-        free(job.scratch)
+        free(scratch[0])
         return 0
 
     def count(self, cnp.ndarray table, cnp.ndarray extras):
@@ -377,7 +320,6 @@ cdef class Region:
         cdef Segments segments
         cdef Py_ssize_t count = job.classes if pools_samples else job.samples * job.classes
         cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
-        cdef int width = 1
         if job.tasks == 0 or job.classes == 0:
             cnp.PyArray_FILLWBYTE(values, 0)
             return
@@ -394,74 +336,44 @@ cdef class Region:
         self.run(probability_task, 1.0)
         # Two arrays of errors with places, their marks and their weights.
         segments.scratch_size = segments.capacity * (4 * item + 2 * item)
-        if count > 1:
-            width = _gate.begin(20.0 * self.isa_factor * <double>segments.capacity * <double>count)
-        segments.scratch = <char*>malloc(<size_t>(width * segments.scratch_size))
-        if segments.scratch == NULL:
-            if width > 1:
-                _gate.end()
-            raise MemoryError(f"no memory for sorting {segments.capacity} errors")
-        run_all(segment_task, &segments, count, width)
-        if width > 1:
-            _gate.end()
-        free(segments.scratch)
+        self.run_each(segment_task, &segments, count, &segments.scratch, segments.scratch_size,
+                      20.0 * <double>segments.capacity * <double>count, False)
 
+    def distances(self, cnp.ndarray field, cnp.ndarray weight, cnp.ndarray used, *, tuple lengths, double alpha):
+        """Write how far each position is from the boundaries of the predicted and the true region.
 
-cdef void probability_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Job* job = <Job*>context
-    cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
-    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
-    cdef char* tile = job.scratch + slot * job.scratch_size
-    while first < stop:
-        count = min(job.lanes, stop - first)
-        if job.wide:
-            probability_tile(job, n, first, count, <double*>tile, <double*>job.grad.data)
-        else:
-            probability_tile(job, n, first, count, <float*>tile, <float*>job.grad.data)
-        first += count
-
-
-cdef void segment_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Segments* segments = <Segments*>context
-    cdef char* scratch = segments.scratch + slot * segments.scratch_size
-    if segments.job.wide:
-        lovasz_segment(segments, task, scratch, <double>0)
-    else:
-        lovasz_segment(segments, task, scratch, <float>0)
-
-
-cdef void count_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Job* job = <Job*>context
-    cdef Py_ssize_t size = COUNTS * job.classes + EXTRAS, n = task // job.chunks
-    cdef Py_ssize_t first = task % job.chunks * job.chunk, stop = min(first + job.chunk, job.positions), count
-    cdef double* sums = job.partials + task * size
-    cdef char* tile = job.scratch + slot * job.scratch_size
-    memset(sums, 0, size * sizeof(double))
-    job.violations[task] = 0
-    while first < stop:
-        count = min(job.lanes, stop - first)
-        if job.wide:
-            job.violations[task] |= count_tile(job, n, first, count, <double*>tile, sums)
-        else:
-            job.violations[task] |= count_tile(job, n, first, count, <float*>tile, sums)
-        first += count
-
-
-cdef void gradient_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
-    cdef Job* job = <Job*>context
-    cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
-    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
-    cdef char* tile = job.scratch + slot * job.scratch_size
-    cdef char* slopes = tile + job.scratch_size // 2
-    while first < stop:
-        count = min(job.lanes, stop - first)
-        if job.wide:
-            gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
-        else:
-            gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)
-        first += count
-    if job.streaming:
-        stream_fence()
+        Parameters
+        ----------
+        field
+            Contiguous, of the shape of the input and the type that is computed in: takes the probabilities.
+        weight
+            Contiguous float64 of that shape: takes the distances, raised to `alpha` and added. 0 where a region has no
+            boundary, and for classes that do not count.
+        used
+            Bool, one for each class: whether it counts.
+        lengths
+            Of the axes that the positions have.
+        """
+        cdef Job* job = &self.job
+        cdef Transform transform
+        cdef Py_ssize_t k
+        if job.tasks == 0 or job.classes == 0:
+            return
+        transform.job = job
+        transform.field = <char*>cnp.PyArray_DATA(field)
+        transform.weight = <double*>cnp.PyArray_DATA(weight)
+        transform.used = <const unsigned char*>cnp.PyArray_DATA(used)
+        transform.axes = len(lengths)
+        transform.longest = 0
+        for k in range(min(transform.axes, <Py_ssize_t>MAX_AXES)):
+            transform.lengths[k] = lengths[k]
+            transform.longest = max(transform.longest, transform.lengths[k])
+        transform.alpha = alpha
+        job.grad.data = transform.field
+        self.run(probability_task, 1.0)
+        transform.scratch_size = transform_scratch(&transform)
+        self.run_each(distance_task, &transform, job.samples * job.classes, &transform.scratch, transform.scratch_size,
+                      60.0 * <double>job.samples * <double>job.classes * <double>job.positions, False)
 
 
 def kernels():

@@ -8,7 +8,8 @@ from libc.stdint cimport uint32_t
 
 from blocks cimport real
 from overlap.call cimport MAX_LANES, SOFTMAX, Job
-from overlap.tiles cimport Lanes, Softmax, fill_lanes, probability_row, softmax_tile, target_row
+from overlap.lanes cimport Lanes, fill_lanes, target_row
+from overlap.probabilities cimport Softmax, probability_row, softmax_tile
 
 cdef extern from "losslib/overlap/lovasz.h" namespace "losslib" nogil:
     cppclass PlacedError[T]:

@@ -1,7 +1,7 @@
 """The driver of the pointwise geometry: losses that see one number (or a pair, or a triple) at a time.
 
 A loss is a struct of ``include/losslib/pointwise/``, and its loops are compiled with those of its family
-(``kernels.pxi``). The driver does not know which loss it runs: it calls one function pointer per block. ``loss.pyx``
+(``kernels.pxi``). The driver does not know which loss it runs: it calls one function pointer per block. ``loss/``
 reaches it through the capsule ``geometry``.
 """
 

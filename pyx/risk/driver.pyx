@@ -1,8 +1,9 @@
 """Survival: losses of times that may be censored.
 
-Three shapes of loops. ``elements``: each time by itself, with one or two predictions (accelerated failure times,
+Shapes of loops. ``elements``: each time by itself, with one or two predictions (accelerated failure times,
 Weibull). ``rows``: each time an interval of a grid and a row of scores (discrete hazards, mass functions). ``cox``: a
-time against everybody still at risk, in ``risk/cox.pxd``.
+time against everybody still at risk, in ``risk/cox.pxd``. ``hits``, ``count_concordant``: each event against everybody
+observed longer, in ``risk/comparisons.pxd``. ``brier``: curves against what is known of the times.
 
 Everything is computed in float64 from contiguous arrays that ``losslib.geometries.risk`` prepares; outputs may be the
 memory of inputs, which are read before they are written. Elements and rows are handed to threads in tasks of fixed
@@ -14,9 +15,10 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 from libc.math cimport log
 from libc.stdint cimport int64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 
 from gate cimport ThreadGate
+from risk.comparisons cimport Hits, below, compare_cell, enter, pull_back, reach
 from risk.cox cimport Deaths, Stratum, leaves_for, run_stratum
 from risk.rows cimport Row, run_row
 from risk.trees cimport Mass, Rate
@@ -323,3 +325,141 @@ def cox(time, event, score, weight, y, entry, by_entry, upstream, strata, *, bin
         release(&s)
     if not good:
         raise MemoryError(f"no memory for the risk sets of {most} rows")
+
+
+# ---- comparisons -----------------------------------------------------------------------------------------------
+
+cdef void run_cells(const Hits* job, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """Compute the pairs of the cells start … stop - 1."""
+    cdef Py_ssize_t cell
+    for cell in range(start, stop):
+        compare_cell(job, cell)
+
+
+def hits(scores, interval, cause, partners, *, Py_ssize_t causes, bint pad, double sigma, factor, sums, grad):
+    """Compute DeepHit's pairs from rows of (rows, causes * intervals) scores sorted by interval, events first.
+
+    ``interval``, ``cause`` and ``partners`` int64, all else contiguous float64. ``sums`` takes the sum over the pairs
+    of each event, 0 for the others; the derivatives, times the ``factor`` of the event, are added to ``grad``.
+    """
+    cdef Hits job
+    cdef int width = 1
+    cdef Py_ssize_t i, cells = scores.shape[1]
+    cdef double* room
+    cdef double* target = data_of(grad)
+    cdef FloatMode mode = get_float_mode()
+    job.rows = len(scores)
+    job.causes = causes
+    job.intervals = cells // causes
+    job.pad = pad
+    job.inverse = 1.0 / sigma
+    job.scores = data_of(scores)
+    job.interval = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>interval)
+    job.cause = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>cause)
+    job.partners = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>partners)
+    job.factor = data_of(factor)
+    job.sums = data_of(sums)
+    with nogil:
+        room = <double*>malloc((2 * cells * job.rows + 1) * sizeof(double))
+        if room != NULL:
+            job.reached = room
+            job.pull = room + cells * job.rows
+            for i in range(cells * job.rows):
+                job.pull[i] = 0.0
+            for i in range(job.rows):
+                job.sums[i] = 0.0
+                reach(&job, i)
+            if cells > 1:
+                width = _gate.begin(0.5 * job.rows * <double>job.rows)
+            if width == 1:
+                run_cells(&job, 0, cells)
+            else:
+                for i in prange(count_runs(cells, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    run_cells(&job, first_task(i, cells, width), first_task(i + 1, cells, width))
+                _gate.end()
+            if target != NULL:
+                for i in range(job.rows):
+                    pull_back(&job, i, target)
+            free(room)
+    if room == NULL:
+        raise MemoryError(f"no memory for the distributions of {job.rows} samples")
+
+
+def count_concordant(partners, event, place, lower, upper, *, concordant, tied):
+    """Count for each event, of the rows that are comparable with it, those with lower scores and those tied.
+
+    Rows lie by time, events first; all arrays int64. ``place`` is the rank of a row's score from 0, ``lower`` and
+    ``upper`` the ranks at which scores tied with its own begin and end.
+    """
+    cdef Py_ssize_t i, n = len(place), behind = n
+    cdef const int64_t* first = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>partners)
+    cdef const unsigned char* happened = <const unsigned char*>cnp.PyArray_DATA(<cnp.ndarray>event)
+    cdef const int64_t* rank = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>place)
+    cdef const int64_t* low = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>lower)
+    cdef const int64_t* high = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>upper)
+    cdef int64_t* good = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>concordant)
+    cdef int64_t* same = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>tied)
+    cdef int64_t* tree
+    with nogil:
+        tree = <int64_t*>calloc(n + 1, sizeof(int64_t))
+        if tree != NULL:
+            for i in range(n - 1, -1, -1):
+                good[i] = same[i] = 0
+                if happened[i]:
+                    while behind > first[i]:
+                        behind -= 1
+                        enter(tree, n, rank[behind])
+                    good[i] = below(tree, low[i])
+                    same[i] = below(tree, high[i]) - good[i]
+            free(tree)
+    if tree == NULL:
+        raise MemoryError(f"no memory for the ranks of {n} samples")
+
+
+# ---- Brier score -----------------------------------------------------------------------------------------------
+
+def brier(survival, time, event, own, grid, at_grid, share, *, factor, values, grad, hess):
+    """Compute squared errors of survival curves (rows, times), weighted by the inverse probability to be uncensored.
+
+    ``own`` is that weight at each sample's time, ``at_grid`` at each time of the ``grid``, ``share`` what a time of the
+    grid counts. All contiguous float64; outputs None if not wanted.
+    """
+    cdef Py_ssize_t i, k, rows = len(time), times = len(grid)
+    cdef const double* s = data_of(survival)
+    cdef const double* t = data_of(time)
+    cdef const double* e = data_of(event)
+    cdef const double* w = data_of(own)
+    cdef const double* at = data_of(grid)
+    cdef const double* v = data_of(at_grid)
+    cdef const double* c = data_of(share)
+    cdef const double* f = data_of(factor)
+    cdef double* value = data_of(values)
+    cdef double* g = data_of(grad)
+    cdef double* h = data_of(hess)
+    cdef double weight, wanted, sum
+    with nogil:
+        for i in range(rows):
+            sum = 0.0
+            for k in range(times):
+                weight = c[k] * v[k]
+                wanted = 1.0
+                if t[i] <= at[k]:
+                    weight = c[k] * w[i] if e[i] != 0 else 0.0
+                    wanted = 0.0
+                if weight == 0 or f[i] == 0:
+                    if g != NULL:
+                        g[i * times + k] = 0.0
+                    if h != NULL:
+                        h[i * times + k] = 0.0
+                    if weight == 0:
+                        continue
+                sum += weight * (s[i * times + k] - wanted) * (s[i * times + k] - wanted)
+                if f[i] == 0:
+                    continue
+                if g != NULL:
+                    g[i * times + k] = 2.0 * weight * (s[i * times + k] - wanted) * f[i]
+                if h != NULL:
+                    h[i * times + k] = 2.0 * weight * f[i]
+            if value != NULL:
+                value[i] = sum

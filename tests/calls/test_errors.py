@@ -312,7 +312,7 @@ def test_an_unfit_out_is_refused_before_anything_is_written(out: Any, kind: type
 
 
 def test_hessians_need_a_tuple_of_separate_arrays() -> None:
-    x, t, g = np.ones(4), np.zeros(4), np.empty(4)
+    x, t, g = np.ones(4), np.zeros(4), np.zeros(4)
     for out, words in (
         (g, ("out", "2 arrays", "Hessian")), ((g,), ("out", "2 arrays")), ((g, g), ("share",)),
         ((g[:2], g), ("out[0]", "(2,)")), ((g, g.astype(np.float32)), ("out[1]", "float32")),

@@ -60,7 +60,11 @@ def bound_losses(info: Any) -> list[Any]:
     made = [loss_class(info)(**parameters) for parameters in settings(info)]
     made += [loss_class(info)(reduction=reduction) for reduction in info.reductions]
     made.append(loss_class(info)(check=False))
-    if info.geometry == "risk":  # its arrays have a number for each sample: they are among the settings
+    if info.geometry in (
+        "risk",
+        "lists",
+        "brier",
+    ):  # arrays have a number for each sample or item: they are among the settings
         return made
     if info.geometry != "pointwise":
         arrays = [item.name for item in info.parameters if isinstance(item, Array) and item.name not in OWN_ARRAYS]

@@ -11,22 +11,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import equivalents
-import links
-import losschecks
-import losspages
 import mpmath
 import numpy as np
 import pytest
-import rowformulas
-import rowgradients
-import rowlosses
-import taylor
-import verify
 from sphinx.errors import ExtensionError
 
 import losslib
+import taylor
 from losslib.declaration import registry
+from losspages import build
+from losspages.checks import equivalents, examine, links, row_losses, verify
+from losspages.formulas import row_formulas
 
 
 def changed(name: str, old: str, new: str) -> Any:
@@ -38,7 +33,7 @@ def changed(name: str, old: str, new: str) -> Any:
 
 def test_right_declarations_pass() -> None:
     verify.check_formula(registry.info_of("huber_loss"))
-    rowformulas.check_formula(registry.info_of("cross_entropy"))
+    row_formulas.check_formula(registry.info_of("cross_entropy"))
 
 
 @pytest.mark.parametrize(
@@ -61,29 +56,50 @@ def test_wrong_formula_of_an_elementwise_loss_is_noticed(name: str, old: str, ne
         pytest.param("cross_entropy", "lse(x) - x_c", "lse(x) + x_c", id="sign"),
         pytest.param("softmax_focal_loss", "(1 - p_c)**gamma", "p_c**gamma", id="complement"),
         pytest.param("multi_margin_loss", "/C", "", id="denominator"),
-        pytest.param("triplet_margin_loss", "v_j + eps", "v_j - eps", id="sign-of-eps"),
+        pytest.param("triplet_margin_loss", "margin + d", "margin - d", id="sign-of-a-distance"),
         pytest.param("contrastive_loss", "+ (1 - t)", "- (1 - t)", id="sign-of-a-term"),
     ],
 )
 def test_wrong_formula_of_a_row_loss_is_noticed(name: str, old: str, new: str) -> None:
     with pytest.raises(verify.Disagreement, match=rf"{name}: the value .* the kernel gives .* the formula"):
-        rowformulas.check_formula(changed(name, old, new))
+        row_formulas.check_formula(changed(name, old, new))
 
 
-@pytest.mark.parametrize("name", sorted(rowgradients.GRADIENTS))
-def test_wrong_sign_of_a_printed_gradient_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = rowgradients.GRADIENTS[name]
-    wrong = f"-({texts})" if isinstance(texts, str) else {key: f"-({text})" for key, text in texts.items()}
-    monkeypatch.setitem(rowgradients.GRADIENTS, name, wrong)
+@pytest.mark.parametrize("name", sorted(info.name for info in registry.all_losses() if info.gradient))
+def test_wrong_sign_of_a_printed_gradient_is_noticed(name: str) -> None:
+    info = registry.info_of(name)
+    wrong = dataclasses.replace(info, gradient={key: f"-({text})" for key, text in info.gradient.items()})
     with pytest.raises(verify.Disagreement, match=rf"{name}: the printed gradient"):
-        rowformulas.check_formula(registry.info_of(name))
+        row_formulas.check_formula(wrong)
 
 
-def test_wrong_sign_of_a_printed_hessian_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = rowgradients.HESSIANS["cross_entropy"]
-    monkeypatch.setitem(rowgradients.HESSIANS, "cross_entropy", f"-({right})")
+def test_wrong_sign_of_a_printed_hessian_is_noticed() -> None:
+    info = registry.info_of("cross_entropy")
+    wrong = dataclasses.replace(info, hessian={key: f"-({text})" for key, text in info.hessian.items()})
     with pytest.raises(verify.Disagreement, match="cross_entropy: the printed Hessian"):
-        rowformulas.check_formula(registry.info_of("cross_entropy"))
+        row_formulas.check_formula(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "letter", "old", "new"),
+    [
+        pytest.param("bi_tempered_logistic_loss", "m", "== 1", "== 2", id="equation"),
+        pytest.param("js_div", "m", "beta*q_c", "q_c", id="mixture"),
+        pytest.param("triplet_margin_loss", "d(u, v)", "v_j + eps)**p", "v_j - eps)**p", id="function"),
+    ],
+)
+def test_wrong_definition_of_a_letter_is_noticed(name: str, letter: str, old: str, new: str) -> None:
+    info = registry.info_of(name)
+    assert old in info.definitions[letter]
+    wrong = {**info.definitions, letter: info.definitions[letter].replace(old, new)}
+    with pytest.raises(verify.Disagreement, match=f"{name}: the value"):
+        row_formulas.check_formula(dataclasses.replace(info, definitions=wrong))
+
+
+def test_wrong_definition_of_a_letter_of_an_elementwise_loss_is_noticed() -> None:
+    info = registry.info_of("cauchy_loss")
+    with pytest.raises(verify.Disagreement, match="cauchy_loss: the value"):
+        verify.check_formula(dataclasses.replace(info, definitions={"r": "d*scale"}))
 
 
 @pytest.mark.parametrize(("order", "word"), [(1, "gradient"), (2, "Hessian")])
@@ -113,16 +129,16 @@ class HalfGradient:
 def test_wrong_gradient_of_a_row_kernel_is_noticed() -> None:
     info = registry.info_of("cross_entropy")
     loss = losslib.get("cross_entropy", reduction="sum")
-    arrays = rowlosses.batch(info, 5, 4)
-    rowlosses.compare_gradients(info, loss, arrays, rowlosses.GradientCheck())
+    arrays = row_losses.batch(info, 5, 4)
+    row_losses.compare_gradients(info, loss, arrays, row_losses.GradientCheck())
     with pytest.raises(verify.Disagreement, match="the gradient for input"):
-        rowlosses.compare_gradients(info, HalfGradient(loss), arrays, rowlosses.GradientCheck())
+        row_losses.compare_gradients(info, HalfGradient(loss), arrays, row_losses.GradientCheck())
 
 
 # ---- reductions, equivalents, examples, fields -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("module", "name"), [(verify, "mse_loss"), (rowlosses, "cross_entropy")])
+@pytest.mark.parametrize(("module", "name"), [(verify, "mse_loss"), (row_losses, "cross_entropy")])
 def test_wrong_denominator_is_noticed(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module.check_reductions(registry.info_of(name))
     right = module._divisor
@@ -153,16 +169,16 @@ def test_wrong_output_of_an_example_is_noticed() -> None:
         verify.run_doctest(">>> losslib.mse_loss([1.0], [0.0])\n2.0\n", "mse_loss")
 
 
-@pytest.mark.parametrize("field", losschecks.REQUIRED)
+@pytest.mark.parametrize("field", examine.REQUIRED)
 def test_empty_field_is_noticed(field: str) -> None:
     info = registry.info_of("huber_loss")
     empty = dataclasses.replace(info, **{field: type(getattr(info, field))()})
-    assert list(losschecks.complaints_about_fields(info)) == []
-    assert any(repr(field) in text for text in losschecks.complaints_about_fields(empty))
+    assert list(examine.complaints_about_fields(info)) == []
+    assert any(repr(field) in text for text in examine.complaints_about_fields(empty))
 
 
 def test_every_declaration_is_complete() -> None:
-    assert [text for info in registry.all_losses() for text in losschecks.complaints_about_fields(info)] == []
+    assert [text for info in registry.all_losses() for text in examine.complaints_about_fields(info)] == []
 
 
 # ---- the build as a whole ----------------------------------------------------------------------------------------
@@ -174,7 +190,7 @@ def test_build_stops_at_a_wrong_declaration(name: str, tmp_path: Path, monkeypat
     negative = dataclasses.replace(info, formula=f"-({info.formula})")
     monkeypatch.setattr(registry, "all_losses", lambda: (negative,))
     with pytest.raises(ExtensionError, match=f"disagree with the package:\n\n{name}: the value"):
-        losspages.generate(SimpleNamespace(srcdir=tmp_path, builder=SimpleNamespace(name="html")))  # type: ignore[arg-type]
+        build.generate(SimpleNamespace(srcdir=tmp_path, builder=SimpleNamespace(name="html")))  # type: ignore[arg-type]
     assert list((tmp_path / "generated").iterdir()) == []
 
 

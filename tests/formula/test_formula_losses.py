@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-import multiprocessing
 import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import losslib
+from processes import run_script
 
 HUBER = "where(abs(d) <= delta, d**2/2, delta*(abs(d) - delta/2))"
 RNG = np.random.default_rng(5)
@@ -22,6 +23,14 @@ X, T = 3 * RNG.standard_normal((40, 25)), RNG.standard_normal((40, 25))
 
 def huber(**options: Any) -> Any:
     return losslib.from_formula(HUBER, **{"delta": 1.0, **options})
+
+
+@pytest.mark.parametrize("inputs", [(), ([1, 2], [0, 3])], ids=["no inputs", "integers"])
+def test_a_check_of_derivatives_without_numbers_to_move_is_no_success(inputs: Any) -> None:
+    with pytest.raises(TypeError, match=r"needs the inputs of HuberLoss\(.*\(input, target\)"):
+        losslib.check_grad(losslib.HuberLoss(), *inputs)
+    with pytest.raises(TypeError, match="needs the inputs of"):
+        losslib.check_grad(lambda x: x)
 
 
 # ---- every kind of call --------------------------------------------------------------------------------------------
@@ -195,14 +204,22 @@ def test_losses_add_up_accumulate_and_stream() -> None:
     assert pickle.loads(pickle.dumps(accumulator)).result() == accumulator.result()
 
 
-def _mean(loss: Any) -> float:
-    return loss(X, T)
-
-
-def test_losses_go_to_other_processes() -> None:
-    loss = losslib.from_formula("-(t*log(p) + (1 - t)*log(1 - p)) + c*d**2", p="sigmoid(x)", c=0.25)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.map(_mean, [loss]) == [loss(X, T)]
+def test_losses_go_to_other_processes(tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text(
+        "import multiprocessing\n"
+        "import losslib\n"
+        "\n"
+        "def mean(loss):\n"
+        "    return loss([0.5, -2.0, 3.0], [1.0, 0.0, 0.25])\n"
+        "\n"
+        "if __name__ == '__main__':\n"
+        "    loss = losslib.from_formula('-(t*log(p) + (1 - t)*log(1 - p)) + c*d**2', p='sigmoid(x)', c=0.25)\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        assert pool.map(mean, [loss]) == [mean(loss)]\n"
+        "    print('the same')\n"
+    )
+    assert run_script(script) == "the same"
 
 
 def test_threads_share_a_loss_and_make_its_tapes_at_the_same_time() -> None:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import numpy as np
-from hypothesis import given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
@@ -50,6 +50,7 @@ formulas = st.recursive(leaves, _grow, max_leaves=9)
 
 @settings(max_examples=FORMULAS, deadline=None, database=None)
 @given(formulas)
+@example("abs(x)**((x + d))")  # an exponent that passes 0
 def test_value_gradient_and_hessian_of_a_random_formula_are_those_of_mpmath(formula: str) -> None:
     tree = ast.parse(formula, mode="eval").body
     loss = losslib.from_formula(formula, reduction="none")

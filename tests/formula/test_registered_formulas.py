@@ -25,7 +25,7 @@ def from_registered(info: Any, parameters: dict[str, Any], **options: Any) -> An
     """Return the loss that ``from_formula`` makes of the formula of a declaration."""
     letters = {name: letter for letter, name in info.symbols.items()}
     inputs = [letters.get(name, name) for name in info.input_names]
-    used, names = names_in(info.formula), {}
+    used, names = names_in(info), {}
     for name, value in {**defaults(info), **parameters}.items():
         letter = letters.get(name, name)
         if letter in inputs or letter not in used:
@@ -33,7 +33,7 @@ def from_registered(info: Any, parameters: dict[str, Any], **options: Any) -> An
         if isinstance(value, float) and not math.isfinite(value):
             value = str(value)
         names[letter] = 1.0 if value is None else value
-    return losslib.from_formula(info.formula, inputs=inputs, **names, **options)
+    return losslib.from_formula(info.formula, inputs=inputs, **names, **info.definitions, **options)
 
 
 def deviation(found: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> float:

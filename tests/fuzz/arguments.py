@@ -158,12 +158,27 @@ def distributions(info: LossInfo, values: dict[str, Any], rng: np.random.Generat
 def censored(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
     """Predictions and times, events, intervals; mostly a few samples, sometimes several tasks of them."""
     complete = {item.name: item.default for item in info.parameters} | values
-    samples = int(rng.choice([700, 9000])) if rng.random() < 0.06 else int(rng.integers(1, 9))
-    elements = samples * (INTERVALS if info.geometry == "intervals" else 1)
+    samples = (
+        int(rng.choice([700, 900 if info.geometry in ("comparable", "hits") else 9000]))
+        if rng.random() < 0.06
+        else int(rng.integers(1, 9))
+    )
+    elements = samples * (INTERVALS if info.geometry in ("intervals", "hits", "brier") else 1)
     drawn = geometries.find(info.geometry).draw(info, complete, rng, elements)
     if info.name == "pmf_loss" and rng.random() < 0.5:  # causes that compete
         drawn = [np.repeat(drawn[0][:, np.newaxis], 2, 1), drawn[1], drawn[2] * rng.integers(0, 3, len(drawn[2]))]
     return drawn
+
+
+def lists(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
+    """Scores and labels, along the last axis or in one long list that groups may cut."""
+    complete = {item.name: item.default for item in info.parameters} | values
+    elements = int(rng.choice([10, 40, 90, 4000], p=[0.4, 0.3, 0.25, 0.05]))
+    x, y = geometries.find(info.geometry).draw(info, complete, rng, elements)
+    kind = rng.random()
+    if kind < 0.2:
+        return [x[:, :1], y[:, :1]]
+    return [x, y] if kind < 0.7 else [x.reshape(-1), y.reshape(-1)]
 
 
 def known_classes(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
@@ -220,11 +235,16 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "overlap_sum": regions,
     "overlap_distance": regions,
     "overlap_lovasz": regions,
+    "overlap_transform": regions,
     "boxes": boxes,
     "softmax_between": distributions,
     "risk": censored,
     "lifetimes": censored,
     "intervals": censored,
+    "lists": lists,
+    "comparable": censored,
+    "hits": censored,
+    "brier": censored,
     "softmax_classes": known_classes,
     "ordinal": known_classes,
     "agreement": known_classes,
@@ -240,6 +260,21 @@ def inputs(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> 
     return INPUTS[info.geometry](info, values, rng)
 
 
+def array_of_lists(name: str, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """Return groups, pairs, gains, or a number for each item; None for what these inputs do not take."""
+    if name == "label_gain":
+        return np.sort(rng.random(5))
+    if name == "gamma":
+        return rng.random(scores.shape)
+    if scores.ndim != 1 or name == "pairs_weight":
+        return None
+    if name == "group_ids":
+        return rng.integers(0, 5, scores.shape)
+    if name == "group_sizes":
+        return rng.multinomial(len(scores), [0.2, 0.5, 0.3])
+    return rng.integers(0, len(scores), (7, 2)) if len(scores) else None
+
+
 def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return values for the parameters that are arrays: one weight a class, or one an element."""
     drawn: dict[str, np.ndarray] = {}
@@ -250,6 +285,15 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
         if info.geometry == "risk":  # strata, or entries before the times
             several = rng.integers(0, 3, first.shape)
             drawn[parameter.name] = arrays[1] - 0.5 - several if parameter.name == "entry" else several
+            continue
+        if info.geometry == "brier":  # the training data belong together: neither is drawn
+            if parameter.name == "eval_times":
+                drawn[parameter.name] = np.sort(rng.random(first.shape[-1])) + 0.1
+            continue
+        if info.geometry == "lists":
+            found = array_of_lists(parameter.name, first, rng)
+            if found is not None and not drawn.keys() & {"group_ids", "group_sizes", "pairs"}:
+                drawn[parameter.name] = found
             continue
         own = {
             "scale": first.shape[:1], "true_log_expected": (len(first), 1),

@@ -398,15 +398,19 @@ def test_batches_of_samples_add_up(info: LossInfo) -> None:
     x, t = draw(activation, dense=False)
     loss = losslib.get(info.name, activation=activation)
     accumulator = losslib.Accumulator(loss)
-    if info.name == "dice_cross_entropy_loss":
-        with pytest.raises(losslib.ParameterError, match="no terms that add up"):
+    if info.name != "dice_cross_entropy_loss":
+        accumulator.update(x[:1], t[:1])
+        accumulator.update(x[1:], t[1:])
+        assert accumulator.result() == pytest.approx(loss(x, t), rel=1e-13)
+    pooled = [loss.replace(per=per) for per in ("class", "all")]
+    for whole in [loss, *pooled] if info.name == "dice_cross_entropy_loss" else pooled:
+        accumulator = losslib.Accumulator(whole)
+        accumulator.update(x, t)  # all samples at once
+        assert accumulator.result() == pytest.approx(whole(x, t), rel=1e-13)
+        with pytest.raises(losslib.ParameterError, match="does not add up over several updates"):
             accumulator.update(x, t)
-        return
-    accumulator.update(x[:1], t[:1])
-    accumulator.update(x[1:], t[1:])
-    assert accumulator.result() == pytest.approx(loss(x, t), rel=1e-13)
-    with pytest.raises(losslib.ParameterError, match="pools the samples"):
-        losslib.Accumulator(loss.replace(per="class")).update(x, t)
+        with pytest.raises(losslib.ParameterError, match="does not add up over groups"):
+            losslib.Accumulator(whole).update(x, t, by=np.arange(len(x)))
 
 
 def test_errors_name_the_argument_and_the_remedy() -> None:

@@ -1,20 +1,17 @@
 """The formulas of the declarations, evaluated with NumPy and with mpmath: what the compiled losses are compared with.
 
-``LossInfo.formula`` is text that nothing in the package computes with. Here it becomes a Python function of plain
-arrays or of numbers with 160 digits, and its derivatives are taken by differences of those numbers: no line is
-shared with the kernels or with their derivatives.
+``LossInfo.formula`` is text that the kernels know nothing of. Here it is read over plain arrays, or over numbers with
+160 digits, whose differences give its derivatives: no line is shared with the kernels or with their derivatives.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import itertools
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any
 
 import mpmath
@@ -28,7 +25,10 @@ import losslib
 import vocabulary
 from losslib import geometries
 from losslib.declaration.schema import Array, Choice, Domain, Flag, LossInfo, Real
+from losslib.formula import declared
+from losslib.formula.numbers import Numbers
 from losslib.geometries.censoring import INTERVALS
+from losslib.geometries.lists import DRAWN
 
 LOSSES = losslib.list_losses()
 
@@ -112,6 +112,11 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
                 continue
             if info.geometry == "risk":  # one number for each sample
                 single += [{item.name: [-1.0, -2.0] * (ROWS // 2)}]
+                continue
+            if info.geometry == "brier":
+                continue
+            if info.geometry == "lists":  # groups and pairs are told of one long list
+                single += [{item.name: [0.0, 1.0, 2.5, 3.5]}] if item.name == "label_gain" else []
                 continue
             single += [{item.name: 3.0 if info.geometry == "pointwise" else CLASS_WEIGHT}]
     found = []
@@ -271,8 +276,15 @@ def sequence_inputs(info: LossInfo) -> list[np.ndarray]:
 def survival_inputs(info: LossInfo) -> list[np.ndarray]:
     """Draw inputs of a survival loss as its geometry does; every number is a float32."""
     values = {item.name: item.default for item in info.parameters}
-    elements = ROWS * (INTERVALS if info.geometry == "intervals" else 1)
+    elements = ROWS * {"intervals": INTERVALS, "hits": INTERVALS, "brier": 3}.get(info.geometry, 1)
     drawn = geometries.find(info.geometry).draw(info, values, generator(info.name, "survival"), elements)
+    return [array.astype(np.float32).astype(array.dtype) for array in drawn]
+
+
+def list_inputs(info: LossInfo, parameters: Mapping[str, Any]) -> list[np.ndarray]:
+    """Draw inputs of a ranking loss as its geometry does: six lists."""
+    values = {item.name: item.default for item in info.parameters} | dict(parameters)
+    drawn = geometries.find(info.geometry).draw(info, values, generator(info.name, "lists"), ROWS * DRAWN)
     return [array.astype(np.float32).astype(array.dtype) for array in drawn]
 
 
@@ -282,6 +294,8 @@ def sample_inputs(info: LossInfo, parameters: Mapping[str, Any] | None = None) -
         return transducer_inputs(info)
     if info.family == "survival":
         return survival_inputs(info)
+    if info.family == "ranking":
+        return list_inputs(info, parameters or {})
     if info.geometry != "pointwise":
         return row_inputs(info)
     return [array.reshape(ROWS, 2) for array in points(info, parameters or {}, 2 * ROWS).values()]
@@ -309,48 +323,26 @@ def outside(domain: Domain) -> list[float]:
 # ---- the formula as a function -----------------------------------------------------------------------------------
 
 
-class _ChooseLazily(ast.NodeTransformer):
-    """``where(c, a, b)`` as ``a if c else b``: mpmath has no NaN to throw away on the side not chosen."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "where":
-            condition, yes, no = node.args
-            return ast.copy_location(ast.IfExp(test=condition, body=yes, orelse=no), node)
-        return node
-
-
-@functools.cache
-def _compile(formula: str, *, lazy: bool) -> CodeType:
-    tree = ast.parse(formula, mode="eval")
-    if lazy:
-        tree = ast.fix_missing_locations(_ChooseLazily().visit(tree))
-    return compile(tree, formula, "eval")
-
-
-def names_in(formula: str) -> set[str]:
-    """Return every name that a formula uses."""
-    return {node.id for node in ast.walk(ast.parse(formula)) if isinstance(node, ast.Name)}
+def names_in(info: LossInfo) -> set[str]:
+    """Return every name that the formula of a loss and its definitions use, without the letters that they define."""
+    return declared.names_used(info)
 
 
 def _symbols(info: LossInfo, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Give every symbol of the formula its value: inputs, parameters, and ``d = x - t``."""
+    """Give every symbol of the formula its value: inputs and parameters."""
     bound = {**defaults(info), **parameters}
     bound = {name: 1.0 if value is None else value for name, value in bound.items()}
     values = {**inputs, **{name: value for name, value in bound.items() if name not in inputs}}
     for symbol, name in info.symbols.items():
         values[symbol] = values[name]
-    if "x" in values and "t" in values:
-        values["d"] = values["x"] - values["t"]
     return values
 
 
 _WITH_NUMPY: dict[str, Any] = {
     "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sqrt": np.sqrt, "abs": np.abs,
-    "sign": np.sign, "max": np.maximum, "min": np.minimum, "cosh": np.cosh, "tanh": np.tanh, "where": np.where,
+    "sign": np.sign, "max": np.maximum, "min": np.minimum, "cosh": np.cosh, "tanh": np.tanh,
     "sigmoid": lambda v: np.exp(-np.logaddexp(0, -v)), "softplus": lambda v: np.logaddexp(0, v),
     "loggamma": lambda v: special.gammaln(np.asarray(v, dtype=np.float64)),
-    "pi": np.pi, "inf": np.inf,
 }  # fmt: skip
 
 
@@ -360,13 +352,12 @@ def evaluate(
     """Evaluate the formula with NumPy: one value per element."""
     arrays = {name: np.asarray(value, dtype=dtype) for name, value in inputs.items()}
     numbers = {
-        name: dtype(value) if isinstance(value, int | float) else np.asarray(value, dtype=dtype)
+        name: value if isinstance(value, bool) else np.asarray(value, dtype=dtype)[()]
         for name, value in {**defaults(info), **parameters}.items()
         if value is not None
     }
     with np.errstate(all="ignore"):
-        names = {**_WITH_NUMPY, **_symbols(info, arrays, numbers)}
-        value = eval(_compile(info.formula, lazy=False), {"__builtins__": {}}, names)
+        value = declared.read_element(info, Numbers(_WITH_NUMPY), _symbols(info, arrays, numbers))
     return np.asarray(value, dtype=dtype)
 
 
@@ -399,21 +390,26 @@ def _mp_loggamma(v: Any, precision: int) -> Any:
 _WITH_MPMATH: dict[str, Any] = {
     "exp": mp.exp, "log": _mp_log, "log1p": _mp_log1p, "expm1": mp.expm1, "sqrt": mp.sqrt, "abs": abs,
     "sign": mp.sign, "max": max, "min": min, "cosh": mp.cosh, "tanh": mp.tanh, "sigmoid": _mp_sigmoid,
-    "softplus": _mp_softplus, "loggamma": lambda v: _mp_loggamma(mpf(v), mp.prec), "inf": mp.inf,
+    "softplus": _mp_softplus, "loggamma": lambda v: _mp_loggamma(mpf(v), mp.prec),
 }  # fmt: skip
+
+
+class _Exact(Numbers):
+    """Numbers of mpmath; pi has as many digits as are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(_WITH_MPMATH, lambda value: +mp.pi if value == math.pi else mpf(value))
 
 
 def exactly(info: LossInfo, parameters: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
     """Return the formula as a function of mpmath numbers by input name; it works in the current precision."""
-    code = _compile(info.formula, lazy=True)
     numbers = {
         name: value if isinstance(value, bool) or value is None else mpf(float(value))
         for name, value in parameters.items()
     }
 
     def value_at(point: Mapping[str, Any]) -> Any:
-        names = {**_WITH_MPMATH, "pi": +mp.pi, **_symbols(info, point, numbers)}
-        return mpmath.mpmathify(eval(code, {"__builtins__": {}}, names))
+        return mpmath.mpmathify(declared.read_element(info, _Exact(), _symbols(info, point, numbers)))
 
     return value_at
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from peers.vision import import_or_skip
+
 Call = Callable[..., Any]
 Answer = tuple[np.ndarray, np.ndarray | None]
 
@@ -130,7 +132,13 @@ def tf_call(name: str, parameters: Mapping[str, Any]) -> Call:
 
 def optax_call(name: str, parameters: Mapping[str, Any]) -> Call:
     found = attribute(("optax.losses",), name)
-    return lambda *arrays: found(*arrays, **parameters)
+    given = {k: np.array(v) if isinstance(v, list) else v for k, v in parameters.items()}
+    return lambda *arrays: found(*arrays, **given)
+
+
+def rax_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    found = attribute(("rax",), name)
+    return lambda x, t: found(x, t, **parameters)
 
 
 def scipy_call(name: str, parameters: Mapping[str, Any]) -> Call:
@@ -205,6 +213,7 @@ def paddle_call(name: str, parameters: Mapping[str, Any]) -> Call:
 
 
 def torchmetrics_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    import_or_skip("torchmetrics")  # it imports torchvision where that is installed
     found = attribute(
         ("torchmetrics.functional", "torchmetrics.functional.regression", "torchmetrics.regression"), name
     )
@@ -215,19 +224,36 @@ def torchmetrics_call(name: str, parameters: Mapping[str, Any]) -> Call:
 
 
 def torchvision_call(name: str, parameters: Mapping[str, Any]) -> Call:
-    found = attribute(("torchvision.ops",), name)
+    found = getattr(import_or_skip("torchvision.ops"), name)
     return lambda x, t: found(x, t, **parameters)
 
 
 def monai_call(name: str, parameters: Mapping[str, Any]) -> Call:
-    return attribute(("monai.losses",), name)(**parameters)
+    torch = pytest.importorskip("torch")
+    # A list of weights is one for some and a tensor for others; distances are a tensor.
+    tensors = name.startswith("DiceCE") or "dist_matrix" in parameters
+    given = {k: torch.tensor(v) if tensors and isinstance(v, list) else v for k, v in parameters.items()}
+    whole = {"UnifiedFocalLoss": "AsymmetricUnifiedFocalLoss", "DiceFocal": "DiceFocalLoss"}  # what is no name there
+    return attribute(("monai.losses",), whole.get(name, name))(**given)
+
+
+def kornia_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    found = attribute(("kornia.losses",), name)
+    torch = pytest.importorskip("torch")
+    given = {k: torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v for k, v in parameters.items()}
+    call = found(**given) if isinstance(found, type) else lambda *arrays: found(*arrays, **given)
+    return (lambda x, t: call(x, t[:, 0].long())) if "hinge" in name.lower() else call
 
 
 def smp_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    import_or_skip("segmentation_models_pytorch.losses")
     modules = ("segmentation_models_pytorch.losses", "segmentation_models_pytorch.losses._functional")
     found = attribute(modules, name)
     torch = importlib.import_module("torch")
-    given = {k: torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v for k, v in parameters.items()}
+    given = {
+        k: torch.tensor(v, dtype=torch.float64) if isinstance(v, list) and "class" not in k else v
+        for k, v in parameters.items()
+    }
     return found(**given) if isinstance(found, type) else lambda *arrays: found(*arrays, **given)
 
 
@@ -250,10 +276,12 @@ PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., A
     "monai": (monai_call, with_torch),
     "smp": (smp_call, with_torch),
     "pml": (pml_call, with_torch),
+    "kornia": (kornia_call, with_torch),
+    "rax": (rax_call, with_jax),
 }
 
 #: Packages and functions that compute in single precision, whatever they are given.
-SINGLE = ("keras", "monai", "catboost", "torchmetrics:cosine_similarity")
+SINGLE = ("keras", "monai", "catboost", "torchmetrics:cosine_similarity", "smp:LovaszLoss")
 #: Packages that hold their parameters in single precision, and how near they come then.
 LOOSE = {"paddle": 1e-7, "tf": 3e-7}
 #: Parameters that are not tried, because the package does not come back: Paddle 3.3 with an index of a class to ignore.

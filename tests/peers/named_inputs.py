@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ HARD = {
     "binary",
     "binary:logistic",
     "binary:logitraw",
+    "BinaryFocalLossWithLogits",
+    "binary_focal_loss_with_logits",
 }
 
 ROWS, COLUMNS = 6, 4
@@ -53,15 +56,60 @@ def draw(rng: np.random.Generator, domain: str, shape: tuple[int, ...], hard: bo
     return rng.gamma(2.0, 1.0, shape) + 0.2
 
 
-def inputs_for(key: str, name: str, loss: losslib.Loss, seed: int) -> list[np.ndarray]:
+def term_of(loss: Any) -> Any:
+    """The loss itself, without factors and frames."""
+    while loss.info is None:
+        loss = loss.terms[0][1] if hasattr(loss, "terms") else loss.parameters["loss"]
+    return loss
+
+
+#: Of regions: functions whose targets are masks of each class, not class indices.
+MASKS = ("monai", "keras", "optax")
+GRID = (5, 6)
+
+
+def regions_for(
+    key: str, name: str, parameters: Any, given: Mapping[str, Any], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Scores of three samples and true regions, in the form that both take."""
+    one = given.get("mode") == "binary" or "Hinge" in name or "hinge" in name
+    one |= (key, name) == ("smp", "MCCLoss") or (key == "monai" and name == "DiceCELoss" and "sigmoid" in given)
+    count = 1 if one else 2 if "UnifiedFocal" in name else COLUMNS
+    labels = rng.integers(0, max(count, 2), (3, *GRID))
+    if not one and count == COLUMNS and key != "kornia":
+        labels[labels == 2] = 0  # a class that is absent
+    masks = np.moveaxis(np.eye(max(count, 2))[labels], -1, 1)[:, -count:]
+    scores = rng.normal(size=masks.shape) * 2
+    if parameters.get("activation") == "none":
+        scores = rng.dirichlet(np.ones(count), (3, *GRID)) if count > 1 else rng.uniform(0.02, 0.98, (3, *GRID, 1))
+        scores = np.moveaxis(scores, -1, 1)
+    if name == "LovaszLoss" and one:
+        return [scores[:, 0], masks[:, 0]]
+    if key in ("keras", "optax"):
+        return [np.moveaxis(scores, 1, -1), np.moveaxis(masks, 1, -1)]
+    whole = key in MASKS or one or given.get("mode") == "multilabel"
+    indices = name in ("GeneralizedWassersteinDiceLoss", "generalized_wasserstein_dice") or not whole
+    return [scores, labels if indices else masks]
+
+
+def inputs_for(
+    key: str, name: str, loss: losslib.Loss, seed: int, given: Mapping[str, Any] | None = None
+) -> list[np.ndarray]:
     """Return float64 and integer arrays that the loss and the other package take."""
     info, rng = info_of(loss), np.random.default_rng(seed)
     if info.geometry == "ctc":
         logits = rng.normal(size=(7, 3, 5))
         first = logits - np.log(np.exp(logits).sum(-1, keepdims=True)) if info.name == "ctc_loss" else logits
         return [first, rng.integers(1, 5, (3, 3)), np.array([7, 6, 7]), np.array([3, 2, 1])]
+    if info.geometry == "lists":
+        return [rng.normal(size=(ROWS, COLUMNS)), rng.integers(0, 4, (ROWS, COLUMNS)).astype(np.float64)]
     if info.geometry == "transducer":
         return [rng.normal(size=(2, 4, 4, 5)), rng.integers(1, 5, (2, 3)), np.array([4, 3]), np.array([3, 2])]
+    if info.geometry.startswith("overlap"):
+        return regions_for(key, name, term_of(loss).parameters, given or {}, rng)
+    if info.geometry == "boxes":
+        corners = rng.integers(0, 8, (2, 20, 2)).astype(np.float64)
+        return list(np.concatenate([corners, corners + rng.integers(1, 8, (2, 20, 2)) + 0.5], axis=-1))
     if info.geometry == "distance":
         vectors = [rng.normal(size=(ROWS, COLUMNS)) for _ in range(3)]
         if info.name == "cosine_embedding_loss":
@@ -73,10 +121,7 @@ def inputs_for(key: str, name: str, loss: losslib.Loss, seed: int) -> list[np.nd
     if info.geometry in ("softmax", "margin"):
         return rows_for(name, info.name, rng)
     shape = (ROWS * 2,) if one_axis(key, name) else (ROWS, COLUMNS)
-    term: Any = loss
-    while term.info is None:
-        term = term.terms[0][1]
-    domains = [domain.name for domain in domains_of(info, term.parameters)]
+    domains = [domain.name for domain in domains_of(info, term_of(loss).parameters)]
     if getattr(loss, "parameters", {}).get("log"):
         domains[0] = "probability"
     arrays = [draw(rng, domain, shape, k > 0 and name in HARD) for k, domain in enumerate(domains)]

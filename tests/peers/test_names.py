@@ -16,7 +16,7 @@ import pytest
 
 from losslib.errors import ParameterError
 from losslib.names.binding import bind
-from losslib.names.schema import REQUIRED, Binding, Chooses, Parameter, Reduces, Takes
+from losslib.names.schema import REQUIRED, Binding, Chooses, Joins, Parameter, Reduces, Takes
 from losslib.names.tables import PACKAGES, package
 from peers.named_calls import HANGING, LOOSE, PEERS, SINGLE, VALUE_ONLY, upstream_for, with_differences
 from peers.named_inputs import inputs_for
@@ -31,6 +31,12 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "q": (1.5, 2.5), "smoothness": (0.5,), "variance_power": (1.2, 1.7), "width": (2.0,),
     "curvature": (1.0,), "fastemit_lambda": (0.0, 0.1), "focal_alpha": (0.25,), "focal_gamma": (2.0,),
     "pos_weight": ([3.0],), "scale_pos_weight": (3.0,),
+    "sigmoid": (True,), "softmax": (True,), "batch": (True,), "squared_pred": (True,), "soft_label": (True,),
+    "smooth_nr": (0.25,), "smooth_dr": (0.75,), "smooth": (0.5,), "log_loss": (True,), "from_logits": (False,),
+    "class_weights": ([0.5, 1.0, 2.0, 0.75],), "w_type": ("simple", "uniform"), "weighting_mode": ("GDL",),
+    "lambda_dice": (0.5,), "lambda_ce": (2.0,), "per_image": (True,), "apply_softmax": (False,),
+    "apply_sigmoid": (False,), "classes": ([0, 1, 3],), "mode": ("multiclass", "multilabel", "binary"),
+    "dist_matrix": ([[0.0, 1, 1, 1], [1, 0, 0.5, 0.25], [1, 0.5, 0, 0.5], [1, 0.25, 0.5, 0]],),
 }  # fmt: skip
 #: Weights of classes, and of the elements of a table.
 CLASSES = [0.5, 1.0, 2.0, 0.7]
@@ -46,10 +52,14 @@ def options(item: Parameter, name: str, binding: Binding) -> list[Any]:
     default = [] if item.default is REQUIRED else [item.default]
     if isinstance(item, Reduces):
         return [word for word in item.words if word != "auto"]  # a word of Keras 2
+    if name == "weight" and item.default == 0.5:  # of two terms, not of classes
+        return [*default, 0.25]
     if name == "weight" and isinstance(item, Takes):
         return [*default, ELEMENTS if binding.name in OF_ELEMENTS else CLASSES]
     if isinstance(item, Chooses):
         return list(dict.fromkeys([*default, *(case.when[name] for case in binding.cases if name in case.when)]))
+    if isinstance(item, Joins):
+        return [*default, *NUMBERS[name]]
     if isinstance(item, Takes):
         if name == "epsilon" and item.default not in (REQUIRED, 0.1) and binding.name != "poly_loss_cross_entropy":
             return [*default, 1e-3]
@@ -102,7 +112,7 @@ def test_a_name_has_the_value_and_the_gradient_of_its_package(key: str, binding:
             RESULTS.refuse(key, binding.name, str(error))
             continue
         kind = "softmax_cross_entropy" if given.get("soft_label") else name
-        arrays = inputs_for(key, kind, loss, zlib.crc32(name.encode()) % 1000)
+        arrays = inputs_for(key, kind, loss, zlib.crc32(name.encode()) % 1000, given)
         arrays = [a if a.dtype.kind == "i" else a.astype(dtype) for a in arrays]
         try:
             theirs, their_gradient = differentiate(make(name, given), arrays, dtype)

@@ -159,3 +159,72 @@ def test_clamped_aft_is_the_objective_of_xgboost(distribution: str, scale: float
         for penalty in (0.5, 4.0):
             found = one_round(xgboost, margin, bounds, penalty, distribution=distribution, distribution_scale=scale)
             assert found == pytest.approx(-g / (h + penalty), rel=1e-4, abs=2e-4), (margin, penalty)
+
+
+# ---- pairs and curves --------------------------------------------------------------------------------------------
+
+
+def test_deephit_is_that_of_pycox() -> None:
+    losses = pytest.importorskip("pycox.models.loss")
+    data = pytest.importorskip("pycox.models.data")
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((N, 5))
+    interval, event = rng.integers(0, 5, N), rng.integers(0, 2, N).astype(np.float32)
+    matrix = torch.from_numpy(data.pair_rank_mat(interval, event)).double()
+    phi = torch.from_numpy(x).requires_grad_()
+    theirs = losses.DeepHitSingleLoss(0.2, 0.1)(
+        phi, torch.from_numpy(interval), torch.from_numpy(event).double(), matrix
+    )
+    theirs.backward()
+    value, grad = losslib.deephit_loss.value_and_grad(x, interval, event.astype(int))
+    assert value == pytest.approx(float(theirs), rel=1e-5)  # it adds 1e-7 in its logarithms
+    np.testing.assert_allclose(grad, phi.grad.numpy(), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("integrate", [False, True])
+def test_the_brier_score_is_that_of_scikit_survival(integrate: bool) -> None:
+    metrics = pytest.importorskip("sksurv.metrics")
+    util = pytest.importorskip("sksurv.util")
+    train, test = sample(5), sample(6)
+    train["time"][:2], train["event"][:2] = 20.0, 0  # beyond the times of the test data
+    grid = np.array([1.5, 3.0, 4.0, 7.0])
+    curves = np.sort(np.random.default_rng(0).random((N, 4)))[:, ::-1].copy()
+    known = [util.Surv.from_arrays(data["event"].astype(bool), data["time"]) for data in (train, test)]
+    if integrate:
+        theirs = metrics.integrated_brier_score(*known, curves, grid)
+    else:
+        theirs = metrics.brier_score(*known, curves, grid)[1].mean()
+    found = losslib.ipcw_brier_score(
+        curves,
+        test["time"],
+        test["event"],
+        eval_times=grid,
+        train_time=train["time"],
+        train_event=train["event"],
+        integrate=integrate,
+    )
+    assert found == pytest.approx(theirs, rel=1e-12)
+
+
+def test_concordance_is_that_of_scikit_survival() -> None:
+    metrics = pytest.importorskip("sksurv.metrics")
+    util = pytest.importorskip("sksurv.util")
+    drawn, train = sample(7), sample(8)
+    drawn["x"] = drawn["x"].round(1)
+    theirs = metrics.concordance_index_censored(drawn["event"].astype(bool), drawn["time"], drawn["x"])[0]
+    assert losslib.concordance_index(drawn["x"], drawn["time"], drawn["event"]) == pytest.approx(theirs, rel=1e-13)
+    train["time"][:2], train["event"][:2] = 20.0, 0
+    known = [util.Surv.from_arrays(data["event"].astype(bool), data["time"]) for data in (train, drawn)]
+    for tau in (None, 5.0):
+        theirs = metrics.concordance_index_ipcw(*known, drawn["x"], tau=tau)[0]
+        found = losslib.concordance_index(
+            drawn["x"],
+            drawn["time"],
+            drawn["event"],
+            ipcw=True,
+            tau=tau,
+            train_time=train["time"],
+            train_event=train["event"],
+        )
+        assert found == pytest.approx(theirs, rel=1e-12)

@@ -7,3 +7,14 @@
 #else
 #define LOSSLIB_INLINE inline __attribute__((always_inline))
 #endif
+
+// A condition that hardly ever holds: what depends on it need not be inlined, but is compiled for speed all the same,
+// since code for size may round in another way.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_expect_with_probability)
+#define LOSSLIB_RARELY(condition) __builtin_expect_with_probability(!!(condition), 0, 0.99)
+#endif
+#endif
+#if !defined(LOSSLIB_RARELY)
+#define LOSSLIB_RARELY(condition) (condition)
+#endif

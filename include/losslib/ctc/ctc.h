@@ -8,7 +8,7 @@
 // and the same from the end towards the start. Plus and times are those of a semiring: probabilities are summed near 1
 // (ScaledProbability) or as logarithms (LogProbability), and the best path is a maximum (BestPath).
 //
-// The loops over states and frames are in pyx/lattice.pyx.
+// The loops over states and frames are in pyx/ctc/.
 #pragma once
 
 #include <cmath>
@@ -69,6 +69,9 @@ struct BestPath {
 // 1e-300 of a frame's total. With every total above this bound, what all states of a long sample have lost together is
 // below 1e-20 of the whole; otherwise the sample is computed in logarithms.
 constexpr double least_total = 1e-270;
+
+// Below this value what the alignment misses is added up instead: a difference to 1 would have few digits.
+constexpr double nearly_certain = 1e-3;
 
 // The exponent k with 2^k <= largest < 2^(k + 1); 0 for zero, infinity and NaN, which no power of two helps.
 LOSSLIB_INLINE int scale_exponent(double largest) {

@@ -159,6 +159,9 @@ struct Signed {
 
 // ---- three and four operands
 
+struct Product {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c) const { return a * b * c; }
+};
 struct Choose {
     template <class T> LOSSLIB_INLINE T at(T a, T b, T c) const { return select(a != T(0), b, c); }
 };
@@ -176,6 +179,27 @@ struct Extreme {
     template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const {
         return select(a > b, c, select(a < b, d, select(a == b, T(0.5) * (c + d), a + b)));
     }
+};
+
+// c where a and b compare so, d elsewhere: a comparison whose truth only chooses is no row of its own.
+struct ChooseLess {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return select(a < b, c, d); }
+};
+struct ChooseLessEqual {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return select(a <= b, c, d); }
+};
+struct ChooseGreater {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return select(a > b, c, d); }
+};
+struct ChooseGreaterEqual {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return select(a >= b, c, d); }
+};
+// The same for |a|, a distance from 0 that nothing else reads.
+struct ChooseWithin {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return select(abs(a) < b, c, d); }
+};
+struct ChooseWithinOrAt {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return select(abs(a) <= b, c, d); }
 };
 
 // The loops call operations by these, so that they need not know their members.

@@ -6,7 +6,7 @@
 //   beta(t, u)  = log_add(beta(t+1, u)  + blank(t, u),   beta(t, u+1)  + emit(t, u)),
 // beta(T, U) = 0, and the share of the paths that take a step is
 //   exp(alpha(node) + step + beta(next) - log_likelihood).
-// The loops over diagonals and rows are in pyx/transducer.pyx.
+// The loops over diagonals and rows are in pyx/transducer/.
 #pragma once
 
 #include <limits>
@@ -30,5 +30,24 @@ template <class T> LOSSLIB_INLINE T log_add(T a, T b) {
 LOSSLIB_INLINE double path_share(double to, double step, double from, double log_likelihood) {
     return exp(minimum(0.0, to + step + from - log_likelihood));
 }
+
+// At one node, the share of all paths that leave it, and the derivatives by the logits of blank and label. With p the
+// probability of a class and s the share of its step, a derivative is p (s_blank + s_emit) - s; without the softmax -s
+// alone, and no other class has one. FastEmit's emphasis is a factor of s_emit.
+struct NodeSlopes {
+    double share, blank, emit;
+};
+
+LOSSLIB_INLINE NodeSlopes slopes_of_node(double alpha, double blank, double emit, double after_blank, double after_emit,
+                                         double log_likelihood, double emphasis, bool fused) {
+    const double share_blank = path_share(alpha, blank, after_blank, log_likelihood);
+    const double share_emit = path_share(alpha, emit, after_emit, log_likelihood) * emphasis;
+    const double both = fused ? share_blank + share_emit : 0.0;
+    return {both, fused ? both * exp(blank) - share_blank : -share_blank,
+            fused ? both * exp(emit) - share_emit : -share_emit};
+}
+
+// Below this value what the alignment misses is added up instead: a difference to 1 would have few digits.
+constexpr double nearly_certain = 1e-3;
 
 }  // namespace losslib

@@ -2,7 +2,7 @@ from typing import Any, Self
 
 import numpy as np
 
-class Quick:
+class PlainDistance:
     def __new__(
         cls,
         kernel: str,

@@ -45,3 +45,40 @@ def cox(
     grad: np.ndarray | None,
     hess: np.ndarray | None,
 ) -> None: ...
+def hits(
+    scores: np.ndarray,
+    interval: np.ndarray,
+    cause: np.ndarray,
+    partners: np.ndarray,
+    *,
+    causes: int,
+    pad: bool,
+    sigma: float,
+    factor: np.ndarray,
+    sums: np.ndarray,
+    grad: np.ndarray | None,
+) -> None: ...
+def count_concordant(
+    partners: np.ndarray,
+    event: np.ndarray,
+    place: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    *,
+    concordant: np.ndarray,
+    tied: np.ndarray,
+) -> None: ...
+def brier(
+    survival: np.ndarray,
+    time: np.ndarray,
+    event: np.ndarray,
+    own: np.ndarray,
+    grid: np.ndarray,
+    at_grid: np.ndarray,
+    share: np.ndarray,
+    *,
+    factor: np.ndarray,
+    values: np.ndarray | None,
+    grad: np.ndarray | None,
+    hess: np.ndarray | None,
+) -> None: ...

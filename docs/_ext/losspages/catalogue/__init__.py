@@ -1,0 +1,1 @@
+"""Lists of losses, and of names that they have elsewhere."""

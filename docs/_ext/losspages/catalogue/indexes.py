@@ -1,0 +1,217 @@
+"""The pages that list losses: by family, by tag, by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from losslib.declaration.keywords import places_of
+from losslib.declaration.schema import LossInfo
+from losspages.catalogue.titles import title_of
+from losspages.checks.equivalents import EquivalentResult
+from losspages.checks.examine import PageFacts
+from losspages.pictures.sparklines import sparkline
+from losspages.rst import escape, heading, indent, link, slug, table
+from losspages.template.fact_strip import facts_of
+
+#: Title and opening of each family's index.
+FAMILIES = {
+    "regression": (
+        "Regression",
+        "Losses between a prediction and a real target. Most depend on the difference alone; they differ in how much a "
+        "large error counts.",
+    ),
+    "likelihood": (
+        "Likelihoods and divergences",
+        "Negative log-likelihoods of counts, positive amounts and real values, and divergences between distributions.",
+    ),
+    "binary": (
+        "Binary and multi-label",
+        "Losses for yes/no questions, one for each element, on probabilities, logits or margins.",
+    ),
+    "multiclass": (
+        "Multi-class",
+        "Losses of whole rows of classes: cross entropy and its relatives on logits or probabilities, "
+        "divergences between two predicted distributions, and margins between scores.",
+    ),
+    "segmentation": (
+        "Segmentation",
+        "Losses of regions, from what a predicted mask and the true one have in common: Dice, Jaccard, Tversky and "
+        "their relatives, alone or beside a cross-entropy.",
+    ),
+    "boxes": (
+        "Boxes and detection",
+        "Losses of a predicted box against the true one by their overlap, and of the scores of candidate boxes.",
+    ),
+    "embedding": (
+        "Embeddings",
+        "Losses of pairs and triplets of vectors, by distance or by angle.",
+    ),
+    "contrastive": (
+        "Contrast",
+        "Losses of a batch of vectors in which each meets all others: views of the same thing, members of the same "
+        "class, proxies of classes.",
+    ),
+    "vocabulary": (
+        "Large vocabularies",
+        "Cross-entropies over so many classes that a matrix of logits would not fit: fused, sampled or in a tree.",
+    ),
+    "ordinal": (
+        "Ordered classes",
+        "Losses of ratings, grades and stages: the order is in the model, or in the cost of an error.",
+    ),
+    "sequence": (
+        "Sequences",
+        "Losses between a sequence of frames and a sequence of labels whose alignment is unknown.",
+    ),
+    "ranking": (
+        "Ranking",
+        "Losses of the order of the items of a list: by pairs, by a softmax over the list, by the metric itself.",
+    ),
+    "survival": (
+        "Survival",
+        "Losses of the time until an event that some samples have not seen when their observation ends.",
+    ),
+}
+
+
+#: Door -> the families behind it. A family that no door names has one of its own.
+DOORS = {
+    "Numbers": ("A real target, by the error or its size.", ("regression",)),
+    "Distributions": ("Counts, amounts, spreads; one distribution against another.", ("likelihood",)),
+    "Classes": ("Yes or no, one of several, several at once, in an order.", ("binary", "multiclass", "ordinal")),
+    "Pictures": ("Masks, boxes, images.", ("segmentation", "boxes", "image")),
+    "Vectors": ("Pairs, triplets, batches of embeddings.", ("embedding", "contrastive", "metric")),
+    "Orders": ("Lists of items, and preferences.", ("ranking", "preference")),
+    "Time": ("Sequences without alignment, times until an event.", ("sequence", "survival")),
+}
+
+
+def family_title(family: str) -> str:
+    return FAMILIES[family][0] if family in FAMILIES else family.replace("_", " ").capitalize()
+
+
+def doors(infos: Sequence[LossInfo]) -> str:
+    """Return the doors as cards: what is behind each, with the number of losses."""
+    families = list(dict.fromkeys(info.family for info in infos))
+    named = {family for _, members in DOORS.values() for family in members}
+    cards = [(door, text, [f for f in families if f in members]) for door, (text, members) in DOORS.items()]
+    cards += [(family_title(family), "", [family]) for family in families if family not in named]
+    parts = [".. grid:: 2 3 4 4\n   :gutter: 2\n"]
+    for door, text, members in cards:
+        if members:
+            listed = ", ".join(
+                f":ref:`{family_title(family)} <family-{family}>` ({sum(info.family == family for info in infos)})"
+                for family in members
+            )
+            parts.append(f"   .. grid-item-card:: {door}\n\n      {text} {listed}\n")
+    return "\n".join(parts) + "\n"
+
+
+def overview(examined: Sequence[PageFacts]) -> str:
+    """Return the table that compares the losses of a family: meaning, and what was measured."""
+    rows = []
+    for facts in examined:
+        info, known = facts.info, dict(facts_of(facts.info, facts.measured[:1]))
+        best = re.sub(r" of a sample with (mean \S+) and (median \S+)", r" (\1, \2)", known.get("best constant", "–"))
+        picture = sparkline(info)
+        name = f":py:func:`~losslib.{info.name}`" + (f"\n\n.. raw:: html\n\n   {picture}" if picture else "")
+        cells = [known.get(title, "–") for title in ("convex", "gradient without jumps", "slope bounded")]
+        rows.append([name, link(info.summary), escape(best), *map(escape, cells), "yes" if info.has_hessian else "no"])
+    header = ["loss", "meaning", "best constant", "convex", "gradient without jumps", "slope bounded", "Hessian"]
+    return table(header, rows, widths="24 34 12 8 8 7 7", css="loss-overview")
+
+
+def catalogue(infos: list[LossInfo]) -> str:
+    """Return the table of all losses, and what the filter above it looks at (``catalogue.js``)."""
+    rows = []
+    for info in infos:
+        picture = sparkline(info)
+        rows.append(
+            [
+                f":py:func:`~losslib.{info.name}`" + (f"\n\n.. raw:: html\n\n   {picture}" if picture else ""),
+                link(info.summary),
+                family_title(info.family),
+                ", ".join(f":ref:`{tag} <{slug(tag)}>`" for tag in info.tags),
+            ]
+        )
+    families = "\n".join(f"   generated/{family}" for family in dict.fromkeys(info.family for info in infos))
+    listed = table(["loss", "meaning", "family", "tags"], rows, "27 40 15 18", "loss-catalogue")
+    # A line for each loss: docutils takes no longer ones.
+    lines = (json.dumps(entry, separators=(",", ":"), ensure_ascii=False) for entry in search_index(infos))
+    data = ",\n".join(lines).replace("<", "\\u003c")
+    script = f'.. raw:: html\n\n   <script type="application/json" class="loss-index">[\n{indent(data)}]</script>\n'
+    return f"{listed}\n{script}\n.. toctree::\n   :hidden:\n\n{families}\n"
+
+
+def search_index(infos: Sequence[LossInfo]) -> list[dict[str, Any]]:
+    """Return what losses are found by: the filter of the catalogue and the search box of every page have the same."""
+    return [
+        {
+            "name": info.name,
+            "title": title_of(info),
+            "aliases": [info.class_name, *info.aliases, *(item.name for item in info.equivalents)],
+            "keywords": places_of(info),
+            "text": " ".join([info.summary, *info.tags, info.family]).replace("`", ""),
+        }
+        for info in infos
+    ]
+
+
+def search_script(infos: Sequence[LossInfo]) -> str:
+    """Return the index as a script that the search box loads when it is opened."""
+    return f"const losslibIndex = {json.dumps(search_index(infos), separators=(',', ':'), ensure_ascii=False)};\n"
+
+
+def migration_table(package: str, examined: list[PageFacts], state: Callable[[EquivalentResult], str]) -> str:
+    """Return every call of a package beside losslib's, as the pages of the losses have compared them."""
+    rows = []
+    for facts in examined:
+        for result in facts.equivalents:
+            item = result.equivalent
+            if item.package != package:
+                continue
+            arguments = ", ".join(f"{name}={value!r}" for name, value in item.arguments.items())
+            here = f":py:func:`~losslib.{facts.info.name}`" + (f" with ``{arguments}``" if arguments else "")
+            there = f"``{item.call or item.name}``"
+            rows.append([there, here, link(item.note) or "–", state(result)])
+    return table(["there", "here", "difference", "compared in this build"], rows, "32 30 22 16", "loss-equivalents")
+
+
+def family_page(family: str, examined: Sequence[PageFacts]) -> str:
+    """Return the page of a family: its story, and a table that compares its losses."""
+    title, text = FAMILIES.get(family, (family_title(family), ""))
+    listed = "\n".join(f"   {facts.info.name}" for facts in examined)
+    drawn = [facts.info.name for facts in examined if facts.info.geometry == "pointwise"]
+    if len(drawn) > 1:
+        text += f" `Compare some of them <../compare.html?l={','.join(drawn[:3])}>`__ with their parameters."
+    return (
+        f".. _family-{family}:\n\n{heading(title, '=')}\n{text}\n\nBest constants, convexity and slopes were measured "
+        f"with the kernels, at the defaults; small pictures show the value and, dashed, the slope.\n\n"
+        f"{overview(examined)}\n.. toctree::\n   :hidden:\n\n{listed}\n"
+    )
+
+
+def tags_page(infos: list[LossInfo]) -> str:
+    tags = sorted({tag for info in infos for tag in info.tags})
+    parts = [":orphan:\n", heading("Losses by tag", "=")]
+    for tag in tags:
+        listed = [f":py:func:`~losslib.{info.name}`" for info in infos if tag in info.tags]
+        parts.append(f".. _{slug(tag)}:\n\n{heading(tag)}\n" + ", ".join(listed) + "\n")
+    return "\n".join(parts)
+
+
+def names_page(infos: list[LossInfo]) -> str:
+    """Return the table of every name that ``losslib.get`` understands."""
+    rows = sorted(
+        ([f"``{alias}``", f":py:func:`~losslib.{info.name}`"] for info in infos for alias in info.aliases),
+        key=lambda row: row[0].lower(),
+    )
+    return (
+        heading("Other names", "=")
+        + "\nEvery function and class name, these aliases, and the function name without ``_loss``, are understood by "
+        + ":py:func:`losslib.get` and the command line.\n\n"
+        + table(["name", "loss"], rows)
+    )

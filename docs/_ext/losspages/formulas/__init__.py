@@ -1,0 +1,1 @@
+"""Formulas of the declarations: evaluated, differentiated, printed."""

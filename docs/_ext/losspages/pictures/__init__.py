@@ -1,0 +1,1 @@
+"""Pictures of losses, drawn by the installed kernels."""

@@ -1,0 +1,1 @@
+"""Reports of numbers: accuracy, performance."""

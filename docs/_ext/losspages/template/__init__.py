@@ -1,0 +1,1 @@
+"""The page of a loss and its parts."""

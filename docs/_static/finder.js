@@ -1,0 +1,66 @@
+// Finds losses by words: by name, by the names that they have elsewhere, by keywords and by text, in this order; exact
+// names come first. The filter of the catalogue and the search box of every page ask it.
+const losslibFinder = (() => {
+  const plain = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  const camel = (text) => text.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([A-Z])([A-Z][a-z])/g, "$1 $2");
+
+  // Words of the query in a row at the start of words of the text: the last one may be unfinished.
+  const holds = (text, query) => ` ${text}`.includes(` ${query}`);
+
+  class Entry {
+    constructor(data) {
+      this.data = data;
+      this.names = [...new Set([data.name, data.title, data.name.replace(/_loss$/, "")].map(plain))];
+      this.aliases = data.aliases.flatMap((alias) => [
+        [plain(alias), alias],
+        [plain(camel(alias)), alias],
+        [plain(alias.split(/[.]/).pop()), alias],
+      ]);
+      this.keywords = Object.entries(data.keywords).map(([word, place]) => [plain(word), word, place]);
+      this.text = plain(data.text);
+    }
+
+    // How well the loss answers, as numbers of which smaller is better, with what to say about it; null if it does not.
+    rank(query) {
+      for (const [kind, fits] of [[0, (text) => text === query], [4, (text) => holds(text, query)]]) {
+        if (this.names.some(fits)) {
+          return { rank: kind, place: 0, hint: "" };
+        }
+        const alias = this.aliases.find(([text]) => fits(text));
+        if (alias) {
+          return { rank: kind + 1, place: 0, hint: alias[1] };
+        }
+        const keyword = this.keywords.find(([text]) => fits(text));
+        if (keyword) {
+          return { rank: kind + 2, place: keyword[2], hint: keyword[1] };
+        }
+      }
+      return holds(this.text, query) ? { rank: 7, place: 0, hint: "" } : null;
+    }
+
+    // Every word somewhere, for queries that no loss holds as they are.
+    mentions(query) {
+      const all = [...this.names, ...this.aliases.map(([text]) => text), ...this.keywords.map(([text]) => text), this.text];
+      return query.split(" ").every((word) => all.some((text) => holds(text, word)));
+    }
+  }
+
+  // Returns a function from words to hits, the best first: { entry, rank, place, hint }, with the data in entry.data.
+  return (data) => {
+    const entries = data.map((item) => new Entry(item));
+    return (words) => {
+      // Of torch.nn.HuberLoss the last name is what counts.
+      const query = plain(words.replace(/^\s*[\w.]+\.(?=\w+\s*$)/, ""));
+      if (!query) {
+        return entries.map((entry, place) => ({ entry, rank: 0, place, hint: "" }));
+      }
+      const hits = entries.map((entry) => ({ entry, ...entry.rank(query) })).filter((hit) => hit.rank !== undefined);
+      // Who types a whole name, or a keyword, wants what it stands for, and not every text that has the words in it.
+      const best = Math.min(...hits.map((hit) => hit.rank));
+      const kept = best < 4 ? hits.filter((hit) => hit.rank < 7) : hits;
+      return kept.length
+        ? kept.sort((a, b) => a.rank - b.rank || a.place - b.place)
+        : entries.filter((entry) => entry.mentions(query)).map((entry) => ({ entry, rank: 8, place: 0, hint: "" }));
+    };
+  };
+})();

@@ -1,0 +1,95 @@
+"""What a booster knows beside scores: labels, weights, the groups of its items, and bounds of censored times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from losslib import geometries
+from losslib._kernels.loss import Loss
+from losslib.adapters import binding
+from losslib.errors import ParameterError
+
+__all__ = [
+    "Known",
+    "compares_items",
+    "inputs_of",
+    "is_censored",
+    "options_of",
+    "require_one_score",
+    "require_samples",
+    "sample_weight_of",
+]
+
+#: The inputs of losses of censored times, which a booster's label can tell: the sign of a time is its event.
+SIGNED = ("input", "time", "event")
+BOUNDED = ("input", "lower", "upper")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Labels and weights of samples; sizes of groups and bounds of times, where the booster has them."""
+
+    target: np.ndarray
+    weight: np.ndarray | None = None
+    group_sizes: np.ndarray | None = None
+    bounds: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def compares_items(loss: Loss) -> bool:
+    """True if the loss compares the items of groups."""
+    return bool(binding.info_of(loss).geometry == "lists")
+
+
+def require_one_score(loss: Loss, owner: str) -> None:
+    """Raise unless the loss compares one score a sample with what a booster's label can say."""
+    if binding.info_of(loss).input_names not in (SIGNED, BOUNDED):
+        binding.require_input_and_target(loss, owner)
+    elif binding.info_of(loss).geometry not in ("risk", "comparable", "lifetimes"):
+        raise ParameterError(
+            f"{owner} needs a loss of one score; {binding.info_of(loss).name} takes a row for each sample"
+        )
+
+
+def require_samples(loss: Loss, owner: str) -> None:
+    """Raise for a loss that compares samples with each other, where a booster hands on any part of them."""
+    term = binding.first_term(loss)
+    geometry = geometries.find(term.info.geometry)
+    if compares_items(loss) or geometry.meets_all(term.info, term.parameters):
+        raise ParameterError(
+            f"{owner} hands a loss parts of the samples, without their groups; {binding.info_of(loss).name} looks at "
+            f"{geometry.uncut}"
+        )
+
+
+def is_censored(loss: Loss) -> bool:
+    """True if the loss compares scores with censored times."""
+    return binding.info_of(loss).input_names in (SIGNED, BOUNDED)
+
+
+def inputs_of(loss: Loss, scores: np.ndarray, known: Known) -> tuple[np.ndarray, ...]:
+    """Return the inputs of a loss of censored times from labels whose sign is the event, or from bounds."""
+    names = binding.info_of(loss).input_names
+    time, happened = np.abs(known.target), known.target > 0
+    if names == SIGNED:
+        return scores, time, happened.astype(np.float64)
+    if known.bounds is not None:
+        return scores, *known.bounds
+    return scores, time, np.where(happened, time, np.inf)
+
+
+def options_of(loss: Loss, known: Known) -> dict[str, Any]:
+    """Return the keywords of a call that say what the groups are."""
+    if not compares_items(loss) or known.group_sizes is None:
+        return {}
+    return {"group_sizes": known.group_sizes}
+
+
+def sample_weight_of(known: Known, samples: int) -> np.ndarray | None:
+    """Return one weight for each sample; a booster may have one for each group."""
+    weight, sizes = known.weight, known.group_sizes
+    if weight is not None and sizes is not None and weight.shape != (samples,):
+        return np.repeat(weight, np.asarray(sizes, np.int64))
+    return weight

@@ -1,0 +1,194 @@
+"""Cox's regression as an estimator of scikit-learn: coefficients, the baseline hazard, and survival curves.
+
+Targets are what scikit-survival takes, a structured array of an event and a time, or two columns, time and event.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+import losslib
+from losslib.adapters.reading import read_features, read_weights
+from losslib.concordance import concordance_index
+from losslib.errors import ParameterError, ShapeError
+
+__all__ = ["CoxRegression", "read_survival"]
+
+#: Features up to which the minimum is polished with the whole matrix of second derivatives.
+POLISHED = 200
+
+
+def read_survival(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and events, 1 or 0, of a structured array (event, time) or of two columns (time, event)."""
+    array = np.asarray(y)
+    if array.dtype.names is not None:
+        if len(array.dtype.names) != 2:
+            raise ShapeError(f"y has the fields {', '.join(array.dtype.names)}; expected two, the event and the time")
+        event, time = (array[name] for name in array.dtype.names)
+        if event.dtype.kind != "b":
+            raise ParameterError(f"the first field of y, {array.dtype.names[0]}, must be bool: whether the event came")
+    elif array.ndim == 2 and array.shape[1] == 2:
+        time, event = array.astype(np.float64).T
+    else:
+        raise ShapeError(
+            f"y has shape {array.shape}; expected a structured array (event, time), or columns time, event"
+        )
+    return np.ascontiguousarray(time, np.float64), np.ascontiguousarray(event, np.float64)
+
+
+class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where types are checked
+    """Cox's proportional hazards: the mean of `cox_ph_loss` over all samples, plus an L2 penalty.
+
+    Parameters
+    ----------
+    ties : {"efron", "breslow"}, default "efron"
+        What events at the same time are.
+    alpha : float, default 0.0
+        Weight of half the squared length of the coefficients.
+    max_iter : int, default 1000
+        Most steps of L-BFGS.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Logarithms of the hazard ratios.
+    times_ : ndarray
+        The times of events.
+    baseline_hazard_ : ndarray
+        What the cumulative hazard of a sample with all features 0 grows by at each of `times_` (Breslow).
+    n_features_in_ : int
+        Number of features.
+    n_iter_ : int
+        Steps of L-BFGS.
+
+    Examples
+    --------
+    >>> from losslib.adapters.sklearn import CoxRegression
+    >>> X = np.array([[0.0], [1.0], [0.0], [2.0], [1.0], [2.0]])
+    >>> time, event = np.array([5.0, 3.0, 6.0, 1.0, 4.0, 3.5]), np.array([1, 1, 0, 1, 1, 1])
+    >>> model = CoxRegression().fit(X, np.column_stack([time, event]))
+    >>> bool(model.coef_[0] > 0)
+    True
+    >>> model.predict_survival([[0.0], [2.0]], times=[2.0, 4.5]).shape
+    (2, 2)
+    """
+
+    def __init__(self, *, ties: str = "efron", alpha: float = 0.0, max_iter: int = 1000) -> None:
+        self.ties = ties
+        self.alpha = alpha
+        self.max_iter = max_iter
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Find the coefficients and the baseline hazard.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Features.
+        y : structured array or array_like of shape (n_samples, 2)
+            Event and time, or the columns time and event.
+        sample_weight : array_like, optional
+            One weight for each sample; it is part of the risk sets.
+
+        Returns
+        -------
+        CoxRegression
+            The estimator itself.
+        """
+        X = validate_data(self, read_features("X", X), dtype=np.float64)
+        time, event = read_survival(y)
+        if len(time) != len(X):
+            raise ShapeError(f"y has {len(time)} samples, expected {len(X)}, the number of rows of X")
+        if sample_weight is not None:
+            sample_weight = read_weights("sample_weight", sample_weight)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        loss = losslib.get("cox_ph_loss", ties=self.ties, reduction="sum")
+        scale = X.std(axis=0)
+        scale[scale == 0] = 1.0
+        design = (X - X.mean(axis=0)) / scale
+        penalty = self.alpha / scale**2
+
+        def objective(coef: np.ndarray) -> tuple[float, np.ndarray]:
+            value, grad = loss.value_and_grad(design @ coef, time, event, sample_weight=weight)
+            value = value / len(X) + 0.5 * float(penalty @ coef**2)
+            return value, design.T @ grad / len(X) + penalty * coef
+
+        found = scipy.optimize.minimize(
+            objective,
+            np.zeros(X.shape[1]),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": self.max_iter, "gtol": 1e-8, "ftol": 1e-14},
+        )
+        self.n_iter_ = int(found.nit)
+        coef = polish(objective, found.x) if X.shape[1] <= POLISHED else found.x
+        self.coef_ = coef / scale
+        self.times_, self.baseline_hazard_ = breslow(X @ self.coef_, time, event, weight)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the hazard of each sample, up to that of the baseline; larger dies earlier."""
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, read_features("X", X), dtype=np.float64, reset=False) @ self.coef_)
+
+    def predict_cumulative_hazard(self, X: Any, times: Any = None) -> np.ndarray:
+        """Return the cumulative hazard of each sample at each time, which may be None for `times_`."""
+        risk = np.exp(self.predict(X))
+        total = np.concatenate([[0.0], np.cumsum(self.baseline_hazard_)])
+        at = self.times_ if times is None else np.asarray(times, np.float64)
+        return np.asarray(risk[:, np.newaxis] * total[np.searchsorted(self.times_, at, side="right")])
+
+    def predict_survival(self, X: Any, times: Any = None) -> np.ndarray:
+        """Return the probability of each sample to live beyond each time, which may be None for `times_`.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Features.
+        times : array_like, optional
+            Times of the curves; None for those of the events that were seen.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_times)
+            Probabilities, as `ipcw_brier_score` takes them.
+        """
+        return np.asarray(np.exp(-self.predict_cumulative_hazard(X, times)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the concordance index of the predictions: greater is better."""
+        time, event = read_survival(y)
+        return concordance_index(self.predict(X), time, event, sample_weight=sample_weight)
+
+
+def polish(objective: Any, coef: np.ndarray) -> np.ndarray:
+    """Take Newton's last steps, with second derivatives that are differences of exact gradients."""
+    step = 1e-5
+    for _ in range(2):
+        _, grad = objective(coef)
+        columns = [objective(coef + step * row)[1] - objective(coef - step * row)[1] for row in np.eye(len(coef))]
+        hessian = np.array(columns) / (2 * step)
+        try:
+            coef = coef - scipy.linalg.solve(0.5 * (hessian + hessian.T), grad, assume_a="pos")
+        except (scipy.linalg.LinAlgError, ValueError):  # separated or collinear data: there is no single minimum
+            break
+    return coef
+
+
+def breslow(
+    score: np.ndarray, time: np.ndarray, event: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times of events, and at each the weight of those who die over the hazards of all at risk."""
+    order = np.argsort(time, kind="stable")
+    top = float(score.max(initial=-np.inf))
+    at_risk = np.cumsum((weight * np.exp(score - top))[order][::-1])[::-1]
+    times, first = np.unique(time[order], return_index=True)
+    dying = np.add.reduceat((weight * event)[order], first)
+    seen = dying > 0
+    return times[seen], dying[seen] / at_risk[first[seen]] * np.exp(-top)

@@ -1,0 +1,97 @@
+"""Tasks: a run of positions of one sample, or a segment of a sample and class, in one of the types computed in.
+
+Each takes its context, its number and the number of the thread, which has a scratch of its own.
+"""
+
+from libc.string cimport memset
+
+from overlap.call cimport COUNTS, EXTRAS, Job
+from overlap.counts cimport count_tile
+from overlap.indices cimport by_indices, count_index_tile, finish_wrong, index_gradient_tile, start_wrong
+from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
+from overlap.slopes cimport gradient_tile
+from overlap.transform cimport Transform, distance_segment
+
+cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
+    void stream_fence()
+
+
+cdef inline void probability_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
+    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
+    cdef char* tile = job.scratch + slot * job.scratch_size
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        if job.wide:
+            probability_tile(job, n, first, count, <double*>tile, <double*>job.grad.data)
+        else:
+            probability_tile(job, n, first, count, <float*>tile, <float*>job.grad.data)
+        first += count
+
+
+cdef inline void segment_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Segments* segments = <Segments*>context
+    cdef char* scratch = segments.scratch + slot * segments.scratch_size
+    if segments.job.wide:
+        lovasz_segment(segments, task, scratch, <double>0)
+    else:
+        lovasz_segment(segments, task, scratch, <float>0)
+
+
+cdef inline void distance_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Transform* transform = <Transform*>context
+    cdef char* scratch = transform.scratch + slot * transform.scratch_size
+    if transform.job.wide:
+        distance_segment(transform, task, scratch, <double>0)
+    else:
+        distance_segment(transform, task, scratch, <float>0)
+
+
+cdef inline void count_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t size = COUNTS * job.classes + EXTRAS, n = task // job.chunks
+    cdef Py_ssize_t first = task % job.chunks * job.chunk, stop = min(first + job.chunk, job.positions), count
+    cdef double* sums = job.partials + task * size
+    cdef char* tile = job.scratch + slot * job.scratch_size
+    cdef double* wrong = <double*>(tile + job.scratch_size // 2)
+    cdef bint indexed = by_indices(job)
+    memset(sums, 0, size * sizeof(double))
+    job.violations[task] = 0
+    if indexed:
+        start_wrong(job, wrong)
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        if indexed and job.wide:
+            job.violations[task] |= count_index_tile(job, n, first, count, <double*>tile, wrong, sums)
+        elif indexed:
+            job.violations[task] |= count_index_tile(job, n, first, count, <float*>tile, wrong, sums)
+        elif job.wide:
+            job.violations[task] |= count_tile(job, n, first, count, <double*>tile, sums)
+        else:
+            job.violations[task] |= count_tile(job, n, first, count, <float*>tile, sums)
+        first += count
+    if indexed:
+        finish_wrong(job, wrong, sums)
+
+
+cdef inline void gradient_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
+    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
+    cdef char* tile = job.scratch + slot * job.scratch_size
+    cdef char* slopes = tile + job.scratch_size // 2
+    cdef bint indexed = by_indices(job)
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        if indexed and job.wide:
+            index_gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
+        elif indexed:
+            index_gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)
+        elif job.wide:
+            gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
+        else:
+            gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)
+        first += count
+    if job.streaming:
+        stream_fence()

@@ -1,0 +1,88 @@
+"""CoxRegression has the coefficients, hazards and curves of lifelines and scikit-survival."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import losslib
+from losslib.adapters.sklearn import CoxRegression
+from losslib.errors import ParameterError, ShapeError
+
+
+def data(seed: int = 0, n: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features on different scales, tied times and events."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 4)) * [1.0, 10.0, 0.1, 1.0] + [0.0, 50.0, 0.0, -3.0]
+    time = np.exp(-0.7 * X[:, 0] + 0.05 * X[:, 1] + 0.4 * rng.gumbel(size=n))
+    end = rng.exponential(np.median(time) * 2, n)
+    return X, np.ceil(np.minimum(time, end) * 4) / 4, (time <= end).astype(float)
+
+
+def structured(time: np.ndarray, event: np.ndarray) -> np.ndarray:
+    return np.array(list(zip(event.astype(bool), time, strict=True)), dtype=[("dead", bool), ("time", float)])
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_coefficients_and_curves_are_those_of_scikit_survival(ties: str) -> None:
+    linear = pytest.importorskip("sksurv.linear_model")
+    X, time, event = data()
+    y = structured(time, event)
+    own = linear.CoxPHSurvivalAnalysis(ties=ties, tol=1e-12, n_iter=200).fit(X, y)
+    ours = CoxRegression(ties=ties).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, own.coef_, rtol=1e-6, atol=1e-6)
+    grid = np.quantile(time, [0.1, 0.4, 0.8])
+    if ties == "breslow":  # with Efron's ties its baseline hazard of these data jumps to thousands
+        expected = np.array([curve(grid) for curve in own.predict_survival_function(X[:9])])
+        np.testing.assert_allclose(ours.predict_survival(X[:9], grid), expected, rtol=1e-5)
+    assert ours.score(X, y) == pytest.approx(own.score(X, y), rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")  # of pandas, at lifelines
+def test_weighted_coefficients_are_those_of_lifelines() -> None:
+    lifelines = pytest.importorskip("lifelines")
+    pandas = pytest.importorskip("pandas")
+    X, time, event = data(1)
+    weight = np.random.default_rng(2).integers(1, 4, len(X)).astype(float)
+    frame = pandas.DataFrame(X, columns=list("abcd")).assign(time=time, event=event, weight=weight)
+    own = lifelines.CoxPHFitter().fit(
+        frame, "time", "event", weights_col="weight", robust=True, fit_options={"precision": 1e-12}
+    )
+    ours = CoxRegression().fit(X, np.column_stack([time, event]), sample_weight=weight)
+    np.testing.assert_allclose(ours.coef_, own.params_.to_numpy(), rtol=1e-6, atol=1e-6)
+
+
+def test_without_effects_the_curve_is_that_of_the_population() -> None:
+    """A constant feature has no coefficient; the curve is exp of minus the Nelson-Aalen hazard."""
+    _, time, event = data(3)
+    model = CoxRegression().fit(np.ones((len(time), 1)), np.column_stack([time, event]))
+    at_risk = [(time >= t).sum() for t in model.times_]
+    dying = [((time == t) & (event == 1)).sum() for t in model.times_]
+    np.testing.assert_allclose(model.baseline_hazard_, np.divide(dying, at_risk), rtol=1e-12)
+    assert model.coef_[0] == 0.0
+    curve = model.predict_survival([[1.0]])[0]
+    assert (np.diff(curve) < 0).all()
+    assert model.predict_survival([[1.0]], times=[0.0])[0, 0] == 1.0
+
+
+def test_a_penalty_shrinks_and_the_curves_are_what_the_brier_score_takes() -> None:
+    X, time, event = data(4)
+    y = np.column_stack([time, event])
+    free, shrunk = (CoxRegression(alpha=alpha).fit(X, y) for alpha in (0.0, 1.0))
+    assert np.linalg.norm(shrunk.coef_ * X.std(0)) < np.linalg.norm(free.coef_ * X.std(0))
+    grid = np.quantile(time, [0.2, 0.5, 0.7])
+    scores = [
+        losslib.ipcw_brier_score(model.predict_survival(X, grid), time, event, eval_times=grid)
+        for model in (free, CoxRegression().fit(np.ones((len(X), 4)), y))
+    ]
+    assert scores[0] < scores[1]
+
+
+def test_targets_of_another_form_are_refused() -> None:
+    X, time, event = data()
+    with pytest.raises(ShapeError, match=r"structured array \(event, time\), or columns time, event"):
+        CoxRegression().fit(X, time)
+    with pytest.raises(ParameterError, match="must be bool"):
+        CoxRegression().fit(X, np.array(list(zip(time, event, strict=True)), dtype=[("time", float), ("event", float)]))
+    with pytest.raises(ShapeError, match="y has 199 samples, expected 200"):
+        CoxRegression().fit(X, np.column_stack([time, event])[1:])

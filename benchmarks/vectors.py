@@ -100,9 +100,7 @@ def vectors(seconds: float, sizes: tuple[tuple[int, int], ...]) -> None:
                 f"{best['losslib'] / best['products']:12.2f}{beside:>15}"
             )
         y = batch(rows + 1, components)[0][:rows]
-        best = rounds(
-            {"products": products(x, y), "losslib": lambda: losslib.info_nce_loss.value_and_grad(x, y)}, seconds
-        )
+        best = rounds({"products": products(x, y), "losslib": of(losslib.InfoNCELoss(), x, y)}, seconds)
         print(
             f"{'info_nce_loss':36}{f'{rows}×{components}':>12}{best['losslib']:12.2f}"
             f"{best['losslib'] / best['products']:12.2f}{'–':>15}"

@@ -21,7 +21,7 @@ from pathlib import Path
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-MOST_BYTES = 6_000_000  # 5 MB for the first 74 losses, a share for each family since
+MOST_BYTES = 7_000_000  # 5 MB for the first 74 losses, a share for each family since
 SOURCES = (".h", ".c", ".cpp", ".pyx", ".pxd")
 
 

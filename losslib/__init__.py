@@ -37,6 +37,7 @@ _ELSEWHERE = {
     "MultiTaskResult": "losslib.combine.multitask",
     "WeightedSum": "losslib.combine.weighted_sum",
     "check_grad": "losslib.gradient_check",
+    "class_balanced_weights": "losslib.class_weights",
     "concordance_index": "losslib.concordance",
     "ctc_forced_align": "losslib.alignment",
     "ctc_greedy_decode": "losslib.alignment",

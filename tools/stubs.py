@@ -43,6 +43,7 @@ from losslib._kernels.loss import Loss as Loss
 from losslib._version import __version__ as __version__
 from losslib.alignment import ctc_forced_align as ctc_forced_align
 from losslib.alignment import ctc_greedy_decode as ctc_greedy_decode
+from losslib.class_weights import class_balanced_weights as class_balanced_weights
 from losslib.combine.weighted_sum import WeightedSum as WeightedSum
 from losslib.concordance import concordance_index as concordance_index
 from losslib.config import config as config

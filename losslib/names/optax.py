@@ -32,6 +32,11 @@ PACKAGE = Package(
     "optax",
     (
         Binding(("squared_error",), (Case("mse_loss"),)),
+        Binding(
+            ("ntxent",),
+            (Case("nt_xent_loss", reduction="mean", note="Of embeddings and labels; NaN there without a pair."),),
+            {"temperature": Takes(0.07)},
+        ),
         Binding(("l2_loss",), (Case("half_squared_error"),)),
         Binding(("huber_loss",), (Case("huber_loss"),), {"delta": Takes(1.0)}),
         Binding(("log_cosh",), (Case("log_cosh_loss"),)),

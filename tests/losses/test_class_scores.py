@@ -360,3 +360,16 @@ def test_counts_that_do_not_fit_are_errors() -> None:
     with pytest.raises(losslib.DomainError, match=r"class_counts.* is 0"):
         losslib.logit_adjusted_cross_entropy(x, [0, 1], class_counts=[1, 0, 2])
     losslib.seesaw_loss(x, [0, 1], class_counts=[1, 0, 2])
+
+
+def test_class_balanced_weights_are_those_of_the_paper() -> None:
+    counts, beta = np.array([1000, 100, 10, 0]), 0.99
+    weight = np.where(counts > 0, (1 - beta) / np.where(counts > 0, 1 - beta**counts, 1), 0)
+    np.testing.assert_allclose(losslib.class_balanced_weights(counts, beta), weight / weight.sum() * 4, rtol=1e-12)
+    nearly = losslib.class_balanced_weights([1, 1000], 1 - 1e-15)
+    np.testing.assert_allclose(nearly, np.array([1.0, 0.001]) / 1.001 * 2, rtol=1e-6)
+    np.testing.assert_allclose(losslib.class_balanced_weights([5, 7], 0.0), 1.0)
+    with pytest.raises(losslib.DomainError, match="numbers >= 0"):
+        losslib.class_balanced_weights([1, -1])
+    with pytest.raises(losslib.ParameterError, match="beta must be"):
+        losslib.class_balanced_weights([1, 2], 1.0)

@@ -257,6 +257,10 @@ def smp_call(name: str, parameters: Mapping[str, Any]) -> Call:
     return found(**given) if isinstance(found, type) else lambda *arrays: found(*arrays, **given)
 
 
+def pml_call(name: str, parameters: Mapping[str, Any]) -> Call:
+    return attribute(("pytorch_metric_learning.losses",), name)(**parameters)
+
+
 #: Package -> how its functions are called, and what differentiates them.
 PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., Answer]]] = {
     "torch": (torch_call, with_torch),
@@ -271,6 +275,7 @@ PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., A
     "torchvision": (torchvision_call, with_torch),
     "monai": (monai_call, with_torch),
     "smp": (smp_call, with_torch),
+    "pml": (pml_call, with_torch),
     "kornia": (kornia_call, with_torch),
     "rax": (rax_call, with_jax),
 }

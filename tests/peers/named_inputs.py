@@ -115,6 +115,9 @@ def inputs_for(
         if info.name == "cosine_embedding_loss":
             return [*vectors[:2], rng.choice([-1.0, 1.0], ROWS)]
         return vectors[: len(info.inputs)]
+    if info.geometry == "similarity":
+        labels = np.arange(3 * ROWS) % COLUMNS
+        return [rng.normal(size=(COLUMNS, 5))[labels] + rng.normal(size=(3 * ROWS, 5)), labels]
     if info.geometry in ("softmax", "margin"):
         return rows_for(name, info.name, rng)
     shape = (ROWS * 2,) if one_axis(key, name) else (ROWS, COLUMNS)

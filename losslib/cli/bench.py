@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
     for info in infos:
         inputs = draw_inputs(info, arguments.elements, np.dtype(arguments.dtype))
         loss = class_of(info.name)()
-        out = np.empty_like(inputs[0])
-        outs = out if len(info.default_wrt) == 1 else tuple(np.empty_like(inputs[0]) for _ in info.default_wrt)
+        gradients = tuple(np.empty_like(inputs[info.input_names.index(name)]) for name in info.default_wrt)
+        outs = gradients if len(gradients) > 1 else gradients[0]
         figures = {
             "value": measure(partial(loss, *inputs)),
             "gradient": measure(partial(loss.grad, *inputs, out=outs)),

@@ -25,6 +25,8 @@ REPLACED = (
     # On a first visit the theme complains of a mode that is no mode.
     ('localStorage.getItem("mode") || ""', 'localStorage.getItem("mode") || "auto"'),
 )
+#: What only the page of search results needs: the theme loads it everywhere, for a search as one types that is off.
+SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"[^>]*></script>')
 STYLE = Path("_static", "styles", "pydata-sphinx-theme.css")
 FONT = Path("_static", "vendor", "fontawesome", "webfonts", "fa-solid-900.woff2")
 
@@ -39,6 +41,8 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         text = before = path.read_text(encoding="utf-8")
         for old, new in REPLACED:
             text = text.replace(old, new)
+        if path != root / "search.html":
+            text = SEARCH.sub("", text)
         text = re.sub(r'(?<=<span class="pre">)[^<]{18,}(?=</span>)', breakable, text)
         if text != before:
             path.write_text(text, encoding="utf-8")

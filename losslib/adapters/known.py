@@ -57,7 +57,7 @@ def require_samples(loss: Loss, owner: str) -> None:
     """Raise for a loss that compares samples with each other, where a booster hands on any part of them."""
     term = binding.first_term(loss)
     geometry = geometries.find(term.info.geometry)
-    if compares_items(loss) or geometry.needs_whole(term.info, term.parameters):
+    if compares_items(loss) or geometry.meets_all(term.info, term.parameters):
         raise ParameterError(
             f"{owner} hands a loss parts of the samples, without their groups; {binding.info_of(loss).name} looks at "
             f"{geometry.uncut}"

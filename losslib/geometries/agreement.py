@@ -113,7 +113,7 @@ class OfAgreement(Geometry):
             hess=None,
         )
 
-    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
         return True
 
     def draw(

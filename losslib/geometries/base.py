@@ -52,8 +52,6 @@ class Geometry:
     looks_in_pass: ClassVar[bool] = False
     #: Why data may not be cut between rows, where `cut_axes` does not have the first axis: what rows are.
     uncut: ClassVar[str] = "parts of a sample or have weights of their own"
-    #: True if every sample may meet every other: terms of several calls, or of groups, do not belong together.
-    meets_all: ClassVar[bool] = False
     #: True if chunks of Dask arrays, cut as `cut_axes` says, are pieces of the data for every option.
     chunked: ClassVar[bool] = True
     #: True if the mean over samples of which none counts is 0.0, as the sum is; without samples it is NaN anyway.
@@ -117,9 +115,9 @@ class Geometry:
         """
         return ()
 
-    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
-        """True if all data must come in one call: with these parameters, where `meets_all` does not say it for all."""
-        return self.meets_all
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        """True if every sample may meet every other: terms of several calls, or of groups, do not belong together."""
+        return False
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         """Return for each axis of the unreduced values the axis of the first input that it stands for."""

@@ -112,11 +112,11 @@ class OfCurves(Geometry):
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return (0,)
 
-    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
         return values["train_time"] is None  # else the samples estimate the censoring themselves
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-        return () if self.needs_whole(info, values) else (0,)
+        return () if self.meets_all(info, values) else (0,)
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

@@ -136,7 +136,7 @@ class OfComparable(Geometry):
                 full[order] = outputs[item.order] * samples.scale
             np.copyto(item.array, full, casting="same_kind")
 
-    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
         return True
 
     def draw(

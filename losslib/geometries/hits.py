@@ -78,7 +78,7 @@ class OfHits(OfIntervals):
             grad[order] += part
             np.copyto(item.array, grad.reshape(item.array.shape), casting="same_kind")
 
-    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
         return True
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ class Censoring:
     def inverse_at(self, time: np.ndarray) -> np.ndarray:
         """Return its inverse, 0 where the probability is 0: nobody is known that far."""
         found = self.at(time)
-        return np.divide(1.0, found, out=np.zeros_like(found), where=found > 0)
+        return np.asarray(np.divide(1.0, found, out=np.zeros_like(found), where=found > 0))
 
 
 def estimate_censoring(time: np.ndarray, event: np.ndarray) -> Censoring:

@@ -256,8 +256,8 @@ class Overlap(Geometry):
         nested = absent_of(values) == "skip" and per_of(values) == "sample_class"
         return () if nested or 0 in POOLED[per_of(values)] else (0,)
 
-    def needs_whole(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
-        return self.meets_all or 0 in POOLED[per_of(values)]
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return 0 in POOLED[per_of(values)]
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         axis = values.get("axis", 1)

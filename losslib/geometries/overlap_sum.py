@@ -19,8 +19,6 @@ __all__ = ["geometry"]
 
 
 class OverlapSum(Overlap):
-    meets_all = True  # two means with two denominators
-
     def region(self, info: LossInfo, values: Mapping[str, Any], reading: Regions, **more: Any) -> Any:
         if "delta" in values:
             more |= {"addend": "unified_focal", "clip": 1e-7, "delta": values["delta"], "gamma": values["gamma"]}
@@ -61,6 +59,9 @@ class OverlapSum(Overlap):
         weight = float(values["weight"] if "delta" in values else values["ce_weight"])
         value = ratio(weight * float((terms * reading.sample_weight).sum()), divisor)
         return value, np.ascontiguousarray(ratio(weight * number, divisor) * reading.sample_weight)
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return True  # two means with two denominators
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return ()

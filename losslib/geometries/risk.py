@@ -34,7 +34,6 @@ class RiskSets(Reading):
 class OfRisk(Geometry):
     kernels = "risk"
     nothing_is_zero = True
-    meets_all = True
     chunked = False
     uncut = "samples that are compared with all others at risk"
 
@@ -134,6 +133,9 @@ class OfRisk(Geometry):
             item.array.fill(0.0)
             if not reading.empty_is_zero:  # else the mean has no denominator
                 item.array[order] = outputs[item.order] * samples.scale
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return True
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

@@ -46,7 +46,6 @@ class SimilarityReading(Reading):
 class Similarity(Geometry):
     kernels = "similarity"
     nothing_is_zero = True
-    meets_all = True
     chunked = False
     uncut = "vectors that meet all others of the batch"
 
@@ -130,6 +129,9 @@ class Similarity(Geometry):
             found = run.gradients[info.input_names[item.position]] * scale
             np.copyto(item.array, found.reshape(item.array.shape), casting="same_kind")
         return value
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return True
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

@@ -236,7 +236,7 @@ class _Part:
 
     def require_whole(self, *, more: bool, grouped: bool) -> None:
         """Raise for a second piece, or for groups, of a loss whose samples meet each other."""
-        met = self.geometry.needs_whole(self.loss.info, self.loss.parameters)
+        met = self.geometry.meets_all(self.loss.info, self.loss.parameters)
         if met and (grouped or (more and self.seen)):
             raise ParameterError(
                 f"{self.loss.info.name} does not add up over {'groups' if grouped else 'several updates'}: its samples "
@@ -318,7 +318,7 @@ def grad_of_batch(
     for (coefficient, part), divisor in zip(flatten(loss), divisors, strict=True):
         summed = part if part.reduction == "none" else part.replace(reduction="sum")
         scale = coefficient * ratio(1.0, divisor)
-        if geometries.find(part.info.geometry).needs_whole(part.info, part.parameters):  # the batch is all there is
+        if geometries.find(part.info.geometry).meets_all(part.info, part.parameters):  # the batch is all there is
             summed, scale = part, coefficient
         parts.append(np.asarray(summed.grad(*inputs, **options, wrt=wrt, grad_output=scale)))
     return parts[0] if len(parts) == 1 else np.asarray(np.sum(parts, axis=0, dtype=parts[0].dtype))

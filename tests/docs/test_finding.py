@@ -28,7 +28,7 @@ def shown(page: Page) -> list[str]:
         ("brier", "mse_loss", 4),
         ("heavy tails", "huber_loss", 20),
         ("quantiles", "quantile_loss", 4),
-        ("ordinal", "margin_ranking_loss", 6),
+        ("ordinal", "coral_loss", 8),
         ("nn.SmoothL1Loss", "smooth_l1_loss", 6),
         ("iou", "generalized_box_iou_loss", 16),
         ("censored", "cox_ph_loss", 10),

@@ -173,12 +173,16 @@ def test_deephit_is_that_of_pycox() -> None:
     interval, event = rng.integers(0, 5, N), rng.integers(0, 2, N).astype(np.float32)
     matrix = torch.from_numpy(data.pair_rank_mat(interval, event)).double()
     phi = torch.from_numpy(x).requires_grad_()
-    theirs = losses.DeepHitSingleLoss(0.2, 0.1)(
-        phi, torch.from_numpy(interval), torch.from_numpy(event).double(), matrix
-    )
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # of what pycox makes by itself
+    try:
+        loss = losses.DeepHitSingleLoss(0.2, 0.1)
+        theirs = loss(phi, torch.from_numpy(interval), torch.from_numpy(event).double(), matrix)
+    finally:
+        torch.set_default_dtype(before)
     theirs.backward()
     value, grad = losslib.deephit_loss.value_and_grad(x, interval, event.astype(int))
-    assert value == pytest.approx(float(theirs), rel=1e-5)  # it adds 1e-7 in its logarithms
+    assert value == pytest.approx(theirs.item(), rel=1e-5)  # it adds 1e-7 in its logarithms
     np.testing.assert_allclose(grad, phi.grad.numpy(), rtol=1e-4, atol=1e-7)
 
 

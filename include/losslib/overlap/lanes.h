@@ -107,6 +107,18 @@ template <class T, int n> LOSSLIB_INLINE void sigmoids(const Batch<T, n>& x, Bat
     }
 }
 
+// x = (positive + turn t) p q: the derivative by a logit of counts that are products. p q is the same for x and -x.
+template <class T, int n>
+LOSSLIB_INLINE void become_sigmoid_derivative(Batch<T, n>& x, const Batch<T, n>& t, T positive, T turn) {
+    if constexpr (n > 0) {
+        Register<T> e = x.part > T(0) ? -x.part : x.part;
+        become_exp<T>(e);
+        const Register<T> high = T(1) / (T(1) + e);
+        x.part = (positive + turn * t.part) * (e * high * high);
+        become_sigmoid_derivative(x.rest, t.rest, positive, turn);
+    }
+}
+
 // common += p t, positive += p (1 - t), negative += q t, target += t
 template <class T, int n>
 LOSSLIB_INLINE void add_counts(const Batch<T, n>& p, const Batch<T, n>& q, const Batch<T, n>& t, Batch<T, n>& common,

@@ -81,7 +81,10 @@ FAMILIES = {
 DOORS = {
     "Numbers": ("A real target, by the error or its size.", ("regression",)),
     "Distributions": ("Counts, amounts, spreads; one distribution against another.", ("likelihood",)),
-    "Classes": ("Yes or no, one of several, several at once, in an order.", ("binary", "multiclass", "ordinal")),
+    "Classes": (
+        "Yes or no, one of several, several at once, in an order.",
+        ("binary", "multiclass", "ordinal", "vocabulary"),
+    ),
     "Pictures": ("Masks, boxes, images.", ("segmentation", "boxes", "image")),
     "Vectors": ("Pairs, triplets, batches of embeddings.", ("embedding", "contrastive", "metric")),
     "Orders": ("Lists of items, and preferences.", ("ranking", "preference")),

@@ -297,6 +297,7 @@ def page(facts: PageFacts) -> str:
     info = facts.info
     own = (SECTIONS.get(info.geometry) or region_parts.sections)(facts)
     see_also = [f":py:func:`~losslib.{registry.lookup(name)}`: {link(text, info.name)}" for name, text in info.see_also]
+    settings = fact_strip.by_setting(info, facts.measured)
     sections = [
         opening(facts),
         own.figure,
@@ -311,6 +312,7 @@ def page(facts: PageFacts) -> str:
         heading("What it does") + "\n" + link(info.description, info.name) + "\n",
         heading("In detail"),
         folded(live(info), info.name) if javascript.is_printable(info) else "",
+        folded(settings, info.name) if settings else "",
         folded(signature(info), info.name),
         folded(own.inputs, info.name),
         folded(parameters(info), info.name),

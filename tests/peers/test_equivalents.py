@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 from typing import Any
 
@@ -17,6 +18,8 @@ from peers.agreement import DTYPES, assert_agree
 from peers.vision import import_or_skip
 
 #: The agreement asked of packages with other formulas: cancellation and clips of their own.
+#: What calls name two views.
+VIEWS = {"x1": "input1", "x2": "input2", "x": "input", "t": "target"}
 BOUNDS = {np.float64: 1e-10, np.float32: 1e-5}
 
 ENTRIES = [(info, equivalent) for info in losslib.list_losses() for equivalent in info.equivalents if equivalent.call]
@@ -32,14 +35,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the to
 
 def names_in(call: str) -> list[str]:
     """Return the dotted names of a call, longest first, such as sklearn.metrics.log_loss."""
-    return [ast.unparse(node) for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Attribute | ast.Name)]
+    nodes = [node for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Attribute | ast.Name)]
+    bound = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    known = bound | set(dir(builtins))
+    return [text for text in map(ast.unparse, nodes) if text.split(".")[0] not in known]
 
 
 def packages(call: str, variables: set[str]) -> dict[str, Any]:
     """Import the packages that a call uses, with the submodules that it names."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"np": np}
     for name in names_in(call):
         root, *rest = name.split(".")
+        if root == "np":
+            continue
         if root in variables or not root.isidentifier():
             continue
         needs_vision = root in ("torchvision", "segmentation_models_pytorch")
@@ -104,6 +112,8 @@ def variables_of(info: LossInfo, arrays: list[Any]) -> dict[str, Any]:
     """Name the inputs x, t and v, and as in the formula of the loss."""
     named = dict(zip("xtv", arrays, strict=False))
     by_input = dict(zip(info.input_names, arrays, strict=True))
+    named.update(by_input)
+    named.update({letter: by_input[name] for letter, name in VIEWS.items() if name in by_input})
     named.update({symbol: by_input[name] for symbol, name in info.symbols.items() if name in by_input})
     return named
 

@@ -619,7 +619,7 @@ margin_ranking_loss, MarginRankingLoss = pointwise(
     parameters=(Real("margin", 0.0, MARGIN_TEXT, examples=(0.5, 1.0)),),
     kernel="MarginRanking",
     formula="max(0, margin - t*(x1 - x2))",
-    keywords={"ordinal": 9},
+    keywords={"two scores": 1},
     symbols={"x1": "input1", "x2": "input2", "t": "target"},
     differentiable=("input1", "input2", "target"),
     default_wrt=("input1", "input2"),

@@ -300,7 +300,7 @@ def page(facts: PageFacts) -> str:
     settings = fact_strip.by_setting(info, facts.measured)
     sections = [
         opening(facts),
-        own.figure,
+        own.figure if "<figure" in own.figure else region_parts.other_drawing(info),
         belongs(info),
         own.formula,
         advice("Use it when", info.use_when, info),

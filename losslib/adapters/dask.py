@@ -318,7 +318,10 @@ class _Call:
                 and not masked
                 and size == size
                 and "ignore_index" not in part.parameters
-                and (part.parameters.get("weight") is None or part.info.mean_divisor == "count")
+                and (
+                    part.info.mean_divisor in ("count", "target_length")  # the latter divides each sample
+                    or (part.info.mean_divisor == "weight" and part.parameters.get("weight") is None)
+                )
             ):
                 found.append(size)
             else:

@@ -295,11 +295,13 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
             if found is not None and not drawn.keys() & {"group_ids", "group_sizes", "pairs"}:
                 drawn[parameter.name] = found
             continue
-        own = {
-            "scale": first.shape[:1], "true_log_expected": (len(first), 1),
-            "sampled_log_expected": (first.shape[-1] - 1,),
-            "accidental_hits": (len(first), first.shape[-1] - 1),
-        }  # fmt: skip
+        own = {"scale": first.shape[:1]}
+        if first.ndim > 1:
+            own |= {
+                "true_log_expected": (len(first), 1),
+                "sampled_log_expected": (first.shape[-1] - 1,),
+                "accidental_hits": (len(first), first.shape[-1] - 1),
+            }
         if parameter.name in own:
             drawn[parameter.name] = np.rint(2 * rng.random(own[parameter.name])) / 2
             continue

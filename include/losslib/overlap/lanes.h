@@ -11,8 +11,7 @@ namespace losslib {
 
 // e = exp(e); run += e and ones += 0, or where e is 1, of the largest logit, run += 0 and ones += 1: what the other
 // classes have keeps its digits beside a class that has nearly everything.
-template <class T, int n>
-LOSSLIB_INLINE void become_exp_apart(Batch<T, n>& e, Batch<T, n>& run, Batch<T, n>& ones) {
+template <class T, int n> LOSSLIB_INLINE void become_exp_apart(Batch<T, n>& e, Batch<T, n>& run, Batch<T, n>& ones) {
     if constexpr (n > 0) {
         become_exp<T>(e.part);
         run.part = run.part + (e.part == T(1) ? Register<T>{} : e.part);
@@ -31,9 +30,8 @@ LOSSLIB_INLINE void pick(Batch<T, n>& picked, const Batch<T, n>& label, T c, con
 }
 
 // sum += e * inverse where the target is another class.
-template <class T, int n>
-LOSSLIB_INLINE void add_elsewhere(Batch<T, n>& sum, const Batch<T, n>& e, const Batch<T, n>& label, T c,
-                                  const Batch<T, n>& inverse) {
+template <class T, int n> LOSSLIB_INLINE void add_elsewhere(Batch<T, n>& sum, const Batch<T, n>& e,
+                                                            const Batch<T, n>& label, T c, const Batch<T, n>& inverse) {
     if constexpr (n > 0) {
         const Register<T> p = e.part * inverse.part;
         sum.part = sum.part + (label.part == c ? Register<T>{} : p);
@@ -48,9 +46,8 @@ template <class T> LOSSLIB_INLINE Register<T> slope_of(const Register<T>& label,
 }
 
 // reference = the slope of the class of the largest logit.
-template <class T, int n>
-LOSSLIB_INLINE void refer(Batch<T, n>& reference, const Batch<T, n>& e, const Batch<T, n>& label, T c, T here,
-                          T elsewhere) {
+template <class T, int n> LOSSLIB_INLINE void refer(Batch<T, n>& reference, const Batch<T, n>& e,
+                                                    const Batch<T, n>& label, T c, T here, T elsewhere) {
     if constexpr (n > 0) {
         const Register<T> slope = slope_of<T>(label.part, c, here, elsewhere);
         reference.part = e.part == T(1) ? slope : reference.part;
@@ -59,9 +56,9 @@ LOSSLIB_INLINE void refer(Batch<T, n>& reference, const Batch<T, n>& e, const Ba
 }
 
 // mean += e * (slope - reference)
-template <class T, int n>
-LOSSLIB_INLINE void add_slope(Batch<T, n>& mean, const Batch<T, n>& e, const Batch<T, n>& label, T c, T here,
-                              T elsewhere, const Batch<T, n>& reference) {
+template <class T, int n> LOSSLIB_INLINE void add_slope(Batch<T, n>& mean, const Batch<T, n>& e,
+                                                        const Batch<T, n>& label, T c, T here, T elsewhere,
+                                                        const Batch<T, n>& reference) {
     if constexpr (n > 0) {
         mean.part = mean.part + e.part * (slope_of<T>(label.part, c, here, elsewhere) - reference.part);
         add_slope(mean.rest, e.rest, label.rest, c, here, elsewhere, reference.rest);
@@ -69,10 +66,9 @@ LOSSLIB_INLINE void add_slope(Batch<T, n>& mean, const Batch<T, n>& e, const Bat
 }
 
 // e = p (slope - reference - mean) with p = e * inverse: the derivative by the logit.
-template <class T, int n>
-LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, const Batch<T, n>& label, T c, T here, T elsewhere,
-                                      const Batch<T, n>& reference, const Batch<T, n>& inverse,
-                                      const Batch<T, n>& mean) {
+template <class T, int n> LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, const Batch<T, n>& label, T c, T here,
+                                                                T elsewhere, const Batch<T, n>& reference,
+                                                                const Batch<T, n>& inverse, const Batch<T, n>& mean) {
     if constexpr (n > 0) {
         const Register<T> slope = slope_of<T>(label.part, c, here, elsewhere);
         e.part = e.part * inverse.part * ((slope - reference.part) - mean.part);
@@ -81,11 +77,11 @@ LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, const Batch<T, n>& label, 
 }
 
 // The same and the derivative of the cross-entropy: mass * p, and -mass * q = -missing where class c is the target.
-template <class T, int n>
-LOSSLIB_INLINE void become_both_derivatives(Batch<T, n>& e, const Batch<T, n>& label, T c, T here, T elsewhere,
-                                            const Batch<T, n>& reference, const Batch<T, n>& inverse,
-                                            const Batch<T, n>& mean, const Batch<T, n>& mass,
-                                            const Batch<T, n>& missing) {
+template <class T, int n> LOSSLIB_INLINE void become_both_derivatives(Batch<T, n>& e, const Batch<T, n>& label, T c,
+                                                                      T here, T elsewhere, const Batch<T, n>& reference,
+                                                                      const Batch<T, n>& inverse,
+                                                                      const Batch<T, n>& mean, const Batch<T, n>& mass,
+                                                                      const Batch<T, n>& missing) {
     if constexpr (n > 0) {
         const Register<T> slope = slope_of<T>(label.part, c, here, elsewhere);
         const Register<T> p = e.part * inverse.part, all = mass.part * p, none = Register<T>{} - missing.part;

@@ -42,7 +42,7 @@ class SampledClasses(Geometry):
         if logits.ndim != 2 or logits.shape[1] < true:
             raise ShapeError(f"{name} has shape {logits.shape}, expected (N, T + S) with T = {true} true classes")
         rows, sampled = len(logits), logits.shape[1] - true
-        corrected = logits.astype(np.float64)
+        corrected = logits.astype(np.float64, order="C")
         for key, part, shape in (
             ("true_log_expected", slice(None, true), (rows, true)),
             ("sampled_log_expected", slice(true, None), (sampled,)),

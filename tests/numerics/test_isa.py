@@ -38,7 +38,7 @@ for info, parameters in CASES:
 for info in LOSSES:
     for parameters in settings(info) if info.geometry != "pointwise" else ():
         for dtype in (np.float32, np.float64):
-            inputs = [a if a.dtype.kind == "i" else a.astype(dtype) for a in sample_inputs(info)]
+            inputs = [a if a.dtype.kind == "i" else a.astype(dtype) for a in sample_inputs(info, parameters)]
             finest = {"reduction": "none"} if "none" in info.reductions else {}
             parts = [function(info)(*inputs, **finest, **parameters)]
             parts += getattr(function(info), modes(info)[-1])(*inputs, wrt=info.differentiable[0], **parameters)

@@ -263,6 +263,8 @@ def read_lengths(
     require_integers(name, array, "lengths")
     if array.shape != (samples,):
         raise ShapeError(f"{name} has shape {array.shape}, expected ({samples},): one length for each sample")
+    if not samples:
+        return np.zeros(0, np.int64)  # of whatever type
     bad = (array < 0) | (array > most)
     if mask is not None:
         bad &= mask
@@ -279,6 +281,8 @@ def read_class_sequences(
     name: str, array: np.ndarray, used: np.ndarray, classes: int, blank: int, *, check: bool
 ) -> np.ndarray:
     """Return labels as a contiguous int64 copy, 0 where no length reaches; none may be the blank if `check` is true."""
+    if not array.size:
+        return np.zeros(array.shape, np.int64)  # of whatever type
     labels: np.ndarray = np.where(used, array, 0)  # a copy, which nobody else can change
     bad = (labels < 0) | (labels >= classes)
     if bad.any():

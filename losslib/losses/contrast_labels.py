@@ -420,7 +420,7 @@ batch_triplet_loss, BatchTripletLoss = labelled(
             'negative that is farther, else the farthest; ``"all"``: every triplet.',
             choices=("hard", "semi_hard", "all"),
         ),
-        Flag("soft", False, "softplus in place of the hinge."),
+        Flag("soft", False, "Take softplus in place of the hinge."),
         DISTANCE,
     ),
     kernel="batch_triplet",

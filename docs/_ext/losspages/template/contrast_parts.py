@@ -195,7 +195,7 @@ def _formula(info: LossInfo) -> str:
             parts.append("with\n")
         elif name != "value":
             parts.append(f"and with ``{escape(name)}``\n")
-        parts.append(math(text))
+        parts.append(math(text if name == "with" or text.startswith("L") else f"L = {text}"))
     second = "The diagonal of the Hessian is exact." if info.has_hessian else "There is no Hessian."
     held = " A weight is constant for the gradient: see the notes." if "held weights" in info.tags else ""
     parts.append(

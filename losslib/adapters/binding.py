@@ -15,6 +15,7 @@ from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 
 __all__ = [
+    "NO_SCORES",
     "bind",
     "first_term",
     "has_curvature",
@@ -29,6 +30,9 @@ __all__ = [
     "with_mean_input",
     "with_reduction",
 ]
+
+#: What predictions may be that no sum of trees and no linear model is.
+NO_SCORES = ("probabilities", "log-probabilities", "cosines")
 
 
 def bind(loss: Any, parameters: Mapping[str, Any], reduction: str | None = None) -> Loss:
@@ -137,7 +141,7 @@ def input_domain(loss: Loss) -> str:
 
 
 def input_meaning(loss: Loss) -> str:
-    """Return what the predictions are: "probabilities", "log-probabilities", "log-means" or "scores"."""
+    """Return what the predictions are: "probabilities", "log-probabilities", "cosines", "log-means" or "scores"."""
     found = {_meaning_of_one(term) for term in _terms(loss)}
     if len(found) > 1:
         raise ParameterError(f"{loss!r} adds losses of {' to losses of '.join(sorted(found))}; their inputs differ")
@@ -147,7 +151,7 @@ def input_meaning(loss: Loss) -> str:
 def _meaning_of_one(term: Loss) -> str:
     info: LossInfo = term.info
     if info.family in ("binary", "multiclass"):
-        return next((word for word in ("log-probabilities", "probabilities") if word in info.tags), "scores")
+        return next((word for word in ("log-probabilities", "probabilities", "cosines") if word in info.tags), "scores")
     return "log-means" if term.parameters.get("log_input", False) else "scores"
 
 

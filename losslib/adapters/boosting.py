@@ -145,7 +145,7 @@ def derivatives(
     require_one_score(bound, "a booster's objective")
     info = binding.info_of(bound)
     meaning = binding.input_meaning(bound)
-    if meaning.endswith("probabilities"):
+    if meaning in binding.NO_SCORES:
         raise ParameterError(f"{info.name} takes {meaning} and boosters fit raw scores; use the loss that takes logits")
     if binding.takes_rows(bound):
         labels.require_classes(bound)

@@ -142,7 +142,7 @@ def _optimal_row(loss: Loss, target: np.ndarray, weight: np.ndarray, n_classes: 
     from scipy.optimize import minimize
 
     name, meaning = binding.info_of(loss).name, binding.input_meaning(loss)
-    if meaning.endswith("probabilities"):
+    if meaning in binding.NO_SCORES:
         raise ParameterError(f"{name} takes {meaning}, and a constant is a row of scores; use the loss of logits")
     if target.ndim != 1:
         raise ShapeError(f"target has shape {target.shape}, expected class indices of shape (n,) for {name}")

@@ -159,7 +159,7 @@ class _LossModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         loss = binding.bind(self.loss, {}, "weighted_mean")
         binding.require_input_and_target(loss, type(self).__name__)
         meaning = binding.input_meaning(loss)
-        if meaning.endswith("probabilities"):
+        if meaning in binding.NO_SCORES:
             raise ParameterError(
                 f"{binding.info_of(loss).name} takes {meaning} and a linear model gives scores; use the loss that "
                 f"takes logits"

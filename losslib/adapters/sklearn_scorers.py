@@ -26,6 +26,7 @@ ANSWERS = {
     "probabilities": "predict_proba",
     "log-probabilities": "predict_log_proba",
     "scores": "decision_function",
+    "cosines": "decision_function",
 }
 
 

@@ -11,6 +11,7 @@ import torch
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding
 from losslib.adapters.reading import read_labels, read_numbers
+from losslib.call.arrays import refuse_masked
 from losslib.errors import DTypeError, ParameterError
 
 __all__ = ["Criterion", "LossFunction", "criterion"]
@@ -131,6 +132,8 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
             raise TypeError(f"{self.loss!r} takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}")
         given = tuple(item for item in inputs if isinstance(item, torch.Tensor))
         if not given:
+            for name, item in zip(names, inputs, strict=True):
+                refuse_masked(name, item)
             raise TypeError(f"{names[0]} must be a tensor, got {type(inputs[0]).__name__}")
         dtype = value_dtype(given)
         tensors = [

@@ -15,14 +15,23 @@ WORDS = {
     "iou": "IoU", "giou": "GIoU", "diou": "DIoU", "ciou": "CIoU", "aft": "AFT", "cox": "Cox", "dice": "Dice",
     "tversky": "Tversky", "lovasz": "Lovász", "weibull": "Weibull", "efron": "Efron", "breslow": "Breslow",
     "bce": "BCE", "hausdorff": "Hausdorff", "jaccard": "Jaccard", "poly1": "Poly-1", "crps": "CRPS", "mcc": "MCC",
-    "wasserstein": "Wasserstein", "ph": "PH", "pc": "PC", "pmf": "PMF",
+    "wasserstein": "Wasserstein", "ph": "PH", "pc": "PC", "pmf": "PMF", "ldam": "LDAM", "emd": "EMD", "nce": "NCE",
+    "arcface": "ArcFace", "cosface": "CosFace", "sphereface": "SphereFace", "entmax": "entmax", "coral": "CORAL",
+    "corn": "CORN", "supcon": "SupCon", "clip": "CLIP", "siglip": "SigLIP", "vicreg": "VICReg", "barlow": "Barlow",
+    "twins": "Twins", "nca": "NCA", "xent": "Xent", "lambdarank": "LambdaRank", "listnet": "ListNet",
+    "listmle": "ListMLE", "ndcg": "NDCG", "xe": "XE", "mrr": "MRR", "auc": "AUC", "ap": "AP", "rmse": "RMSE",
+    "qr": "QR", "deephit": "DeepHit", "ipcw": "IPCW", "brier": "Brier", "fast": "Fast",
 }  # fmt: skip
 
 #: Names whose words belong together in a way that a word alone does not show.
 PHRASES = {
     "log cosh": "log-cosh", "pseudo Huber": "pseudo-Huber", "student t": "Student t", "bi tempered": "bi-tempered",
     "Geman– McClure": "Geman–McClure", "Crammer– Singer": "Crammer–Singer", "multilabel": "multi-label",
-    "epsilon insensitive": "epsilon-insensitive", "multiclass": "multi-class", "smooth L1": "smooth L1",
+    "nt Xent": "NT-Xent", "info NCE": "InfoNCE", "n pairs": "N-pairs", "Fast AP": "FastAP", "smooth AP": "Smooth-AP",
+    "XE NDCG": "XE-NDCG", "approx NDCG": "ApproxNDCG", "approx MRR": "ApproxMRR", "neural NDCG": "NeuralNDCG",
+    "hsigmoid": "hierarchical sigmoid", "proxy NCA": "Proxy-NCA", "proxy anchor": "Proxy-Anchor",
+    "soft triple": "SoftTriple", "dt": "DT", "epsilon insensitive": "epsilon-insensitive",
+    "multiclass": "multi-class", "smooth L1": "smooth L1",
 }  # fmt: skip
 
 

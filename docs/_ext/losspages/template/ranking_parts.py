@@ -253,7 +253,7 @@ def _picture(info: LossInfo) -> tuple[str, str]:
         )
     parts.append(f'<path class="zero" d="M{MIDDLE} {TOP - 6}V{TOP + ROW * len(labels)}"/>')
     caption = "minus the gradient of each item: where a step downhill moves its score"
-    parts.append(f'<text class="axis" x="{MIDDLE}" y="{height - 8}" text-anchor="middle">{caption}</text>')
+    parts.append(f'<text class="axis" x="{WIDTH / 2}" y="{height - 8}" text-anchor="middle">{caption}</text>')
     described = f"{info.name}: minus the gradient of eight items in the order of their scores"
     svg = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{described}">{"".join(parts)}</svg>'
     picture = f'<figure class="loss-figure"><div class="panels">{svg}</div></figure>'

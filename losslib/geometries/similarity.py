@@ -81,9 +81,14 @@ class Similarity(Geometry):
             raise ParameterError(f"{info.name} needs reference and reference_target together")
         if target is not None:
             classes = next((len(found[name]) for name in ("proxies", "centers") if name in found), None)
-            columns = first.shape[1] if values.get("distance") == "precomputed" else len(first)
-            if "reference" in found:
-                columns = len(found["reference"])
+            columns = len(found["reference"]) if "reference" in found else len(first)
+            if values.get("distance") == "precomputed":
+                if "reference" in found and columns != first.shape[1]:
+                    raise ShapeError(
+                        f"reference has {columns} rows and {info.inputs[0].name} has {first.shape[1]} columns; with "
+                        f"distance='precomputed' column j holds distances to row j of reference"
+                    )
+                columns = first.shape[1]
             if target.dtype == np.bool_ and target.ndim == 2 and classes is None:
                 if target.shape != (len(first), columns):
                     raise ShapeError(
@@ -156,8 +161,11 @@ class Similarity(Geometry):
         if name == "target":
             return labels % CLASSES
         if name == "reference_target":
-            return np.arange(CLASSES)
-        if name in ("reference", "proxies", "negatives"):
+            return np.arange(centers.shape[1]) % CLASSES
+        # As many as components: a matrix of distances to them has the shape of the input.
+        if name == "reference":
+            return rng.standard_normal((centers.shape[1], centers.shape[1]))
+        if name in ("proxies", "negatives"):
             return rng.standard_normal((CLASSES, centers.shape[1]))
         if name == "centers":
             return rng.standard_normal((CLASSES, 2, centers.shape[1]) if "la" in values else centers.shape)

@@ -11,6 +11,7 @@ import contrast
 import losslib
 from formulas import defaults, settings
 from losslib.declaration.schema import LossInfo
+from losslib.errors import ShapeError
 from losslib.geometries import products
 
 LOSSES = tuple(info for info in losslib.list_losses() if info.geometry == "similarity")
@@ -294,3 +295,21 @@ def test_arguments_that_do_not_fit_are_errors_with_the_fix() -> None:
         losslib.info_nce_loss.grad(x, x, wrt="negatives")
     with pytest.raises(losslib.ShapeError, match="at least two"):
         losslib.vicreg_loss(x[:1], x[:1])
+
+
+REFERENCED = [
+    info.name for info in losslib.list_losses(family="contrastive")
+    if "reference" in info.input_names and "distance" in {item.name for item in info.parameters}
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFERENCED)
+@pytest.mark.parametrize("target", [np.arange(6) % 3, np.ones((6, 3), bool)], ids=["labels", "mask"])
+def test_a_matrix_of_distances_has_a_column_for_each_vector_of_the_reference(name: str, target: Any) -> None:
+    rng = np.random.default_rng(5)
+    x, three = rng.random((6, 4)), (rng.random((3, 4)), np.arange(3))
+    with pytest.raises(ShapeError, match="reference has 3 rows and input has 4 columns"):
+        getattr(losslib, name)(x, target, *three, distance="precomputed")
+    labels = np.arange(6) % 3
+    four = (rng.random((4, 4)), np.arange(4))
+    assert np.isfinite(getattr(losslib, name)(x, labels, *four, distance="precomputed"))

@@ -203,10 +203,10 @@ def vectors_of_a_batch(info: LossInfo, values: dict[str, Any], rng: np.random.Ge
     geometry: Any = geometries.find(info.geometry)
     drawn = [geometry.draw_input(item.name, complete, rng, centers, labels) for item in info.inputs]
     least = sum(not item.optional for item in info.inputs)
-    without = rng.random() < 0.5 or complete.get("distance") == "precomputed"
+    without = rng.random() < 0.5
     drawn = drawn[:least] if without else drawn
-    if complete.get("distance") == "precomputed":
-        drawn[0] = abs(rng.standard_normal((rows, rows)))
+    if complete.get("distance") == "precomputed":  # to the batch itself, or to the reference
+        drawn[0] = abs(rng.standard_normal((rows, rows if without else centers.shape[1])))
     return drawn
 
 

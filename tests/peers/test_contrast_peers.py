@@ -10,7 +10,6 @@ import pytest
 
 import losslib
 from peers.agreement import assert_agree
-from peers.vision import import_or_skip
 
 torch = pytest.importorskip("torch")
 pml = pytest.importorskip("pytorch_metric_learning")
@@ -204,7 +203,7 @@ def test_ntxent_agrees_with_optax() -> None:
 
 
 def test_views_agree_with_lightly() -> None:
-    lightly = import_or_skip("lightly.loss")
+    lightly = pytest.importorskip("lightly.loss")
     x, y = (torch.tensor(batch(f"lightly {k}")[0]) for k in (1, 2))
     wanted = float(lightly.NTXentLoss(0.5)(x, y))
     simclr = {"temperature": 0.5, "symmetric": True, "intra": True}
@@ -216,7 +215,7 @@ def test_views_agree_with_lightly() -> None:
 
 
 def test_images_and_texts_agree_with_open_clip() -> None:
-    open_clip = import_or_skip("open_clip.loss")
+    open_clip = pytest.importorskip("open_clip.loss")
     x, y = (torch.nn.functional.normalize(torch.tensor(batch(f"clip {k}")[0])) for k in (1, 2))
     assert_agree(losslib.clip_loss(x, y, 20.0), float(open_clip.ClipLoss()(x, y, 20.0)), np.float64, relative=1e-9)
     wanted = float(open_clip.SigLipLoss()(x, y, torch.tensor(10.0).double(), torch.tensor(-10.0).double()))

@@ -15,7 +15,6 @@ from formulas import row_inputs
 from losslib.declaration.schema import Equivalent, LossInfo
 from losslib.geometries.base import domains_of
 from peers.agreement import DTYPES, assert_agree
-from peers.vision import import_or_skip
 
 #: The agreement asked of packages with other formulas: cancellation and clips of their own.
 #: What calls name two views.
@@ -50,8 +49,7 @@ def packages(call: str, variables: set[str]) -> dict[str, Any]:
             continue
         if root in variables or not root.isidentifier():
             continue
-        needs_vision = root in ("torchvision", "segmentation_models_pytorch")
-        found[root] = import_or_skip(root) if needs_vision else pytest.importorskip(root)
+        found[root] = pytest.importorskip(root)
         path = root
         for part in rest:
             path += f".{part}"

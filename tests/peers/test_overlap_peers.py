@@ -12,7 +12,6 @@ import pytest
 
 import losslib
 from peers.agreement import DTYPES, assert_agree
-from peers.vision import import_or_skip
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
 
@@ -21,7 +20,7 @@ SAMPLES, CLASSES, GRID = 3, 4, (5, 6)
 
 def package(name: str) -> Any:
     """Import a package of losses."""
-    return import_or_skip(name) if name.startswith("segmentation") else pytest.importorskip(name)
+    return pytest.importorskip(name)
 
 
 def draw(dtype: Any, *, logits: bool = True, absent: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from losslib.declaration import registry
 from losslib.declaration.schema import Equivalent, LossInfo
 from losslib.names.calls import disagreement
 from losspages.checks.verify import Disagreement, sample
+from torchvision_operators import define_operators
 
 #: What a distribution is called where it differs from the name it is imported by.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "paddle": "paddlepaddle"}
@@ -27,8 +28,6 @@ _OF_TORCH = (
     "torch", "torchvision", "torchmetrics", "kornia", "robust_loss_pytorch", "monai", "segmentation_models_pytorch",
     "entmax", "pytorch_metric_learning", "coral_pytorch", "libauc",
 )  # fmt: skip
-#: Keeps what defines torchvision's operators.
-_held: list[Any] = []
 #: Those of them whose values it differentiates.
 _AUTOGRAD = tuple(name for name in _OF_TORCH if name != "torchmetrics")
 #: Functions of other packages that compute a part in float32.
@@ -144,7 +143,7 @@ def _modules(call: str) -> dict[str, Any]:
         if importlib.util.find_spec(parts[0]) is None:
             continue
         if parts[0] in (*_OF_TORCH, "keras"):
-            _define_operators()
+            define_operators()
         if parts[0] == "keras":
             backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
             os.environ.setdefault("KERAS_BACKEND", backends[0] if backends else "tensorflow")
@@ -155,18 +154,6 @@ def _modules(call: str) -> dict[str, Any]:
                 break
         found[parts[0]] = importlib.import_module(parts[0])
     return found
-
-
-def _define_operators() -> None:
-    """Define the operators that torchvision registers fakes for, where its own library does not load."""
-    if _held or importlib.util.find_spec("torchvision") is None:
-        return
-    torch = importlib.import_module("torch")
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            library = torch.library.Library("torchvision", "FRAGMENT")
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            _held.append(library)
 
 
 def _as_package_array(package: str, array: np.ndarray) -> Any:

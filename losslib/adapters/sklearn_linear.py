@@ -60,6 +60,15 @@ def read_fit(model: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) -> t
     return X, y, _check_sample_weight(sample_weight, X, dtype=np.float64)
 
 
+def classes_of(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes that a classifier is fitted to, at least two, and the position of each label among them."""
+    check_classification_targets(y)
+    classes, indices = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y holds one class, {classes[0]!r}; a classifier needs at least 2 classes")
+    return classes, indices
+
+
 def has_straight_pieces(loss: Loss) -> bool:
     """True for a loss of elements whose second derivative is 0 wherever it exists."""
     return not binding.takes_rows(loss) and not binding.has_curvature(loss)
@@ -401,11 +410,8 @@ class LossClassifier(ClassifierMixin, _LossModel):  # type: ignore[misc]  # scik
         """
         loss = self._bound()
         X, y, weight = read_fit(self, X, y, sample_weight)
-        check_classification_targets(y)
-        self.classes_, indices = np.unique(y, return_inverse=True)
+        self.classes_, indices = classes_of(y)
         count = len(self.classes_)
-        if count < 2:
-            raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs at least 2 classes")
         if binding.takes_rows(loss):
             self._fit_rows(loss, X, indices, weight, count)
         elif count == 2:

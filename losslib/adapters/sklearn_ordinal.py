@@ -10,11 +10,10 @@ import numpy as np
 import scipy.optimize
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from losslib.adapters.reading import read_features
-from losslib.adapters.sklearn_linear import read_fit
+from losslib.adapters.sklearn_linear import classes_of, read_fit
 from losslib.adapters.thresholds import by_steps, class_probabilities, start_thresholds, thresholds_of, to_steps
 from losslib.errors import ParameterError
 from losslib.losses.ordinal import CumulativeLinkLoss
@@ -113,11 +112,8 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         if not self.alpha >= 0:
             raise ParameterError(f"alpha must be >= 0, got {self.alpha!r}")
         X, y, weight = read_fit(self, X, y, sample_weight)
-        check_classification_targets(y)
-        self.classes_, indices = np.unique(y, return_inverse=True)
+        self.classes_, indices = classes_of(y)
         count, features = len(self.classes_), X.shape[1]
-        if count < 2:
-            raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs at least 2 classes")
 
         def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
             w, steps = parameters[:features], parameters[features:]

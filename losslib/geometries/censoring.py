@@ -22,6 +22,7 @@ __all__ = [
     "read_causes",
     "read_intervals",
     "read_numbers",
+    "read_one_score",
     "require_times",
 ]
 
@@ -61,6 +62,15 @@ def read_causes(name: str, obj: Any, samples: int, causes: int, mask: np.ndarray
     return arrays.read_classes(name, array, (samples,), causes + 1, mask, unit="cause", units="causes").astype(
         np.float64
     )
+
+
+def read_one_score(name: str, obj: Any) -> np.ndarray:
+    """Read the scores of samples that have one each."""
+    scores = arrays.read_array(name, obj)
+    if scores.ndim != 1:
+        fix = f"; use {name}.reshape(-1)" if scores.size == max(scores.shape, default=0) else ""
+        raise ShapeError(f"{name} has shape {scores.shape}, expected (N,): one score for each sample{fix}")
+    return scores
 
 
 def require_times(

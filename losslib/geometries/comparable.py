@@ -14,7 +14,6 @@ import numpy as np
 from losslib.call import arrays
 from losslib.call.samples import fit_sample_weight, read_where
 from losslib.declaration.schema import LossInfo
-from losslib.errors import ShapeError
 from losslib.geometries.base import Geometry, Reading, Samples, Work
 from losslib.geometries.censoring import (
     COUNTED,
@@ -22,6 +21,7 @@ from losslib.geometries.censoring import (
     order_by_time,
     partners_of,
     read_numbers,
+    read_one_score,
     require_times,
 )
 from losslib.geometries.kaplan_meier import estimate_censoring
@@ -49,10 +49,7 @@ class OfComparable(Geometry):
         self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]
     ) -> Comparable:
         first = info.inputs[0].name
-        scores = arrays.read_array(first, raw[0])
-        if scores.ndim != 1:
-            fix = f"; use {first}.reshape(-1)" if scores.size == max(scores.shape, default=0) else ""
-            raise ShapeError(f"{first} has shape {scores.shape}, expected (N,): one score for each sample{fix}")
+        scores = read_one_score(first, raw[0])
         shape = scores.shape
         time, event = (
             read_numbers(name, obj, first, shape) for name, obj in zip(("time", "event"), raw[1:], strict=True)

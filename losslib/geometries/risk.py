@@ -14,9 +14,16 @@ import numpy as np
 from losslib.call import arrays
 from losslib.call.samples import fit_sample_weight, read_where
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, ShapeError
+from losslib.errors import DomainError
 from losslib.geometries.base import Geometry, Reading, Samples, Work
-from losslib.geometries.censoring import COUNTED, draw_censored, order_by_time, read_numbers, require_times
+from losslib.geometries.censoring import (
+    COUNTED,
+    draw_censored,
+    order_by_time,
+    read_numbers,
+    read_one_score,
+    require_times,
+)
 
 __all__ = ["geometry"]
 
@@ -39,10 +46,7 @@ class OfRisk(Geometry):
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> RiskSets:
         first = info.inputs[0].name
-        scores = arrays.read_array(first, raw[0])
-        if scores.ndim != 1:
-            fix = f"; use {first}.reshape(-1)" if scores.size == max(scores.shape, default=0) else ""
-            raise ShapeError(f"{first} has shape {scores.shape}, expected (N,): one score for each sample{fix}")
+        scores = read_one_score(first, raw[0])
         shape = scores.shape
         time = read_numbers("time", raw[1], first, shape)
         event = read_numbers("event", raw[2], first, shape)

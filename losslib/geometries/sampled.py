@@ -18,7 +18,7 @@ from losslib.call.samples import read_where
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work
-from losslib.geometries.censoring import Deliveries
+from losslib.geometries.censoring import Deliveries, input_in_float64
 
 __all__ = ["geometry"]
 
@@ -42,7 +42,7 @@ class SampledClasses(Geometry):
         if logits.ndim != 2 or logits.shape[1] < true:
             raise ShapeError(f"{name} has shape {logits.shape}, expected (N, T + S) with T = {true} true classes")
         rows, sampled = len(logits), logits.shape[1] - true
-        corrected = logits.astype(np.float64, order="C")
+        corrected = input_in_float64(logits, shares=True)
         for key, part, shape in (
             ("true_log_expected", slice(None, true), (rows, true)),
             ("sampled_log_expected", slice(true, None), (sampled,)),

@@ -20,6 +20,7 @@ from ctc.sample cimport (
 )
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from memory cimport start_of
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -191,11 +192,6 @@ cdef int place(View* view, object array) except -1:
     return 0
 
 
-cdef inline void* data_of(object array) noexcept:
-    """Where a contiguous array starts; NULL for None."""
-    return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
-
-
 def run(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, bint logits, bint zero_infinity, scale, values,
         grad=None):
     """Compute the values, and the gradients times `scale`; everything was checked by ``losslib.geometries.ctc``.
@@ -225,12 +221,12 @@ def run(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, bint logit
     call.logits = logits
     call.zero_infinity = zero_infinity
     call.double_precision = call.input.type == FLOAT64
-    call.frames_of = <const int64_t*>data_of(frames)
-    call.scale = <const double*>data_of(scale)
-    call.values = <double*>data_of(values)
+    call.frames_of = <const int64_t*>start_of(frames)
+    call.scale = <const double*>start_of(scale)
+    call.values = <double*>start_of(values)
     call.paths = NULL
-    execute(&call, <const int64_t*>data_of(labels), <const int64_t*>data_of(offsets), <const int64_t*>data_of(lengths),
-            max(lengths.max(initial=0), 0), blank)
+    execute(&call, <const int64_t*>start_of(labels), <const int64_t*>start_of(offsets),
+            <const int64_t*>start_of(lengths), max(lengths.max(initial=0), 0), blank)
     return call.in_logarithms
 
 
@@ -249,12 +245,12 @@ def align(input, labels, offsets, frames, lengths, *, Py_ssize_t blank, values, 
     place(&call.input, input)
     call.want_grad = call.logits = call.zero_infinity = False
     call.double_precision = call.input.type == FLOAT64
-    call.frames_of = <const int64_t*>data_of(frames)
+    call.frames_of = <const int64_t*>start_of(frames)
     call.scale = NULL
-    call.values = <double*>data_of(values)
-    call.paths = <int64_t*>data_of(paths)
-    execute(&call, <const int64_t*>data_of(labels), <const int64_t*>data_of(offsets), <const int64_t*>data_of(lengths),
-            max(lengths.max(initial=0), 0), blank)
+    call.values = <double*>start_of(values)
+    call.paths = <int64_t*>start_of(paths)
+    execute(&call, <const int64_t*>start_of(labels), <const int64_t*>start_of(offsets),
+            <const int64_t*>start_of(lengths), max(lengths.max(initial=0), 0), blank)
 
 
 def decode(input, frames, *, Py_ssize_t blank, labels, counts, scores):
@@ -273,10 +269,10 @@ def decode(input, frames, *, Py_ssize_t blank, labels, counts, scores):
     """
     cdef View view
     cdef Py_ssize_t most, samples, classes, sample
-    cdef const int64_t* lengths = <const int64_t*>data_of(frames)
-    cdef int64_t* written = <int64_t*>data_of(labels)
-    cdef int64_t* count = <int64_t*>data_of(counts)
-    cdef double* score = <double*>data_of(scores)
+    cdef const int64_t* lengths = <const int64_t*>start_of(frames)
+    cdef int64_t* written = <int64_t*>start_of(labels)
+    cdef int64_t* count = <int64_t*>start_of(counts)
+    cdef double* score = <double*>start_of(scores)
     cdef double* row
     most, samples, classes = input.shape
     place(&view, input)

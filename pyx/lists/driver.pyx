@@ -25,6 +25,7 @@ from lists.pairs cimport (
 from lists.ranks cimport approx_mrr, approx_ndcg
 from lists.rows cimport area, centred, centred_pairs, plackett_luce, softmax_list, unique_softmax, xe_ndcg
 from lists.sinkhorn cimport neural_ndcg
+from memory cimport data_of
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -61,13 +62,6 @@ cdef struct Job:
     Py_ssize_t* starts             # the first list of each task
     char* rooms                    # a workspace for each thread
     Py_ssize_t room_bytes
-
-
-cdef inline double* data_of(object array):
-    """The numbers of a contiguous float64 array; NULL for None."""
-    if array is None:
-        return NULL
-    return <double*>cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
 cdef inline const double* at_item(const double* data, Py_ssize_t item) noexcept nogil:

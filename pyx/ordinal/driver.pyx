@@ -12,6 +12,7 @@ from libc.math cimport INFINITY, exp, log1p
 from libc.stdint cimport int64_t
 
 from gate cimport ThreadGate
+from memory cimport data_of
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -59,13 +60,6 @@ cdef struct Rows:
     double* hess
     double* upper                  # slopes by the thresholds above and below
     double* lower
-
-
-cdef inline double* data_of(object array):
-    """The numbers of a contiguous float64 array; NULL for None."""
-    if array is None:
-        return NULL
-    return <double*>cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
 # ---- a row -----------------------------------------------------------------------------------------------------

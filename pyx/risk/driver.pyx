@@ -18,6 +18,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from gate cimport ThreadGate
+from memory cimport data_of
 from risk.comparisons cimport Hits, below, compare_cell, enter, pull_back, reach
 from risk.cox cimport Deaths, Stratum, leaves_for, run_stratum
 from risk.rows cimport Row, run_row
@@ -56,13 +57,6 @@ cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"lossl
 
 cdef enum:
     TASK = 4096            # elements, or scores in whole rows, that one thread takes at a time
-
-
-cdef inline double* data_of(object array):
-    """The numbers of a contiguous float64 array; NULL for None."""
-    if array is None:
-        return NULL
-    return <double*>cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
 cdef inline double* moved(double* data, Py_ssize_t offset) noexcept nogil:

@@ -15,6 +15,7 @@ from libc.stdlib cimport free, malloc
 
 from blocks cimport real
 from gate cimport ThreadGate
+from memory cimport data_of, start_of
 from similarity.call cimport (
     COSINE, DOT, EUCLIDEAN, NEGATIVE, NUMBERS, OUTPUTS, OUTSIDE, POSITIVE, RELATIVE, SQUARED, Call,
 )
@@ -73,19 +74,8 @@ DISTANCES = {"dot": DOT, "cosine": COSINE, "sqeuclidean": SQUARED, "euclidean": 
              "precomputed": DOT}
 
 
-cdef inline void* address(object array):
-    """Where a contiguous array begins; NULL for None."""
-    if array is None:
-        return NULL
-    return cnp.PyArray_DATA(<cnp.ndarray>array)
-
-
-cdef inline double* data_of(object array):
-    return <double*>address(array)
-
-
 cdef inline unsigned char* bytes_of(object array):
-    return <unsigned char*>address(array)
+    return <unsigned char*>start_of(array)
 
 
 # ---- a row -----------------------------------------------------------------------------------------------------
@@ -286,12 +276,12 @@ def rows(str kernel, tuple numbers, matrix, *, str distance, Py_ssize_t first, l
     call.first = first
     call.components = 0 if left is None else left.shape[1]
     call.matrix = <char*>cnp.PyArray_DATA(<cnp.ndarray>matrix)
-    call.left = <const char*>address(left)
-    call.right = <const char*>address(right)
+    call.left = <const char*>start_of(left)
+    call.right = <const char*>start_of(right)
     call.left_square = data_of(left_square)
     call.right_square = data_of(right_square)
-    call.row_label = <const int64_t*>address(row_label)
-    call.column_label = <const int64_t*>address(column_label)
+    call.row_label = <const int64_t*>start_of(row_label)
+    call.column_label = <const int64_t*>start_of(column_label)
     call.positive = bytes_of(positive)
     call.row_keep = bytes_of(row_keep)
     call.column_keep = bytes_of(column_keep)

@@ -31,6 +31,7 @@ from libc.stdlib cimport calloc, free, malloc
 from blocks cimport narrow_run, real, stream, stream_fence, sum_block, widen_run
 from gate cimport ThreadGate
 from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from memory cimport start_of
 from softmax.by_class cimport row_by_class
 from softmax.call cimport (
     Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat, Rows, Scan, View, address,
@@ -363,14 +364,9 @@ cdef int place_index(Rows* rows, object target) except -1:
     return 0
 
 
-cdef inline void* data_of(object array) noexcept:
-    """Where a contiguous array starts; NULL for None."""
-    return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
-
-
 def total(values):
     """Add float64 values in the order that plain calls use, so that every path gives the same bits."""
-    return sum_block(<const double*>data_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
+    return sum_block(<const double*>start_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
 
 
 cdef void scan_parts(const Rows* rows, unsigned char* kept, Scan* part, Py_ssize_t first,
@@ -438,12 +434,12 @@ def scan(target, Py_ssize_t classes, ignore_index, mask, class_weight, keep):
     """
     cdef Rows rows
     cdef Scan found
-    cdef unsigned char* kept = <unsigned char*>data_of(keep)
+    cdef unsigned char* kept = <unsigned char*>start_of(keep)
     rows.outer, rows.inner = target.shape
     rows.classes = classes
     rows.samples = rows.outer * rows.inner
-    rows.class_weight = <const double*>data_of(class_weight)
-    rows.keep = <const unsigned char*>data_of(mask)
+    rows.class_weight = <const double*>start_of(class_weight)
+    rows.keep = <const unsigned char*>start_of(mask)
     rows.ignoring = ignore_index is not None
     rows.ignored = ignore_index if rows.ignoring else 0
     place_index(&rows, target)
@@ -468,16 +464,16 @@ def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint
         place(&rows.target, target)
     else:
         place_index(&rows, target)
-    rows.class_weight = <const double*>data_of(class_weight)
-    rows.offset = <const double*>data_of(offset)
-    rows.stretch = <const double*>data_of(stretch)
-    rows.keep = <const unsigned char*>data_of(keep)
+    rows.class_weight = <const double*>start_of(class_weight)
+    rows.offset = <const double*>start_of(offset)
+    rows.stretch = <const double*>start_of(stretch)
+    rows.keep = <const unsigned char*>start_of(keep)
     rows.ignoring = False      # `keep` knows
-    rows.scale = <const double*>data_of(scale)
+    rows.scale = <const double*>start_of(scale)
     rows.scale_all = scale_all
     rows.smoothing = smoothing
     rows.z_loss = z_loss
-    rows.values = <double*>data_of(values)
+    rows.values = <double*>start_of(values)
     rows.found = NULL
     rows.want_grad = grad is not None
     if rows.want_grad:
@@ -534,7 +530,7 @@ cdef class Quick:
         cdef double total, divisor
         cdef Scan found
         cdef Py_ssize_t parts
-        cdef const double* weight = <const double*>data_of(self.weight)
+        cdef const double* weight = <const double*>start_of(self.weight)
         cdef Py_ssize_t* shape
         cdef Py_ssize_t* target_shape
         if mode == 3 or not (cnp.PyArray_CheckExact(input) and cnp.PyArray_CheckExact(target)):

@@ -21,7 +21,8 @@ from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import EXAMINERS, PageFacts, Sections
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
 from losspages.formulas.symbolic import DIGITS
-from losspages.rst import escape, heading, indent, link, math, table
+from losspages.rst import heading, indent, math, table
+from losspages.template import tables
 from ranking import Math, list_value
 from taylor import Taylor
 
@@ -185,14 +186,10 @@ def sections(facts: PageFacts) -> Sections:
 
 
 def _inputs(facts: PageFacts) -> str:
-    rows = [
-        [f"``{item.name}``", link(item.meaning), f"``DomainError``: {escape(text)}" if text else "no value is outside"]
-        for item, text in zip(facts.info.inputs, facts.outside, strict=True)
-    ]
-    text = heading("Inputs") + "\n" + table(["input", "meaning", "outside"], rows, css="loss-inputs") + "\n"
-    return text + (
+    return tables.inputs(
+        facts,
         "Types: float32 and float64, float16 and bfloat16, all computed in float64; labels of any type that holds "
-        "them. ``where`` has one number for each item, or for each list along the last axis.\n"
+        "them. ``where`` has one number for each item, or for each list along the last axis.",
     )
 
 
@@ -210,17 +207,12 @@ def _formula(info: LossInfo) -> str:
 
 
 def _reductions(facts: PageFacts) -> str:
-    columns = list(facts.reductions[0].divisors)
-    rows = [
-        [f'``"{row.mode}"``', *(f"÷ {row.divisors[key]:g}" for key in columns), str(row.empty), str(row.masked)]
-        for row in facts.reductions
-    ]
     return (
         heading("Reductions")
         + "\nWhat the sum is divided by, measured on 4 lists of 5 items, one of them with equal labels only, with the "
         "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the second; and the value of a batch without "
         "lists, and of one that is masked altogether.\n\n"
-        + table(["reduction", *columns, "empty batch", "all masked"], rows, css="loss-reductions")
+        + tables.divisors(facts)
         + '\n``"none"`` gives one value for each list, 0 where nothing is compared.\n'
     )
 

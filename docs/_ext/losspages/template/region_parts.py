@@ -21,7 +21,8 @@ from losspages.checks.equivalents import EquivalentResult, evaluate_equivalent
 from losspages.checks.examine import EXAMINERS, PageFacts, Sections
 from losspages.checks.row_losses import GradientCheck
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, own_parameters, run_doctest
-from losspages.rst import escape, heading, link, math, table
+from losspages.rst import heading, math, table
+from losspages.template import tables
 from regions import SCORES, value_of
 
 GEOMETRIES = (
@@ -170,16 +171,10 @@ def sections(facts: PageFacts) -> Sections:
 
 
 def _inputs(facts: PageFacts) -> str:
-    rows = [
-        [f"``{item.name}``", link(item.meaning), f"``DomainError``: {escape(text)}" if text else "no value is outside"]
-        for item, text in zip(facts.info.inputs, facts.outside, strict=True)
-    ]
-    return (
-        heading("Inputs")
-        + "\n"
-        + table(["input", "meaning", "outside"], rows, css="loss-inputs")
-        + "\nTypes: float32 and float64 are computed as they are, float16 and bfloat16 in float32. "
-        "NaN is legal in every floating-point input.\n"
+    return tables.inputs(
+        facts,
+        "Types: float32 and float64 are computed as they are, float16 and bfloat16 in float32. NaN is legal in "
+        "every floating-point input.",
     )
 
 

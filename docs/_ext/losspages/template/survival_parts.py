@@ -23,7 +23,8 @@ from losspages.checks.examine import EXAMINERS, PageFacts, Sections
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
 from losspages.formulas.symbolic import DIGITS
 from losspages.pictures.curves import SAMPLES, Curve, Figure, abscissa
-from losspages.rst import escape, heading, indent, link, math, table
+from losspages.rst import heading, indent, math, table
+from losspages.template import tables
 from taylor import Taylor
 
 #: Largest difference between kernel and definition, relative to max(1, |definition|), in float64.
@@ -377,14 +378,10 @@ def sections(facts: PageFacts) -> Sections:
 
 
 def _inputs(facts: PageFacts) -> str:
-    rows = [
-        [f"``{item.name}``", link(item.meaning), f"``DomainError``: {escape(text)}" if text else "no value is outside"]
-        for item, text in zip(facts.info.inputs, facts.outside, strict=True)
-    ]
-    text = heading("Inputs") + "\n" + table(["input", "meaning", "outside"], rows, css="loss-inputs") + "\n"
-    return text + (
-        "Types: float32 and float64, float16 and bfloat16, all computed in float64; times, events and intervals of any "
-        "type that holds them.\n"
+    return tables.inputs(
+        facts,
+        "Types: float32 and float64, float16 and bfloat16, all computed in float64; times, events and intervals "
+        "of any type that holds them.",
     )
 
 
@@ -402,18 +399,13 @@ def _formula(info: LossInfo) -> str:
 
 
 def _reductions(facts: PageFacts) -> str:
-    columns = list(facts.reductions[0].divisors)
-    rows = [
-        [f'``"{row.mode}"``', *(f"÷ {row.divisors[key]:g}" for key in columns), str(row.empty), str(row.masked)]
-        for row in facts.reductions
-    ]
     cox = facts.info.kernel == "cox"
     return (
         heading("Reductions")
         + f"\nWhat the sum is divided by, measured on 4 samples{', of which 3 have events,' if cox else ''} with the "
         "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the third; and the value of a batch without "
         "samples, and of one that is masked altogether.\n\n"
-        + table(["reduction", *columns, "empty batch", "all masked"], rows, css="loss-reductions")
+        + tables.divisors(facts)
         + '\n``"none"`` gives one value for each sample, 0 where the mask is False.\n'
     )
 

@@ -7,6 +7,7 @@ raises ArithmeticError or ValueError: there is nothing to compare there.
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,7 +180,7 @@ class _Walk:
             case ast.Constant(value=value):
                 return Dual(mpf(value))
             case ast.Name(id="pi"):
-                return Dual(+mp.pi)
+                return Dual(mpf(math.pi))  # a number of the language is one of float64
             case ast.Name(id=name):
                 return self.names[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):

@@ -123,7 +123,7 @@ def require_sortable(score: np.ndarray, time: np.ndarray, event: np.ndarray, mas
 
 def count(score: np.ndarray, event: np.ndarray, partners: np.ndarray, tied_tol: float) -> tuple[np.ndarray, np.ndarray]:
     """Return for each event how many of those comparable with it have lower scores, and how many tied ones."""
-    by_score = np.argsort(score, kind="stable")
+    by_score = np.argsort(score)  # ranks of equal scores are never told apart
     ranked = score[by_score]
     place = np.empty(len(score), np.int64)
     place[by_score] = np.arange(len(score))

@@ -58,6 +58,7 @@ def hits(
     sums: np.ndarray,
     grad: np.ndarray | None,
 ) -> None: ...
+def order_by_time(time: np.ndarray, happened: np.ndarray, counts: np.ndarray | None, order: np.ndarray) -> int: ...
 def count_concordant(
     partners: np.ndarray,
     event: np.ndarray,

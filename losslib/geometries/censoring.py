@@ -18,6 +18,7 @@ __all__ = [
     "Deliveries",
     "draw_censored",
     "input_in_float64",
+    "order_by_number",
     "order_by_time",
     "partners_of",
     "read_causes",
@@ -118,11 +119,14 @@ class Deliveries:
 
 def order_by_time(time: np.ndarray, happened: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Return the samples that count by time, the events of a time before its censorings."""
-    order = np.empty(len(time), np.int64)
-    counts = None if mask is None else np.ascontiguousarray(mask)
-    driver = _kernels.load("risk")
-    found = driver.order_by_time(np.ascontiguousarray(time), np.ascontiguousarray(happened), counts, order)
-    return order[:found]
+    return order_by_number(time, happened, mask)
+
+
+def order_by_number(number: np.ndarray, first: np.ndarray | None = None, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return the places of float64 numbers by size, of equal ones the marked first, and else as they come."""
+    order = np.empty(len(number), np.int64)
+    marks = (None if array is None else np.ascontiguousarray(array) for array in (first, mask))
+    return order[: _kernels.load("risk").rising_order(np.ascontiguousarray(number), *marks, order)]
 
 
 def partners_of(time: np.ndarray, happened: np.ndarray) -> np.ndarray:

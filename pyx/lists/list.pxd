@@ -58,7 +58,7 @@ cdef struct Options:
     double epsilon         # or mu, tolerance: its second number
     Py_ssize_t topn        # ranks that count
     Py_ssize_t steps       # iterations at most
-    const double* discount # 1/log2(2 + k) at k, for all items of the longest list; NULL where no loss looks
+    const double* discount     # 1/log2(2 + k) at k, for all items of the longest list; NULL where no loss looks
 
 cdef struct List:
     Py_ssize_t n

@@ -387,25 +387,26 @@ def hits(scores, interval, cause, partners, *, Py_ssize_t causes, bint pad, doub
         raise MemoryError(f"no memory for the distributions of {job.rows} samples")
 
 
-def order_by_time(time, happened, counts, order):
-    """Fill ``order`` int64 with the samples that count by time, events first; return how many there are.
+def rising_order(number, first, counts, order):
+    """Fill ``order`` int64 with the places of numbers by size; return how many there are.
 
-    ``happened`` and ``counts`` are bytes; None for samples that all count. Equal ones stay in their order.
+    Of equal ones those marked in ``first`` come first, and else they stay in their order; NaN comes last. Those that
+    ``counts`` does not mark are left out. Both are bytes or None.
     """
-    cdef Py_ssize_t i, n = len(time), found = 0
-    cdef int censored
-    cdef const double* t = data_of(time)
-    cdef const unsigned char* dies = <const unsigned char*>start_of(happened)
+    cdef Py_ssize_t i, n = len(number), found = 0
+    cdef int later
+    cdef const double* x = data_of(number)
+    cdef const unsigned char* marked = <const unsigned char*>start_of(first)
     cdef const unsigned char* keep = <const unsigned char*>start_of(counts)
     cdef int64_t* item = <int64_t*>start_of(order)
     cdef Place* places
     with nogil:
         places = <Place*>malloc((2 * n + 1) * sizeof(Place))
         if places != NULL:
-            for censored in range(2):
+            for later in range(2):
                 for i in range(n):
-                    if (dies[i] == 0) == (censored == 1) and (keep == NULL or keep[i]):
-                        places[found].key = rising_key(t[i])
+                    if (marked == NULL or marked[i] != 0) == (later == 0) and (keep == NULL or keep[i]):
+                        places[found].key = rising_key(x[i])
                         places[found].item = i
                         found += 1
             sort_by_digits(places, found)
@@ -413,7 +414,7 @@ def order_by_time(time, happened, counts, order):
                 item[i] = places[i].item
             free(places)
     if places == NULL:
-        raise MemoryError(f"no memory to sort {n} samples")
+        raise MemoryError(f"no memory to sort {n} numbers")
     return found
 
 

@@ -52,6 +52,9 @@ _DTYPE_ADVICE = {
 }
 _OTHER_ADVICE = "convert it with .astype(numpy.float64)"
 
+#: Types that need no look at their names, which NumPy puts together anew each time.
+_PLAIN = frozenset(np.dtype(name) for name in ("float32", "float64"))
+
 
 # ---- arrays ----------------------------------------------------------------------------------------------------
 
@@ -65,7 +68,7 @@ def read_array(name: str, obj: Any) -> np.ndarray:
     dtype = array.dtype
     if dtype.kind in "biu":
         return array.astype(np.float64)
-    if dtype.name not in FLOATS:
+    if dtype not in _PLAIN and dtype.name not in FLOATS:
         raise DTypeError(_dtype_message(name, dtype))
     if not dtype.isnative:
         array = array.astype(dtype.newbyteorder("="))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Integral
 from numbers import Real as RealNumber
 from typing import Any
@@ -425,7 +426,7 @@ class LossInfo:
     def __repr__(self) -> str:
         return f"<LossInfo {self.name}: {self.summary}>"
 
-    @property
+    @cached_property
     def input_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.inputs)
 

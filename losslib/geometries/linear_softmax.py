@@ -17,12 +17,13 @@ from losslib.call.outputs import Output
 from losslib.declaration.schema import PROBABILITY, LossInfo
 from losslib.errors import ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Reading, Samples, Work
+from losslib.geometries.products import add_product
 from losslib.geometries.softmax import ClassAxis, Classes, Softmax
 
 __all__ = ["geometry"]
 
 #: Bytes of logits that exist at a time, and the least rows of a chunk.
-CHUNK, LEAST_ROWS = 32 << 20, 64
+CHUNK, LEAST_ROWS = 40 << 20, 64
 #: Positions of the inputs.
 HIDDEN, WEIGHT, TARGET, BIAS = 0, 1, 2, 3
 
@@ -151,6 +152,14 @@ class Gradient:
         direct = item.array.dtype == dtype and item.array.flags.c_contiguous
         self.array = item.array if direct else np.empty(item.array.shape, dtype)
         self.array.fill(0.0)
+        self.untouched = True
+
+    def add_product(self, matrix: np.ndarray, others: np.ndarray) -> None:
+        if self.untouched:
+            np.matmul(matrix, others, out=self.array)
+            self.untouched = False
+        else:
+            add_product(self.array, matrix, others)
 
     def finish(self) -> None:
         if self.array is not self.wanted:
@@ -169,7 +178,7 @@ def back(
             total = product if total is None else total + product
         rows[part] = total
     if WEIGHT in sums:
-        sums[WEIGHT].array += chunk.T @ hidden
+        sums[WEIGHT].add_product(chunk.T, hidden)
     if BIAS in sums:
         sums[BIAS].array += chunk.sum(axis=0, dtype=np.float64).astype(chunk.dtype)
 

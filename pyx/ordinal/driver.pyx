@@ -8,7 +8,7 @@ change no bit.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, exp, log1p
+from libc.math cimport INFINITY, exp
 from libc.stdint cimport int64_t
 
 from gate cimport ThreadGate
@@ -32,7 +32,12 @@ cdef extern from "losslib/ordinal/links.h" namespace "losslib" nogil:
     LinkJet probit_link(double b, double a)
     LinkJet cloglog_link(double b, double a)
 
+cdef extern from "losslib/ordinal/levels.h" namespace "losslib" nogil:
+    void level_terms(const double* x, const double* level, const double* weight, Py_ssize_t n, double* value,
+                     double* slope, double* curvature)
+
 cdef enum:
+    BLOCK = 256            # numbers whose buffers stay in the first cache
     TASK = 4096            # numbers, in whole rows, that one thread takes at a time
 
 cdef enum Kind:
@@ -71,37 +76,43 @@ cdef inline double put(double* target, Py_ssize_t k, double factor, double numbe
     return number
 
 
-cdef inline double levels_row(const Rows* job, Py_ssize_t i) noexcept nogil:
-    """sum_k w_k BCE(x_k, [y > k]) over all questions, or over those that were asked."""
-    cdef Py_ssize_t k, start = i * job.columns, asked = job.columns
-    cdef double value = 0.0, x, e, larger, smaller, weight, level
-    cdef double factor = job.factor[i]
-    if job.kind == CONDITIONAL:
-        asked = min(job.columns, job.target[i] + 1)
-    for k in range(job.columns):
-        if k >= asked:
-            put(job.grad, start + k, factor, 0.0)
-            put(job.hess, start + k, factor, 0.0)
-            continue
-        x = job.input[start + k]
-        weight = job.numbers[k] if job.numbers != NULL else 1.0
-        level = job.levels[start + k] if job.levels != NULL else <double>(job.target[i] > k)
-        e = exp(-(x if x > 0 else -x))
-        larger = 1.0 / (1.0 + e)
-        smaller = e / (1.0 + e)
-        # sigmoid(x) - level, without the difference for levels of 0 and 1
-        if level == 1.0:
-            value += weight * (log1p(e) - (x if x < 0 else 0.0))
-            x = -smaller if x >= 0 else -larger
-        elif level == 0.0:
-            value += weight * (log1p(e) + (x if x > 0 else 0.0))
-            x = larger if x >= 0 else smaller
-        else:
-            value += weight * (log1p(e) + (x if x > 0 else 0.0) - level * x)
-            x = (larger if x >= 0 else smaller) - level
-        put(job.grad, start + k, factor, weight * x)
-        put(job.hess, start + k, factor, weight * larger * smaller)
-    return value
+cdef inline void levels_rows(const Rows* job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """sum_k w_k BCE(x_k, [y > k]) over all questions, or over those that were asked; rows lie one behind the other."""
+    cdef double[256] level         # BLOCK
+    cdef double[256] weight
+    cdef double[256] factor
+    cdef double[256] value
+    cdef double[256] slope
+    cdef double[256] curvature
+    cdef Py_ssize_t[256] row
+    cdef Py_ssize_t i = first, k = 0, e, at = first * job.columns, stop = last * job.columns, asked
+    cdef int n, place
+    if job.values != NULL:
+        for e in range(first, last):
+            job.values[e] = 0.0
+    while at < stop:
+        n = <int>min(stop - at, <Py_ssize_t>BLOCK)
+        for place in range(n):
+            row[place] = i
+            asked = min(job.columns, job.target[i] + 1) if job.kind == CONDITIONAL else job.columns
+            level[place] = job.levels[at + place] if job.levels != NULL else <double>(job.target[i] > k)
+            weight[place] = job.numbers[k] if job.numbers != NULL else 1.0
+            factor[place] = job.factor[i]
+            if k >= asked or (job.keep != NULL and not job.keep[i]):
+                weight[place] = 0.0
+            k += 1
+            if k == job.columns:
+                k = 0
+                i += 1
+        level_terms(job.input + at, level, weight, n, value, slope, curvature)
+        if job.values != NULL:
+            for place in range(n):
+                job.values[row[place]] += value[place]
+        for place in range(n):
+            put(job.grad, at + place, factor[place], slope[place])
+        for place in range(n):
+            put(job.hess, at + place, factor[place], curvature[place])
+        at += n
 
 
 cdef inline double link_row(const Rows* job, Py_ssize_t i) noexcept nogil:
@@ -150,6 +161,9 @@ cdef void run_tasks(const Rows* job, Py_ssize_t first, Py_ssize_t last) noexcept
     cdef double value
     if job.kind == LOGIT or job.kind == PROBIT or job.kind == CLOGLOG:
         width = 1
+    if job.kind <= CONDITIONAL:
+        levels_rows(job, min(first * job.together, job.count), min(last * job.together, job.count))
+        return
     for i in range(first * job.together, min(last * job.together, job.count)):
         if job.keep != NULL and not job.keep[i]:
             value = 0.0
@@ -159,8 +173,6 @@ cdef void run_tasks(const Rows* job, Py_ssize_t first, Py_ssize_t last) noexcept
             if width == 1:
                 put(job.upper, i, 0.0, 0.0)
                 put(job.lower, i, 0.0, 0.0)
-        elif job.kind <= CONDITIONAL:
-            value = levels_row(job, i)
         elif job.kind == COSTS:
             value = costs_row(job, i)
         else:

@@ -1,11 +1,11 @@
 """The geometry of paths: a class is a leaf of a complete binary tree, and a row meets the nodes on the way to it.
 
-Level by level, so that a pass gathers one node for each row; ``pyx/ordinal`` answers the questions at the nodes.
+``pyx/ordinal/paths.pxd`` goes up from the leaf of each row, and then adds up for each node what the rows have brought.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,31 +78,25 @@ class TreePath(Geometry):
     ) -> None:
         dtype = reading.computed
         hidden = np.ascontiguousarray(reading.given[HIDDEN], dtype)
-        if reading.mask is not None:
-            hidden = np.where(reading.mask[:, np.newaxis], hidden, np.zeros((), dtype))
-        nodes = reading.nodes.astype(dtype, copy=False)
-        factor = samples.factor_per_sample()
-        wanted = {item.position: np.zeros(item.array.shape, dtype) for item in work.derivatives}
-        found.fill(0.0)
-        for rows, places, bits in levels(reading.target, len(nodes) + 1):
-            vectors = nodes[places]
-            z = np.einsum("ij,ij->i", hidden[rows], vectors, dtype=np.float64)
-            if reading.bias is not None:
-                z = z + reading.bias[places]
-            slope, value = np.empty((len(rows), 1)), np.empty(len(rows))
-            self.driver.run(
-                self.driver.KINDS["levels"], z[:, np.newaxis], np.zeros(len(rows), np.int64), bits[:, np.newaxis], None,
-                factor=factor[rows], keep=None, values=value, grad=slope, hess=None,
-            )  # fmt: skip
-            found[rows] += value
-            if HIDDEN in wanted:
-                wanted[HIDDEN][rows] += (slope * vectors).astype(dtype, copy=False)
-            if WEIGHT in wanted:
-                np.add.at(wanted[WEIGHT], places, (slope * hidden[rows]).astype(dtype, copy=False))
-            if BIAS in wanted:
-                wanted[BIAS] += np.bincount(places, slope[:, 0], len(nodes)).astype(dtype)
+        wanted = {item.position: np.empty(item.array.shape, dtype) for item in work.derivatives}
+        by_bias = np.empty(len(reading.nodes)) if BIAS in wanted else None
+        self.driver.paths(
+            hidden,
+            np.ascontiguousarray(reading.nodes, dtype),
+            None if reading.bias is None else np.ascontiguousarray(reading.bias, np.float64),
+            np.ascontiguousarray(reading.target, np.int64),
+            (2 * len(reading.nodes) + 1).bit_length() - 1,  # of the largest code
+            factor=np.ascontiguousarray(samples.factor_per_sample(), np.float64),
+            keep=None if reading.mask is None else np.ascontiguousarray(reading.mask).view(np.uint8),
+            values=found,
+            by_hidden=wanted.get(HIDDEN),
+            by_vectors=wanted.get(WEIGHT),
+            by_bias=by_bias,
+        )
         for item in work.derivatives:
-            np.copyto(item.array, wanted[item.position], casting="same_kind")
+            array = by_bias if item.position == BIAS else wanted[item.position]
+            assert array is not None
+            np.copyto(item.array, array, casting="same_kind")
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int
@@ -114,17 +108,6 @@ class TreePath(Geometry):
             rng.standard_normal((classes - 1, COMPONENTS)),
             rng.standard_normal(classes - 1),
         ]
-
-
-def levels(target: np.ndarray, classes: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Go up from the leaves: the rows that have a node at a level, the node of each and the answer there."""
-    code = target + classes
-    while True:
-        rows = np.flatnonzero(code > 1)
-        if not len(rows):
-            return
-        yield rows, (code[rows] >> 1) - 1, (code[rows] & 1).astype(np.float64)
-        code = code >> 1
 
 
 geometry = TreePath()

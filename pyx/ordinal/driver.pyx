@@ -10,9 +10,11 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, exp
 from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
 
 from gate cimport ThreadGate
-from memory cimport data_of
+from memory cimport data_of, start_of
+from ordinal.paths cimport Tree, gather_tasks, list_visits, walk_tasks
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -38,6 +40,7 @@ cdef extern from "losslib/ordinal/levels.h" namespace "losslib" nogil:
 
 cdef enum:
     BLOCK = 256            # numbers whose buffers stay in the first cache
+    PATHS = 64             # rows whose paths, or nodes whose visits, one thread takes at a time
     TASK = 4096            # numbers, in whole rows, that one thread takes at a time
 
 cdef enum Kind:
@@ -220,3 +223,71 @@ def run(int kind, input, target, levels, numbers, *, factor, keep, values, grad,
                 set_float_mode(mode)
                 run_tasks(&job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
             _gate.end()
+
+
+# ---- paths of a tree -----------------------------------------------------------------------------------------------
+
+def paths(hidden, vectors, bias, target, Py_ssize_t depth, *, factor, keep, values, by_hidden, by_vectors, by_bias):
+    """Compute the losses along the paths of a tree: rows and nodes of one float type, contiguous, bias in float64.
+
+    ``depth`` is the longest path. Derivatives that are not wanted are None.
+    """
+    cdef Tree t
+    cdef Py_ssize_t i, tasks
+    cdef int width = 1
+    cdef double nanoseconds
+    cdef bint wanted = by_hidden is not None or by_vectors is not None or by_bias is not None
+    cdef bint gathered = by_vectors is not None or by_bias is not None, good
+    cdef FloatMode mode = get_float_mode()
+    t.rows, t.components = hidden.shape
+    t.nodes, t.depth = len(vectors), depth
+    t.hidden = <const char*>start_of(hidden)
+    t.vectors = <const char*>start_of(vectors)
+    t.bias = data_of(bias)
+    t.target = <const int64_t*>start_of(target)
+    t.factor = data_of(factor)
+    t.keep = <const unsigned char*>start_of(keep)
+    t.values = data_of(values)
+    t.by_hidden = <char*>start_of(by_hidden)
+    t.by_vectors = <char*>start_of(by_vectors)
+    t.by_bias = data_of(by_bias)
+    t.wide = hidden.dtype == "float64"
+    t.slopes = NULL
+    t.first = t.visits = NULL
+    nanoseconds = 0.3 * t.rows * t.depth * t.components
+    with nogil:
+        if wanted:
+            t.slopes = <double*>malloc((t.rows * t.depth + 1) * sizeof(double))
+        if gathered:
+            t.first = <int64_t*>malloc((t.nodes + 1) * sizeof(int64_t))
+            t.visits = <int64_t*>malloc((t.rows * t.depth + 1) * sizeof(int64_t))
+        good = (not wanted or t.slopes != NULL) and (not gathered or (t.first != NULL and t.visits != NULL))
+        if good:
+            tasks = (t.rows + PATHS - 1) // PATHS
+            if tasks > 1:
+                width = _gate.begin(nanoseconds)
+            if width == 1:
+                walk_tasks(&t, PATHS, 0, tasks)
+            else:
+                for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    walk_tasks(&t, PATHS, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+                _gate.end()
+        if good and gathered:
+            list_visits(&t)
+            width = 1
+            tasks = (t.nodes + PATHS - 1) // PATHS
+            if tasks > 1:
+                width = _gate.begin(nanoseconds)
+            if width == 1:
+                gather_tasks(&t, PATHS, 0, tasks)
+            else:
+                for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    gather_tasks(&t, PATHS, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+                _gate.end()
+        free(t.slopes)
+        free(t.first)
+        free(t.visits)
+    if not good:
+        raise MemoryError(f"no memory for the paths of {t.rows} rows")

@@ -17,3 +17,17 @@ def run(
     upper: np.ndarray | None = None,
     lower: np.ndarray | None = None,
 ) -> None: ...
+def paths(
+    hidden: np.ndarray,
+    vectors: np.ndarray,
+    bias: np.ndarray | None,
+    target: np.ndarray,
+    depth: int,
+    *,
+    factor: np.ndarray,
+    keep: np.ndarray | None,
+    values: np.ndarray,
+    by_hidden: np.ndarray | None,
+    by_vectors: np.ndarray | None,
+    by_bias: np.ndarray | None,
+) -> None: ...

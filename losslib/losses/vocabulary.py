@@ -75,7 +75,7 @@ linear_cross_entropy, LinearCrossEntropy = declare(
     formula="cross_entropy(input @ linear_weight.T + linear_bias, target)",
     latex={"value": r"-\log\operatorname{softmax}(W h + b)_t"},
     symbols={"x": "input", "t": "target"},
-    differentiable=("input", "linear_weight", "linear_bias"),
+    differentiable=("input", "linear_weight", "target", "linear_bias"),
     default_wrt=("input", "linear_weight"),
     has_hessian=False,
     mean_divisor="weight",
@@ -101,7 +101,7 @@ linear_cross_entropy, LinearCrossEntropy = declare(
         "there are few classes: one product and ``cross_entropy`` are as fast",
     ),
     pitfalls=(
-        "The gradient by the weights is dense, C x D.",
+        "The gradient by the weights is dense, C x D; that by probabilities as target is as large as the logits.",
         "PyTorch takes the same names in the same order; its function has no z_loss and no softcap.",
     ),
     see_also=(

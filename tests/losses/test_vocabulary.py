@@ -42,6 +42,8 @@ def test_gradients_are_slopes_of_the_values(info: LossInfo, parameters: dict[str
     inputs, rng = vocabulary.draw(info), np.random.default_rng(0)
     for name in info.differentiable:
         place = info.input_names.index(name)
+        if inputs[place].dtype.kind != "f":  # classes; probabilities in their place have a test of their own
+            continue
         gradient = function(info).grad(*inputs, wrt=name, **parameters)
         for direction in rng.normal(size=(4, *inputs[place].shape)):
             moved = [[a if k != place else a + s * 1e-6 * direction for k, a in enumerate(inputs)] for s in (1, -1)]
@@ -120,6 +122,29 @@ def test_it_is_cross_entropy_of_the_product(options: dict[str, Any], soft: bool,
     np.testing.assert_allclose(grads[0], slopes @ weight, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(grads[1], rows.T @ hidden.reshape(-1, 4), rtol=1e-11, atol=1e-14)
     np.testing.assert_allclose(grads[2], rows.sum(0), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("chunk_rows", [None, 4])
+def test_probabilities_have_the_gradient_of_cross_entropy(options: dict[str, Any], chunk_rows: int | None) -> None:
+    hidden, weight, target, bias = layer(soft=True)
+    logits, where = hidden @ weight.T + bias, np.arange(21).reshape(7, 3) % 4 > 0
+    wrt = ("linear_weight", "target") if chunk_rows else "target"
+    found = losslib.linear_cross_entropy.grad(
+        hidden, weight, target, bias, chunk_rows=chunk_rows, wrt=wrt, where=where, **options
+    )
+    wanted = losslib.cross_entropy.grad(logits, target, axis=-1, wrt="target", where=where, **options)
+    np.testing.assert_allclose(found[1] if chunk_rows else found, wanted, rtol=1e-12, atol=1e-15)
+    half = [array.astype(np.float16) for array in (hidden, weight, target, bias)]
+    found = losslib.linear_cross_entropy.grad(*half, wrt="target", where=where, **options)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, wanted, rtol=2e-2, atol=1e-3)
+
+
+def test_classes_as_target_have_no_gradient() -> None:
+    hidden, weight, target, _ = layer()
+    with pytest.raises(losslib.ParameterError, match="class indices have no derivative"):
+        losslib.linear_cross_entropy.grad(hidden, weight, target, wrt="target")
 
 
 def test_ignored_rows_are_never_looked_at() -> None:

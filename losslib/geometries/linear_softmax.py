@@ -40,9 +40,6 @@ class Layered(Classes):
 
 
 class LinearSoftmax(Softmax):
-    uncut = "rows that share the weights of a layer"
-    chunked = False
-
     def plain(self, info: LossInfo, values: Mapping[str, Any]) -> Any:
         return None
 
@@ -114,7 +111,7 @@ class LinearSoftmax(Softmax):
             gradient.finish()
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-        return ()
+        return self.sample_axes(info, values, ndim)
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim - 1))

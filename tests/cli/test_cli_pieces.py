@@ -93,7 +93,7 @@ def test_inputs_that_a_call_may_leave_out_need_no_file(capsys: Any) -> None:
     words = ["compute", "linear_cross_entropy", "--batch-rows", "2"]
     words += [word for role in ("input", "linear_weight", "target") for word in ("--read", f"{role}={role}.npy")]
     assert run(capsys, words) == (pytest.approx(losslib.linear_cross_entropy(hidden, weight, target)), "")
-    found, message = run(capsys, words[:-2])
+    _, message = run(capsys, words[:-2])
     assert "linear_cross_entropy needs input, linear_weight, target, linear_bias; give --target" in message
 
 

@@ -29,6 +29,11 @@ PACKAGES = {
     "smp": "smp",
     "kornia": "kornia",
     "pml": "pml",
+    "lightly": "lightly",
+    "open_clip": "open_clip",
+    "coral_pytorch": "coral",
+    "dlordinal": "dlordinal",
+    "entmax": "entmax",
     "rax": "rax",
 }
 
@@ -44,6 +49,8 @@ SYNONYMS = {
     "paddlepaddle": "paddle",
     "segmentation_models_pytorch": "smp",
     "pytorch_metric_learning": "pml",
+    "open_clip_torch": "open_clip",
+    "coral": "coral_pytorch",
 }
 
 

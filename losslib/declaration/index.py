@@ -188,7 +188,6 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("pairwise_mse_loss", "PairwiseMSELoss", "pairwise_mse"),
         ("pairwise_qr_loss", "PairwiseQRLoss", "pairwise_qr"),
         ("lambdarank_loss", "LambdaRankLoss", "lambdarank", "lambdamart"),
-        ("pairwise_auc_loss", "PairwiseAUCLoss", "auc_loss", "pairwise_auc", "AUCLoss"),
     ),
     "ranking_lists": (
         ("listwise_softmax_loss", "ListwiseSoftmaxLoss", "ranking_softmax_loss", "ranking_softmax", "softmax_ranking_loss", "listwise_softmax"),
@@ -200,6 +199,10 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("approx_mrr_loss", "ApproxMRRLoss", "approx_mrr"),
         ("neural_ndcg_loss", "NeuralNDCGLoss", "neural_ndcg", "neuralndcg"),
         ("query_rmse_loss", "QueryRMSELoss", "query_rmse"),
+    ),
+    "ranking_area": (
+        ("pairwise_auc_loss", "PairwiseAUCLoss", "auc_loss", "pairwise_auc", "AUCLoss"),
+        ("aucm_loss", "AUCMLoss", "auc_margin", "auc_margin_loss", "aucm"),
     ),
     "survival": (
         ("cox_ph_loss", "CoxPHLoss", "cox", "cox_loss", "coxph", "survival:cox", "cox_ph"),

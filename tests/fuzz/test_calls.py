@@ -51,7 +51,7 @@ refused: Counter[str] = Counter()
     loss=st.sampled_from([info.name for info in LOSSES]),
     mode=st.sampled_from(calls.MODES),
     bound=st.booleans(),
-    layouts=st.lists(st.sampled_from((*LAYOUTS, "list")), min_size=4, max_size=4),
+    layouts=st.lists(st.sampled_from((*LAYOUTS, "list")), min_size=5, max_size=5),
     mischief=st.lists(st.sampled_from(calls.MISCHIEF), max_size=2),
     number=st.integers(0, 2**64 - 1),
 )

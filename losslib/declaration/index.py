@@ -210,7 +210,7 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("weibull_survival_loss", "WeibullSurvivalLoss", "weibull_survival"),
         ("logistic_hazard_loss", "LogisticHazardLoss", "logistic_hazard", "nnet_survival", "nll_logistic_hazard"),
         ("pc_hazard_loss", "PCHazardLoss", "pc_hazard", "piecewise_constant_hazard", "nll_pc_hazard"),
-        ("pmf_loss", "PMFLoss", "pmf", "mtlr", "mtlr_loss", "nll_pmf"),
+        ("pmf_loss", "PMFLoss", "pmf", "nll_pmf"),
     ),
     "survival_order": (
         ("survival_rank_loss", "SurvivalRankLoss", "survival_rank", "survival_ranking_loss"),

@@ -30,6 +30,11 @@ PACKAGES = {
     "kornia": "kornia",
     "pml": "pml",
     "rax": "rax",
+    "statsmodels": "statsmodels",
+    "lifelines": "lifelines",
+    "sksurv": "sksurv",
+    "torchsurv": "torchsurv",
+    "pycox": "pycox",
 }
 
 #: Other ways to write the package.
@@ -44,6 +49,8 @@ SYNONYMS = {
     "paddlepaddle": "paddle",
     "segmentation_models_pytorch": "smp",
     "pytorch_metric_learning": "pml",
+    "scikit-survival": "sksurv",
+    "sm": "statsmodels",
 }
 
 

@@ -36,6 +36,8 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "class_weights": ([0.5, 1.0, 2.0, 0.75],), "w_type": ("simple", "uniform"), "weighting_mode": ("GDL",),
     "lambda_dice": (0.5,), "lambda_ce": (2.0,), "per_image": (True,), "apply_softmax": (False,),
     "apply_sigmoid": (False,), "classes": ([0, 1, 3],), "mode": ("multiclass", "multilabel", "binary"),
+    "ties": ("efron",), "ties_method": ("breslow",), "sigma": (0.5,), "imratio": (0.1,), "version": ("v2",),
+    "tau": (0.9,), "squared": (True,),
     "dist_matrix": ([[0.0, 1, 1, 1], [1, 0, 0.5, 0.25], [1, 0.5, 0, 0.5], [1, 0.25, 0.5, 0]],),
 }  # fmt: skip
 #: Weights of classes, and of the elements of a table.

@@ -15,9 +15,8 @@ def _objective(
     loss: str,
     note: str = "",
     factor: float = 1.0,
-    /,
-    *,
     constants: Mapping[str, Any] | None = None,
+    /,
     **parameters: Parameter,
 ) -> Binding:
     case = Case(loss, sets=constants or {}, factor=factor, reduction="sum", note=note)
@@ -97,13 +96,15 @@ PACKAGE = Package(
             "cox_ph_loss",
             "Labels there are the times, negative where censored. The same without ties and weights: a tied sample "
             "gets the hazards of those events alone that are sorted before it, and weights multiply gradients.",
-            constants={"ties": "breslow"},
+            1.0,
+            {"ties": "breslow"},
         ),
         _objective(
             "survival:aft",
             "aft_loss",
             "Bounds there are label_lower_bound and label_upper_bound.",
-            constants={"xgboost_clamps": True},
+            1.0,
+            {"xgboost_clamps": True},
             aft_loss_distribution=Takes("normal", "distribution"),
             aft_loss_distribution_scale=Takes(1.0, "scale"),
         ),

@@ -14,10 +14,11 @@ from libc.stdlib cimport free, malloc
 
 from gate cimport ThreadGate
 from lists.list cimport (
-    APPROX_MRR, APPROX_NDCG, AUC, BY_TIME, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES,
-    LOGISTIC, NEURAL_NDCG, PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE,
+    APPROX_MRR, APPROX_NDCG, AUC, AUC_MARGIN, BY_TIME, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED,
+    LANES, LOGISTIC, NEURAL_NDCG, PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE,
     SQUARED_PINBALL, UNIQUE_SOFTMAX, XE_NDCG, List, Options, Place, score_difference,
 )
+from lists.margin_area cimport auc_margin
 from lists.pairs cimport (
     DoubledPair, HingePair, LogisticPair, PairTerm, PinballPair, SoftZeroOnePair, SquaredErrorPair, SquaredHingePair,
     SquaredPinballPair, count_pairs, pairs_by_label, pairs_by_rank, pairs_by_time,
@@ -43,6 +44,7 @@ cdef dict _kinds = {
     "lambda_doubled": LAMBDA_DOUBLED, "count": COUNT, "softmax": SOFTMAX, "unique_softmax": UNIQUE_SOFTMAX,
     "plackett_luce": PLACKETT_LUCE, "xe_ndcg": XE_NDCG, "centred_pairs": CENTRED_PAIRS, "centred": CENTRED,
     "auc": AUC, "by_time": BY_TIME, "approx_ndcg": APPROX_NDCG, "approx_mrr": APPROX_MRR, "neural_ndcg": NEURAL_NDCG,
+    "auc_margin": AUC_MARGIN,
 }
 
 # One call: the items of all lists, one list after the other.
@@ -58,6 +60,8 @@ cdef struct Job:
     double* grad
     double* hess
     double* each
+    const double* centers          # four of each list
+    double* slopes                 # three of each list
     Py_ssize_t longest
     Py_ssize_t* starts             # the first list of each task
     char* rooms                    # a workspace for each thread
@@ -73,7 +77,7 @@ cdef inline const double* at_item(const double* data, Py_ssize_t item) noexcept 
 cdef inline double cost_of(const Options* o, Py_ssize_t n) noexcept nogil:
     """Nanoseconds that a list takes, about."""
     cdef double items = n
-    if o.kind in (SOFTMAX, XE_NDCG, CENTRED, CENTRED_PAIRS):
+    if o.kind in (SOFTMAX, XE_NDCG, CENTRED, CENTRED_PAIRS, AUC_MARGIN):
         return 10.0 * items
     items *= 10.0 + 5.0 * log2(1.0 + n)
     if o.kind in (LAMBDA, LAMBDA_DOUBLED):
@@ -139,6 +143,8 @@ cdef inline double compute_list(const Options* o, List* l) noexcept nogil:
         return centred(o, l)
     if o.kind == AUC:
         return area(o, l)
+    if o.kind == AUC_MARGIN:
+        return auc_margin(o, l)
     if o.kind == APPROX_NDCG:
         return approx_ndcg(o, l)
     if o.kind == NEURAL_NDCG:
@@ -178,6 +184,8 @@ cdef void run_lists(const Job* job, Py_ssize_t start, Py_ssize_t stop, int seat)
             l.gain = at_item(job.gain, first)
             l.weight = at_item(job.weight, first)
             l.each = <double*>at_item(job.each, first)
+            l.centers = at_item(job.centers, 4 * k)
+            l.slopes = <double*>at_item(job.slopes, 3 * k)
             value = compute_list(&job.options, &l)
             write(<double*>at_item(job.grad, first), l.grad, l.n, job.factor[k] if job.factor != NULL else 1.0)
             write(<double*>at_item(job.hess, first), l.hess, l.n, job.factor[k] if job.factor != NULL else 1.0)
@@ -205,11 +213,13 @@ cdef Py_ssize_t cut_into_tasks(Job* job, Py_ssize_t lists, double* nanoseconds) 
 
 
 def lists(str kind, score, label, gain, weight, offsets, *, factor, int weighting=0, int flags=0, double sigma=1.0,
-          double epsilon=0.0, Py_ssize_t topn=0, Py_ssize_t steps=0, values, grad=None, hess=None, each=None):
+          double epsilon=0.0, Py_ssize_t topn=0, Py_ssize_t steps=0, values, grad=None, hess=None, each=None,
+          centers=None, slopes=None):
     """Compute losses of lists, which lie one after the other in arrays of all items.
 
     ``offsets`` int64 are the first items of the lists and the end; all else is contiguous float64, None where there is
-    none. ``topn`` 0 is all ranks. ``each`` takes the values of the items of "by_time".
+    none. ``topn`` 0 is all ranks. ``each`` takes the values of the items of "by_time". "auc_margin" needs the four
+    ``centers`` of each list, and ``slopes`` takes the derivatives by three of them.
     """
     cdef Job job
     cdef Py_ssize_t count = len(offsets) - 1, tasks, i
@@ -234,6 +244,8 @@ def lists(str kind, score, label, gain, weight, offsets, *, factor, int weightin
     job.grad = data_of(grad)
     job.hess = data_of(hess)
     job.each = data_of(each)
+    job.centers = data_of(centers)
+    job.slopes = data_of(slopes)
     job.longest = 0
     with nogil:
         job.starts = <Py_ssize_t*>malloc((count + 1) * sizeof(Py_ssize_t))

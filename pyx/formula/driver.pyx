@@ -29,9 +29,6 @@ from job cimport (
 )
 from program cimport FIRST_CONSTANT, FIRST_INPUT, PLACES, SCALE, Formula, Step, Tape
 
-cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
-    void prefetch(const char* address)
-
 ctypedef fused real:
     float
     double
@@ -186,7 +183,7 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
     cdef real* place[PLACES]
     cdef real factor = scale
     cdef char* first = memory
-    cdef Py_ssize_t row = BLOCK, start = 0, rows, i
+    cdef Py_ssize_t row = BLOCK, start = 0, rows
     cdef int k
     first += (ALIGNMENT - (<size_t>first) % ALIGNMENT) % ALIGNMENT
     if tape.registers > 0:
@@ -200,11 +197,6 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
             place[FIRST_CONSTANT + k] = tape.float64 + k
     for k in range(tape.registers):
         place[FIRST_CONSTANT + tape.constants + k] = <real*>first + k * row
-    # An output is written by the last steps, all at once: ask for its lines before the first ones.
-    for k in range(FIRST_INPUT):
-        if outputs[k] != NULL:
-            for i in range((n * <Py_ssize_t>sizeof(real) + ALIGNMENT - 1) // ALIGNMENT):
-                prefetch(<const char*>outputs[k] + i * ALIGNMENT)
     while start < n:
         rows = min(row, n - start)
         for k in range(FIRST_INPUT):

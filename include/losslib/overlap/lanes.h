@@ -7,8 +7,8 @@
 namespace losslib {
 
 // held = number where the terms are larger than the largest so far.
-template <class T, int n> LOSSLIB_INLINE void follow(Batch<T, n>& held, const Batch<T, n>& largest,
-                                                     const Batch<T, n>& terms, T number) {
+template <class T, int n>
+LOSSLIB_INLINE void follow(Batch<T, n>& held, const Batch<T, n>& largest, const Batch<T, n>& terms, T number) {
     if constexpr (n > 0) {
         held.part = terms.part > largest.part ? Register<T>{} + number : held.part;
         follow(held.rest, largest.rest, terms.rest, number);
@@ -34,9 +34,8 @@ LOSSLIB_INLINE void add_slope(Batch<T, n>& mean, const Batch<T, n>& e, T slope, 
 }
 
 // e = p (slope - reference - mean) with p = e * inverse: the derivative by the logit.
-template <class T, int n>
-LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, T slope, const Batch<T, n>& reference,
-                                      const Batch<T, n>& inverse, const Batch<T, n>& mean) {
+template <class T, int n> LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, T slope, const Batch<T, n>& reference,
+                                                                const Batch<T, n>& inverse, const Batch<T, n>& mean) {
     if constexpr (n > 0) {
         e.part = e.part * inverse.part * ((slope - reference.part) - mean.part);
         become_derivative(e.rest, slope, reference.rest, inverse.rest, mean.rest);

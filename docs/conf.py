@@ -29,6 +29,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.katex",
     "themefixes",
+    "unused",  # after it, which reads the icons in the style sheet
     "twins",
     "sphinx_llm.txt",  # last: its second build reads what the others have written
 ]

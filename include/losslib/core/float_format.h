@@ -97,8 +97,10 @@ template <> struct FloatFormat<double> {
     }
     // s (f^2/2 + R), s = f / (2 + f), s R = 2 atanh(s) - 2 s: the same
     static LOSSLIB_INLINE double log_tail(double f, double half_square) {
-        const double s = f / (2.0 + f);
-        const double z = s * s;
+        return log_tail_of_quotient(f / (2.0 + f), half_square);
+    }
+    template <class X> static LOSSLIB_INLINE X log_tail_of_quotient(X s, X half_square) {
+        const X z = s * s;
         return s * (half_square + z * polynomial(z, 0.6666666666666735, 0.39999999999411096, 0.2857142874326202,
                                                  0.2222219847603375, 0.1818356973780147, 0.15313903288297956,
                                                  0.14797507402735305));

@@ -287,7 +287,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "lifetimes": survival_parts.sections,
     "intervals": survival_parts.sections,
     **dict.fromkeys(("comparable", "hits", "brier"), survival_parts.sections),
-    "lists": ranking_parts.sections,
+    **dict.fromkeys(("lists", "auc_margin"), ranking_parts.sections),
     **dict.fromkeys(contrast_parts.GEOMETRIES, contrast_parts.sections),
 }
 

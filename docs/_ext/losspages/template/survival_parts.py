@@ -22,6 +22,7 @@ from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import EXAMINERS, PageFacts, Sections
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
 from losspages.formulas.symbolic import DIGITS
+from losspages.pictures import risk_sets
 from losspages.pictures.curves import SAMPLES, Curve, Figure, abscissa
 from losspages.rst import heading, indent, math, table
 from losspages.template import tables
@@ -503,6 +504,9 @@ def _picture(info: LossInfo) -> tuple[str, str]:
         curves.append(Curve(label, values, slopes, colour=colour))
     drawn = Figure(axis, x, curves)
     picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n"
+    if info.kernel == "cox":
+        drawing, caption = risk_sets.figure(info)
+        picture = f".. raw:: html\n\n   {drawing}\n\n{caption}\n{picture}"
     numbers = table([drawn.axis, *(curve.label for curve in curves)], drawn.rows())
     return picture, heading("Numbers of the picture (value; gradient)") + "\n" + numbers
 

@@ -106,9 +106,9 @@ def metric_learning(there: str) -> Callable[..., Any]:
     return lambda x, labels: loss(x, labels, miner(x, labels))
 
 
-def show(size: str, seconds: float, peak: bool) -> None:
+def show(size: str, names: list[str], seconds: float, peak: bool) -> None:
     x, y, labels = batch(size)
-    for name in LOSSES:
+    for name in names:
         calls = {"products": products(x, y if name == "InfoNCE" else x), "losslib": ours(name, x, y, labels)}
         peer = theirs(name, x, y, labels)
         if peer is not None:
@@ -138,6 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.0, help="of a contestant and a loss")
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="NxD")
+    parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=list(LOSSES), metavar="NAME")
     parser.add_argument("--peak", action="store_true", help="memory too, each in a process of its own")
     parser.add_argument("--measure", nargs=2, metavar=("LOSS", "WHO"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -148,7 +149,7 @@ def main() -> None:
     head = f"{'loss':22}{'size':>12}{'losslib ms':>12}{'÷ products':>12}{'peer ÷':>14}"
     print(head + (f"{'MB':>12}{'peer MB':>12}" if arguments.peak else ""))
     for size in arguments.sizes:
-        show(size, arguments.seconds, arguments.peak)
+        show(size, arguments.losses, arguments.seconds, arguments.peak)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +41,7 @@ def read_numbers(name: str, obj: Any, first_name: str, shape: tuple[int, ...]) -
     array = arrays.read_array(name, obj)
     if array.ndim and array.shape != shape:
         fix = f"; if they are in the same order, reshape: {name}.reshape({shape})" if array.shape != () else ""
-        fix = fix if array.size == int(np.prod(shape)) else ""
+        fix = fix if array.size == math.prod(shape) else ""
         raise ShapeError(
             f"{name} has shape {array.shape}, expected {shape}, one number for each sample of {first_name}{fix}"
         )

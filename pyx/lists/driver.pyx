@@ -15,10 +15,11 @@ from libc.stdlib cimport free, malloc
 
 from gate cimport ThreadGate
 from lists.list cimport (
-    APPROX_MRR, APPROX_NDCG, AUC, BY_TIME, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES,
-    LOGISTIC, NEURAL_NDCG, PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE,
+    APPROX_MRR, APPROX_NDCG, AUC, AUC_MARGIN, BY_TIME, CENTRED, CENTRED_PAIRS, COUNT, HINGE, LAMBDA, LAMBDA_DOUBLED,
+    LANES, LOGISTIC, NEURAL_NDCG, PINBALL, PLACKETT_LUCE, ROOMS, SOFT_ZERO_ONE, SOFTMAX, SQUARED_ERROR, SQUARED_HINGE,
     SQUARED_PINBALL, UNIQUE_SOFTMAX, XE_NDCG, List, Options, Place, score_difference,
 )
+from lists.margin_area cimport auc_margin
 from lists.pairs cimport (
     NDCG, STRIPS, HingePair, LogisticPair, Pairs, PairTerm, SoftZeroOnePair, SquaredHingePair, add_strip,
     arrange_pairs, count_pairs, count_strips, give_back, is_of_pairs, open_strip, pairs_of_list, run_strip, strip_start,
@@ -44,6 +45,7 @@ cdef dict _kinds = {
     "lambda_doubled": LAMBDA_DOUBLED, "count": COUNT, "softmax": SOFTMAX, "unique_softmax": UNIQUE_SOFTMAX,
     "plackett_luce": PLACKETT_LUCE, "xe_ndcg": XE_NDCG, "centred_pairs": CENTRED_PAIRS, "centred": CENTRED,
     "auc": AUC, "by_time": BY_TIME, "approx_ndcg": APPROX_NDCG, "approx_mrr": APPROX_MRR, "neural_ndcg": NEURAL_NDCG,
+    "auc_margin": AUC_MARGIN,
 }
 
 # One call: the items of all lists, one list after the other.
@@ -59,6 +61,8 @@ cdef struct Job:
     double* grad
     double* hess
     double* each
+    const double* centers          # four of each list
+    double* slopes                 # three of each list
     Py_ssize_t longest
     Py_ssize_t* starts             # the first list of each task
     char* rooms                    # a workspace for each thread
@@ -86,7 +90,7 @@ cdef inline double cost_of_order(Py_ssize_t n) noexcept nogil:
 cdef inline double cost_of(const Options* o, Py_ssize_t n) noexcept nogil:
     """Nanoseconds that a list takes, about."""
     cdef double items = n
-    if o.kind in (SOFTMAX, XE_NDCG, CENTRED, CENTRED_PAIRS):
+    if o.kind in (SOFTMAX, XE_NDCG, CENTRED, CENTRED_PAIRS, AUC_MARGIN):
         return 10.0 * items
     items = cost_of_order(n)
     if o.kind in (LAMBDA, LAMBDA_DOUBLED):
@@ -119,6 +123,8 @@ cdef inline double compute_list(const Options* o, List* l) noexcept nogil:
         return centred(o, l)
     if o.kind == AUC:
         return area(o, l)
+    if o.kind == AUC_MARGIN:
+        return auc_margin(o, l)
     if o.kind == APPROX_NDCG:
         return approx_ndcg(o, l)
     if o.kind == NEURAL_NDCG:
@@ -137,18 +143,18 @@ cdef inline void write(double* target, const double* source, Py_ssize_t n, doubl
 
 cdef inline List seat_of(const Job* job, int seat) noexcept nogil:
     """A list without items in the workspace of a seat."""
-    cdef List l
+    cdef List empty
     cdef Py_ssize_t k, width = job.longest + LANES
     cdef char* room = job.rooms + seat * job.room_bytes
-    l.n = 0
-    l.places = <Place*>room
+    empty.n = 0
+    empty.places = <Place*>room
     room += 2 * width * sizeof(Place)
     for k in range(ROOMS):
-        l.room[k] = <double*>room + k * width
-    l.grad = <double*>room + ROOMS * width
-    l.hess = l.grad + width
-    l.matrix = l.hess + width
-    return l
+        empty.room[k] = <double*>room + k * width
+    empty.grad = <double*>room + ROOMS * width
+    empty.hess = empty.grad + width
+    empty.matrix = empty.hess + width
+    return empty
 
 
 cdef inline void open_list(const Job* job, List* l, Py_ssize_t k) noexcept nogil:
@@ -159,6 +165,8 @@ cdef inline void open_list(const Job* job, List* l, Py_ssize_t k) noexcept nogil
     l.gain = at_item(job.gain, first)
     l.weight = at_item(job.weight, first)
     l.each = <double*>at_item(job.each, first)
+    l.centers = at_item(job.centers, 4 * k)
+    l.slopes = <double*>at_item(job.slopes, 3 * k)
 
 
 cdef inline void close_list(const Job* job, List* l, Py_ssize_t k, double value) noexcept nogil:
@@ -171,11 +179,11 @@ cdef inline void close_list(const Job* job, List* l, Py_ssize_t k, double value)
 
 cdef void run_lists(const Job* job, Py_ssize_t start, Py_ssize_t stop, int seat) noexcept nogil:
     """Compute the tasks start … stop - 1 in the workspace of a seat."""
-    cdef List l = seat_of(job, seat)
+    cdef List items = seat_of(job, seat)
     cdef Py_ssize_t k
     for k in range(job.starts[start], job.starts[stop]):
-        open_list(job, &l, k)
-        close_list(job, &l, k, compute_list(&job.options, &l) if l.n > 0 else 0.0)
+        open_list(job, &items, k)
+        close_list(job, &items, k, compute_list(&job.options, &items) if items.n > 0 else 0.0)
 
 
 cdef Py_ssize_t cut_into_tasks(Job* job, Py_ssize_t lists, Costs* costs) noexcept nogil:
@@ -226,24 +234,26 @@ cdef bint share_lists(Job* job, Py_ssize_t count, double nanoseconds):
     """Compute one list after the other, all threads each: the same bits as a list on one thread. False: no memory."""
     cdef int width
     cdef FloatMode mode = get_float_mode()
-    cdef List l
+    cdef List items
     cdef Pairs all
     cdef Sharing s
     cdef Py_ssize_t k, i, strips
+    cdef bint good
     with nogil:
         width = _gate.begin(nanoseconds)
-        s.options, s.list, s.all, s.width = &job.options, &l, &all, job.longest + LANES
+        s.options, s.list, s.all, s.width = &job.options, &items, &all, job.longest + LANES
         s.sums = <double*>malloc(2 * STRIPS * s.width * sizeof(double))
         s.strips = <Pairs*>malloc(STRIPS * sizeof(Pairs))
-        if s.sums != NULL and s.strips != NULL:
-            l = seat_of(job, 0)
+        good = s.sums != NULL and s.strips != NULL
+        if good:
+            items = seat_of(job, 0)
             for k in range(count):
-                open_list(job, &l, k)
-                s.count = strips = count_strips(&job.options, l.n)
+                open_list(job, &items, k)
+                s.count = strips = count_strips(&job.options, items.n)
                 if strips == 1:
-                    close_list(job, &l, k, compute_list(&job.options, &l) if l.n > 0 else 0.0)
+                    close_list(job, &items, k, compute_list(&job.options, &items) if items.n > 0 else 0.0)
                     continue
-                all = arrange_pairs(&job.options, &l)
+                all = arrange_pairs(&job.options, &items)
                 if width == 1:
                     run_strips(&s, 0, strips)
                 else:
@@ -251,13 +261,13 @@ cdef bint share_lists(Job* job, Py_ssize_t count, double nanoseconds):
                         set_float_mode(mode)
                         run_strips(&s, first_task(i, strips, width), first_task(i + 1, strips, width))
                 for i in range(strips):
-                    add_strip(&all, &s.strips[i], strip_start(&job.options, l.n, i, strips), l.n)
-                close_list(job, &l, k, give_back(&job.options, &l, &all))
+                    add_strip(&all, &s.strips[i], strip_start(&job.options, items.n, i, strips), items.n)
+                close_list(job, &items, k, give_back(&job.options, &items, &all))
         if width > 1:
             _gate.end()
         free(s.strips)
         free(s.sums)
-    return s.sums != NULL and s.strips != NULL
+    return good
 
 
 # ---- calls -------------------------------------------------------------------------------------------------------
@@ -269,11 +279,13 @@ cdef inline void fill_discounts(double* discount, Py_ssize_t count) noexcept nog
 
 
 def lists(str kind, score, label, gain, weight, offsets, *, factor, int weighting=0, int flags=0, double sigma=1.0,
-          double epsilon=0.0, Py_ssize_t topn=0, Py_ssize_t steps=0, values, grad=None, hess=None, each=None):
+          double epsilon=0.0, Py_ssize_t topn=0, Py_ssize_t steps=0, values, grad=None, hess=None, each=None,
+          centers=None, slopes=None):
     """Compute losses of lists, which lie one after the other in arrays of all items.
 
     ``offsets`` int64 are the first items of the lists and the end; all else is contiguous float64, None where there is
-    none. ``topn`` 0 is all ranks. ``each`` takes the values of the items of "by_time".
+    none. ``topn`` 0 is all ranks. ``each`` takes the values of the items of "by_time". "auc_margin" needs the four
+    ``centers`` of each list, and ``slopes`` takes the derivatives by three of them.
     """
     cdef Job job
     cdef Py_ssize_t count = len(offsets) - 1, tasks, i
@@ -299,6 +311,8 @@ def lists(str kind, score, label, gain, weight, offsets, *, factor, int weightin
     job.grad = data_of(grad)
     job.hess = data_of(hess)
     job.each = data_of(each)
+    job.centers = data_of(centers)
+    job.slopes = data_of(slopes)
     job.longest = 0
     job.rooms = NULL
     discounts = is_of_pairs(job.options.kind) and (job.options.kind >= LAMBDA or (weighting & 15) >= NDCG)

@@ -48,6 +48,7 @@ cdef enum Kind:
     APPROX_NDCG = 20
     APPROX_MRR = 21
     NEURAL_NDCG = 22
+    AUC_MARGIN = 23        # every item and the centres of two classes
 
 # What a loss is told beside the items of a list.
 cdef struct Options:
@@ -72,6 +73,8 @@ cdef struct List:
     Place* places          # room for two of each item
     double* room[14]
     double* matrix         # of the losses that need one
+    const double* centers  # of AUC_MARGIN: a, b, alpha, share of positives
+    double* slopes         # and the derivatives by the first three
 
 
 cdef inline double item_weight(const List* l, Py_ssize_t i) noexcept nogil:

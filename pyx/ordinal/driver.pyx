@@ -227,10 +227,11 @@ def run(int kind, input, target, levels, numbers, *, factor, keep, values, grad,
 
 # ---- paths of a tree -----------------------------------------------------------------------------------------------
 
-def paths(hidden, vectors, bias, target, Py_ssize_t depth, *, factor, keep, values, by_hidden, by_vectors, by_bias):
+def paths(hidden, vectors, bias, places, answers, *, factor, values, by_hidden, by_vectors, by_bias):
     """Compute the losses along the paths of a tree: rows and nodes of one float type, contiguous, bias in float64.
 
-    ``depth`` is the longest path. Derivatives that are not wanted are None.
+    ``places`` int64 and ``answers`` float64 have a row for each row and a column for each step. Derivatives that are
+    not wanted are None.
     """
     cdef Tree t
     cdef Py_ssize_t i, tasks
@@ -240,13 +241,13 @@ def paths(hidden, vectors, bias, target, Py_ssize_t depth, *, factor, keep, valu
     cdef bint gathered = by_vectors is not None or by_bias is not None, good
     cdef FloatMode mode = get_float_mode()
     t.rows, t.components = hidden.shape
-    t.nodes, t.depth = len(vectors), depth
+    t.nodes, t.depth = len(vectors), places.shape[1]
     t.hidden = <const char*>start_of(hidden)
     t.vectors = <const char*>start_of(vectors)
     t.bias = data_of(bias)
-    t.target = <const int64_t*>start_of(target)
+    t.places = <const int64_t*>start_of(places)
+    t.answers = data_of(answers)
     t.factor = data_of(factor)
-    t.keep = <const unsigned char*>start_of(keep)
     t.values = data_of(values)
     t.by_hidden = <char*>start_of(by_hidden)
     t.by_vectors = <char*>start_of(by_vectors)

@@ -1,8 +1,7 @@
 """Paths from the leaf of a class to the root of a tree: a question at each node, answered by a product.
 
-The tree is complete: the code of class c is c + C, its prefixes are nodes, and the bit that a prefix lacks is the
-answer there. ``walk`` goes up from the leaves of some rows; ``gather`` adds up for some nodes what rows have brought
-there, in the order of the rows.
+``walk`` goes along the paths of some rows; ``gather`` adds up for some nodes what rows have brought there, in the order
+of the rows.
 """
 
 from libc.stdint cimport int64_t
@@ -17,13 +16,14 @@ cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     double sigmoid(double x)
 
 cdef struct Tree:
-    Py_ssize_t rows, nodes, components, depth
+    Py_ssize_t rows, nodes, components
+    Py_ssize_t depth               # the longest path
     const char* hidden             # (rows, components)
     const char* vectors            # (nodes, components)
     const double* bias             # of the nodes, or NULL
-    const int64_t* target
+    const int64_t* places          # (rows, depth): nodes, -1 where there is none
+    const double* answers          # (rows, depth): yes 1, no 0, or between
     const double* factor           # of the derivatives of a row
-    const unsigned char* keep      # NULL: all rows count
     double* values
     double* slopes                 # (rows, depth), times the factor; NULL where no derivative is wanted
     char* by_hidden                # NULL where not wanted
@@ -35,9 +35,8 @@ cdef struct Tree:
 
 
 cdef inline void walk(const Tree* t, Py_ssize_t first, Py_ssize_t last, real tag) noexcept nogil:
-    cdef Py_ssize_t i, k, level, d = t.components
-    cdef int64_t code
-    cdef double z, slope
+    cdef Py_ssize_t i, k, visit, d = t.components
+    cdef double z, slope, answer
     cdef const real* x
     cdef const real* y
     cdef real* g
@@ -48,51 +47,48 @@ cdef inline void walk(const Tree* t, Py_ssize_t first, Py_ssize_t last, real tag
         if g != NULL:
             for k in range(d):
                 g[k] = 0
-        code = t.target[i] + t.nodes + 1
-        level = 0
-        while code > 1 and (t.keep == NULL or t.keep[i]):
-            y = <const real*>t.vectors + ((code >> 1) - 1) * d
+        for visit in range(i * t.depth, (i + 1) * t.depth):
+            if t.places[visit] < 0:
+                continue
+            y = <const real*>t.vectors + t.places[visit] * d
             z = inner_product(x, y, d)
             if t.bias != NULL:
-                z += t.bias[(code >> 1) - 1]
-            if code & 1:
+                z += t.bias[t.places[visit]]
+            answer = t.answers[visit]
+            if answer == 1.0:           # a sigmoid, without a difference
                 t.values[i] += softplus(-z)
                 slope = -sigmoid(-z)
-            else:
+            elif answer == 0.0:
                 t.values[i] += softplus(z)
                 slope = sigmoid(z)
+            else:
+                t.values[i] += softplus(z) - answer * z
+                slope = sigmoid(z) - answer
             if t.slopes != NULL:
                 slope = slope * t.factor[i] if t.factor[i] != 0 else 0.0
-                t.slopes[i * t.depth + level] = slope
+                t.slopes[visit] = slope
             if g != NULL:
                 for k in range(d):
                     g[k] += <real>slope * y[k]
-            code >>= 1
-            level += 1
 
 
 cdef inline void list_visits(const Tree* t) noexcept nogil:
     """Sort the visits of rows by node: count, then place."""
-    cdef Py_ssize_t i, k
-    cdef int64_t code, before = 0, count
+    cdef Py_ssize_t k, visits = t.rows * t.depth
+    cdef int64_t before = 0, count
     for k in range(t.nodes + 1):
         t.first[k] = 0
-    for i in range(t.rows):
-        code = t.target[i] + t.nodes + 1
-        while code > 1 and (t.keep == NULL or t.keep[i]):
-            t.first[(code >> 1) - 1] += 1
-            code >>= 1
+    for k in range(visits):
+        if t.places[k] >= 0:
+            t.first[t.places[k]] += 1
     for k in range(t.nodes + 1):
         count = t.first[k]
         t.first[k] = before
         before += count
-    for i in range(t.rows):
-        code, k = t.target[i] + t.nodes + 1, i * t.depth
-        while code > 1 and (t.keep == NULL or t.keep[i]):
-            t.visits[t.first[(code >> 1) - 1]] = k
-            t.first[(code >> 1) - 1] += 1
-            code >>= 1
-            k += 1
+    for k in range(visits):
+        if t.places[k] >= 0:
+            t.visits[t.first[t.places[k]]] = k
+            t.first[t.places[k]] += 1
     for k in range(t.nodes, 0, -1):
         t.first[k] = t.first[k - 1]
     t.first[0] = 0

@@ -15,7 +15,7 @@ import taylor
 from losslib._kernels import threads as kernel_threads
 from ranking import Math, list_value
 
-RANKING = [info for info in losslib.list_losses(family="ranking") if info.geometry == "lists"]
+RANKING = [info for info in losslib.list_losses(family="ranking") if info.geometry in ("lists", "auc_margin")]
 BY_NAME = {info.name: info for info in RANKING}
 
 WEIGHTS_OF_PAIRS: list[dict[str, Any]] = [
@@ -52,6 +52,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "listmle_loss": [{"topn": 2}],
     "approx_ndcg_loss": [{"temperature": 0.2}, {"gain": "linear"}],
     "approx_mrr_loss": [{"temperature": 0.2}],
+    "query_rmse_loss": [{"root": True}],
+    "aucm_loss": [{"version": "v2", "margin": 0.3}, {"imratio": 0.1}],
     "neural_ndcg_loss": [{"temperature": 0.3, "topn": 3, "max_iter": 3}, {"max_iter": 2, "gain": "linear"}],
 }
 #: Fifty steps of Sinkhorn in forty digits take long.
@@ -64,7 +66,7 @@ EVERY_LOSS = pytest.mark.parametrize("info", RANKING, ids=[info.name for info in
 
 
 def binary(info: Any, settings: dict[str, Any]) -> bool:
-    return info.name == "pairwise_auc_loss" or settings.get("metric") == "map"
+    return info.name in ("aucm_loss", "pairwise_auc_loss") or settings.get("metric") == "map"
 
 
 def draw(info: Any, settings: dict[str, Any], shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +240,7 @@ def test_the_mean_divides_by_what_is_compared(info: Any) -> None:
         count = 6 * 25
     elif info.name == "neural_ndcg_loss":
         count = int((y > 0).any(axis=1).sum())
-    elif info.name in ("lambdarank_loss", "pairwise_auc_loss"):
+    elif info.name in ("lambdarank_loss", "pairwise_auc_loss", "aucm_loss"):
         count = sum(pairs_of(row[np.newaxis]) > 0 for row in y)
     total = call(info, x, y, reduction="sum")
     mean = call(info, x, y, reduction="mean")
@@ -347,6 +349,7 @@ def test_a_worst_item_with_the_score_minus_infinity_is_legal(info: Any) -> None:
         "listnet_loss",
         "xe_ndcg_loss",
         "neural_ndcg_loss",
+        "aucm_loss",
     ):
         pytest.skip("its score is compared with a number")
     y = np.array([1.0, 0.0, 1.0, 0.0] if info.name == "pairwise_auc_loss" else [3.0, 1.0, 2.0, 0.0])
@@ -458,3 +461,45 @@ def test_labels_that_cannot_be_sorted_or_looked_up_are_refused() -> None:
         losslib.lambdarank_loss(np.zeros(2), [0, 3], label_gain=[0, 1], check=False)
     with pytest.raises(losslib.DomainError, match=r"target\[1\] is 2.*labels 0 or 1"):
         losslib.pairwise_auc_loss(np.zeros(2), [0, 2])
+
+
+# ---- roots -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "weighted_mean"])
+def test_the_root_of_a_mean_is_that_of_the_call(reduction: str, weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    x, y, ids, weight = rng.standard_normal(20), rng.integers(0, 4, 20), rng.integers(0, 5, 20), rng.random(20) + 0.2
+    options: dict[str, Any] = {"group_ids": ids, "where": rng.random(20) < 0.8}
+    if weighted:
+        options["sample_weight"] = weight
+    options |= {"reduction": reduction}
+    squares = losslib.query_rmse_loss
+    value, grad, hess = squares.value_grad_hess(x, y, root=True, **options)
+    assert value == pytest.approx(np.sqrt(squares(x, y, **options)), rel=1e-15)
+    for place in range(20):
+        step = 1e-4 * (np.arange(20) == place)
+        up, down = (squares(x + sign * step, y, root=True, **options) for sign in (1, -1))
+        assert grad[place] == pytest.approx((up - down) / 2e-4, rel=1e-6, abs=1e-9)
+        assert hess[place] == pytest.approx((up - 2 * value + down) / 1e-8, rel=1e-5, abs=1e-6)
+
+
+def test_a_root_of_nothing_has_the_gradient_zero() -> None:
+    value, grad, hess = losslib.query_rmse_loss.value_grad_hess(np.ones((2, 3)), np.zeros((2, 3)), root=True)
+    assert value == 0.0
+    assert not grad.any()
+    assert not hess.any()
+
+
+def test_the_root_of_a_mean_does_not_add_up() -> None:
+    x, y = np.array([[1.0, 0.0], [3.0, 0.0]]), np.zeros((2, 2))
+    roots = losslib.Accumulator(losslib.QueryRMSELoss(root=True, reduction="sum"))
+    for k in range(2):
+        roots.update(x[[k]], y[[k]])
+    assert roots.result() == 2.0
+    whole = losslib.Accumulator(losslib.QueryRMSELoss(root=True))
+    whole.update(x, y)
+    assert whole.result() == losslib.query_rmse_loss(x, y, root=True) == np.sqrt(1.25)
+    with pytest.raises(losslib.ParameterError, match="query_rmse_loss does not add up over several updates"):
+        whole.update(x, y)

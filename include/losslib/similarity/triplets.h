@@ -89,9 +89,8 @@ template <class T> inline Triplets meet_bound(const T* negatives, std::ptrdiff_t
 
 // Few positives at the places given, against all negatives of a row: `others` is infinite but at negatives. Fills the
 // counts of the whole row.
-template <class T>
-inline Triplets few_triplets(const T* d, const std::ptrdiff_t* places, std::ptrdiff_t p, const T* others,
-                             std::ptrdiff_t n, double margin, T* counts) {
+template <class T> inline Triplets few_triplets(const T* d, const std::ptrdiff_t* places, std::ptrdiff_t p,
+                                                const T* others, std::ptrdiff_t n, double margin, T* counts) {
     Triplets found = {0.0, 0.0};
     double of_positives[few_bounds];
     for (std::ptrdiff_t j = 0; j < n; ++j) counts[j] = T(0);
@@ -110,9 +109,9 @@ inline Triplets few_triplets(const T* d, const std::ptrdiff_t* places, std::ptrd
 
 // `positives` and `negatives` are the distances, `order` has room for the smaller side, `sums` for two numbers more than
 // twice that. Fills the counts of both: at how many triplets each has a part.
-template <class T>
-inline Triplets many_triplets(const T* positives, std::ptrdiff_t p, const T* negatives, std::ptrdiff_t n, double margin,
-                              T* of_positives, T* of_negatives, T* order, double* sums) {
+template <class T> inline Triplets many_triplets(const T* positives, std::ptrdiff_t p, const T* negatives,
+                                                 std::ptrdiff_t n, double margin, T* of_positives, T* of_negatives,
+                                                 T* order, double* sums) {
     Triplets found = {0.0, 0.0};
     if (p <= n) {
         std::ptrdiff_t m = 0;
@@ -151,7 +150,7 @@ inline Triplets many_triplets(const T* positives, std::ptrdiff_t p, const T* neg
             m += negatives[j] == negatives[j];
         }
         std::sort(order, order + m);
-        double* sum = sums;        // of those before each place
+        double* sum = sums;  // of those before each place
         double* below = sums + m + 1;
         sum[0] = 0.0;
         for (std::ptrdiff_t k = 0; k < m; ++k) sum[k + 1] = sum[k] + static_cast<double>(order[k]);

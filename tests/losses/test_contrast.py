@@ -291,7 +291,7 @@ def test_every_count_of_positives_has_all_its_triplets(positives: int, dtype: An
 def test_a_batch_against_itself_takes_one_product_and_has_the_gradient_of_two(
     name: str, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one chunk the transpose is added; in several each side gets a product. Blocks have 32 rows and 4 by 4 parts."""
+    """In one chunk the transpose is added; in several each side gets a product. Blocks have 32 rows, parts four."""
     rng = np.random.default_rng(rows)
     x, labels = rng.standard_normal((rows, 5)), rng.integers(0, 6, rows)
     loss = getattr(losslib, name)

@@ -222,7 +222,7 @@ def _reductions(facts: PageFacts) -> str:
 
 
 def _picture(info: LossInfo) -> str:
-    if info.geometry in ("linear_softmax", "tree_path"):
+    if info.geometry in ("linear_softmax", "adaptive_softmax", "tree_path"):
         return ""
     if info.input_names[-1] == "thresholds":
         drawing, caption = score_drawing(info)

@@ -84,13 +84,15 @@ build: $(VENV)/.created $(wheel_built)  ## compile losslib and install it into .
 	$(call install,$(VENV))
 	cd build && $(abspath $(VENV))/bin/python -P -m losslib info
 
-demo: $(VENV)/.created $(wheel_built)  ## train on outliers, rare classes and strings; pictures in examples/output/
+demo: $(VENV)/.created $(wheel_built)  ## train on outliers, rare classes, strings, thin lines and pairs; pictures in examples/output/
 	$(call install,$(VENV),demo)
 	$(VENV)/bin/python examples/robust_regression.py $(ARGS)
 	@echo
 	$(VENV)/bin/python examples/digits_classifier.py
 	@echo
 	$(VENV)/bin/python examples/ctc_digits.py
+	@echo
+	$(VENV)/bin/python examples/story.py thin_structures embeddings
 
 # ---- tests ------------------------------------------------------------------------------------------------------
 

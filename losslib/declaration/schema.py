@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Integral
 from numbers import Real as RealNumber
 from typing import Any
@@ -430,17 +431,26 @@ class LossInfo:
     def __repr__(self) -> str:
         return f"<LossInfo {self.name}: {self.summary}>"
 
-    @property
+    @cached_property
     def input_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.inputs)
 
-    @property
+    @cached_property
+    def default_positions(self) -> tuple[int, ...]:
+        """The positions of the inputs that derivatives are taken for by default."""
+        return tuple(self.input_names.index(name) for name in self.default_wrt)
+
+    @cached_property
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.parameters)
 
-    @property
+    @cached_property
+    def array_parameters(self) -> tuple[Array, ...]:
+        return tuple(item for item in self.parameters if isinstance(item, Array))
+
+    @cached_property
     def array_parameter_names(self) -> tuple[str, ...]:
-        return tuple(item.name for item in self.parameters if isinstance(item, Array))
+        return tuple(item.name for item in self.array_parameters)
 
     def parameter(self, name: str) -> Parameter:
         """Return the declared parameter of this name."""

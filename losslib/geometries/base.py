@@ -13,7 +13,6 @@ any of the above, ``cut_axes`` lets data be computed in pieces, ``draw`` makes l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from losslib import _kernels
 from losslib.call import arrays
-from losslib.call.outputs import Output
+from losslib.call.outputs import Work
 from losslib.call.samples import Reading, Samples
 from losslib.declaration.schema import Domain, Input, LossInfo
 
@@ -29,18 +28,6 @@ __all__ = ["Geometry", "Reading", "Samples", "Work", "draw_numbers"]
 
 #: Components of a row that is drawn.
 COMPONENTS = 10
-
-
-@dataclass
-class Work:
-    """What a pass is to deliver."""
-
-    wants_value: bool = True
-    #: Where unreduced values go; None where the value is a number.
-    values: np.ndarray | None = None
-    derivatives: list[Output] = field(default_factory=list)
-    #: True if an output shares memory with what is read; the domains have been looked at then.
-    shares: bool = False
 
 
 class Geometry:

@@ -20,6 +20,7 @@ from losslib.declaration.schema import LossInfo
 from losslib.errors import DTypeError, ParameterError, ShapeError
 from losslib.geometries.base import Geometry, Reading, Samples, Work
 from losslib.geometries.plans import PLANS, Run
+from losslib.geometries.products import Vectors
 
 __all__ = ["SimilarityReading", "geometry"]
 
@@ -132,8 +133,11 @@ class Similarity(Geometry):
         number = samples.scale * samples.divisor if samples.divisor else 1.0  # the upstream gradient
         value, scale = reduce_rows(run, samples, kept, weight, number, whole, reading, work)
         for item in work.derivatives:
-            found = run.gradients[info.input_names[item.position]] * scale
-            np.copyto(item.array, found.reshape(item.array.shape), casting="same_kind")
+            found = run.gradients[info.input_names[item.position]]
+            if isinstance(found, Vectors):
+                found.deliver(scale, item.array)
+            else:
+                np.copyto(item.array, (found * scale).reshape(item.array.shape), casting="same_kind")
         return value
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ MODULES = (
     "detection",
     "ranking",
     "ranking_lists",
+    "ranking_area",
     "survival",
     "survival_order",
 )

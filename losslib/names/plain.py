@@ -57,6 +57,12 @@ OWN = {
     "ctc": "log-probabilities, as in PyTorch; Keras's function takes logits",
     "l2": "the square; LightGBM's derivatives are those of half of it",
     "mean_squared_error": "the square; LightGBM's derivatives are those of half of it",
+    "xe_ndcg": "the gradient is that of the value; LightGBM's goes on to the third order",
+    "xendcg": "the gradient is that of the value; LightGBM's goes on to the third order",
+    "coxph": "Efron's ties; scikit-survival's boosting has Breslow's",
+    "survival:cox": "Efron's ties; XGBoost's are nearly Breslow's",
+    "survival:aft": "the likelihood itself; XGBoost clips its derivatives",
+    "SurvivalAft": "the likelihood itself; CatBoost reports distances from the bounds",
 }
 
 #: Parameters that say how a value is formed from those of elements or rows, not which function it is.

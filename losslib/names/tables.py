@@ -35,6 +35,11 @@ PACKAGES = {
     "dlordinal": "dlordinal",
     "entmax": "entmax",
     "rax": "rax",
+    "statsmodels": "statsmodels",
+    "lifelines": "lifelines",
+    "sksurv": "sksurv",
+    "torchsurv": "torchsurv",
+    "pycox": "pycox",
 }
 
 #: Other ways to write the package.
@@ -51,6 +56,8 @@ SYNONYMS = {
     "pytorch_metric_learning": "pml",
     "open_clip_torch": "open_clip",
     "coral": "coral_pytorch",
+    "scikit-survival": "sksurv",
+    "sm": "statsmodels",
 }
 
 

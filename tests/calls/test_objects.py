@@ -63,6 +63,7 @@ def bound_losses(info: Any) -> list[Any]:
     if info.geometry in (
         "risk",
         "lists",
+        "auc_margin",
         "brier",
     ):  # arrays have a number for each sample or item: they are among the settings
         return made

@@ -39,6 +39,8 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "temperature": (0.2,), "lambda_param": (0.02,), "mu_param": (5.0,), "nu_param": (2.0,), "invariance_lambda": (5,),
     "num_classes": (4,), "importance_weights": ([0.5, 1.0, 2.0],), "penalization_type": ("linear",),
     "use_logarithm": (True,), "cutoffs": ([3, 8],), "l2_reg": (0.1,), "margin1": (0.9,), "m": (0.25,),
+    "ties": ("efron",), "ties_method": ("breslow",), "sigma": (0.5,), "imratio": (0.1,), "version": ("v2",),
+    "tau": (0.9,), "squared": (True,),
     "dist_matrix": ([[0.0, 1, 1, 1], [1, 0, 0.5, 0.25], [1, 0.5, 0, 0.5], [1, 0.25, 0.5, 0]],),
 }  # fmt: skip
 #: Weights of classes, and of the elements of a table.

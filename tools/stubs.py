@@ -57,6 +57,8 @@ from losslib.errors import ShapeError as ShapeError
 from losslib.declaration.schema import LossInfo as LossInfo
 from losslib.formula.loss import FormulaLoss as FormulaLoss
 from losslib.formula.loss import from_formula as from_formula
+from losslib.list_metrics import mean_average_precision as mean_average_precision
+from losslib.list_metrics import ndcg as ndcg
 from losslib.gradient_check import GradientReport as GradientReport
 from losslib.gradient_check import check_grad as check_grad
 from losslib.combine.multitask import MultiTask as MultiTask

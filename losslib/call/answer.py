@@ -63,7 +63,8 @@ def answer_in_order(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[st
         if work.shares or not geometry.looks_in_pass:  # no input is lost: look first, write afterwards
             geometry.look(info, values, reading)
         value = geometry.compute(info, values, reading, samples, work)
-        return arrange(mode, value, [item.finish() for item in work.derivatives], single)
+        derivatives = [geometry.hand_over(reading, item.position, item.finish()) for item in work.derivatives]
+        return arrange(mode, value, derivatives, single)
 
 
 def with_arrays_of_call(info: LossInfo, bound: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def wrt_positions(info: LossInfo, wrt: Any, owner: str) -> tuple[tuple[int, ...]
     return tuple(info.input_names.index(name) for name in names), single
 
 
-def arrange(mode: int, value: Any, derivatives: list[np.ndarray], single: bool) -> Any:
+def arrange(mode: int, value: Any, derivatives: list[Any], single: bool) -> Any:
     """Return value and derivatives in the form that the mode promises."""
     if mode == VALUE:
         return value

@@ -119,6 +119,9 @@ class Input:
     #: True if a call may leave it out, and what it is then; such inputs stand last.
     optional: bool = False
     default: float | None = None
+    #: True for what all samples share, such as the weights of a layer or the centres of classes: it has no axis of
+    #: samples, and every piece of the data takes the whole of it.
+    shared: bool = False
 
     @property
     def indices(self) -> bool:
@@ -257,8 +260,10 @@ class Integer(Parameter):
 
 @dataclass(frozen=True, eq=False)
 class Indices(Parameter):
-    """Several different integers, such as classes, or None for all."""
+    """Several different integers, such as classes, or None."""
 
+    #: What None is, in words.
+    without: str = "for all"
     kind: str = field(default="sequence of int, optional", init=False, repr=False)
 
     def check(self, value: Any) -> tuple[int, ...] | None:
@@ -277,7 +282,7 @@ class Indices(Parameter):
 
     @property
     def range_text(self) -> str:
-        return "a sequence of at least one integer, such as range(1, 4), or None for all"
+        return f"a sequence of at least one integer, such as range(1, 4), or None {self.without}"
 
 
 @dataclass(frozen=True, eq=False)

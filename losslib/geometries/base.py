@@ -39,7 +39,7 @@ class Geometry:
     looks_in_pass: ClassVar[bool] = False
     #: Why data may not be cut between rows, where `cut_axes` does not have the first axis: what rows are.
     uncut: ClassVar[str] = "parts of a sample or have weights of their own"
-    #: True if chunks of Dask arrays, cut as `cut_axes` says, are pieces of the data for every option.
+    #: What `in_chunks` says of all losses.
     chunked: ClassVar[bool] = True
     #: True if the mean over samples of which none counts is 0.0, as the sum is; without samples it is NaN anyway.
     nothing_is_zero: ClassVar[bool] = False
@@ -92,6 +92,10 @@ class Geometry:
         """Write the value of each sample into `found`, without its weight, and the derivatives into their outputs."""
         raise NotImplementedError
 
+    def hand_over(self, reading: Any, position: int, derivative: np.ndarray) -> Any:
+        """Return the derivative by an input in the form that the input came in."""
+        return derivative
+
     # -- what others ask
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
@@ -101,6 +105,10 @@ class Geometry:
         the pieces add up to those of the whole: numerators and denominators alike.
         """
         return ()
+
+    def in_chunks(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        """True if chunks of Dask arrays, cut as `cut_axes` says, are pieces of the data of this loss."""
+        return self.chunked
 
     def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
         """True if every sample may meet every other: terms of several calls, or of groups, do not belong together."""

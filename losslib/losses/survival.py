@@ -627,7 +627,7 @@ pmf_loss, PMFLoss = declare(
     "pmf_loss",
     "PMFLoss",
     family="survival",
-    aliases=("pmf", "mtlr", "mtlr_loss", "nll_pmf"),
+    aliases=("pmf", "nll_pmf"),
     summary="Negative log-likelihood of a distribution over the intervals of a grid of times and competing causes.",
     inputs=(
         Input(
@@ -656,6 +656,7 @@ pmf_loss, PMFLoss = declare(
         ),
     ),
     kernel="mass",
+    keywords={"mtlr": 1},
     formula="where(event > 0, lse(x) - x[event, interval], lse(x) - lse_{k > interval}(x[k]))",
     latex={
         "value": (

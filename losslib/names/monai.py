@@ -11,6 +11,7 @@ from losslib.names.schema import (
     Binding,
     Case,
     Chooses,
+    Ignored,
     Joins,
     Only,
     Package,
@@ -289,6 +290,22 @@ PACKAGE = Package(
                     "scipy.ndimage.distance_transform_edt"
                 ),
             ),
+        ),
+        Binding(
+            ("AUCMLoss",),
+            (
+                Case(
+                    "aucm_loss",
+                    reduction="mean",
+                    note="All elements are one list; a, b and alpha, its parameters there, are inputs here.",
+                ),
+            ),
+            {
+                "margin": Takes(1.0),
+                "imratio": Takes(None),
+                "version": Takes("v1"),
+                "reduction": Ignored("mean"),
+            },
         ),
         Binding(
             ("BoxGIoULoss", "giou"),

@@ -20,7 +20,7 @@ WORDS = {
     "corn": "CORN", "supcon": "SupCon", "clip": "CLIP", "siglip": "SigLIP", "vicreg": "VICReg", "barlow": "Barlow",
     "twins": "Twins", "nca": "NCA", "xent": "Xent", "lambdarank": "LambdaRank", "listnet": "ListNet",
     "listmle": "ListMLE", "ndcg": "NDCG", "xe": "XE", "mrr": "MRR", "auc": "AUC", "ap": "AP", "rmse": "RMSE",
-    "qr": "QR", "deephit": "DeepHit", "ipcw": "IPCW", "brier": "Brier", "fast": "Fast",
+    "qr": "QR", "aucm": "AUC-margin", "deephit": "DeepHit", "ipcw": "IPCW", "brier": "Brier", "fast": "Fast",
 }  # fmt: skip
 
 #: Names whose words belong together in a way that a word alone does not show.

@@ -216,8 +216,7 @@ def _reductions(facts: PageFacts) -> str:
     ]
     return (
         heading("Reductions")
-        + "\nWhat the sum is divided by, measured on a small batch; and the value of a batch without samples, and of "
-        "one that is masked altogether.\n\n"
+        + "\nDivisors, measured on a small batch.\n\n"
         + table(["reduction", "no weights", "empty batch", "all masked"], rows, css="loss-reductions")
         + f'\n``"none"`` gives one value for each {facts.info.per}.\n'
     )

@@ -403,9 +403,8 @@ def _reductions(facts: PageFacts) -> str:
     cox = facts.info.kernel == "cox"
     return (
         heading("Reductions")
-        + f"\nWhat the sum is divided by, measured on 4 samples{', of which 3 have events,' if cox else ''} with the "
-        "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the third; and the value of a batch without "
-        "samples, and of one that is masked altogether.\n\n"
+        + f"\nDivisors of 4 samples{', 3 of them with events' if cox else ''}; weights ``[1, 3, 2, 1]``, "
+        "a mask without the third.\n\n"
         + tables.divisors(facts)
         + '\n``"none"`` gives one value for each sample, 0 where the mask is False.\n'
     )

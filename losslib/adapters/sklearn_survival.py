@@ -15,31 +15,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 import losslib
 from losslib.adapters.reading import read_features, read_weights
+from losslib.adapters.sklearn_targets import read_survival
 from losslib.concordance import concordance_index
-from losslib.errors import ParameterError, ShapeError
+from losslib.errors import ShapeError
 
-__all__ = ["CoxRegression", "read_survival"]
+__all__ = ["CoxRegression"]
 
 #: Features up to which the minimum is polished with the whole matrix of second derivatives.
 POLISHED = 200
-
-
-def read_survival(y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return times and events, 1 or 0, of a structured array (event, time) or of two columns (time, event)."""
-    array = np.asarray(y)
-    if array.dtype.names is not None:
-        if len(array.dtype.names) != 2:
-            raise ShapeError(f"y has the fields {', '.join(array.dtype.names)}; expected two, the event and the time")
-        event, time = (array[name] for name in array.dtype.names)
-        if event.dtype.kind != "b":
-            raise ParameterError(f"the first field of y, {array.dtype.names[0]}, must be bool: whether the event came")
-    elif array.ndim == 2 and array.shape[1] == 2:
-        time, event = array.astype(np.float64).T
-    else:
-        raise ShapeError(
-            f"y has shape {array.shape}; expected a structured array (event, time), or columns time, event"
-        )
-    return np.ascontiguousarray(time, np.float64), np.ascontiguousarray(event, np.float64)
 
 
 class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where types are checked

@@ -44,11 +44,11 @@ def read_bounds(y: Any) -> tuple[np.ndarray, np.ndarray]:
     return time, np.where(event > 0, time, np.inf)
 
 
-def read_groups(groups: Any, samples: int) -> np.ndarray:
+def read_groups(groups: Any, samples: int, name: str = "groups") -> np.ndarray:
     """Return the group of each sample as a number; labels of any kind are numbered."""
-    labels = read_labels("groups", groups)
+    labels = read_labels(name, groups)
     if labels.shape != (samples,):
-        raise ShapeError(f"groups has shape {labels.shape}, expected ({samples},): one label for each sample")
+        raise ShapeError(f"{name} has shape {labels.shape}, expected ({samples},): one label for each sample")
     if labels.dtype.kind == "O":  # such as strings and None, which do not compare
         known: dict[Any, int] = {}
         return np.array([known.setdefault(label, len(known)) for label in labels.tolist()], np.int64)

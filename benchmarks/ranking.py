@@ -6,14 +6,11 @@ round with an objective that returns constants.
 
     python benchmarks/ranking.py              everything
     python benchmarks/ranking.py --quick      short lists alone
-    python benchmarks/ranking.py --memory     the peak memory of one list of 20,000 items, loss by loss
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any

@@ -6,6 +6,7 @@ or too much noise, and no derivative is judged by them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -241,7 +242,7 @@ def _wanted(loss: Any, names: list[str], wrt: str | Sequence[str] | None, arrays
 
 
 def _chosen(shape: tuple[int, ...], elements: int) -> list[tuple[int, ...]]:
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     flat = np.arange(size)
     if size > elements:
         flat = np.sort(np.random.default_rng(0).choice(size, elements, replace=False))

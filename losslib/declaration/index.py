@@ -117,6 +117,9 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("linear_cross_entropy", "LinearCrossEntropy", "fused_linear_cross_entropy", "cut_cross_entropy", "chunked_cross_entropy"),
         ("sampled_softmax_loss", "SampledSoftmaxLoss", "sampled_softmax"),
         ("nce_loss", "NCELoss", "nce", "noise_contrastive_estimation", "negative_sampling"),
+    ),
+    "vocabulary_structured": (
+        ("adaptive_log_softmax_with_loss", "AdaptiveLogSoftmaxWithLoss", "adaptive_softmax", "adaptive_log_softmax", "adaptive_log_softmax_with"),
         ("hsigmoid_loss", "HSigmoidLoss", "hierarchical_softmax", "hsigmoid"),
     ),
     "contrast_views": (

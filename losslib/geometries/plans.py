@@ -34,7 +34,8 @@ class Run:
     #: What multiplies the derivatives of each row; None where none are wanted.
     factor: np.ndarray | None
     wanted: frozenset[str]
-    gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    #: By input; those of vectors are still to go through what was done to these.
+    gradients: dict[str, Any] = field(default_factory=dict)
     outputs: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
 
     @property
@@ -58,6 +59,7 @@ class Run:
         if array.ndim == 3:
             array = array.reshape(-1, array.shape[-1])
         return Vectors(
+            self.driver,
             array,
             self.reading.computed,
             normalize=self.values.get("normalize", False) if normalize is None else normalize,
@@ -72,7 +74,7 @@ class Run:
         """Note the gradients of vectors, by the name of their input."""
         for name, vectors in found.items():
             if name in self.wanted:
-                self.gradients[name] = vectors.by_array()
+                self.gradients[name] = vectors
 
     def labelled(self) -> tuple[Vectors, Vectors, Links]:
         """Return the rows, what they meet, and how these belong together: the batch itself, or a reference."""
@@ -211,7 +213,7 @@ def joined(parts: list[Vectors], negatives: Vectors | None) -> tuple[Vectors, li
         return pieces[0], pieces
     rows = np.concatenate([piece.rows for piece in pieces])
     wanted = any(piece.gradient is not None for piece in pieces)
-    return Vectors(rows, rows.dtype, normalize=False, wanted=wanted), pieces
+    return Vectors(pieces[0].driver, rows, rows.dtype, normalize=False, wanted=wanted), pieces
 
 
 def scatter(columns: Vectors, pieces: list[Vectors]) -> None:
@@ -222,6 +224,7 @@ def scatter(columns: Vectors, pieces: list[Vectors]) -> None:
     for piece in pieces:
         if piece.gradient is not None:
             piece.gradient += columns.gradient[start : start + len(piece)]
+            piece.untouched = False
         start += len(piece)
 
 

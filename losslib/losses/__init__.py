@@ -22,6 +22,7 @@ MODULES = (
     "ordinal",
     "embedding",
     "vocabulary",
+    "vocabulary_structured",
     "contrast_views",
     "contrast_labels",
     "sequence",

@@ -60,7 +60,7 @@ REFERENCE = Input(
     optional=True,
 )
 REFERENCE_LABELS = Input("reference_target", "Their labels, of shape (M,).", holds="member", optional=True)
-PROXIES = Input("proxies", "One vector for each class, of shape (C, D); they are learnt.", holds="row")
+PROXIES = Input("proxies", "One vector for each class, of shape (C, D); they are learnt.", holds="row", shared=True)
 
 DISTANCE = Choice(
     "distance",
@@ -766,7 +766,7 @@ array([[0.    , 0.6417],
 soft_triple_loss, SoftTripleLoss = proxied(
     "soft_triple_loss",
     "SoftTripleLoss",
-    Input("centers", "K centres for each class, of shape (C, K, D); they are learnt.", holds="row"),
+    Input("centers", "K centres for each class, of shape (C, K, D); they are learnt.", holds="row", shared=True),
     aliases=("soft_triple",),
     summary="Cross entropy of classes that have several centres, of which the near ones count.",
     parameters=(
@@ -821,7 +821,7 @@ array([[0.    , 0.28  ],
 center_loss, CenterLoss = proxied(
     "center_loss",
     "CenterLoss",
-    Input("centers", "One centre for each class, of shape (C, D).", holds="row"),
+    Input("centers", "One centre for each class, of shape (C, D).", holds="row", shared=True),
     aliases=("center",),
     summary="Half the squared distance of a vector from the centre of its class.",
     normalize=Flag("normalize", False, "Divide each vector by its length first."),

@@ -53,6 +53,7 @@ OWN = {
     "focal_loss": "of logits of marks, as in torchvision; kornia's takes class indices",
     "LovaszLoss": "of several classes; segmentation-models takes the kind as mode",
     "mape": "a share of 1; Keras's is in percent, and LightGBM divides by at least 1",
+    "circle": "weights held constant, as in the paper and PyTorch Metric Learning; Keras differentiates them",
     "ctc": "log-probabilities, as in PyTorch; Keras's function takes logits",
     "l2": "the square; LightGBM's derivatives are those of half of it",
     "mean_squared_error": "the square; LightGBM's derivatives are those of half of it",

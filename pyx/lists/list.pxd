@@ -59,6 +59,7 @@ cdef struct Options:
     double epsilon         # or mu, tolerance: its second number
     Py_ssize_t topn        # ranks that count
     Py_ssize_t steps       # iterations at most
+    const double* discount     # 1/log2(2 + k) at k, for all items of the longest list; NULL where no loss looks
 
 cdef struct List:
     Py_ssize_t n
@@ -69,7 +70,7 @@ cdef struct List:
     double* grad
     double* hess
     double* each           # of BY_TIME: the value of each item
-    Place* places
+    Place* places          # room for two of each item
     double* room[14]
     double* matrix         # of the losses that need one
     const double* centers  # of AUC_MARGIN: a, b, alpha, share of positives

@@ -219,11 +219,21 @@ def vocabularies(info: LossInfo, values: dict[str, Any], rng: np.random.Generato
     classes, components = int(rng.integers(2, 12)), int(rng.integers(1, 7))
     if info.geometry == "sampled":
         return [rng.standard_normal((rows, classes)) * 3]
+    if info.geometry == "adaptive_softmax":
+        complete = {item.name: item.default for item in info.parameters} | values
+        drawn = geometries.find(info.geometry).draw(info, complete, rng, 10 * rows)
+        return drawn if rng.random() < 0.5 else drawn[:4]
     tree = info.geometry == "tree_path"
     hidden, vectors = rng.standard_normal((rows, components)), rng.standard_normal((classes - tree, components))
     target = rng.integers(0, classes, rows)
     drawn = [hidden, target, vectors] if tree else [hidden, vectors, target]
-    return [*drawn, rng.standard_normal(len(vectors))] if rng.random() < 0.5 else drawn
+    if rng.random() < 0.5:
+        return drawn
+    drawn.append(rng.standard_normal(len(vectors)))
+    if tree and rng.random() < 0.5:
+        shape = (rows, int(rng.integers(0, 5)))
+        drawn += [rng.integers(-1, len(vectors), shape), rng.integers(0, 2, shape).astype(np.float64)]
+    return drawn
 
 
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
@@ -256,6 +266,7 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "linear_softmax": vocabularies,
     "sampled": vocabularies,
     "tree_path": vocabularies,
+    "adaptive_softmax": vocabularies,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import mpmath
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 import losslib
+import native
 import taylor
 from losslib._kernels import threads as kernel_threads
 from ranking import Math, list_value
 
 RANKING = [info for info in losslib.list_losses(family="ranking") if info.geometry in ("lists", "auc_margin")]
+BY_NAME = {info.name: info for info in RANKING}
 
 WEIGHTS_OF_PAIRS: list[dict[str, Any]] = [
     {"pair_weight": kind, **more}
@@ -134,6 +137,28 @@ def test_the_derivatives_of_a_long_list_are_differences_of_its_value(info: Any, 
         step[place] = 1e-6
         up, down = (function(info)(x + sign * step, y, reduction="sum", **settings) for sign in (1, -1))
         assert grad[place] == pytest.approx((up - down) / 2e-6, rel=2e-6, abs=1e-6)
+
+
+SORT = """
+#include "losslib/lists/order.h"
+extern "C" void sort_falling(const double* x, long n, losslib::Place* places) { losslib::sort_falling(x, n, places); }
+"""
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 5000])
+@pytest.mark.parametrize("kind", ["numbers", "labels", "one label", "extremes"])
+def test_items_are_sorted_by_falling_number_and_equal_ones_by_their_place(length: int, kind: str) -> None:
+    rng = np.random.default_rng(length)
+    x = {
+        "numbers": rng.standard_normal(length) * 10.0 ** rng.integers(-300, 300, length),
+        "labels": rng.integers(0, 5, length).astype(float),
+        "one label": np.full(length, 3.0),
+        "extremes": rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -1.0, 1e308], length),
+    }[kind]
+    places = np.zeros((2 * length, 2), np.int64)
+    sort = native.build(SORT).sort_falling
+    sort(x.ctypes.data_as(ctypes.c_void_p), ctypes.c_long(length), places.ctypes.data_as(ctypes.c_void_p))
+    np.testing.assert_array_equal(places[:length, 1], np.argsort(-x, kind="stable"))  # NaN last
 
 
 # ---- how lists lie -----------------------------------------------------------------------------------------------
@@ -361,6 +386,51 @@ def test_any_number_of_threads_gives_the_same_bits(info: Any, always_parallel: N
         for a, b in zip(found[0], other, strict=True):
             if a is not None:
                 np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("pairwise_logistic_loss", {"pair_weight": "ndcg"}),
+        ("pairwise_hinge_loss", {}),
+        ("lambdarank_loss", {"truncation_level": 600}),
+        ("lambdarank_loss", {"truncation_level": 600, "convention": "xgboost", "norm": "none"}),
+        ("lambdarank_loss", {"truncation_level": 600, "metric": "map", "norm": "sum"}),
+    ],
+)
+def test_threads_share_the_pairs_of_a_long_list_and_change_no_bit(
+    name: str, settings: dict[str, Any], always_parallel: None
+) -> None:
+    """Two lists of more than a strip of pairs, alone and beside shorter ones."""
+    info = BY_NAME[name]
+    x, y = draw(info, settings, (1, 2300))
+    for sizes in ([1200, 1100], [900, *[20] * 25, 900]):
+        found = []
+        for width in (1, 2, 3, 7):
+            kernel_threads.set_width(width)
+            found.append(call(info, x[0], y[0], group_sizes=sizes, reduction="none", **settings))
+        for other in found[1:]:
+            for a, b in zip(found[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("settings", [{}, {"convention": "xgboost"}, {"metric": "pairwise", "sigma": 0.5}])
+@pytest.mark.parametrize("length", [40, 700])
+def test_scores_near_each_other_have_the_numbers_of_those_that_are_not(settings: dict[str, Any], length: int) -> None:
+    """With one item far below the others each pair has an exponential of its own; those who never meet it go on."""
+    info = BY_NAME["lambdarank_loss"]
+    x, y = draw(info, settings, (1, length), seed=3)
+    settings = {"truncation_level": 20, "norm": "none", **settings}
+    near = call(info, 3.0 * x[0], y[0], reduction="sum", **settings)
+    weight = np.append(np.ones(length), 0.0)
+    far = call(
+        info, np.append(3.0 * x[0], -1e6), np.append(y[0], 0.0), sample_weight=weight, reduction="sum", **settings
+    )
+    ranked = np.argsort(-x[0], kind="stable")[:20]
+    behind = np.setdiff1d(np.arange(length), ranked)
+    # The best items meet the new one too; those behind them do not.
+    np.testing.assert_allclose(near[1][behind], far[1][behind], rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(near[2][behind], far[2][behind], rtol=1e-12, atol=1e-16)
 
 
 # ---- messages ----------------------------------------------------------------------------------------------------

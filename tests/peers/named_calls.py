@@ -214,12 +214,31 @@ def paddle_call(name: str, parameters: Mapping[str, Any]) -> Call:
         for key, value in parameters.items()
         if key != "name"
     }
+    if name == "hsigmoid_loss":
+        count = given.pop("num_classes")
+
+        def hsigmoid(x: Any, t: Any, w: Any, b: Any) -> Any:
+            w.stop_gradient = b.stop_gradient = False  # its pass backwards writes all of them
+            return found(x, t, count, w, b.unsqueeze(1), **given)[:, 0]
+
+        return hsigmoid
+    if name == "adaptive_log_softmax_with_loss":
+        return lambda x, t, head, tails, b: found(
+            x, t, head.T, [transposed_pair(tails, x.shape[1])], parameters["cutoffs"], b
+        )[1]
     call = found(**given) if isinstance(found, type) else lambda *arrays: found(*arrays, **given)
     if "ctc" in name.lower():
         return lambda x, t, n, m: call(x, t.astype("int32"), n, m)
     if "rnnt" in name.lower():
         return lambda x, *counts: call(x, *(item.astype("int32") for item in counts))
     return call
+
+
+def transposed_pair(row: Any, components: int) -> list[Any]:
+    """Return the two matrices of the one tail that a row holds, as Paddle takes them."""
+    h = components // 4
+    projection, weight = row[: h * components], row[h * components :]
+    return [projection.reshape([h, components]).T, weight.reshape([-1, h]).T]
 
 
 def torchmetrics_call(name: str, parameters: Mapping[str, Any]) -> Call:
@@ -279,7 +298,24 @@ def smp_call(name: str, parameters: Mapping[str, Any]) -> Call:
 
 
 def pml_call(name: str, parameters: Mapping[str, Any]) -> Call:
-    return attribute(("pytorch_metric_learning.losses",), name)(**parameters)
+    call = attribute(("pytorch_metric_learning.losses",), name)(**parameters)
+    return (lambda x, y: call(x, ref_emb=y)) if name == "VICRegLoss" else call  # two views, no labels
+
+
+def module_call(*modules: str) -> Callable[[str, Mapping[str, Any]], Call]:
+    """Return how classes and functions of a package of PyTorch are called that take what losslib takes."""
+
+    def make(name: str, parameters: Mapping[str, Any]) -> Call:
+        found = attribute(modules, name)
+        torch = importlib.import_module("torch")
+        given = {k: torch.tensor(v) if isinstance(v, list) else v for k, v in parameters.items()}
+        if isinstance(found, type):
+            return found(**given)
+        if name == "corn_loss":
+            return lambda x, t: found(x, t, **given)
+        return lambda *arrays: found(*arrays, **given)
+
+    return make
 
 
 def statsmodels_call(name: str, parameters: Mapping[str, Any]) -> Call:
@@ -389,6 +425,11 @@ PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., A
     "smp": (smp_call, with_torch),
     "pml": (pml_call, with_torch),
     "kornia": (kornia_call, with_torch),
+    "lightly": (module_call("lightly.loss"), with_torch),
+    "open_clip": (module_call("open_clip.loss"), with_torch),
+    "coral_pytorch": (module_call("coral_pytorch.losses"), with_torch),
+    "dlordinal": (module_call("dlordinal.losses"), with_torch),
+    "entmax": (module_call("entmax", "entmax.losses"), with_torch),
     "rax": (rax_call, with_jax),
     "statsmodels": (statsmodels_call, with_differences),
     "lifelines": (lifelines_call, with_differences),
@@ -398,10 +439,21 @@ PEERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Call], Callable[..., A
 }
 
 #: Packages and functions that compute in single precision, whatever they are given.
-SINGLE = ("keras", "monai", "catboost", "torchsurv", "torchmetrics:cosine_similarity", "smp:LovaszLoss")
+SINGLE = (
+    "keras",
+    "monai",
+    "catboost",
+    "torchsurv",
+    "dlordinal",
+    "torchmetrics:cosine_similarity",
+    "smp:LovaszLoss",
+    "paddle:npair_loss",
+)
 #: Packages that hold their parameters in single precision, and how near they come then.
 LOOSE = {"paddle": 1e-7, "tf": 3e-7, "pycox": 5e-6}  # pycox adds 1e-7 in its logarithms
 #: Parameters that are not tried, because the package does not come back: Paddle 3.3 with an index of a class to ignore.
 HANGING = {"paddle:NLLLoss": ("ignore_index",)}
+#: Functions that need a GPU.
+ELSEWHERE = ("paddle:margin_cross_entropy",)
 #: Functions whose gradient cannot be seen from outside.
 VALUE_ONLY = {"catboost:LogCosh": "its exponentials are good to 1e-4, which differences make worse"}

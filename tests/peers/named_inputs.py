@@ -120,10 +120,29 @@ def inputs_for(
         if info.name == "cosine_embedding_loss":
             return [*vectors[:2], rng.choice([-1.0, 1.0], ROWS)]
         return vectors[: len(info.inputs)]
+    if info.geometry == "similarity" and info.input_names[0] == "input1":
+        return views_for(key, info, rng)
+    if info.geometry == "ordinal":
+        logits, classes = rng.normal(size=(ROWS, COLUMNS - 1)), rng.permutation(np.arange(ROWS) % COLUMNS)
+        levels = (classes[:, None] > np.arange(COLUMNS - 1)).astype(np.float64)
+        return [logits, levels if info.name == "coral_loss" else classes]
+    if info.geometry == "tree_path":
+        return [
+            rng.normal(size=(ROWS, 5)), rng.integers(0, COLUMNS, ROWS), rng.normal(size=(COLUMNS - 1, 5)),
+            rng.normal(size=COLUMNS - 1),
+        ]  # fmt: skip
+    if info.geometry == "adaptive_softmax":  # three frequent classes, and five that look at two of eight components
+        target = rng.permutation(np.arange(8))
+        return [
+            rng.normal(size=(8, 8)), target, rng.normal(size=(4, 8)), rng.normal(size=2 * (8 + 5)), rng.normal(size=4)
+        ]  # fmt: skip
     if info.geometry == "similarity":
+        if key == "keras":  # vectors come normalised
+            x = rng.normal(size=(3 * ROWS, 5))
+            return [x / np.linalg.norm(x, axis=1, keepdims=True), np.arange(3 * ROWS) % COLUMNS]
         labels = np.arange(3 * ROWS) % COLUMNS
         return [rng.normal(size=(COLUMNS, 5))[labels] + rng.normal(size=(3 * ROWS, 5)), labels]
-    if info.geometry in ("softmax", "margin"):
+    if info.geometry in ("softmax", "margin", "softmax_classes", "agreement"):
         return rows_for(name, info.name, rng)
     shape = (ROWS * 2,) if one_axis(key, name) else (ROWS, COLUMNS)
     domains = [domain.name for domain in domains_of(info, term_of(loss).parameters)]
@@ -135,6 +154,16 @@ def inputs_for(
     if "counts" in info.tags and len(arrays) == 2:
         arrays[1] = rng.poisson(2.0, shape).astype(np.float64)
     return arrays
+
+
+def views_for(key: str, info: Any, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return two views of a batch that are near each other, and what else the function takes."""
+    x = rng.normal(size=(ROWS, 5))
+    y = x + 0.5 * rng.normal(size=(ROWS, 5))
+    if key == "open_clip":
+        x, y = (views / np.linalg.norm(views, axis=1, keepdims=True) for views in (x, y))
+        return [x, y, *(np.float64(number).reshape(()) for number in (10.0, -5.0)[: len(info.inputs) - 2])]
+    return [x, y, np.arange(ROWS) % COLUMNS] if info.name == "n_pairs_loss" else [x, y]
 
 
 def survival_for(

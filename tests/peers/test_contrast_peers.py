@@ -220,3 +220,18 @@ def test_images_and_texts_agree_with_open_clip() -> None:
     assert_agree(losslib.clip_loss(x, y, 20.0), float(open_clip.ClipLoss()(x, y, 20.0)), np.float64, relative=1e-9)
     wanted = float(open_clip.SigLipLoss()(x, y, torch.tensor(10.0).double(), torch.tensor(-10.0).double()))
     assert_agree(losslib.siglip_loss(x, y, 10.0, -10.0), wanted, np.float64, relative=1e-9)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("clip_loss", "ClipLoss"), ("siglip_loss", "SigLipLoss")])
+def test_scale_and_bias_are_learnt_as_in_open_clip(name: str, theirs: str) -> None:
+    open_clip = pytest.importorskip("open_clip.loss")
+    views = [torch.nn.functional.normalize(torch.tensor(batch(f"learnt {k}")[0])).numpy() for k in (1, 2)]
+    numbers = [np.float64(10.0), np.float64(-4.0)][: 1 + (name == "siglip_loss")]
+    moved = [torch.tensor(array, requires_grad=True) for array in (*views, *numbers)]
+    wanted = getattr(open_clip, theirs)()(*moved)
+    wanted.backward()
+    loss = getattr(losslib, name)
+    value, grads = loss.value_and_grad(*views, *numbers, normalize=False, wrt=loss.info.input_names)
+    assert_agree(value, float(wanted.detach()), np.float64, relative=1e-9)
+    for ours, tensor in zip(grads, moved, strict=True):
+        assert_agree(ours, tensor.grad.numpy(), np.float64, relative=1e-8, size=1e3)

@@ -22,7 +22,16 @@ EXTENSION = Path(__file__).parents[1]
 ORACLES = Path(__file__).parents[4] / "tests" / "oracles"
 
 #: Modules of this extension that make lists and reports of what was found, and no pages of losses.
-AFTER = {"build.py", "choices.py", "examination.py", "migration.py", "names.py", "portraits.py", "sparklines.py"}
+AFTER = {
+    "build.py",
+    "choices.py",
+    "examination.py",
+    "migration.py",
+    "names.py",
+    "places.py",
+    "portraits.py",
+    "sidebar.py",
+}
 
 #: What a declaring module takes from others.
 _IMPORT = re.compile(r"^from losslib\.losses\.(\w+) import", re.MULTILINE)

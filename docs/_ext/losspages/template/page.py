@@ -104,7 +104,7 @@ def signature(info: LossInfo) -> str:
             f"   Derivatives: {methods}; they take {takes} too.\n",
             f".. py:class:: losslib.{info.class_name}{cls}\n   :no-index:\n",
             f"   Call the object with ``({names})``; methods {own}.\n",
-            ":doc:`/conventions` says what ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean.\n",
+            "The other arguments: :doc:`/conventions`.\n",
         ]
     )
 
@@ -133,7 +133,7 @@ def parameters(info: LossInfo) -> str:
     if not rows:
         return text + "Only ``reduction`` and ``check``, those of every loss: :doc:`/conventions`.\n"
     text += table(["name", "default", "values", "meaning"], rows, css="loss-parameters") + "\n"
-    return text + "``reduction`` and ``check`` are those of every loss: :doc:`/conventions`.\n"
+    return text + "``reduction``, ``check``: :doc:`/conventions`.\n"
 
 
 def advice(title: str, items: tuple[str, ...], info: LossInfo) -> str:

@@ -216,9 +216,8 @@ def _formula(info: LossInfo) -> str:
 def _reductions(facts: PageFacts) -> str:
     return (
         heading("Reductions")
-        + "\nWhat the sum is divided by, measured on 4 lists of 5 items, one of them with equal labels only, with the "
-        "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the second; and the value of a batch without "
-        "lists, and of one that is masked altogether.\n\n"
+        + "\nDivisors of 4 lists, one of them with equal labels only; weights ``[1, 3, 2, 1]``, a mask without the "
+        "second.\n\n"
         + tables.divisors(facts)
         + '\n``"none"`` gives one value for each list, 0 where nothing is compared.\n'
     )

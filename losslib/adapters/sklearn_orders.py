@@ -36,9 +36,12 @@ class OrderMeasure:
     """
 
     def __init__(self, measured: Loss | OrderMetric) -> None:
-        self.metric = measured if isinstance(measured, OrderMetric) else None
-        self.loss: Any = None if isinstance(measured, OrderMetric) else measured
-        self.__name__ = binding.info_of(self.loss).name if self.metric is None else self.metric.name
+        self.metric: OrderMetric | None = None
+        self.loss: Any = None
+        if isinstance(measured, OrderMetric):
+            self.metric, self.__name__ = measured, measured.name
+        else:
+            self.loss, self.__name__ = measured, binding.info_of(measured).name  # make_scorer prints it
 
     @property
     def larger_is_better(self) -> bool:

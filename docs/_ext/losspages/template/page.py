@@ -125,6 +125,7 @@ def parameters(info: LossInfo) -> str:
                 values = {
                     "risk": "one number for each sample, or None",
                     "lists": "an array, or None",
+                    "auc_margin": "an array, or None",
                 }.get(info.geometry, "one number for each class, or None")
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])

@@ -9,6 +9,7 @@ from overlap.call cimport (
 )
 from overlap.lanes cimport Lanes, fill_lanes, input_row, target_row, weigh, weight_row
 from overlap.probabilities cimport Softmax, difference, probability_row, sharp_of, softmax_tile, spread_of
+from overlap.sigmoids cimport by_sigmoid, count_sigmoid_row
 from softmax.reduce cimport Batch, add_widened
 
 cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
@@ -173,10 +174,12 @@ cdef inline int count_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ss
     cdef Softmax softmax
     cdef real[MAX_LANES] p, q, buffer
     cdef double[MAX_LANES] weights
+    cdef const real* x
     cdef const real* t
     cdef const double* weight
     cdef double* extras = sums + COUNTS * job.classes
     cdef Py_ssize_t c, j
+    cdef bint direct
     cdef int bad = fill_lanes(job, &lanes, n, first, count), outside = 0
     extras[POSITIONS] += lanes.positions
     if job.activation == SOFTMAX:
@@ -195,14 +198,20 @@ cdef inline int count_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ss
             return bad | count_distances(job, &lanes, &softmax, <const real*>tile, n, first, sums)
     elif job.distances != NULL:
         return bad | count_distances(job, &lanes, &softmax, <const real*>tile, n, first, sums)
+    direct = lanes.whole and by_sigmoid(job)
     for c in range(job.classes):
-        bad |= probability_row(job, &lanes, &softmax, <const real*>tile, n, c, first, <real*>p, <real*>q)
         t = target_row(job, &lanes, n, c, first, <real*>buffer)
+        if direct:
+            x = input_row(job, &lanes, n, c, first, <real*>p)
+            if count_sigmoid_row(job, c, count, x, t, sums + COUNTS * c, extras):
+                bad |= BAD_TARGET
+            continue
         if not job.indices:
             outside = 0
             for j in range(count):
                 outside |= (t[j] < 0) | (t[j] > 1)
             bad |= BAD_TARGET if outside else 0
+        bad |= probability_row(job, &lanes, &softmax, <const real*>tile, n, c, first, <real*>p, <real*>q)
         weight = weight_row(job, &lanes, n, c, first, weights)
         count_row(job, &lanes, weight, <const real*>p, <const real*>q, t, sums + COUNTS * c)
         if (job.addend == CROSS_ENTROPY and job.activation == SIGMOID) or job.addend == UNIFIED_FOCAL:

@@ -10,6 +10,7 @@ compiled once for each instruction set.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
+from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -19,7 +20,7 @@ from overlap.call cimport (
     COUNTS, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
     View,
 )
-from overlap.indices cimport by_indices
+from overlap.indices cimport by_indices, index_scratch
 from overlap.lovasz cimport Segments
 from overlap.ratios cimport (
     DiceRatio, JaccardRatio, MatthewsRatio, MeanRatio, Ratio, TverskyRatio, ratio_rows,
@@ -39,6 +40,7 @@ cdef enum:
     TASK = 65536         # numbers of an input that a thread takes at a time
     LEAST = 1024         # positions of a task, at least: a table of sums is small beside it
     SMALL = 4096         # numbers up to which the GIL is kept
+    LINE = 64            # bytes of a line of the cache
     STREAMING = 1048576  # numbers from which a gradient is stored past the caches
 
 ACTIVATIONS = ("none", "sigmoid", "softmax")
@@ -185,6 +187,9 @@ cdef class Region:
         job.scratch_size = 2 * job.lanes * max(<Py_ssize_t>1, job.classes) * sizeof(double)
         if job.activation != SOFTMAX:
             job.scratch_size = 2 * job.lanes * sizeof(double)
+        elif by_indices(job):
+            job.scratch_size = max(job.scratch_size, index_scratch(job))
+        job.scratch_size = (job.scratch_size + LINE - 1) // LINE * LINE
 
     cdef int place(self, View* view, cnp.ndarray array) except -1:
         cdef int last = cnp.PyArray_NDIM(array) - 1
@@ -207,23 +212,25 @@ cdef class Region:
                       double cost, bint small) except -1:
         """Run tasks of some context, each thread with a scratch of so many bytes at `scratch`, a place in the context.
 
-        Small calls keep the GIL.
+        A scratch begins with a line of the cache. Small calls keep the GIL.
         """
         cdef int width = 1
+        cdef char* memory
         if tasks > 1:
             width = _gate.begin(cost * self.isa_factor)
-        scratch[0] = <char*>malloc(<size_t>(width * size))
-        if scratch[0] == NULL:
+        memory = <char*>malloc(<size_t>(width * size + LINE))
+        if memory == NULL:
             if width > 1:
                 _gate.end()
             raise MemoryError(f"no memory for {width} times {size} bytes")
+        scratch[0] = memory + (LINE - <uintptr_t>memory % LINE)
         if small:
             run_tasks(function, context, 0, tasks, 0)
         else:
             run_all(function, context, tasks, width)
         if width > 1:
             _gate.end()
-        free(scratch[0])
+        free(memory)
         return 0
 
     def count(self, cnp.ndarray table, cnp.ndarray extras):

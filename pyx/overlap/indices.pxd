@@ -1,9 +1,11 @@
 """Class indices with a softmax and products as counts, the usual call: the classes of a tile in registers.
 
-One class of a position is right and the others are wrong, so that nothing is made of masks: probabilities of the class
-of the target are picked on the way, and what the others have is added for each class over a whole task.
+The logit of the target is taken out of the tile, with -inf in its place. What the other classes have is a plain sum of
+exponentials then, with all its digits beside a target that has nearly everything, and no loop over the classes asks
+which of them is the target.
 """
 
+from libc.math cimport INFINITY
 from libc.string cimport memset
 
 from blocks cimport combine, real, sum_block
@@ -17,23 +19,21 @@ cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     T log1p[T](T x)
 
 cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
+    const int stream_bytes
     void prefetch(const char* source)
+    int bytes_to_alignment(const char* target)
 
 cdef extern from "losslib/overlap/lanes.h" namespace "losslib" nogil:
-    void become_exp_apart[T](Batch[T]& e, Batch[T]& run, Batch[T]& ones)
-    void pick[T](Batch[T]& picked, const Batch[T]& label, T c, const Batch[T]& value)
-    void add_elsewhere[T](Batch[T]& sum, const Batch[T]& e, const Batch[T]& label, T c, const Batch[T]& inverse)
-    void refer[T](Batch[T]& reference, const Batch[T]& e, const Batch[T]& label, T c, T here, T elsewhere)
-    void add_slope[T](Batch[T]& mean, const Batch[T]& e, const Batch[T]& label, T c, T here, T elsewhere,
-                      const Batch[T]& reference)
-    void become_derivative[T](Batch[T]& e, const Batch[T]& label, T c, T here, T elsewhere, const Batch[T]& reference,
-                              const Batch[T]& inverse, const Batch[T]& mean)
-    void become_both_derivatives[T](Batch[T]& e, const Batch[T]& label, T c, T here, T elsewhere,
-                                    const Batch[T]& reference, const Batch[T]& inverse, const Batch[T]& mean,
-                                    const Batch[T]& mass, const Batch[T]& missing)
+    void follow[T](Batch[T]& held, const Batch[T]& largest, const Batch[T]& terms, T number)
+    void add_product[T](Batch[T]& sum, const Batch[T]& a, const Batch[T]& b)
+    void add_slope[T](Batch[T]& mean, const Batch[T]& e, T slope, const Batch[T]& reference)
+    void become_derivative[T](Batch[T]& e, T slope, const Batch[T]& reference, const Batch[T]& inverse,
+                              const Batch[T]& mean)
 
 cdef enum:
     RUN = 16             # classes whose exponentials are added in the type of the input before float64 takes over
+    WAYS = 4             # tables that targets are counted in by turns: the next position mostly has the same class
+    HELD = 3             # common, false negative and target of a class in those
 
 
 cdef inline bint by_indices(const Job* job) noexcept nogil:
@@ -43,9 +43,15 @@ cdef inline bint by_indices(const Job* job) noexcept nogil:
             and job.field.data == NULL and job.weight.classes == 0)
 
 
-cdef inline void load_classes(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t first, real* tile,
-                              real* label) noexcept nogil:
-    """The logits of a tile, 0 in the lanes that are left over in the last sixteen, and the labels as numbers."""
+cdef inline Py_ssize_t index_scratch(const Job* job) noexcept nogil:
+    """Bytes of a tile, with a row in front of it for positions without a target, and of what a task counts in."""
+    cdef Py_ssize_t rows = job.classes + 1
+    return (rows * job.lanes + 16 * job.classes + WAYS * HELD * rows) * <Py_ssize_t>sizeof(double)
+
+
+cdef inline void load_classes(const Job* job, const Lanes* lanes, Py_ssize_t n, Py_ssize_t first,
+                              real* tile) noexcept nogil:
+    """The logits of a tile, 0 in the lanes that are left over in the last sixteen and where nothing counts."""
     cdef const real* row
     cdef real* line
     cdef Py_ssize_t c, j, count = lanes.count, width = (count + 15) // 16 * 16
@@ -57,60 +63,84 @@ cdef inline void load_classes(const Job* job, const Lanes* lanes, Py_ssize_t n, 
                 line[j] = row[j]
         for j in range(count, width):
             line[j] = 0
+    if lanes.dropped:
+        memset(tile - job.lanes, 0, count * sizeof(real))
+
+
+cdef inline void find_largest(const Job* job, const real* tile, Py_ssize_t width, real* top, const real* elsewhere,
+                              real* reference) noexcept nogil:
+    """top = the largest logit of each position; with slopes `elsewhere` of the classes, reference = that of its class.
+    """
+    cdef Batch[real] largest, terms, held
+    cdef Py_ssize_t g = 0, c
+    while g < width:
+        largest.load(tile + g)
+        if elsewhere != NULL:
+            held.fill(elsewhere[0])
+            for c in range(1, job.classes):
+                terms.load(tile + c * job.lanes + g)
+                follow(held, largest, terms, elsewhere[c])
+                largest.raise_to(terms)
+            held.store(reference + g)
+        else:
+            for c in range(1, job.classes):
+                terms.load(tile + c * job.lanes + g)
+                largest.raise_to(terms)
+        largest.store(top + g)
+        g += 16
+
+
+cdef inline void take_targets(const Job* job, const Lanes* lanes, real* tile, real* chosen) noexcept nogil:
+    """chosen = the logits of the targets, which leave the tile."""
+    cdef Py_ssize_t j, place, count = lanes.count
     for j in range(count):
-        label[j] = <real>lanes.label[j]
-    for j in range(count, width):
-        label[j] = -1
+        place = lanes.label[j] * job.lanes + j
+        chosen[j] = tile[place]
+        tile[place] = -INFINITY
+    for j in range(count, (count + 15) // 16 * 16):
+        chosen[j] = 0
 
 
 cdef inline void exponentials(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count, real* tile,
-                              const real* label, double* total, real* top, real* picked, real* chosen,
-                              const real* here, const real* elsewhere, real* reference) noexcept nogil:
-    """tile = exp(x - top), total = its sum without the largest; picked, chosen = exponential, logit of the target.
+                              const real* top, real* picked, double* others, const real* elsewhere,
+                              const real* reference, real* mean) noexcept nogil:
+    """tile = exp(x - top), others = its sum; picked holds the logits of the targets and takes their exponentials.
 
-    With slopes, here of the target's class and elsewhere of the others, reference is that of the largest logit.
-    Meanwhile the next tile is asked for.
+    With slopes `elsewhere` of the classes, mean = sum of exponential * (slope - reference). Meanwhile the next tile is
+    asked for.
     """
-    cdef Batch[real] largest, terms, run, ones, labels, right, logit, slope
+    cdef Batch[real] largest, terms, run, held, slope
     cdef Batch[double] sum
     cdef Py_ssize_t g = 0, c, stop, step = job.lanes, width = (count + 15) // 16 * 16
     cdef const char* ahead = address(&job.input, n, 0, first + count)
     while g < width:
-        largest.load(tile + g)
-        for c in range(1, job.classes):
-            terms.load(tile + c * step + g)
-            largest.raise_to(terms)
-        largest.store(top + g)
-        labels.load(label + g)
-        right.fill(0)
-        logit.fill(0)
+        largest.load(top + g)
+        sum.fill(0.0)
         slope.fill(0)
-        sum.fill(-1.0)
+        if elsewhere != NULL:
+            held.load(reference + g)
         c = 0
         while c < job.classes:
             stop = min(c + RUN, job.classes)
             run.fill(0)
-            ones.fill(0)
             while c < stop:
-                terms.load(tile + c * step + g)
                 prefetch(ahead + c * job.input.classes + g * <Py_ssize_t>sizeof(real))
-                if chosen != NULL:
-                    pick(logit, labels, <real>c, terms)
+                terms.load(tile + c * step + g)
                 terms.subtract(largest)
-                become_exp_apart(terms, run, ones)
+                terms.become_exp()
                 terms.store(tile + c * step + g)
-                pick(right, labels, <real>c, terms)
-                if here != NULL:
-                    refer(slope, terms, labels, <real>c, here[c], elsewhere[c])
+                run.add(terms)
+                if elsewhere != NULL:
+                    add_slope(slope, terms, elsewhere[c], held)
                 c += 1
             add_widened(sum, run)
-            add_widened(sum, ones)
-        sum.store(total + g)
-        right.store(picked + g)
-        if chosen != NULL:
-            logit.store(chosen + g)
-        if here != NULL:
-            slope.store(reference + g)
+        sum.store(others + g)
+        terms.load(picked + g)
+        terms.subtract(largest)
+        terms.become_exp()
+        terms.store(picked + g)
+        if elsewhere != NULL:
+            slope.store(mean + g)
         g += 16
 
 
@@ -121,134 +151,190 @@ cdef inline double mass_of(const Job* job, const Lanes* lanes, Py_ssize_t j) noe
     return 1.0 if job.class_weight == NULL else job.class_weight[lanes.label[j]]
 
 
+cdef inline void add_entropies(const Job* job, const Lanes* lanes, const real* top, const real* chosen,
+                               const real* picked, const double* others, double* extras) noexcept nogil:
+    """Add the cross-entropies of a tile, and what their mean divides by."""
+    cdef real[MAX_LANES] entropy
+    cdef double[MAX_LANES] weighted
+    cdef Py_ssize_t j, count = lanes.count
+    cdef double mass
+    for j in range(count):      # log of the sum of all, less the 1 of the largest
+        entropy[j] = ((top[j] - chosen[j])
+                      + log1p(<real>(others[j] if picked[j] == 1 else (others[j] - 1.0) + <double>picked[j])))
+    if job.class_weight == NULL and lanes.whole:
+        extras[DIVISOR] += <double>count
+        extras[ADDEND] += sum_block(<const real*>entropy, count)
+        return
+    for j in range(count):
+        mass = mass_of(job, lanes, j)
+        extras[DIVISOR] += mass
+        mass *= lanes.weight[j]
+        weighted[j] = 0.0 if mass == 0.0 else mass * <double>entropy[j]
+    extras[ADDEND] += sum_block(<const double*>weighted, count)
+
+
 cdef inline int count_index_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count, real* tile,
-                                 double* wrong, double* sums) noexcept nogil:
-    """Add the sums of a tile to a table, what is wrong to sixteen sums a class; return what left its domain."""
+                                 double* wrong, double* held, double* sums) noexcept nogil:
+    """Add the sums of a tile: of the addend to a table, what is wrong to sixteen sums a class, targets to `held`.
+
+    Return what left its domain.
+    """
     cdef Lanes lanes
-    cdef real[MAX_LANES] label, top, picked, chosen, inverse
-    cdef double[MAX_LANES] total, share, common, missing, entropy
+    cdef real[MAX_LANES] top, chosen, picked, inverse
+    cdef double[MAX_LANES] others, common, missing
     cdef double* extras = sums + COUNTS * job.classes
-    cdef Batch[real] terms, labels, scale, run
+    cdef double* row
+    cdef Batch[real] even, odd, scale, run, run_of_next
     cdef Batch[double] sum
-    cdef Py_ssize_t c, j, g, width = (count + 15) // 16 * 16
-    cdef double e, mass
+    cdef Py_ssize_t c, j, g, width = (count + 15) // 16 * 16, step = job.lanes, rows = job.classes + 1
+    cdef double share
     cdef int bad = fill_lanes(job, &lanes, n, first, count)
-    cdef bint entropic = job.addend == CROSS_ENTROPY
     extras[POSITIONS] += lanes.positions
-    load_classes(job, &lanes, n, first, tile, <real*>label)
-    exponentials(job, n, first, count, tile, <const real*>label, total, <real*>top, <real*>picked,
-                 <real*>chosen if entropic else NULL, <const real*>NULL, <const real*>NULL, <real*>NULL)
-    if entropic:
-        for j in range(count):
-            entropy[j] = (<double>top[j] - <double>chosen[j]) + log1p(total[j])
-        if job.class_weight == NULL and lanes.whole:
-            extras[DIVISOR] += <double>count
-        else:
-            for j in range(count):
-                mass = mass_of(job, &lanes, j)
-                extras[DIVISOR] += mass
-                mass *= lanes.weight[j]
-                entropy[j] = 0.0 if mass == 0.0 else mass * entropy[j]
-        extras[ADDEND] += sum_block(<const double*>entropy, count)
+    load_classes(job, &lanes, n, first, tile)
+    find_largest(job, <const real*>tile, width, <real*>top, <const real*>NULL, <real*>NULL)
+    take_targets(job, &lanes, tile, <real*>chosen)
+    for j in range(width):
+        picked[j] = chosen[j]
+    exponentials(job, n, first, count, tile, <const real*>top, <real*>picked, others, <const real*>NULL,
+                 <const real*>NULL, <real*>NULL)
+    if job.addend == CROSS_ENTROPY:
+        add_entropies(job, &lanes, <const real*>top, <const real*>chosen, <const real*>picked, others, extras)
     for j in range(count):
-        share[j] = 1.0 / (1.0 + total[j])
-    if not lanes.whole:
-        for j in range(count):
-            share[j] *= lanes.weight[j]
-    for j in range(count):
-        inverse[j] = <real>share[j]
-        e = <double>picked[j]
-        common[j] = e * share[j]
-        missing[j] = (total[j] if e == 1.0 else total[j] + (1.0 - e)) * share[j]
+        share = 1.0 / (others[j] + <double>picked[j])
+        inverse[j] = <real>share
+        common[j] = <double>picked[j] * share
+        missing[j] = others[j] * share
     for j in range(count, width):
         inverse[j] = 0
+    if not lanes.whole:
+        for j in range(count):
+            inverse[j] = <real>(inverse[j] * lanes.weight[j])
+            common[j] *= lanes.weight[j]
+            missing[j] *= lanes.weight[j]
     for j in range(count):
-        c = lanes.label[j]
-        if c >= 0:
-            sums[COUNTS * c] += common[j]
-            sums[COUNTS * c + 2] += missing[j]
-            sums[COUNTS * c + 3] += lanes.weight[j]
-    for c in range(job.classes):
+        row = held + HELD * ((j % WAYS) * rows + lanes.label[j] + 1)
+        row[0] += common[j]
+        row[1] += missing[j]
+        row[2] += lanes.weight[j]
+    c = 0
+    while c < job.classes:      # two at a time, of which the last may be one
         run.fill(0)
+        run_of_next.fill(0)
         g = 0
         while g < width:
-            terms.load(tile + c * job.lanes + g)
-            labels.load(<const real*>label + g)
             scale.load(<const real*>inverse + g)
-            add_elsewhere(run, terms, labels, <real>c, scale)
+            even.load(tile + c * step + g)
+            odd.load(tile + min(c + 1, job.classes - 1) * step + g)
+            add_product(run, even, scale)
+            add_product(run_of_next, odd, scale)
             g += 16
         sum.load(wrong + 16 * c)
         add_widened(sum, run)
         sum.store(wrong + 16 * c)
+        c += 1
+        if c < job.classes:
+            sum.load(wrong + 16 * c)
+            add_widened(sum, run_of_next)
+            sum.store(wrong + 16 * c)
+            c += 1
     return bad
 
 
-cdef inline void start_wrong(const Job* job, double* wrong) noexcept nogil:
-    memset(wrong, 0, 16 * job.classes * sizeof(double))
-
-
-cdef inline void finish_wrong(const Job* job, double* wrong, double* sums) noexcept nogil:
-    """Add what was wrong in a task to its table."""
-    cdef Py_ssize_t c
+cdef inline void finish_sums(const Job* job, double* wrong, const double* held, double* sums) noexcept nogil:
+    """Add what a task has counted to its table."""
+    cdef const double* row
+    cdef Py_ssize_t c, way, rows = job.classes + 1
     for c in range(job.classes):
+        for way in range(WAYS):
+            row = held + HELD * (way * rows + c + 1)
+            sums[COUNTS * c] += row[0]
+            sums[COUNTS * c + 2] += row[1]
+            sums[COUNTS * c + 3] += row[2]
         sums[COUNTS * c + 1] += combine(wrong + 16 * c)
 
 
+cdef inline void count_index_task(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t stop, real* scratch,
+                                  double* sums, int* bad) noexcept nogil:
+    """Add the sums of a run of positions to a table."""
+    cdef Py_ssize_t rows = job.classes + 1, count
+    cdef double* wrong = <double*>scratch + rows * job.lanes
+    cdef double* held = wrong + 16 * job.classes
+    memset(wrong, 0, (16 * job.classes + WAYS * HELD * rows) * sizeof(double))
+    while first < stop:
+        count = min(job.lanes, stop - first)
+        bad[0] |= count_index_tile(job, n, first, count, scratch + job.lanes, wrong, held, sums)
+        first += count
+    finish_sums(job, wrong, held, sums)
+
+
 cdef inline void index_gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count, real* tile,
-                                     real* slopes) noexcept nogil:
-    """Write the derivatives of a tile; `slopes` takes two numbers a class.
+                                     const real* elsewhere) noexcept nogil:
+    """Write the derivatives of a tile, with the slopes of probabilities `elsewhere` than at the target, by class.
 
     By softmax p_c the derivative of class c is p_c (a_c - sum_k p_k a_k) with the slopes a; those are taken relative
     to the slope of the largest class, whose own derivative is small where its p is nearly 1.
     """
     cdef Lanes lanes
-    cdef real[MAX_LANES] label, top, picked, reference, inverse, mass, missing
-    cdef double[MAX_LANES] total
-    cdef real* here = slopes
-    cdef real* elsewhere = slopes + job.classes
+    cdef real[MAX_LANES] top, picked, reference, inverse, mean, here
+    cdef double[MAX_LANES] others
     cdef const double* by = job.slopes + 3 * n * job.classes
-    cdef Batch[real] terms, labels, scale, mean, held, weights, lacks
+    cdef Batch[real] terms, scale, middle, held
     cdef Py_ssize_t c, j, g = 0, step = job.lanes, width = (count + 15) // 16 * 16
-    cdef double factor = 0.0 if job.addend_scale == NULL else job.addend_scale[n], e, weight
-    cdef bint entropic = job.addend == CROSS_ENTROPY
+    cdef double factor = 0.0 if job.addend_scale == NULL else job.addend_scale[n], mass
     fill_lanes(job, &lanes, n, first, count)
-    load_classes(job, &lanes, n, first, tile, <real*>label)
-    for c in range(job.classes):
-        here[c] = <real>(by[3 * c] - by[3 * c + 2])
-        elsewhere[c] = <real>by[3 * c + 1]
-    exponentials(job, n, first, count, tile, <const real*>label, total, <real*>top, <real*>picked, <real*>NULL,
-                 <const real*>here, <const real*>elsewhere, <real*>reference)
+    load_classes(job, &lanes, n, first, tile)
+    find_largest(job, <const real*>tile, width, <real*>top, elsewhere, <real*>reference)
+    take_targets(job, &lanes, tile, <real*>picked)
+    for j in range(count):
+        c = max(lanes.label[j], 0)
+        here[j] = <real>(by[3 * c] - by[3 * c + 2])
+    for j in range(count):
+        reference[j] = here[j] if picked[j] == top[j] else reference[j]
+    exponentials(job, n, first, count, tile, <const real*>top, <real*>picked, others, elsewhere, <const real*>reference,
+                 <real*>mean)
+    for j in range(count, width):
+        here[j] = 0
     for j in range(width):
-        inverse[j] = <real>(1.0 / (1.0 + total[j]))
-    if entropic:
-        for j in range(count, width):
-            mass[j] = 0
-            missing[j] = 0
+        inverse[j] = 1 / <real>(others[j] + <double>picked[j])
+        picked[j] = picked[j] * inverse[j]
+        # The mean slope, less that of the largest class; and the derivative of the target's class.
+        mean[j] = mean[j] * inverse[j] + picked[j] * (here[j] - reference[j])
+        here[j] = picked[j] * ((here[j] - reference[j]) - mean[j])
+    if job.addend == CROSS_ENTROPY:     # mass * p elsewhere, -mass * (1 - p) of the target's class
         for j in range(count):
-            weight = factor * mass_of(job, &lanes, j)
-            e = <double>picked[j]
-            mass[j] = <real>weight
-            missing[j] = <real>(weight * (total[j] if e == 1.0 else total[j] + (1.0 - e)) / (1.0 + total[j]))
+            mass = factor * mass_of(job, &lanes, j)
+            mean[j] -= <real>mass
+            here[j] -= <real>(mass * (others[j] * <double>inverse[j]))
     while g < width:
-        labels.load(<const real*>label + g)
         held.load(<const real*>reference + g)
         scale.load(<const real*>inverse + g)
-        mean.fill(0)
+        middle.load(<const real*>mean + g)
         for c in range(job.classes):
             terms.load(tile + c * step + g)
-            add_slope(mean, terms, labels, <real>c, here[c], elsewhere[c], held)
-        mean.multiply(scale)        # the mean slope, less that of the largest class
-        if entropic:
-            weights.load(<const real*>mass + g)
-            lacks.load(<const real*>missing + g)
-        for c in range(job.classes):
-            terms.load(tile + c * step + g)
-            if entropic:
-                become_both_derivatives(terms, labels, <real>c, here[c], elsewhere[c], held, scale, mean, weights,
-                                        lacks)
-            else:
-                become_derivative(terms, labels, <real>c, here[c], elsewhere[c], held, scale, mean)
+            become_derivative(terms, elsewhere[c], held, scale, middle)
             terms.store(tile + c * step + g)
         g += 16
+    for j in range(count):
+        tile[lanes.label[j] * step + j] = here[j]
     for c in range(job.classes):
         finish_row(job, &lanes, lanes.weight, n, c, first, tile + c * step)
+
+
+cdef inline void index_gradient_task(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t stop,
+                                     real* scratch) noexcept nogil:
+    """Write the derivatives of a run of positions."""
+    cdef Py_ssize_t rows = job.classes + 1, c, count = job.lanes
+    cdef real* elsewhere = scratch + rows * job.lanes
+    cdef const double* by = job.slopes + 3 * n * job.classes
+    cdef int apart
+    for c in range(job.classes):
+        elsewhere[c] = <real>by[3 * c + 1]
+    if job.streaming:       # all tiles but the first begin with a whole vector, so that none is written in two parts
+        apart = bytes_to_alignment(address(&job.grad, n, 0, first))
+        if apart > 0:
+            count -= (stream_bytes - apart) // <Py_ssize_t>sizeof(real)
+    while first < stop:
+        count = min(count, stop - first)
+        index_gradient_tile(job, n, first, count, scratch + job.lanes, <const real*>elsewhere)
+        first += count
+        count = job.lanes

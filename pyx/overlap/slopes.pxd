@@ -7,19 +7,16 @@ from libc.stdint cimport int32_t
 
 from blocks cimport real
 from overlap.call cimport (
-    CROSS_ENTROPY, MAX_LANES, NOTHING, PRODUCT, SIGMOID, SOFTMAX, SQUARED, UNIFIED_FOCAL, Job, read_row, write_row,
+    CROSS_ENTROPY, MAX_LANES, PRODUCT, SIGMOID, SOFTMAX, SQUARED, UNIFIED_FOCAL, Job, read_row, write_row,
 )
 from overlap.lanes cimport Lanes, fill_lanes, finish_row, input_row, target_row, weigh, weight_row
 from overlap.probabilities cimport Softmax, difference, probability_row, sharp_of, softmax_tile, spread_of
-from softmax.reduce cimport Batch
+from overlap.sigmoids cimport by_sigmoid, sigmoid_slope_row
 
 cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     T log[T](T x)
     T log1p[T](T x)
     T power[T](T x, T y)
-
-cdef extern from "losslib/overlap/lanes.h" namespace "losslib" nogil:
-    void become_sigmoid_derivative[T](Batch[T]& x, const Batch[T]& t, T positive, T turn)
 
 
 cdef inline double addend_scale_of(const Job* job, Py_ssize_t n) noexcept nogil:
@@ -112,32 +109,6 @@ cdef inline void target_slope_row(const Job* job, const Lanes* lanes, const Soft
     write_row(job, &job.target_grad, n, c, first, count, <const real*>row)
 
 
-cdef inline void sigmoid_slope_row(const Job* job, Py_ssize_t n, Py_ssize_t c, Py_ssize_t count, const real* x,
-                                   const real* t, real* row) noexcept nogil:
-    """The derivatives by the logits of a row, of products and a sigmoid: sixteen at a time, nothing in between."""
-    cdef const double* by = job.slopes + 3 * (n * job.classes + c)
-    cdef real positive = <real>by[1], turn = <real>(by[0] - by[1] - by[2])
-    cdef Batch[real] inputs, marks
-    cdef real[16] rest_x, rest_t
-    cdef Py_ssize_t j = 0, k
-    while j + 16 <= count:
-        inputs.load(x + j)
-        marks.load(t + j)
-        become_sigmoid_derivative(inputs, marks, positive, turn)
-        inputs.store(row + j)
-        j += 16
-    if j < count:
-        for k in range(16):
-            rest_x[k] = x[j + k] if j + k < count else 0
-            rest_t[k] = t[j + k] if j + k < count else 0
-        inputs.load(rest_x)
-        marks.load(rest_t)
-        become_sigmoid_derivative(inputs, marks, positive, turn)
-        inputs.store(rest_x)
-        for k in range(count - j):
-            row[j + k] = rest_x[k]
-
-
 cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t count, real* tile,
                                real* slopes) noexcept nogil:
     """Write the derivatives of a tile; `slopes` takes one row a class for softmax.
@@ -157,9 +128,7 @@ cdef inline void gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t first, P
     cdef Py_ssize_t c, j, step = job.lanes
     cdef bint entropy = job.addend == CROSS_ENTROPY
     # Counts that are products of both have slopes that depend on the target alone.
-    cdef bint direct = (job.activation == SIGMOID and job.counting == PRODUCT and job.addend == NOTHING
-                        and job.clip == 0.0 and job.field.data == NULL and job.distances == NULL
-                        and job.target_grad.data == NULL)
+    cdef bint direct = by_sigmoid(job) and job.target_grad.data == NULL
     cdef bint by_probability = not direct and (job.activation != SOFTMAX or job.counting != PRODUCT or job.clip > 0.0
                                                or job.addend == UNIFIED_FOCAL or job.target_grad.data != NULL)
     cdef const real* x

@@ -7,7 +7,7 @@ from libc.string cimport memset
 
 from overlap.call cimport COUNTS, EXTRAS, Job
 from overlap.counts cimport count_tile
-from overlap.indices cimport by_indices, count_index_tile, finish_wrong, index_gradient_tile, start_wrong
+from overlap.indices cimport by_indices, count_index_task, index_gradient_task
 from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
 from overlap.slopes cimport gradient_tile
 from overlap.transform cimport Transform, distance_segment
@@ -54,25 +54,21 @@ cdef inline void count_task(void* context, Py_ssize_t task, int slot) noexcept n
     cdef Py_ssize_t first = task % job.chunks * job.chunk, stop = min(first + job.chunk, job.positions), count
     cdef double* sums = job.partials + task * size
     cdef char* tile = job.scratch + slot * job.scratch_size
-    cdef double* wrong = <double*>(tile + job.scratch_size // 2)
-    cdef bint indexed = by_indices(job)
     memset(sums, 0, size * sizeof(double))
     job.violations[task] = 0
-    if indexed:
-        start_wrong(job, wrong)
+    if by_indices(job):
+        if job.wide:
+            count_index_task(job, n, first, stop, <double*>tile, sums, job.violations + task)
+        else:
+            count_index_task(job, n, first, stop, <float*>tile, sums, job.violations + task)
+        return
     while first < stop:
         count = min(job.lanes, stop - first)
-        if indexed and job.wide:
-            job.violations[task] |= count_index_tile(job, n, first, count, <double*>tile, wrong, sums)
-        elif indexed:
-            job.violations[task] |= count_index_tile(job, n, first, count, <float*>tile, wrong, sums)
-        elif job.wide:
+        if job.wide:
             job.violations[task] |= count_tile(job, n, first, count, <double*>tile, sums)
         else:
             job.violations[task] |= count_tile(job, n, first, count, <float*>tile, sums)
         first += count
-    if indexed:
-        finish_wrong(job, wrong, sums)
 
 
 cdef inline void gradient_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
@@ -82,13 +78,13 @@ cdef inline void gradient_task(void* context, Py_ssize_t task, int slot) noexcep
     cdef char* tile = job.scratch + slot * job.scratch_size
     cdef char* slopes = tile + job.scratch_size // 2
     cdef bint indexed = by_indices(job)
-    while first < stop:
+    if indexed and job.wide:
+        index_gradient_task(job, n, first, stop, <double*>tile)
+    elif indexed:
+        index_gradient_task(job, n, first, stop, <float*>tile)
+    while not indexed and first < stop:
         count = min(job.lanes, stop - first)
-        if indexed and job.wide:
-            index_gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
-        elif indexed:
-            index_gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)
-        elif job.wide:
+        if job.wide:
             gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
         else:
             gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)

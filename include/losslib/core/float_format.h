@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "losslib/core/inline.h"
-#include "losslib/core/select.h"
 
 namespace losslib {
 
@@ -54,12 +53,12 @@ template <> struct FloatFormat<float> {
                polynomial(f, 0.66666627f, -0.5000002f, 0.40004238f, -0.3333599f, 0.28439108f, -0.24811192f, 0.23776309f,
                           -0.23351218f, 0.1349321f);
     }
-    // log(1 + x), 0 <= x <= 1
-    static LOSSLIB_INLINE float log1p_unit(float x) {
-        const float half_square = 0.5f * x * x;
-        const float tail = half_square * x *
-                           polynomial(x, 0.66666186f, -0.49986658f, 0.39852932f, -0.32457814f, 0.25361592f,
-                                      -0.17187157f, 0.088626504f, -0.029378613f, 0.0045556356f);
+    // log(1 + x), 0 <= x <= 1; x is a number or a vector of them.
+    template <class X> static LOSSLIB_INLINE X log1p_unit(X x) {
+        const X half_square = 0.5f * x * x;
+        const X tail = half_square * x *
+                       polynomial(x, 0.66666186f, -0.49986658f, 0.39852932f, -0.32457814f, 0.25361592f, -0.17187157f,
+                                  0.088626504f, -0.029378613f, 0.0045556356f);
         return x - (half_square - tail);
     }
     // (3 atanh(s)/s - 3 - s^2) / s^4 as a function of z = s^2 for s <= 0.172
@@ -96,7 +95,7 @@ template <> struct FloatFormat<double> {
                           2.762609324180896e-07, 2.505379221618923e-08);
     }
     // s (f^2/2 + R), s = f / (2 + f), s R = 2 atanh(s) - 2 s: the same
-    static LOSSLIB_INLINE double log_tail(double f, double half_square) {
+    template <class X> static LOSSLIB_INLINE X log_tail(X f, X half_square) {
         return log_tail_of_quotient(f / (2.0 + f), half_square);
     }
     template <class X> static LOSSLIB_INLINE X log_tail_of_quotient(X s, X half_square) {
@@ -106,12 +105,13 @@ template <> struct FloatFormat<double> {
                                                  0.14797507402735305));
     }
     // Either 1 + x or (1 + x)/2 is near 1, and both f = x and f = (x - 1)/2 are exact.
-    static LOSSLIB_INLINE double log1p_unit(double x) {
-        const bool halve = x > 0.4142135623730950488;
-        const double f = select(halve, (x - 1.0) * 0.5, x);
-        const double half_square = 0.5 * f * f;
-        const double finite = f - (half_square - (log_tail(f, half_square) + select(halve, ln2_lo, 0.0)));
-        return finite + select(halve, ln2_hi, 0.0);
+    template <class X> static LOSSLIB_INLINE X log1p_unit(X x) {
+        const X zero{}, low = zero + ln2_lo, high = zero + ln2_hi;
+        const auto halve = x > 0.4142135623730950488;
+        const X f = halve ? (x - 1.0) * 0.5 : x;
+        const X half_square = 0.5 * f * f;
+        const X finite = f - (half_square - (log_tail(f, half_square) + (halve ? low : zero)));
+        return finite + (halve ? high : zero);
     }
     static LOSSLIB_INLINE double power_tail(double z) {
         return polynomial(z, 0.6000000000000341, 0.42857142855138297, 0.33333333781959723, 0.2727267636111736,

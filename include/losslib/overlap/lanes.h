@@ -1,7 +1,4 @@
 // What the two passes of the overlap geometry do with sixteen positions side by side.
-//
-// Class indices are numbers of the type of the input here, so that comparing them costs one instruction: `label` is the
-// class of the target, -1 where a position does not count, and `c` the class whose probabilities are at hand.
 #pragma once
 
 #include "losslib/core/inline.h"
@@ -9,94 +6,56 @@
 
 namespace losslib {
 
-// e = exp(e); run += e and ones += 0, or where e is 1, of the largest logit, run += 0 and ones += 1: what the other
-// classes have keeps its digits beside a class that has nearly everything.
-template <class T, int n> LOSSLIB_INLINE void become_exp_apart(Batch<T, n>& e, Batch<T, n>& run, Batch<T, n>& ones) {
-    if constexpr (n > 0) {
-        become_exp<T>(e.part);
-        run.part = run.part + (e.part == T(1) ? Register<T>{} : e.part);
-        ones.part = ones.part + (e.part == T(1) ? Register<T>{} + T(1) : Register<T>{});
-        become_exp_apart(e.rest, run.rest, ones.rest);
-    }
-}
-
-// picked = value where the target is class c.
+// held = number where the terms are larger than the largest so far.
 template <class T, int n>
-LOSSLIB_INLINE void pick(Batch<T, n>& picked, const Batch<T, n>& label, T c, const Batch<T, n>& value) {
+LOSSLIB_INLINE void follow(Batch<T, n>& held, const Batch<T, n>& largest, const Batch<T, n>& terms, T number) {
     if constexpr (n > 0) {
-        picked.part = label.part == c ? value.part : picked.part;
-        pick(picked.rest, label.rest, c, value.rest);
+        held.part = terms.part > largest.part ? Register<T>{} + number : held.part;
+        follow(held.rest, largest.rest, terms.rest, number);
     }
 }
 
-// sum += e * inverse where the target is another class.
-template <class T, int n> LOSSLIB_INLINE void add_elsewhere(Batch<T, n>& sum, const Batch<T, n>& e,
-                                                            const Batch<T, n>& label, T c, const Batch<T, n>& inverse) {
+// sum += a * b
+template <class T, int n>
+LOSSLIB_INLINE void add_product(Batch<T, n>& sum, const Batch<T, n>& a, const Batch<T, n>& b) {
     if constexpr (n > 0) {
-        const Register<T> p = e.part * inverse.part;
-        sum.part = sum.part + (label.part == c ? Register<T>{} : p);
-        add_elsewhere(sum.rest, e.rest, label.rest, c, inverse.rest);
-    }
-}
-
-// The derivative by the probability of class c is `here` where it is the target and `elsewhere` where it is not.
-template <class T> LOSSLIB_INLINE Register<T> slope_of(const Register<T>& label, T c, T here, T elsewhere) {
-    const Register<T> a = Register<T>{} + here, b = Register<T>{} + elsewhere;
-    return label == c ? a : b;
-}
-
-// reference = the slope of the class of the largest logit.
-template <class T, int n> LOSSLIB_INLINE void refer(Batch<T, n>& reference, const Batch<T, n>& e,
-                                                    const Batch<T, n>& label, T c, T here, T elsewhere) {
-    if constexpr (n > 0) {
-        const Register<T> slope = slope_of<T>(label.part, c, here, elsewhere);
-        reference.part = e.part == T(1) ? slope : reference.part;
-        refer(reference.rest, e.rest, label.rest, c, here, elsewhere);
+        sum.part = sum.part + a.part * b.part;
+        add_product(sum.rest, a.rest, b.rest);
     }
 }
 
 // mean += e * (slope - reference)
-template <class T, int n> LOSSLIB_INLINE void add_slope(Batch<T, n>& mean, const Batch<T, n>& e,
-                                                        const Batch<T, n>& label, T c, T here, T elsewhere,
-                                                        const Batch<T, n>& reference) {
+template <class T, int n>
+LOSSLIB_INLINE void add_slope(Batch<T, n>& mean, const Batch<T, n>& e, T slope, const Batch<T, n>& reference) {
     if constexpr (n > 0) {
-        mean.part = mean.part + e.part * (slope_of<T>(label.part, c, here, elsewhere) - reference.part);
-        add_slope(mean.rest, e.rest, label.rest, c, here, elsewhere, reference.rest);
+        mean.part = mean.part + e.part * (slope - reference.part);
+        add_slope(mean.rest, e.rest, slope, reference.rest);
     }
 }
 
 // e = p (slope - reference - mean) with p = e * inverse: the derivative by the logit.
-template <class T, int n> LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, const Batch<T, n>& label, T c, T here,
-                                                                T elsewhere, const Batch<T, n>& reference,
+template <class T, int n> LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, T slope, const Batch<T, n>& reference,
                                                                 const Batch<T, n>& inverse, const Batch<T, n>& mean) {
     if constexpr (n > 0) {
-        const Register<T> slope = slope_of<T>(label.part, c, here, elsewhere);
         e.part = e.part * inverse.part * ((slope - reference.part) - mean.part);
-        become_derivative(e.rest, label.rest, c, here, elsewhere, reference.rest, inverse.rest, mean.rest);
+        become_derivative(e.rest, slope, reference.rest, inverse.rest, mean.rest);
     }
 }
 
-// The same and the derivative of the cross-entropy: mass * p, and -mass * q = -missing where class c is the target.
-template <class T, int n> LOSSLIB_INLINE void become_both_derivatives(Batch<T, n>& e, const Batch<T, n>& label, T c,
-                                                                      T here, T elsewhere, const Batch<T, n>& reference,
-                                                                      const Batch<T, n>& inverse,
-                                                                      const Batch<T, n>& mean, const Batch<T, n>& mass,
-                                                                      const Batch<T, n>& missing) {
-    if constexpr (n > 0) {
-        const Register<T> slope = slope_of<T>(label.part, c, here, elsewhere);
-        const Register<T> p = e.part * inverse.part, all = mass.part * p, none = Register<T>{} - missing.part;
-        e.part = p * ((slope - reference.part) - mean.part) + (label.part == c ? none : all);
-        become_both_derivatives(e.rest, label.rest, c, here, elsewhere, reference.rest, inverse.rest, mean.rest,
-                                mass.rest, missing.rest);
-    }
+// For z = |x|: e = exp(-z), high = 1 / (1 + e), the sigmoid of z, and low = e high, that of -z.
+template <class T>
+LOSSLIB_INLINE void halves(const Register<T>& x, Register<T>& e, Register<T>& high, Register<T>& low) {
+    e = x > T(0) ? -x : x;
+    become_exp<T>(e);
+    high = T(1) / (T(1) + e);
+    low = e * high;
 }
 
 // p = 1 / (1 + exp(-x)) and q = 1 / (1 + exp(x)), each with its own digits.
 template <class T, int n> LOSSLIB_INLINE void sigmoids(const Batch<T, n>& x, Batch<T, n>& p, Batch<T, n>& q) {
     if constexpr (n > 0) {
-        Register<T> e = x.part > T(0) ? -x.part : x.part;
-        become_exp<T>(e);
-        const Register<T> high = T(1) / (T(1) + e), low = e * high;
+        Register<T> e, high, low;
+        halves<T>(x.part, e, high, low);
         p.part = x.part > T(0) ? high : low;
         q.part = x.part > T(0) ? low : high;
         sigmoids(x.rest, p.rest, q.rest);
@@ -107,11 +66,25 @@ template <class T, int n> LOSSLIB_INLINE void sigmoids(const Batch<T, n>& x, Bat
 template <class T, int n>
 LOSSLIB_INLINE void become_sigmoid_derivative(Batch<T, n>& x, const Batch<T, n>& t, T positive, T turn) {
     if constexpr (n > 0) {
-        Register<T> e = x.part > T(0) ? -x.part : x.part;
-        become_exp<T>(e);
-        const Register<T> high = T(1) / (T(1) + e);
-        x.part = (positive + turn * t.part) * (e * high * high);
+        Register<T> e, high, low;
+        halves<T>(x.part, e, high, low);
+        x.part = (positive + turn * t.part) * (low * high);
         become_sigmoid_derivative(x.rest, t.rest, positive, turn);
+    }
+}
+
+// The same and scale times that of all * cross-entropy of y = spread + sharp t: all p - y, or -all q where y is all.
+template <class T, int n>
+LOSSLIB_INLINE void become_sigmoid_and_entropy_derivative(Batch<T, n>& x, const Batch<T, n>& t, T positive, T turn,
+                                                          T scale, T all, T spread, T sharp) {
+    if constexpr (n > 0) {
+        Register<T> e, high, low;
+        halves<T>(x.part, e, high, low);
+        const Register<T> y = spread + sharp * t.part;
+        const Register<T> p = x.part > T(0) ? high : low, q = x.part > T(0) ? low : high;
+        const Register<T> distance = y == all ? -all * q : all * p - y;
+        x.part = (positive + turn * t.part) * (low * high) + scale * distance;
+        become_sigmoid_and_entropy_derivative(x.rest, t.rest, positive, turn, scale, all, spread, sharp);
     }
 }
 
@@ -127,5 +100,58 @@ LOSSLIB_INLINE void add_counts(const Batch<T, n>& p, const Batch<T, n>& q, const
         add_counts(p.rest, q.rest, t.rest, common.rest, positive.rest, negative.rest, target.rest);
     }
 }
+
+// sum += y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t; both have the same logarithm.
+template <class T, int n> LOSSLIB_INLINE void add_entropies(const Batch<T, n>& x, const Batch<T, n>& t, T all, T spread,
+                                                            T sharp, Batch<T, n>& sum) {
+    if constexpr (n > 0) {
+        Register<T> e = x.part > T(0) ? -x.part : x.part;
+        const Register<T> y = spread + sharp * t.part, z = T(0) - e, other = x.part > T(0) ? all - y : y;
+        become_exp<T>(e);
+        sum.part = sum.part + (all * FloatFormat<T>::log1p_unit(e) + other * z);
+        add_entropies(x.rest, t.rest, all, spread, sharp, sum.rest);
+    }
+}
+
+// least = the lesser of it and t (1 - t); a NaN is passed over.
+template <class T, int n> LOSSLIB_INLINE void lower_to_variance(Batch<T, n>& least, const Batch<T, n>& t) {
+    if constexpr (n > 0) {
+        const Register<T> product = t.part * (T(1) - t.part);
+        least.part = product < least.part ? product : least.part;
+        lower_to_variance(least.rest, t.rest);
+    }
+}
+
+// Terms of a row of logits x and targets t, with p and q as above, added side by side:
+// p t, p (1 - t), q t and t; and y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t.
+template <class T> struct SigmoidCounts {
+    Batch<T> common, positive, negative, target, entropy;
+    Batch<T> least;  // of t (1 - t): below 0 for a target outside [0, 1]
+
+    LOSSLIB_INLINE void start() { least.fill(0); }
+    LOSSLIB_INLINE bool outside() const {
+        T lane[16], lowest = 0;
+        least.store(lane);
+        for (int k = 0; k < 16; ++k) lowest = lane[k] < lowest ? lane[k] : lowest;
+        return lowest < 0;
+    }
+    LOSSLIB_INLINE void clear() {
+        common.fill(0);
+        positive.fill(0);
+        negative.fill(0);
+        target.fill(0);
+        entropy.fill(0);
+    }
+    LOSSLIB_INLINE void add(const Batch<T>& x, const Batch<T>& t) {
+        Batch<T> p, q;
+        sigmoids(x, p, q);
+        add_counts(p, q, t, common, positive, negative, target);
+        lower_to_variance(least, t);
+    }
+    LOSSLIB_INLINE void add_with_entropy(const Batch<T>& x, const Batch<T>& t, T all, T spread, T sharp) {
+        add(x, t);
+        add_entropies(x, t, all, spread, sharp, entropy);
+    }
+};
 
 }  // namespace losslib

@@ -32,6 +32,8 @@ def shown(page: Page) -> list[str]:
         ("nn.SmoothL1Loss", "smooth_l1_loss", 6),
         ("iou", "generalized_box_iou_loss", 16),
         ("censored", "cox_ph_loss", 10),
+        ("too many zeros", "tweedie_nll_loss", 8),
+        ("nce", "nce_loss", 5),
     ],
 )
 def test_filter_puts_the_meant_loss_first(words: str, first: str, most: int, visit: Visit) -> None:

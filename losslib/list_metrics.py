@@ -80,7 +80,7 @@ def ndcg(
     --------
     >>> import losslib
     >>> round(losslib.ndcg([0.1, 0.9, 0.5], [2, 1, 0]), 6)
-    0.708924
+    0.688529
     """
     read = Ranked("ndcg", input, target, topn, group_ids, group_sizes, sample_weight, where)
     if label_gain is not None:

@@ -130,7 +130,7 @@ cdef inline void all_soft_triplets(const Call* call, real* d, const unsigned cha
 
 cdef inline void all_triplets(const Call* call, real* d, const unsigned char* role, real* a, real* b, double* sums,
                               double factor, double* out) noexcept nogil:
-    """Every positive against every negative: positives lie in front of ``a``, negatives behind them, counts in ``b``."""
+    """Every positive against every negative: positives lie before ``a``, negatives behind them, counts in ``b``."""
     cdef Py_ssize_t j, n = call.columns, p = 0, q = 0, positives = 0
     cdef Triplets found
     if call.numbers[1] != 0.0:

@@ -53,19 +53,21 @@ const losslibFinder = (() => {
   }
 
   // Words of questions that say nothing about the answer.
-  const EMPTY = new Set(("a an and are as at be by can do does for from here how i in is it loss losses my of on or should " +
+  const EMPTY = new Set(("a an and are as at be by can do does for from here how i in is it loss losses many much my of on or should " +
     "that the there this to too use what which when with").split(" "));
 
   // Losses that hold most of the words of a question, rare words counting more.
   const answers = (entries, query) => {
     const known = entries.map((entry) => [...entry.words()]);
+    const meant = entries.map((entry) => entry.asked.split(" "));
     const asked = query.split(" ").filter((word) => word && !EMPTY.has(word)).map((word) => {
       const stem = word.length > 3 ? word.replace(/s$/, "") : word;
-      const held = known.map((words) => words.some((one) => one.startsWith(stem)));
+      const held = known.map((words, k) => (meant[k].includes(word) ? 1.1 : words.includes(word) ? 1 :
+        words.some((one) => one.startsWith(stem)) ? 0.8 : 0));
       const count = held.filter(Boolean).length;
       return { held, weight: count ? Math.log(1 + entries.length / count) : 0 };
     });
-    const scores = entries.map((_, k) => asked.reduce((sum, { held, weight }) => sum + (held[k] ? weight : 0), 0));
+    const scores = entries.map((_, k) => asked.reduce((sum, { held, weight }) => sum + held[k] * weight, 0));
     const best = Math.max(...scores);
     return best > 0
       ? entries.map((entry, k) => ({ entry, rank: 9, place: -scores[k], hint: "" })).filter((hit) => -hit.place > 0.7 * best)

@@ -10,17 +10,19 @@
     finder ??= losslibFinder(losslibIndex);
     return finder;
   };
-  // Sections whose title, or that of their page, holds words of the query; those with most of them.
+  // Sections that hold most words of the query: in their title, in that of their page, in the text; rare words count more.
   const sections = (query) => {
-    const words = plain(query).split(" ").filter((word) => word.length > 2);
-    const scored = losslibPlaces.map(([title, page, address]) => {
-      const [own, above] = [` ${plain(title)}`, ` ${plain(page)}`];
-      const held = words.filter((word) => own.includes(` ${word.replace(/s$/, "")}`)).length;
-      const around = words.filter((word) => above.includes(` ${word.replace(/s$/, "")}`)).length;
-      return { title, page, address, held, score: held + 0.4 * around };
-    }).filter((one) => one.held);
-    const best = Math.max(0, ...scored.map((one) => one.score));
-    return scored.filter((one) => one.score === best && best >= 0.5 * words.length).slice(0, 3);
+    const stems = plain(query).split(" ").filter((word) => word.length > 2).map((word) => ` ${word.replace(/(es|s)$/, "")}`);
+    const texts = losslibPlaces.map((one) => one.slice(0, 4).map((text) => ` ${plain(text)}`));
+    const weights = stems.map((stem) =>
+      Math.log(1 + texts.length / (1 + texts.filter((parts) => parts[0].includes(stem) || parts[3].includes(stem)).length)));
+    const whole = weights.reduce((sum, weight) => sum + weight, 0);
+    return losslibPlaces.map(([title, page, address], k) => {
+      const [own, above, , text] = texts[k];
+      const score = stems.reduce((sum, stem, n) => sum + weights[n] *
+        (own.includes(stem) ? 1.5 : text.includes(stem) ? 1 : above.includes(stem) ? 0.5 : 0), 0);
+      return { title, page, address, score };
+    }).filter((one) => one.score >= 0.75 * whole && whole > 0).sort((a, b) => b.score - a.score).slice(0, 4);
   };
   const entry = (address, title, words) => {
     const [item, link] = [document.createElement("li"), document.createElement("a")];

@@ -187,6 +187,19 @@ def test_a_slider_of_a_fraction_has_even_steps(visit: Visit) -> None:
     expect(output).to_have_text("quantile = 0.9")
 
 
+def test_the_lattice_of_rnnt_shows_the_shares_of_its_paths(visit: Visit) -> None:
+    page = visit.open("generated/rnnt_loss.html")
+    lattice = page.locator(".loss-lattice svg")
+    assert lattice.locator("circle").count() == 16
+    edges = lattice.locator("path").evaluate_all(
+        "all => all.map(edge => [edge.classList.contains('c0'), parseFloat(edge.style.strokeWidth)])"
+    )
+    shares = [((width - 0.5) / 9, blank) for blank, width in edges]
+    # Each path writes three labels and takes four blanks, the last of them at the end.
+    assert sum(share for share, blank in shares if blank) == pytest.approx(4, abs=0.1)
+    assert sum(share for share, blank in shares if not blank) == pytest.approx(3, abs=0.1)
+
+
 # ---- small pictures --------------------------------------------------------------------------------------------------
 
 

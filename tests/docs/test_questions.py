@@ -57,7 +57,7 @@ def stranger(visit: Visit, record_property: Callable[[str, object], None]) -> It
 
 
 def test_which_loss_for_counts_with_too_many_zeros_by_questions(stranger: Stranger) -> None:
-    stranger.click(stranger.page.locator(".bd-article a", has_text="Which loss?").first)
+    stranger.click(stranger.page.locator(".sd-card", has_text="Which loss?"))
     stranger.choose("What is the target?", "A count, an amount, a distribution")
     stranger.choose("What is wanted?", "Too many zeros")
     expect(stranger.page.locator("#loss-chooser li").first).to_contain_text("Tweedie")
@@ -84,7 +84,7 @@ def test_what_does_pytorch_divide_by_with_class_weights(stranger: Stranger) -> N
 
 
 def test_what_does_pytorch_divide_by_with_class_weights_by_words(stranger: Stranger) -> None:
-    stranger.ask("mean with class weights")
+    stranger.ask("what does PyTorch divide by with class weights")
     stranger.click(stranger.hit("Reductions"))
     expect(stranger.page.locator(".bd-article")).to_contain_text("by the sum of the class weights")
 
@@ -106,7 +106,7 @@ def test_dice_or_tversky_for_small_lesions(stranger: Stranger) -> None:
 
 
 def test_dice_or_tversky_for_small_lesions_by_questions(stranger: Stranger) -> None:
-    stranger.click(stranger.page.locator(".bd-article a", has_text="Which loss?").first)
+    stranger.click(stranger.page.locator(".sd-card", has_text="Which loss?"))
     stranger.choose("What is the target?", "A picture")
     stranger.choose("What is wanted?", "Small regions, such as lesions: a miss costs more than a false alarm")
     expect(stranger.page.locator("#loss-chooser li").first).to_contain_text("Tversky")

@@ -125,8 +125,8 @@ def pictured(facts: PageFacts) -> str:
 
 #: Losses that the start page shows, one of each kind.
 SHOWN = (
-    "mse_loss", "huber_loss", "tukey_biweight_loss", "quantile_loss", "poisson_nll_loss", "hinge_loss",
-    "cross_entropy", "triplet_margin_loss", "dice_loss", "box_iou_loss", "listnet_loss", "ctc_loss_with_logits",
+    "huber_loss", "quantile_loss", "tukey_biweight_loss", "cross_entropy", "hinge_loss", "poisson_nll_loss",
+    "dice_loss", "listnet_loss", "ctc_loss_with_logits",
 )  # fmt: skip
 
 

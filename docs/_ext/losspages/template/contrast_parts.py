@@ -224,7 +224,7 @@ def _reductions(facts: PageFacts) -> str:
 
 def _picture(info: LossInfo) -> tuple[str, str]:
     """Return the picture that suits the kind, and its numbers as a section where it has any."""
-    if info.geometry in ("linear_softmax", "tree_path"):
+    if info.geometry in ("linear_softmax", "adaptive_softmax", "tree_path"):
         return "", ""
     if info.name in margins.MARGINS:
         drawing, caption, curves = margins.figure(info)

@@ -11,7 +11,7 @@ import losslib
 from losslib import declare
 from losslib.declaration import modes, registry
 from losslib.declaration.schema import Array, LossInfo, Real
-from losspages.catalogue import peer_names, titles
+from losspages.catalogue import peer_names, stories, titles
 from losspages.catalogue.indexes import FAMILIES
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts, Sections
@@ -303,6 +303,7 @@ def page(facts: PageFacts) -> str:
         opening(facts),
         own.figure if "<figure" in own.figure else region_parts.other_drawing(info),
         belongs(info),
+        stories.line(info),
         own.formula,
         advice("Use it when", info.use_when, info),
         advice("Avoid it when", info.avoid_when, info),

@@ -102,8 +102,8 @@ LOSSES = {
             r"\beta(t, u) = p_{t,u,\varnothing}\, \beta(t + 1, u) + p_{t,u,l_{u+1}}\, \beta(t, u + 1) \\"
             r"L &= -\log \beta(1, 0) = -\log \bigl(\alpha(T, U)\, p_{T,U,\varnothing}\bigr) \\"
             r"s_{t,u,\varnothing} &= \frac{\alpha(t, u)\, p_{t,u,\varnothing}\, \beta(t + 1, u)}{\beta(1, 0)}, \qquad "
-            r"s_{t,u,l_{u+1}} = \frac{\alpha(t, u)\, p_{t,u,l_{u+1}}\, \beta(t, u + 1)}{\beta(1, 0)}, \qquad "
-            r"s_{T,U,\varnothing} = 1"
+            r"s_{T,U,\varnothing} = 1 \\"
+            r"s_{t,u,l_{u+1}} &= \frac{\alpha(t, u)\, p_{t,u,l_{u+1}}\, \beta(t, u + 1)}{\beta(1, 0)}"
             r"\end{aligned}"
         ),
         words=(

@@ -1,4 +1,4 @@
-"""Losses of lists and of risk sets against LightGBM, rax, numba, scikit-survival and statsmodels.
+"""Losses of lists and of risk sets against LightGBM, rax, numba, scikit-survival, statsmodels and torchsurv.
 
 Float64, two threads each; contestants take turns in one process, and the table gives the least time of each in
 milliseconds and its ratio to losslib's. LightGBM's objective is what one round of training takes more than the same
@@ -6,6 +6,7 @@ round with an objective that returns constants.
 
     python benchmarks/ranking.py              everything
     python benchmarks/ranking.py --quick      short lists alone
+    python benchmarks/ranking.py --survival   risk sets and concordance alone
 """
 
 from __future__ import annotations
@@ -117,7 +118,10 @@ def survival_calls(samples: int) -> dict[str, dict[str, Call]]:
     cox = losslib.CoxPHLoss(reduction="sum")
     few = slice(0, 10_000)
     calls: dict[str, dict[str, Call]] = {
-        f"Cox, {samples:,} samples": {"losslib": lambda: cox.value_grad_hess(x, time_, event)},
+        f"Cox, Efron's ties, {samples:,} samples": {
+            "losslib": lambda: cox.value_grad_hess(x, time_, event),
+            **cox_peers(x, time_, event),
+        },
         f"concordance, {samples:,} samples": {"losslib": lambda: losslib.concordance_index(x, time_, event)},
         "concordance, 10,000 samples": {"losslib": lambda: losslib.concordance_index(x[few], time_[few], event[few])},
     }
@@ -127,6 +131,38 @@ def survival_calls(samples: int) -> dict[str, dict[str, Call]]:
         event[few], time_[few], x[few]
     )
     return calls
+
+
+def cox_peers(x: np.ndarray, time_: np.ndarray, event: np.ndarray) -> dict[str, Call]:
+    """Return what peers compute of the same partial likelihood; what they sort beforehand is not counted.
+
+    torchsurv has the derivatives by the scores, as losslib does; the others those by one coefficient.
+    """
+    import warnings
+
+    import torch
+    from sksurv.linear_model.coxph import CoxPHOptimizer
+    from statsmodels.duration.hazard_regression import PHReg
+    from torchsurv.loss.cox import neg_partial_log_likelihood
+
+    torch.set_num_threads(2)
+    warnings.filterwarnings("ignore", message="Ties in")
+    score, events, times = torch.tensor(x, requires_grad=True), torch.tensor(event), torch.tensor(time_)
+
+    def gradient() -> object:
+        score.grad = None
+        neg_partial_log_likelihood(score, events, times, ties_method="efron", reduction="sum").backward()
+        return score.grad
+
+    one = np.ones(1)
+    theirs = CoxPHOptimizer(x[:, np.newaxis], event, time_, np.zeros(1), "efron")
+    model = PHReg(time_, x[:, np.newaxis], status=event.astype(int), ties="efron")
+    return {
+        "torchsurv, value and gradient": gradient,
+        "scikit-survival, value": lambda: theirs.nlog_likelihood(one),
+        "statsmodels, value": lambda: model.loglike(one),
+        "statsmodels, all three": lambda: (model.loglike(one), model.score(one), model.hessian(one)),
+    }
 
 
 def take_turns(calls: dict[str, Call], rounds: int) -> dict[str, float]:
@@ -145,16 +181,17 @@ def take_turns(calls: dict[str, Call], rounds: int) -> dict[str, float]:
 def show(title: str, found: dict[str, float]) -> None:
     print(f"\n{title}")
     for name, milliseconds in found.items():
-        print(f"  {name:<20} {milliseconds:10.2f} ms   {milliseconds / found['losslib']:7.1f}")
+        print(f"  {name:<30} {milliseconds:10.2f} ms   {milliseconds / found['losslib']:7.1f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short lists alone")
+    parser.add_argument("--survival", action="store_true", help="risk sets and concordance alone")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     losslib.set_num_threads(2)
-    for count, items in LISTS[: 1 if arguments.quick else None]:
+    for count, items in () if arguments.survival else LISTS[: 1 if arguments.quick else None]:
         found = take_turns(rank_calls(count, items), arguments.rounds)
         found["LightGBM"] = lightgbm_milliseconds(count, items, arguments.rounds)
         show(f"LambdaRank, gradient and Hessian, {count} lists of {items}", found)

@@ -18,12 +18,13 @@ from losslib.call.outputs import Output
 from losslib.declaration.schema import PROBABILITY, LossInfo
 from losslib.errors import ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Reading, Samples, Work
+from losslib.geometries.products import add_product
 from losslib.geometries.softmax import ClassAxis, Classes, Softmax
 
 __all__ = ["Gradient", "Layer", "by_chunks", "geometry"]
 
 #: Bytes of logits that exist at a time, and the least rows of a chunk.
-CHUNK, LEAST_ROWS = 32 << 20, 64
+CHUNK, LEAST_ROWS = 40 << 20, 64
 #: Positions of the inputs.
 HIDDEN, WEIGHT, TARGET, BIAS = 0, 1, 2, 3
 #: What the derivative by an input is called in `by_chunks`.
@@ -238,7 +239,7 @@ def back(
             total = product if total is None else total + product
         rows[part] = total
     if "weight" in sums:
-        sums["weight"].array += chunk.T @ hidden
+        add_product(sums["weight"].array, chunk.T, hidden)
     if "bias" in sums:
         sums["bias"].array += chunk.sum(axis=0, dtype=np.float64).astype(chunk.dtype)
 

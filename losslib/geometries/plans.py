@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +39,10 @@ class Run:
     gradients: dict[str, Any] = field(default_factory=dict)
     outputs: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
 
+    @cached_property
+    def keeps_all(self) -> bool:
+        return bool(self.kept.all())
+
     @property
     def values_of_rows(self) -> np.ndarray:
         return self.outputs[:, 0]
@@ -54,7 +59,7 @@ class Run:
     def vectors(self, name: str, *, normalize: bool | None = None, center: bool = False) -> Vectors:
         """Return the rows of an input; vectors outside the batch become zeros, whatever they hold."""
         array = self.reading.arrays[name]
-        if name in ("input", "input1", "input2") and not self.kept.all():
+        if name in ("input", "input1", "input2") and not self.keeps_all:
             array = np.where(self.kept[:, np.newaxis], array, np.zeros((), array.dtype))
         if array.ndim == 3:
             array = array.reshape(-1, array.shape[-1])
@@ -68,7 +73,7 @@ class Run:
         )
 
     def keep(self) -> np.ndarray | None:
-        return None if self.kept.all() else self.kept.view(np.uint8)
+        return None if self.keeps_all else self.kept.view(np.uint8)
 
     def deliver(self, **found: Vectors) -> None:
         """Note the gradients of vectors, by the name of their input."""

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Links", "Vectors", "column_logarithms", "sweep"]
+__all__ = ["Links", "Vectors", "add_product", "column_logarithms", "sweep"]
 
 #: Bytes of similarities that exist at a time.
 CHUNK = 32 << 20
+#: Bytes of a product that is added to a gradient: they stay in a cache until then.
+ADDED = 2 << 20
 #: The least length that a vector is divided by.
 SHORTEST = 1e-12
 #: Numbers that the driver returns for a row: value, units, and two of the loss's own.
@@ -76,7 +78,7 @@ class Vectors:
         if first:
             np.matmul(matrix, others, out=target)
         else:
-            target += matrix @ others
+            add_product(target, matrix, others)
 
     def add_differences(
         self, part: slice, first: bool, matrix: np.ndarray, others: np.ndarray, sums: np.ndarray
@@ -102,6 +104,14 @@ class Vectors:
         self.driver.through_lengths(gradient, self.directions, self.lengths, SHORTEST, scale, target)
         if not direct:
             np.copyto(out, gradient.reshape(out.shape), casting="same_kind")
+
+
+def add_product(target: np.ndarray, matrix: np.ndarray, others: np.ndarray) -> None:
+    """Add a product, a block of rows at a time: NumPy cannot add to what is there while it multiplies."""
+    step = max(1, ADDED // max(1, others.shape[1] * others.itemsize))
+    for start in range(0, len(matrix), step):
+        block = slice(start, start + step)
+        target[block] += matrix[block] @ others
 
 
 def squares(rows: np.ndarray) -> np.ndarray:

@@ -1,12 +1,12 @@
 """The geometry of paths: a class is a leaf of a binary tree, and a row meets the nodes on the way to it.
 
-The tree is the complete one of the class numbers, or the paths come with the rows. Level by level, so that a pass
-gathers one node for each row; ``pyx/ordinal`` answers the questions at the nodes.
+The tree is the complete one of the class numbers, or the paths come with the rows. ``pyx/ordinal/paths.pxd`` goes along
+the path of each row, and then adds up for each node what the rows have brought.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +39,14 @@ class Paths(Reading):
     code: np.ndarray | None = None
     used: np.ndarray | None = None
 
-    def levels(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Go along the paths: the rows that have a node at a level, the node of each and the answer there."""
+    def steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the node of each row at each step (N, L), -1 where there is none, and the answers there."""
         if self.table is None or self.code is None or self.used is None:
-            yield from complete_tree(self.target, self.classes)
-            return
-        for level in range(self.table.shape[1]):
-            rows = np.flatnonzero(self.used[:, level])
-            if len(rows):
-                yield rows, self.table[rows, level], self.code[rows, level].astype(np.float64)
+            places, answers = complete_tree(self.target, self.classes)
+            if self.mask is not None:
+                places[~self.mask] = -1
+            return places, answers
+        return np.where(self.used, self.table, -1), np.ascontiguousarray(self.code, np.float64)
 
 
 class TreePath(Geometry):
@@ -114,31 +113,25 @@ class TreePath(Geometry):
     ) -> None:
         dtype = reading.computed
         hidden = np.ascontiguousarray(reading.given[HIDDEN], dtype)
-        if reading.mask is not None:
-            hidden = np.where(reading.mask[:, np.newaxis], hidden, np.zeros((), dtype))
-        nodes = reading.nodes.astype(dtype, copy=False)
-        factor = samples.factor_per_sample()
-        wanted = {item.position: np.zeros(item.array.shape, dtype) for item in work.derivatives}
-        found.fill(0.0)
-        for rows, places, bits in reading.levels():
-            vectors = nodes[places]
-            z = np.einsum("ij,ij->i", hidden[rows], vectors, dtype=np.float64)
-            if reading.bias is not None:
-                z = z + reading.bias[places]
-            slope, value = np.empty((len(rows), 1)), np.empty(len(rows))
-            self.driver.run(
-                self.driver.KINDS["levels"], z[:, np.newaxis], np.zeros(len(rows), np.int64), bits[:, np.newaxis], None,
-                factor=factor[rows], keep=None, values=value, grad=slope, hess=None,
-            )  # fmt: skip
-            found[rows] += value
-            if HIDDEN in wanted:
-                wanted[HIDDEN][rows] += (slope * vectors).astype(dtype, copy=False)
-            if WEIGHT in wanted:
-                np.add.at(wanted[WEIGHT], places, (slope * hidden[rows]).astype(dtype, copy=False))
-            if BIAS in wanted:
-                wanted[BIAS] += np.bincount(places, slope[:, 0], len(nodes)).astype(dtype)
+        wanted = {item.position: np.empty(item.array.shape, dtype) for item in work.derivatives}
+        by_bias = np.empty(len(reading.nodes)) if BIAS in wanted else None
+        places, answers = reading.steps()
+        self.driver.paths(
+            hidden,
+            np.ascontiguousarray(reading.nodes, dtype),
+            None if reading.bias is None else np.ascontiguousarray(reading.bias, np.float64),
+            places,
+            answers,
+            factor=np.ascontiguousarray(samples.factor_per_sample(), np.float64),
+            values=found,
+            by_hidden=wanted.get(HIDDEN),
+            by_vectors=wanted.get(WEIGHT),
+            by_bias=by_bias,
+        )
         for item in work.derivatives:
-            np.copyto(item.array, wanted[item.position], casting="same_kind")
+            array = by_bias if item.position == BIAS else wanted[item.position]
+            assert array is not None
+            np.copyto(item.array, array, casting="same_kind")
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return (0,)
@@ -196,15 +189,11 @@ def read_paths(
     return nodes_of, code, used
 
 
-def complete_tree(target: np.ndarray, classes: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Go up from the leaves: the rows that have a node at a level, the node of each and the answer there."""
-    code = target + classes
-    while True:
-        rows = np.flatnonzero(code > 1)
-        if not len(rows):
-            return
-        yield rows, (code[rows] >> 1) - 1, (code[rows] & 1).astype(np.float64)
-        code = code >> 1
+def complete_tree(target: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Go up from the leaves: the node of each row at each step, -1 above the root, and the answer there."""
+    code = target[:, np.newaxis].astype(np.int64) + classes
+    level = np.arange((2 * classes - 1).bit_length() - 1)
+    return (code >> (level + 1)) - 1, (code >> level & 1).astype(np.float64)
 
 
 geometry = TreePath()

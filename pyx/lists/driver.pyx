@@ -143,18 +143,18 @@ cdef inline void write(double* target, const double* source, Py_ssize_t n, doubl
 
 cdef inline List seat_of(const Job* job, int seat) noexcept nogil:
     """A list without items in the workspace of a seat."""
-    cdef List l
+    cdef List empty
     cdef Py_ssize_t k, width = job.longest + LANES
     cdef char* room = job.rooms + seat * job.room_bytes
-    l.n = 0
-    l.places = <Place*>room
+    empty.n = 0
+    empty.places = <Place*>room
     room += 2 * width * sizeof(Place)
     for k in range(ROOMS):
-        l.room[k] = <double*>room + k * width
-    l.grad = <double*>room + ROOMS * width
-    l.hess = l.grad + width
-    l.matrix = l.hess + width
-    return l
+        empty.room[k] = <double*>room + k * width
+    empty.grad = <double*>room + ROOMS * width
+    empty.hess = empty.grad + width
+    empty.matrix = empty.hess + width
+    return empty
 
 
 cdef inline void open_list(const Job* job, List* l, Py_ssize_t k) noexcept nogil:
@@ -179,11 +179,11 @@ cdef inline void close_list(const Job* job, List* l, Py_ssize_t k, double value)
 
 cdef void run_lists(const Job* job, Py_ssize_t start, Py_ssize_t stop, int seat) noexcept nogil:
     """Compute the tasks start … stop - 1 in the workspace of a seat."""
-    cdef List l = seat_of(job, seat)
+    cdef List items = seat_of(job, seat)
     cdef Py_ssize_t k
     for k in range(job.starts[start], job.starts[stop]):
-        open_list(job, &l, k)
-        close_list(job, &l, k, compute_list(&job.options, &l) if l.n > 0 else 0.0)
+        open_list(job, &items, k)
+        close_list(job, &items, k, compute_list(&job.options, &items) if items.n > 0 else 0.0)
 
 
 cdef Py_ssize_t cut_into_tasks(Job* job, Py_ssize_t lists, Costs* costs) noexcept nogil:
@@ -234,24 +234,26 @@ cdef bint share_lists(Job* job, Py_ssize_t count, double nanoseconds):
     """Compute one list after the other, all threads each: the same bits as a list on one thread. False: no memory."""
     cdef int width
     cdef FloatMode mode = get_float_mode()
-    cdef List l
+    cdef List items
     cdef Pairs all
     cdef Sharing s
     cdef Py_ssize_t k, i, strips
+    cdef bint good
     with nogil:
         width = _gate.begin(nanoseconds)
-        s.options, s.list, s.all, s.width = &job.options, &l, &all, job.longest + LANES
+        s.options, s.list, s.all, s.width = &job.options, &items, &all, job.longest + LANES
         s.sums = <double*>malloc(2 * STRIPS * s.width * sizeof(double))
         s.strips = <Pairs*>malloc(STRIPS * sizeof(Pairs))
-        if s.sums != NULL and s.strips != NULL:
-            l = seat_of(job, 0)
+        good = s.sums != NULL and s.strips != NULL
+        if good:
+            items = seat_of(job, 0)
             for k in range(count):
-                open_list(job, &l, k)
-                s.count = strips = count_strips(&job.options, l.n)
+                open_list(job, &items, k)
+                s.count = strips = count_strips(&job.options, items.n)
                 if strips == 1:
-                    close_list(job, &l, k, compute_list(&job.options, &l) if l.n > 0 else 0.0)
+                    close_list(job, &items, k, compute_list(&job.options, &items) if items.n > 0 else 0.0)
                     continue
-                all = arrange_pairs(&job.options, &l)
+                all = arrange_pairs(&job.options, &items)
                 if width == 1:
                     run_strips(&s, 0, strips)
                 else:
@@ -259,13 +261,13 @@ cdef bint share_lists(Job* job, Py_ssize_t count, double nanoseconds):
                         set_float_mode(mode)
                         run_strips(&s, first_task(i, strips, width), first_task(i + 1, strips, width))
                 for i in range(strips):
-                    add_strip(&all, &s.strips[i], strip_start(&job.options, l.n, i, strips), l.n)
-                close_list(job, &l, k, give_back(&job.options, &l, &all))
+                    add_strip(&all, &s.strips[i], strip_start(&job.options, items.n, i, strips), items.n)
+                close_list(job, &items, k, give_back(&job.options, &items, &all))
         if width > 1:
             _gate.end()
         free(s.strips)
         free(s.sums)
-    return s.sums != NULL and s.strips != NULL
+    return good
 
 
 # ---- calls -------------------------------------------------------------------------------------------------------

@@ -8,11 +8,13 @@ change no bit.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, exp, log1p
+from libc.math cimport INFINITY, exp
 from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
 
 from gate cimport ThreadGate
-from memory cimport data_of
+from memory cimport data_of, start_of
+from ordinal.paths cimport Tree, gather_tasks, list_visits, walk_tasks
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -32,7 +34,13 @@ cdef extern from "losslib/ordinal/links.h" namespace "losslib" nogil:
     LinkJet probit_link(double b, double a)
     LinkJet cloglog_link(double b, double a)
 
+cdef extern from "losslib/ordinal/levels.h" namespace "losslib" nogil:
+    void level_terms(const double* x, const double* level, const double* weight, Py_ssize_t n, double* value,
+                     double* slope, double* curvature)
+
 cdef enum:
+    BLOCK = 256            # numbers whose buffers stay in the first cache
+    PATHS = 64             # rows whose paths, or nodes whose visits, one thread takes at a time
     TASK = 4096            # numbers, in whole rows, that one thread takes at a time
 
 cdef enum Kind:
@@ -71,37 +79,43 @@ cdef inline double put(double* target, Py_ssize_t k, double factor, double numbe
     return number
 
 
-cdef inline double levels_row(const Rows* job, Py_ssize_t i) noexcept nogil:
-    """sum_k w_k BCE(x_k, [y > k]) over all questions, or over those that were asked."""
-    cdef Py_ssize_t k, start = i * job.columns, asked = job.columns
-    cdef double value = 0.0, x, e, larger, smaller, weight, level
-    cdef double factor = job.factor[i]
-    if job.kind == CONDITIONAL:
-        asked = min(job.columns, job.target[i] + 1)
-    for k in range(job.columns):
-        if k >= asked:
-            put(job.grad, start + k, factor, 0.0)
-            put(job.hess, start + k, factor, 0.0)
-            continue
-        x = job.input[start + k]
-        weight = job.numbers[k] if job.numbers != NULL else 1.0
-        level = job.levels[start + k] if job.levels != NULL else <double>(job.target[i] > k)
-        e = exp(-(x if x > 0 else -x))
-        larger = 1.0 / (1.0 + e)
-        smaller = e / (1.0 + e)
-        # sigmoid(x) - level, without the difference for levels of 0 and 1
-        if level == 1.0:
-            value += weight * (log1p(e) - (x if x < 0 else 0.0))
-            x = -smaller if x >= 0 else -larger
-        elif level == 0.0:
-            value += weight * (log1p(e) + (x if x > 0 else 0.0))
-            x = larger if x >= 0 else smaller
-        else:
-            value += weight * (log1p(e) + (x if x > 0 else 0.0) - level * x)
-            x = (larger if x >= 0 else smaller) - level
-        put(job.grad, start + k, factor, weight * x)
-        put(job.hess, start + k, factor, weight * larger * smaller)
-    return value
+cdef inline void levels_rows(const Rows* job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """sum_k w_k BCE(x_k, [y > k]) over all questions, or over those that were asked; rows lie one behind the other."""
+    cdef double[256] level         # BLOCK
+    cdef double[256] weight
+    cdef double[256] factor
+    cdef double[256] value
+    cdef double[256] slope
+    cdef double[256] curvature
+    cdef Py_ssize_t[256] row
+    cdef Py_ssize_t i = first, k = 0, e, at = first * job.columns, stop = last * job.columns, asked
+    cdef int n, place
+    if job.values != NULL:
+        for e in range(first, last):
+            job.values[e] = 0.0
+    while at < stop:
+        n = <int>min(stop - at, <Py_ssize_t>BLOCK)
+        for place in range(n):
+            row[place] = i
+            asked = min(job.columns, job.target[i] + 1) if job.kind == CONDITIONAL else job.columns
+            level[place] = job.levels[at + place] if job.levels != NULL else <double>(job.target[i] > k)
+            weight[place] = job.numbers[k] if job.numbers != NULL else 1.0
+            factor[place] = job.factor[i]
+            if k >= asked or (job.keep != NULL and not job.keep[i]):
+                weight[place] = 0.0
+            k += 1
+            if k == job.columns:
+                k = 0
+                i += 1
+        level_terms(job.input + at, level, weight, n, value, slope, curvature)
+        if job.values != NULL:
+            for place in range(n):
+                job.values[row[place]] += value[place]
+        for place in range(n):
+            put(job.grad, at + place, factor[place], slope[place])
+        for place in range(n):
+            put(job.hess, at + place, factor[place], curvature[place])
+        at += n
 
 
 cdef inline double link_row(const Rows* job, Py_ssize_t i) noexcept nogil:
@@ -150,6 +164,9 @@ cdef void run_tasks(const Rows* job, Py_ssize_t first, Py_ssize_t last) noexcept
     cdef double value
     if job.kind == LOGIT or job.kind == PROBIT or job.kind == CLOGLOG:
         width = 1
+    if job.kind <= CONDITIONAL:
+        levels_rows(job, min(first * job.together, job.count), min(last * job.together, job.count))
+        return
     for i in range(first * job.together, min(last * job.together, job.count)):
         if job.keep != NULL and not job.keep[i]:
             value = 0.0
@@ -159,8 +176,6 @@ cdef void run_tasks(const Rows* job, Py_ssize_t first, Py_ssize_t last) noexcept
             if width == 1:
                 put(job.upper, i, 0.0, 0.0)
                 put(job.lower, i, 0.0, 0.0)
-        elif job.kind <= CONDITIONAL:
-            value = levels_row(job, i)
         elif job.kind == COSTS:
             value = costs_row(job, i)
         else:
@@ -208,3 +223,72 @@ def run(int kind, input, target, levels, numbers, *, factor, keep, values, grad,
                 set_float_mode(mode)
                 run_tasks(&job, first_task(i, tasks, width), first_task(i + 1, tasks, width))
             _gate.end()
+
+
+# ---- paths of a tree -----------------------------------------------------------------------------------------------
+
+def paths(hidden, vectors, bias, places, answers, *, factor, values, by_hidden, by_vectors, by_bias):
+    """Compute the losses along the paths of a tree: rows and nodes of one float type, contiguous, bias in float64.
+
+    ``places`` int64 and ``answers`` float64 have a row for each row and a column for each step. Derivatives that are
+    not wanted are None.
+    """
+    cdef Tree t
+    cdef Py_ssize_t i, tasks
+    cdef int width = 1
+    cdef double nanoseconds
+    cdef bint wanted = by_hidden is not None or by_vectors is not None or by_bias is not None
+    cdef bint gathered = by_vectors is not None or by_bias is not None, good
+    cdef FloatMode mode = get_float_mode()
+    t.rows, t.components = hidden.shape
+    t.nodes, t.depth = len(vectors), places.shape[1]
+    t.hidden = <const char*>start_of(hidden)
+    t.vectors = <const char*>start_of(vectors)
+    t.bias = data_of(bias)
+    t.places = <const int64_t*>start_of(places)
+    t.answers = data_of(answers)
+    t.factor = data_of(factor)
+    t.values = data_of(values)
+    t.by_hidden = <char*>start_of(by_hidden)
+    t.by_vectors = <char*>start_of(by_vectors)
+    t.by_bias = data_of(by_bias)
+    t.wide = hidden.dtype == "float64"
+    t.slopes = NULL
+    t.first = t.visits = NULL
+    nanoseconds = 0.3 * t.rows * t.depth * t.components
+    with nogil:
+        if wanted:
+            t.slopes = <double*>malloc((t.rows * t.depth + 1) * sizeof(double))
+        if gathered:
+            t.first = <int64_t*>malloc((t.nodes + 1) * sizeof(int64_t))
+            t.visits = <int64_t*>malloc((t.rows * t.depth + 1) * sizeof(int64_t))
+        good = (not wanted or t.slopes != NULL) and (not gathered or (t.first != NULL and t.visits != NULL))
+        if good:
+            tasks = (t.rows + PATHS - 1) // PATHS
+            if tasks > 1:
+                width = _gate.begin(nanoseconds)
+            if width == 1:
+                walk_tasks(&t, PATHS, 0, tasks)
+            else:
+                for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    walk_tasks(&t, PATHS, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+                _gate.end()
+        if good and gathered:
+            list_visits(&t)
+            width = 1
+            tasks = (t.nodes + PATHS - 1) // PATHS
+            if tasks > 1:
+                width = _gate.begin(nanoseconds)
+            if width == 1:
+                gather_tasks(&t, PATHS, 0, tasks)
+            else:
+                for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                    set_float_mode(mode)
+                    gather_tasks(&t, PATHS, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+                _gate.end()
+        free(t.slopes)
+        free(t.first)
+        free(t.visits)
+    if not good:
+        raise MemoryError(f"no memory for the paths of {t.rows} rows")

@@ -16,9 +16,11 @@ cdef extern from "losslib/similarity/triplets.h" namespace "losslib" nogil:
     struct Triplets:
         double value
         double count
-    Triplets triplets_of "losslib::all_triplets"[T](const T* positives, Py_ssize_t p, const T* negatives, Py_ssize_t n,
-                                                    double margin, T* of_positives, T* of_negatives, T* order,
-                                                    double* sums)
+    const Py_ssize_t FEW "losslib::few_bounds"
+    Triplets few_triplets[T](const T* d, const Py_ssize_t* places, Py_ssize_t p, const T* others, Py_ssize_t n,
+                             double margin, T* counts)
+    Triplets many_triplets[T](const T* positives, Py_ssize_t p, const T* negatives, Py_ssize_t n, double margin,
+                              T* of_positives, T* of_negatives, T* order, double* sums)
 
 
 cdef inline double hinge(double v, bint soft) noexcept nogil:
@@ -35,22 +37,20 @@ cdef inline Py_ssize_t largest_of(const real* d, const unsigned char* role, unsi
 
     -1 for none.
     """
-    cdef Py_ssize_t j, count = 0, bad = 0
+    cdef Py_ssize_t j
+    cdef unsigned char bad = 0
     cdef real top
     for j in range(n):
-        count += role[j] == wanted
-        bad += role[j] == wanted and d[j] != d[j]
-    if count == 0:
-        return -1
-    if bad > 0:
-        for j in range(n - 1, -1, -1):
-            if role[j] == wanted and d[j] != d[j]:
-                return j
-    for j in range(n):
         a[j] = sign * d[j] if role[j] == wanted else <real>-INFINITY
-    top = sign * row_max(a, n)
     for j in range(n):
-        if role[j] == wanted and d[j] == top:
+        bad |= a[j] != a[j]
+    if bad:
+        for j in range(n - 1, -1, -1):
+            if a[j] != a[j]:
+                return j
+    top = row_max(a, n)
+    for j in range(n):
+        if a[j] == top and role[j] == wanted:
             return j
     return -1
 
@@ -130,12 +130,38 @@ cdef inline void all_soft_triplets(const Call* call, real* d, const unsigned cha
 
 cdef inline void all_triplets(const Call* call, real* d, const unsigned char* role, real* a, real* b, double* sums,
                               double factor, double* out) noexcept nogil:
-    """Every positive against every negative: positives lie before ``a``, negatives behind them, counts in ``b``."""
-    cdef Py_ssize_t j, n = call.columns, p = 0, q = 0, positives = 0
+    """Every positive against every negative."""
+    cdef Py_ssize_t j, n = call.columns, positives = 0
+    cdef Py_ssize_t[16] places     # as many as FEW
     cdef Triplets found
     if call.numbers[1] != 0.0:
         all_soft_triplets(call, d, role, a, factor, out)
         return
+    for j in range(n):
+        if role[j] == POSITIVE:
+            if positives == FEW:
+                many_positives(call, d, role, a, b, sums, factor, out)
+                return
+            places[positives] = j
+            positives += 1
+    for j in range(n):
+        a[j] = d[j] if role[j] == NEGATIVE else <real>INFINITY
+    found = few_triplets(d, places, positives, a, n, call.numbers[0], b)
+    out[0] = found.value
+    out[1] = found.count
+    if not call.want_grad:
+        return
+    for j in range(n):
+        d[j] = <real>(-factor * <double>b[j])
+    for j in range(positives):
+        d[places[j]] = -d[places[j]]
+
+
+cdef inline void many_positives(const Call* call, real* d, const unsigned char* role, real* a, real* b, double* sums,
+                                double factor, double* out) noexcept nogil:
+    """The same with positives in front of ``a`` and negatives behind them, and their counts in ``b``."""
+    cdef Py_ssize_t j, n = call.columns, p = 0, q = 0, positives = 0
+    cdef Triplets found
     for j in range(n):
         positives += role[j] == POSITIVE
     for j in range(n):
@@ -145,7 +171,7 @@ cdef inline void all_triplets(const Call* call, real* d, const unsigned char* ro
         elif role[j] == NEGATIVE:
             a[positives + q] = d[j]
             q += 1
-    found = triplets_of(a, positives, a + positives, q, call.numbers[0], b, b + positives, b + n, sums)
+    found = many_triplets(a, positives, a + positives, q, call.numbers[0], b, b + positives, b + n, sums)
     out[0] = found.value
     out[1] = found.count
     if not call.want_grad:
@@ -244,12 +270,11 @@ cdef inline void lifted_pairs(const Call* call, real* d, const unsigned char* ro
                               double factor, double* out) noexcept nogil:
     """Half the square of relu(d - pm + lse over the negatives of both) for each ordered positive pair.
 
-    `column_number` are the logarithms of the sums over the negatives: of the columns, and from the place that the third
-    number says, of the rows. `row_number` are the factors of the pairs that begin at a column. A pair appears in both
-    of its rows, and the negatives of a row get their part of both.
+    `column_number` are the logarithms of the sums over the negatives, `row_number` the factors of all rows. A pair
+    appears in both of its rows, and the negatives of a row get their part of both.
     """
     cdef Py_ssize_t j, n = call.columns
-    cdef double own = call.column_number[<Py_ssize_t>call.numbers[2] + call.first + i], other, joint, v, weight = 0.0
+    cdef double own = call.column_number[call.first + i], other, joint, v, weight = 0.0
     cdef Total negatives
     cdef real push
     for j in range(n):

@@ -8,6 +8,7 @@ from libc.math cimport fabs as c_fabs
 from libc.math cimport log as c_log
 from libc.math cimport log1p as c_log1p
 from libc.math cimport pow as c_pow
+from libc.math cimport sqrt as c_sqrt
 
 from blocks cimport real
 from softmax.call cimport Rows, scale_of
@@ -50,9 +51,14 @@ cdef inline double row_earth_mover(const double* numbers, const Rows* rows, Py_s
 
 
 cdef inline double distance_weight(Py_ssize_t c, Py_ssize_t target, double alpha) noexcept nogil:
+    cdef double distance = c_fabs(<double>(c - target))
     if c == target:
         return 0.0
-    return c_pow(c_fabs(<double>(c - target)), alpha)
+    if alpha == 0.5:
+        return c_sqrt(distance)
+    if alpha == 1.0:
+        return distance
+    return c_pow(distance, alpha)
 
 
 cdef inline double row_class_distance(const double* numbers, const Rows* rows, Py_ssize_t sample, real* x, real* t,

@@ -265,6 +265,44 @@ def test_ties_go_to_the_first_and_all_triplets_agree_with_their_list() -> None:
         assert found == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("positives", [0, 3, 16, 17, 40, 83, 99, 100])
+def test_every_count_of_positives_has_all_its_triplets(positives: int, dtype: Any) -> None:
+    """Few bounds meet all negatives, of more the smaller side is sorted; many distances tie."""
+    rng = np.random.default_rng(positives)
+    for row in (rng.random(100), rng.integers(0, 12, 100) / 7.0):
+        distances = row.astype(dtype)[np.newaxis]
+        mask = np.zeros((1, 100), bool)
+        mask[0, rng.permutation(100)[:positives]] = True
+        value, gradient = losslib.batch_triplet_loss.value_and_grad(
+            distances, mask, distance="precomputed", mining="all", margin=0.3, reduction="sum"
+        )
+        exact = distances[0].astype(float)
+        bounds, negatives = exact[mask[0]][:, np.newaxis] + 0.3, exact[~mask[0]]
+        counts = negatives < bounds
+        assert value == pytest.approx((bounds - negatives)[counts].sum(), rel=1e-12, abs=1e-12)
+        wanted = np.zeros(100)
+        wanted[mask[0]], wanted[~mask[0]] = counts.sum(axis=1), -counts.sum(axis=0)
+        np.testing.assert_array_equal(gradient[0], wanted)
+
+
+@pytest.mark.parametrize("rows", [31, 33, 66, 129])
+@pytest.mark.parametrize("name", ["supcon_loss", "batch_triplet_loss", "nca_loss"])
+def test_a_batch_against_itself_takes_one_product_and_has_the_gradient_of_two(
+    name: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one chunk the transpose is added; in several each side gets a product. Blocks have 32 rows, parts four."""
+    rng = np.random.default_rng(rows)
+    x, labels = rng.standard_normal((rows, 5)), rng.integers(0, 6, rows)
+    loss = getattr(losslib, name)
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-4)):
+        whole = loss.grad(x.astype(dtype), labels)
+        with monkeypatch.context() as patch:
+            patch.setattr(products, "CHUNK", 10 * rows * np.dtype(dtype).itemsize)
+            parts = loss.grad(x.astype(dtype), labels)
+        np.testing.assert_allclose(whole, parts, rtol=tolerance, atol=0.01 * tolerance)
+
+
 def test_features_outnumbering_rows_take_the_other_way_round() -> None:
     rng = np.random.default_rng(6)
     for shape in ((4, 9), (9, 4)):

@@ -20,16 +20,16 @@ constexpr double near_scores = 32.0;
 struct RankedItems {
     std::ptrdiff_t count;
     const double* score;
-    const double* power;     // exp(-sigma (s_0 - s))
+    const double* power;  // exp(-sigma (s_0 - s))
     const double* label;
-    const double* gain;      // NULL: pairs do not differ in weight
+    const double* gain;  // NULL: pairs do not differ in weight
     const double* discount;
-    const double* weight;    // NULL: all 1
-    double* grad;            // added to
+    const double* weight;  // NULL: all 1
+    double* grad;          // added to
     double* hess;
     double sigma;
-    double least_bend;       // of sigmoid (1 - sigmoid)
-    bool by_distance;        // weights are divided by 0.01 + the distance of the scores
+    double least_bend;  // of sigmoid (1 - sigmoid)
+    bool by_distance;   // weights are divided by 0.01 + the distance of the scores
 };
 
 // Sums over pairs of weight times loss, and of the slopes without their signs, in lanes.
@@ -47,10 +47,10 @@ LOSSLIB_INLINE void load_register(const double* source, Register<double>& values
 }
 
 // The pairs of an item with a register of others, and with the registers behind it.
-template <int count>
-LOSSLIB_INLINE void meet_register(const RankedItems& items, const RankedItem& own, std::ptrdiff_t j,
-                                  Batch<double, count>& slope, Batch<double, count>& curvature,
-                                  Batch<double, count>& value, Batch<double, count>& slopes) {
+template <int count> LOSSLIB_INLINE void meet_register(const RankedItems& items, const RankedItem& own,
+                                                       std::ptrdiff_t j, Batch<double, count>& slope,
+                                                       Batch<double, count>& curvature, Batch<double, count>& value,
+                                                       Batch<double, count>& slopes) {
     using F = FloatFormat<double>;
     using Numbers = Register<double>;
     const Numbers none = {};
@@ -81,7 +81,7 @@ LOSSLIB_INLINE void meet_register(const RankedItems& items, const RankedItem& ow
     const auto halve = e > none + 0.4142135623730950488;
     const Numbers f = halve ? (e - 1.0) * 0.5 : e;
     const Numbers one = 1.0 + e, two = 2.0 + f;
-    Numbers larger, quotient;      // 1/(1 + e), f/(2 + f)
+    Numbers larger, quotient;  // 1/(1 + e), f/(2 + f)
     if (items.by_distance) {
         const Numbers distance = 0.01 + difference, both = one * distance;
         const Numbers inverse = 1.0 / (both * two), of_both = inverse * two;

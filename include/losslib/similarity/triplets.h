@@ -40,64 +40,80 @@ template <class T, bool equal> inline std::ptrdiff_t place_of(const T* sorted, s
     return base - sorted + (n == 1 && (equal ? *base <= x : *base < x));
 }
 
+// The numbers of a batch below a limit stay in `chosen`, 0 in place of the others; `number` and `counts` grow by 1.
+template <class T, int count>
+LOSSLIB_INLINE void choose_below(const T* x, T limit, T* counts, Batch<T, count>& number, Batch<T, count>& chosen) {
+    Register<T> numbers, found;
+    const Register<T> none = {};
+    std::memcpy(&numbers, x, sizeof numbers);
+    std::memcpy(&found, counts, sizeof found);
+    const auto below = numbers < none + limit;
+    const Register<T> ones = below ? none + T(1) : none;
+    chosen.part = below ? numbers : none;
+    number.part = number.part + ones;
+    found = found + ones;
+    std::memcpy(counts, &found, sizeof found);
+    if constexpr (count > 1)
+        choose_below(x + Batch<T>::width, limit, counts + Batch<T>::width, number.rest, chosen.rest);
+}
+
+template <class T> inline double sum_of_batch(const Batch<T>& batch) {
+    T lane[16];
+    batch.store(lane);
+    double total = 0.0;
+    for (int k = 0; k < 16; ++k) total += static_cast<double>(lane[k]);
+    return total;
+}
+
 // The negatives below a bound: how many, and the sum of bound - d over them. Adds 1 to the counts of each.
-template <class T>
-inline Triplets meet_bound(const T* negatives, std::ptrdiff_t n, double bound, T* counts) {
+template <class T> inline Triplets meet_bound(const T* negatives, std::ptrdiff_t n, double bound, T* counts) {
     const T limit = round_up(bound, T());
-    Batch<double> sum, number;
+    Batch<double> sum;
+    Batch<T> number, chosen;
     sum.fill(0.0);
-    number.fill(0.0);
+    number.fill(T(0));
     std::ptrdiff_t j = 0;
-    double lane[16], own[16];
     for (; j + 16 <= n; j += 16) {
-        T step[16];
-        for (int k = 0; k < 16; ++k) {
-            const bool below = negatives[j + k] < limit;
-            step[k] = below ? T(1) : T(0);
-            lane[k] = below ? bound - static_cast<double>(negatives[j + k]) : 0.0;
-        }
-        for (int k = 0; k < 16; ++k) counts[j + k] += step[k];
-        Batch<T> ones;
-        Batch<double> lacks;
-        ones.load(step);
-        lacks.load(lane);
-        add_widened(number, ones);
-        sum.add(lacks);
+        choose_below(negatives + j, limit, counts + j, number, chosen);
+        add_widened(sum, chosen);
     }
-    sum.store(lane);
-    number.store(own);
-    Triplets found = {0.0, 0.0};
-    for (int width = 8; width > 0; width /= 2)
-        for (int k = 0; k < width; ++k) {
-            lane[k] += lane[k + width];
-            own[k] += own[k + width];
-        }
-    found.value = lane[0];
-    found.count = own[0];
+    double total = sum_of_batch(sum), found = sum_of_batch(number);
     for (; j < n; ++j)
         if (negatives[j] < limit) {
-            found.value += bound - static_cast<double>(negatives[j]);
-            found.count += 1.0;
+            total += static_cast<double>(negatives[j]);
+            found += 1.0;
             counts[j] += T(1);
         }
+    return {found > 0.0 ? found * bound - total : 0.0, found};
+}
+
+// Few positives at the places given, against all negatives of a row: `others` is infinite but at negatives. Fills the
+// counts of the whole row.
+template <class T> inline Triplets few_triplets(const T* d, const std::ptrdiff_t* places, std::ptrdiff_t p,
+                                                const T* others, std::ptrdiff_t n, double margin, T* counts) {
+    Triplets found = {0.0, 0.0};
+    double of_positives[few_bounds];
+    for (std::ptrdiff_t j = 0; j < n; ++j) counts[j] = T(0);
+    for (std::ptrdiff_t i = 0; i < p; ++i) {
+        const Triplets more = meet_bound(others, n, static_cast<double>(d[places[i]]) + margin, counts);
+        of_positives[i] = more.count;
+        found.value += more.value;
+        found.count += more.count;
+    }
+    for (std::ptrdiff_t i = 0; i < p; ++i) {
+        counts[places[i]] = static_cast<T>(of_positives[i]);
+        if (d[places[i]] != d[places[i]]) found.value = static_cast<double>(d[places[i]]);
+    }
     return found;
 }
 
 // `positives` and `negatives` are the distances, `order` has room for the smaller side, `sums` for two numbers more than
 // twice that. Fills the counts of both: at how many triplets each has a part.
-template <class T>
-inline Triplets all_triplets(const T* positives, std::ptrdiff_t p, const T* negatives, std::ptrdiff_t n, double margin,
-                             T* of_positives, T* of_negatives, T* order, double* sums) {
+template <class T> inline Triplets many_triplets(const T* positives, std::ptrdiff_t p, const T* negatives,
+                                                 std::ptrdiff_t n, double margin, T* of_positives, T* of_negatives,
+                                                 T* order, double* sums) {
     Triplets found = {0.0, 0.0};
-    if (p <= few_bounds) {
-        for (std::ptrdiff_t j = 0; j < n; ++j) of_negatives[j] = T(0);
-        for (std::ptrdiff_t i = 0; i < p; ++i) {
-            const Triplets more = meet_bound(negatives, n, static_cast<double>(positives[i]) + margin, of_negatives);
-            of_positives[i] = static_cast<T>(more.count);
-            found.value += more.value;
-            found.count += more.count;
-        }
-    } else if (p <= n) {
+    if (p <= n) {
         std::ptrdiff_t m = 0;
         for (std::ptrdiff_t i = 0; i < p; ++i) {
             order[m] = round_up(static_cast<double>(positives[i]) + margin, T());
@@ -134,7 +150,7 @@ inline Triplets all_triplets(const T* positives, std::ptrdiff_t p, const T* nega
             m += negatives[j] == negatives[j];
         }
         std::sort(order, order + m);
-        double* sum = sums;        // of those before each place
+        double* sum = sums;  // of those before each place
         double* below = sums + m + 1;
         sum[0] = 0.0;
         for (std::ptrdiff_t k = 0; k < m; ++k) sum[k + 1] = sum[k] + static_cast<double>(order[k]);

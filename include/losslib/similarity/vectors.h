@@ -47,9 +47,8 @@ template <class T> inline double divide_by_length(const T* x, T* unit, std::ptrd
 }
 
 // target = scale (g - (g unit) unit) / length, 0 for a vector as short as nothing; the target may be g.
-template <class T>
-inline void through_length(const T* g, const T* unit, double length, T* target, std::ptrdiff_t n, double shortest,
-                           double scale) {
+template <class T> inline void through_length(const T* g, const T* unit, double length, T* target, std::ptrdiff_t n,
+                                              double shortest, double scale) {
     if (length <= shortest) {
         for (std::ptrdiff_t i = 0; i < n; ++i) target[i] = T(0);
         return;

@@ -17,3 +17,16 @@ def run(
     upper: np.ndarray | None = None,
     lower: np.ndarray | None = None,
 ) -> None: ...
+def paths(
+    hidden: np.ndarray,
+    vectors: np.ndarray,
+    bias: np.ndarray | None,
+    places: np.ndarray,
+    answers: np.ndarray,
+    *,
+    factor: np.ndarray,
+    values: np.ndarray,
+    by_hidden: np.ndarray | None,
+    by_vectors: np.ndarray | None,
+    by_bias: np.ndarray | None,
+) -> None: ...

@@ -69,7 +69,10 @@ CASES = (
     *(Case(loss, (4096, 256), PLAIN, 3.0) for loss in OTHERS),
     *(Case(loss, shape, PLAIN, 1.0) for loss in ("nll_loss", *DIVERGENCES) for shape in ((4096, 256), (65536, 10))),
     *(Case("cross_entropy", shape, PLAIN, 1.0, forward=True) for shape in CROSS_ENTROPY),
-    *(Case("nll_loss", shape, PLAIN, 1.0, forward=True) for shape in ((32, 10), (4096, 256), (65536, 10))),
+    *(
+        Case("nll_loss", shape, PLAIN, 1.0, forward=True)
+        for shape in ((32, 10), (4096, 256), (65536, 10), (4, 21, 128, 128))
+    ),
     *(Case(loss, (4096, 256), PLAIN, 1.0, forward=True) for loss in (*OTHERS, *DIVERGENCES)),
 )
 QUICK_SHAPES = ((32, 10), (1024, 1000))

@@ -97,7 +97,10 @@ def returns(info: LossInfo, mode: int) -> str:
 def annotation(item: Parameter) -> str:
     """Return the annotation of a parameter."""
     if isinstance(item, Choice):
-        return "Literal[" + ", ".join(f'"{word}"' for word in item.choices) + "]"
+        others = "".join(f" | {kind}" for kind in dict.fromkeys(
+            "None" if given is None else "bool" for given, _ in item.also
+        ))  # fmt: skip
+        return "Literal[" + ", ".join(f'"{word}"' for word in item.choices) + "]" + others
     if isinstance(item, Array):
         return "ArrayLike | None"
     if isinstance(item, Indices):

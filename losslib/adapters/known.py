@@ -13,6 +13,8 @@ from losslib.adapters import binding
 from losslib.errors import ParameterError
 
 __all__ = [
+    "BOUNDED",
+    "SIGNED",
     "Known",
     "compares_items",
     "inputs_of",

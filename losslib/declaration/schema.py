@@ -317,19 +317,23 @@ class Choice(Parameter):
     """One of several words."""
 
     choices: tuple[str, ...] = ()
+    #: Values beside the words that mean one of them, such as None for "none".
+    also: tuple[tuple[bool | None, str], ...] = ()
     kind: str = field(default="str", init=False, repr=False)
 
     def check(self, value: Any) -> str:
+        for given, word in self.also:
+            if value is given:
+                return word
         if not isinstance(value, str) or value not in self.choices:
             hint = closest(value, self.choices) if isinstance(value, str) else ""
-            raise ParameterError(
-                f"{self.name} must be one of {', '.join(map(repr, self.choices))}, got {value!r}{hint}"
-            )
+            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}{hint}")
         return value
 
     @property
     def range_text(self) -> str:
-        return "one of " + ", ".join(map(repr, self.choices))
+        words = "".join(f" ({given!r} is {word!r})" for given, word in self.also)
+        return "one of " + ", ".join(map(repr, self.choices)) + words
 
 
 @dataclass(frozen=True)

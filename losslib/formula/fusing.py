@@ -197,6 +197,8 @@ class _Fusion:
             return self._ratio((factor, args[1]), args[0])
         if not by_number:
             return Step(f"scaled_{op}", (*args, factor)) if op in TIMES_ROW else None
+        if op == "sign":
+            return Step("signed", (*args, factor))
         if op in AFFINE:
             return self._function(op, args[0], factor, self.nothing)
         step = self._step(op, args)

@@ -64,7 +64,7 @@ FORMS: dict[str, tuple[str, ...]] = {
 
 #: Nanoseconds of an element in float32 (one thread, v3): they decide from which size threads pay.
 COSTS = {
-    "div": 0.15, "sqrt": 0.15, "sqrt1pm1": 0.3, "exp": 0.35, "expm1": 0.4, "log": 0.5, "log1p": 0.6,
+    "div": 0.15, "ratio": 0.15, "sqrt": 0.15, "sqrt1pm1": 0.3, "exp": 0.35, "expm1": 0.4, "log": 0.5, "log1p": 0.6,
     "tanh": 0.5, "cosh": 0.6, "sinh": 0.9,
     "sigmoid": 0.5, "softplus": 0.7, "log_cosh": 0.9, "power": 2.5, "sin": 1.5, "cos": 1.5, "erf": 2.0, "loggamma": 3.0,
     "digamma": 4.0, "trigamma": 4.0, "tetragamma": 4.0, "logistic": 0.9, "sigmoids": 0.6, "log_cosh_tanh": 1.0,

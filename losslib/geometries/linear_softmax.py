@@ -183,6 +183,9 @@ def by_chunks(
         whose rows are written, by ``weight`` and ``bias``, which are added to.
     """
     classes, soft = len(layer.weight), target.ndim == 2
+    vectors = layer.weight
+    if not (vectors.flags.c_contiguous or vectors.flags.f_contiguous):
+        vectors = np.ascontiguousarray(vectors)  # NumPy hands no other layout to BLAS
     bias = None if layer.bias is None else layer.bias.astype(dtype)
     count = len(hidden) if rows is None else len(rows)
     step = layer.chunk_rows or max(LEAST_ROWS, CHUNK // (classes * dtype.itemsize))
@@ -192,7 +195,7 @@ def by_chunks(
         part: Any = slice(start, min(start + step, count)) if rows is None else rows[start : start + step]
         states = np.ascontiguousarray(hidden[part], dtype)
         chunk = logits[: len(states)]
-        for block, weight in blocks(layer.weight, dtype):
+        for block, weight in blocks(vectors, dtype):
             np.matmul(states, weight.T, out=chunk[:, block])
         if bias is not None:
             chunk += bias
@@ -220,7 +223,7 @@ def by_chunks(
         values[part] = value
         if by_target is not None:
             by_target[part] = planes["target_grad"][:, :, 0]
-        back(sums, chunk, states, layer.weight, part)
+        back(sums, chunk, states, vectors, part)
 
 
 def back(

@@ -337,9 +337,32 @@ def lifted_structure(run: Run) -> None:
     if o["generalized"]:
         run.outputs = run.over_pairs("lifted_row", numbers)
         return
+    if "reference" in run.reading.arrays:
+        lifted_against(run, numbers)
+        return
     negatives = run.over_pairs("negative_sum", numbers, value_only=True)[:, 2]
     links = Links(row_number=run.factor, column_number=np.ascontiguousarray(negatives))
-    run.outputs = run.over_pairs("lifted_pairs", numbers, links)
+    run.outputs = run.over_pairs("lifted_pairs", (*numbers, 0.0), links)
+
+
+def lifted_against(run: Run, numbers: tuple[float, float]) -> None:
+    """Pairs of a row and a reference; negatives of the row are references, those of the reference rows of the batch."""
+    rows, columns, links = run.labelled()
+    back = Links(row_label=links.column_label, column_label=links.row_label, column_keep=links.row_keep)
+    if links.positive is not None:
+        back.positive = np.ascontiguousarray(links.positive.T)
+    of_rows = run.sweep("negative_sum", numbers, rows, columns, links, value_only=True)[:, 2]
+    of_columns = run.sweep("negative_sum", numbers, columns, rows, back, value_only=True)[:, 2]
+    links.row_number, links.column_number = np.zeros(len(columns)), np.concatenate([of_columns, of_rows])
+    run.outputs = run.sweep("lifted_pairs", (*numbers, float(len(columns))), rows, columns, links)
+    if run.factor is not None:
+        # The same pairs from the other side: what the negatives of the references owe to them.
+        back.row_number, back.column_number = run.factor, np.concatenate([of_rows, of_columns])
+        sweep(
+            run.driver, "lifted_pairs", (*numbers, float(len(rows))), columns, rows, back,
+            distance=DISTANCES["lifted_structure"], factor=np.zeros(len(columns)),
+        )  # fmt: skip
+        run.deliver(input=rows, reference=columns)
 
 
 def margin(run: Run) -> None:

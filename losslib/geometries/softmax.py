@@ -73,7 +73,7 @@ class Softmax(Geometry):
             and all(values[name] is None for name in info.array_parameter_names if name != "weight")
             and (values.get("weight") is None or values["weight"].ndim == 1)
         )
-        return self.driver.Quick(kernel, numbers, values) if plain else None
+        return self.driver.PlainSoftmax(kernel, numbers, values) if plain else None
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Classes:
         first = arrays.read_array(info.inputs[0].name, raw[0])

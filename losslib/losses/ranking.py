@@ -74,6 +74,7 @@ PAIR_OPTIONS = (
         "the NDCG changes by when the two change places, ``'ndcg2'`` a tighter bound of it by the distance of the "
         "ranks, ``'ndcg2pp'`` `mu` of the latter and one of the former.",
         choices=("none", "label_diff", "ndcg", "ndcg2", "ndcg2pp"),
+        also=((None, "none"),),
     ),
     Integer("topn", None, "Ranks that the NDCG of `pair_weight` looks at; None for all.", least=1, optional=True),
     Real("mu", 10.0, "Share of ``'ndcg2'`` in ``'ndcg2pp'``.", least=0.0, examples=(1.0,)),
@@ -464,8 +465,10 @@ lambdarank_loss, LambdaRankLoss = declare(
             "norm",
             "both",
             "``'score'`` divides the weight of a pair by 0.01 + the distance of its scores; ``'sum'`` replaces the sum "
-            "S of the absolute slopes of a list by log2(1 + S); ``'both'`` does both, as LightGBM does.",
+            "S of the absolute slopes of a list by log2(1 + S); ``'both'`` or True does both, as LightGBM does; "
+            "``'none'`` or False neither.",
             choices=("both", "score", "sum", "none"),
+            also=((True, "both"), (False, "none")),
         ),
         Choice(
             "convention",

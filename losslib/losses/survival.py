@@ -159,7 +159,8 @@ cox_ph_loss, CoxPHLoss = declare(
     ),
     pitfalls=(
         "The default is Efron's treatment of ties, as in R and lifelines; statsmodels and scikit-survival start with "
-        "Breslow's, and XGBoost's objective is neither.",
+        "Breslow's. XGBoost's objective is neither: its denominators are Breslow's, but each of the tied samples gets "
+        "the hazards of those events alone that are sorted before it, which are derivatives of no likelihood.",
         "XGBoost writes censored times as negative labels; here `event` says it.",
         "XGBoost multiplies gradients and Hessians by the weights; here weights are part of the risk sets, as in R.",
         "torchsurv divides the mean by the number of distinct times where times are tied.",

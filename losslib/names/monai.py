@@ -93,6 +93,28 @@ PACKAGE = Package(
     "MONAI",
     (
         Binding(
+            ("ContrastiveLoss",),
+            (
+                Case(
+                    "info_nce_loss",
+                    sets={"symmetric": True, "intra": True},
+                    reduction="mean",
+                    note="Of two views of a batch.",
+                ),
+            ),
+            {"temperature": Takes(0.5), "batch_size": Ignored(-1)},
+        ),
+        Binding(
+            ("BarlowTwinsLoss",),
+            (
+                Case(
+                    refused="it divides by unbiased deviations to which it adds 1e-6, and by N; "
+                    "losslib.barlow_twins_loss has biased ones throughout, so that the diagonal can be 1"
+                ),
+            ),
+            {"lambd": Takes(5e-3)},
+        ),
+        Binding(
             ("FocalLoss",),
             (
                 Case("sigmoid_focal_loss", when={"use_softmax": False}, note="For targets of 0 and 1."),

@@ -35,6 +35,13 @@ def _pair(names: tuple[str, ...], loss: str, note: str = "", /, **parameters: Pa
     return Binding(names, (Case(loss, note=note),), {**parameters, **REDUCTION})
 
 
+def _without_classes(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the number of classes from the end of the cutoffs, which losslib reads off the weights."""
+    if not isinstance(values["cutoffs"], list | tuple) or len(values["cutoffs"]) < 2:
+        raise ParameterError("cutoffs hold the first class of each cluster and, as the last, the number of classes")
+    return {"cutoffs": tuple(values["cutoffs"])[:-1]}
+
+
 def _complete(values: Mapping[str, Any]) -> dict[str, Any]:
     """Refuse trees whose paths differ in length, of which unused places cost something there."""
     classes = values["num_classes"]
@@ -233,16 +240,13 @@ PACKAGE = Package(
             (
                 Case(
                     "adaptive_log_softmax_with_loss",
+                    makes=_without_classes,
                     reduction="mean",
                     note="Matrices are transposed there; it returns minus the values, and the mean.",
                 ),
             ),
             {
-                "cutoffs": Takes(
-                    REQUIRED,
-                    convert=lambda values: tuple(values)[:-1],
-                    meaning="without the number of classes at its end",
-                ),
+                "cutoffs": Joins(REQUIRED, "cutoffs, without the number of classes at its end"),
                 **NAME,
             },
         ),

@@ -85,6 +85,19 @@ PACKAGE = Package(
             },
         ),
         Binding(
+            ("linear_cross_entropy",),
+            (Case("linear_cross_entropy", note="From PyTorch 2.13 on. The bias is the fourth input here."),),
+            {
+                **WEIGHT,
+                **REDUCTION,
+                "ignore_index": Takes(
+                    None, convert=lambda index: -100 if index is None else index, meaning="None is -100"
+                ),
+                "label_smoothing": Takes(0.0),
+                "options": Only(None, "it chooses among its algorithms; chunk_rows bounds the memory here"),
+            },
+        ),
+        Binding(
             ("AdaptiveLogSoftmaxWithLoss",),
             (
                 Case(

@@ -3,7 +3,8 @@
 from blocks cimport real, sum_block
 
 cdef extern from "losslib/simd/batch.h" namespace "losslib" nogil:
-    void transpose_four[T](const T* source, Py_ssize_t source_step, T* target, Py_ssize_t target_step)
+    void sixteen_to_planes[T](const T* rows, T* first, T* second, T* third, T* fourth)
+    void sixteen_to_rows[T](const T* first, const T* second, const T* third, const T* fourth, T* rows)
 
 cdef enum:
     STRIDE = 64          # boxes of a block: box_stride of the header
@@ -49,26 +50,39 @@ cdef struct Job:
     Py_ssize_t rows
 
 
-cdef inline void transposed(const char* rows, Py_ssize_t stride, int n, real* columns) noexcept nogil:
-    """columns[k] = the number k of n rows, four by four."""
-    cdef int i = 0, k
-    while i + 4 <= n:
-        transpose_four(<const real*>(rows + i * stride), stride, columns + i, STRIDE * <Py_ssize_t>sizeof(real))
-        i += 4
+cdef inline void as_planes(const char* rows, Py_ssize_t stride, int n, real* first, real* second, real* third,
+                           real* fourth) noexcept nogil:
+    """Read n rows of four numbers; what follows up to a multiple of sixteen becomes 0."""
+    cdef int i = 0
+    cdef const real* row
+    while stride == 4 * sizeof(real) and i + 16 <= n:
+        sixteen_to_planes(<const real*>rows + 4 * i, first + i, second + i, third + i, fourth + i)
+        i += 16
     while i < n:
-        for k in range(4):
-            columns[k * STRIDE + i] = (<const real*>(rows + i * stride))[k]
+        row = <const real*>(rows + i * stride)
+        first[i] = row[0]
+        second[i] = row[1]
+        third[i] = row[2]
+        fourth[i] = row[3]
+        i += 1
+    while i % 16:
+        first[i] = second[i] = third[i] = fourth[i] = 0
         i += 1
 
 
-cdef inline void transposed_back(const real* columns, int n, char* rows, Py_ssize_t stride) noexcept nogil:
-    cdef int i = 0, k
-    while i + 4 <= n:
-        transpose_four(columns + i, STRIDE * <Py_ssize_t>sizeof(real), <real*>(rows + i * stride), stride)
-        i += 4
+cdef inline void as_rows(const real* first, const real* second, const real* third, const real* fourth, int n,
+                         char* rows, Py_ssize_t stride) noexcept nogil:
+    cdef int i = 0
+    cdef real* row
+    while stride == 4 * sizeof(real) and i + 16 <= n:
+        sixteen_to_rows(first + i, second + i, third + i, fourth + i, <real*>rows + 4 * i)
+        i += 16
     while i < n:
-        for k in range(4):
-            (<real*>(rows + i * stride))[k] = columns[k * STRIDE + i]
+        row = <real*>(rows + i * stride)
+        row[0] = first[i]
+        row[1] = second[i]
+        row[2] = third[i]
+        row[3] = fourth[i]
         i += 1
 
 
@@ -78,42 +92,37 @@ cdef inline int load_planes(const Job* job, const char* rows, Py_ssize_t stride,
 
     Return whether one that counts has a side of negative length.
     """
-    cdef real[4 * STRIDE] column
-    cdef int i, k, bad = 0
-    transposed(rows + first * stride, stride, n, <real*>column)
+    cdef real* x_low = plane
+    cdef real* x_high = plane + STRIDE
+    cdef real* x_size = plane + 2 * STRIDE
+    cdef real* y_low = plane + 3 * STRIDE
+    cdef real* y_high = plane + 4 * STRIDE
+    cdef real* y_size = plane + 5 * STRIDE
+    cdef int i, bad = 0
+    if job.format == XYXY:
+        as_planes(rows + first * stride, stride, n, x_low, y_low, x_high, y_high)
+    else:
+        as_planes(rows + first * stride, stride, n, x_low, y_low, x_size, y_size)
     if job.mask != NULL:
-        for k in range(4):
-            for i in range(n):
-                column[k * STRIDE + i] = column[k * STRIDE + i] if job.mask[first + i] else 0
-    for k in range(4):
-        for i in range(n, width):
-            column[k * STRIDE + i] = 0
+        for i in range(n):
+            if not job.mask[first + i]:
+                x_low[i] = y_low[i] = x_high[i] = y_high[i] = x_size[i] = y_size[i] = 0
     if job.format == XYXY:
         for i in range(width):
-            plane[i] = column[i]
-            plane[STRIDE + i] = column[2 * STRIDE + i]
-            plane[2 * STRIDE + i] = column[2 * STRIDE + i] - column[i]
-            plane[3 * STRIDE + i] = column[STRIDE + i]
-            plane[4 * STRIDE + i] = column[3 * STRIDE + i]
-            plane[5 * STRIDE + i] = column[3 * STRIDE + i] - column[STRIDE + i]
+            x_size[i] = x_high[i] - x_low[i]
+            y_size[i] = y_high[i] - y_low[i]
     elif job.format == XYWH:
         for i in range(width):
-            plane[i] = column[i]
-            plane[STRIDE + i] = column[i] + column[2 * STRIDE + i]
-            plane[2 * STRIDE + i] = column[2 * STRIDE + i]
-            plane[3 * STRIDE + i] = column[STRIDE + i]
-            plane[4 * STRIDE + i] = column[STRIDE + i] + column[3 * STRIDE + i]
-            plane[5 * STRIDE + i] = column[3 * STRIDE + i]
-    else:
+            x_high[i] = x_low[i] + x_size[i]
+            y_high[i] = y_low[i] + y_size[i]
+    else:       # the centres stand where the low ends go
         for i in range(width):
-            plane[i] = column[i] - <real>0.5 * column[2 * STRIDE + i]
-            plane[STRIDE + i] = column[i] + <real>0.5 * column[2 * STRIDE + i]
-            plane[2 * STRIDE + i] = column[2 * STRIDE + i]
-            plane[3 * STRIDE + i] = column[STRIDE + i] - <real>0.5 * column[3 * STRIDE + i]
-            plane[4 * STRIDE + i] = column[STRIDE + i] + <real>0.5 * column[3 * STRIDE + i]
-            plane[5 * STRIDE + i] = column[3 * STRIDE + i]
+            x_high[i] = x_low[i] + <real>0.5 * x_size[i]
+            y_high[i] = y_low[i] + <real>0.5 * y_size[i]
+            x_low[i] = x_low[i] - <real>0.5 * x_size[i]
+            y_low[i] = y_low[i] - <real>0.5 * y_size[i]
     for i in range(width):
-        bad |= (plane[2 * STRIDE + i] < 0) | (plane[5 * STRIDE + i] < 0)
+        bad |= (x_size[i] < 0) | (y_size[i] < 0)
     return bad
 
 
@@ -121,26 +130,26 @@ cdef inline void store_planes(const Job* job, char* rows, Py_ssize_t stride, Py_
                               const real* plane) noexcept nogil:
     """Write derivatives by low and high of both sides in the format of the boxes."""
     cdef real[4 * STRIDE] column
+    cdef const real* x_low = plane
+    cdef const real* x_high = plane + STRIDE
+    cdef const real* y_low = plane + 2 * STRIDE
+    cdef const real* y_high = plane + 3 * STRIDE
     cdef int i
+    rows += first * stride
     if job.format == XYXY:
-        for i in range(n):
-            column[i] = plane[i]
-            column[STRIDE + i] = plane[2 * STRIDE + i]
-            column[2 * STRIDE + i] = plane[STRIDE + i]
-            column[3 * STRIDE + i] = plane[3 * STRIDE + i]
-    elif job.format == XYWH:
-        for i in range(n):
-            column[i] = plane[i] + plane[STRIDE + i]
-            column[STRIDE + i] = plane[2 * STRIDE + i] + plane[3 * STRIDE + i]
-            column[2 * STRIDE + i] = plane[STRIDE + i]
-            column[3 * STRIDE + i] = plane[3 * STRIDE + i]
-    else:
-        for i in range(n):
-            column[i] = plane[i] + plane[STRIDE + i]
-            column[STRIDE + i] = plane[2 * STRIDE + i] + plane[3 * STRIDE + i]
-            column[2 * STRIDE + i] = <real>0.5 * (plane[STRIDE + i] - plane[i])
-            column[3 * STRIDE + i] = <real>0.5 * (plane[3 * STRIDE + i] - plane[2 * STRIDE + i])
-    transposed_back(<const real*>column, n, rows + first * stride, stride)
+        as_rows(x_low, y_low, x_high, y_high, n, rows, stride)
+        return
+    for i in range(n):
+        column[i] = x_low[i] + x_high[i]
+        column[STRIDE + i] = y_low[i] + y_high[i]
+    if job.format == XYWH:
+        as_rows(<const real*>column, <const real*>column + STRIDE, x_high, y_high, n, rows, stride)
+        return
+    for i in range(n):
+        column[2 * STRIDE + i] = <real>0.5 * (x_high[i] - x_low[i])
+        column[3 * STRIDE + i] = <real>0.5 * (y_high[i] - y_low[i])
+    as_rows(<const real*>column, <const real*>column + STRIDE, <const real*>column + 2 * STRIDE,
+            <const real*>column + 3 * STRIDE, n, rows, stride)
 
 
 cdef inline int run_rows(const Job* job, Py_ssize_t start, Py_ssize_t stop, double* total, real tag) noexcept nogil:

@@ -4,7 +4,7 @@ Which of them count, their class indices and weights, and the rows of inputs and
 computed in.
 """
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from blocks cimport real, sum_block
@@ -21,6 +21,22 @@ cdef struct Lanes:
     double[MAX_LANES] weight       # 0 where it does not count
 
 
+cdef inline bint all_are_classes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_t first) noexcept nogil:
+    """Read the class indices; True if every one is a class, and none the one that is ignored."""
+    cdef Py_ssize_t j
+    cdef uint64_t classes = <uint64_t>job.classes
+    cdef int32_t signs = 0
+    cdef int64_t[MAX_LANES] index
+    if job.ignoring and <uint64_t>job.ignored < classes:
+        return False
+    read_indices(&job.target, n, first, index, lanes.count)
+    for j in range(lanes.count):
+        lanes.label[j] = <int32_t>index[j] if <uint64_t>index[j] < classes else -1
+    for j in range(lanes.count):
+        signs |= lanes.label[j]
+    return signs >= 0
+
+
 cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_t first,
                            Py_ssize_t count) noexcept nogil:
     """Read mask, weights and class indices of the positions; return BAD_CLASS for an index that is no class."""
@@ -35,6 +51,11 @@ cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_
     lanes.whole = not job.indices and job.keep.data == NULL and job.weight.data == NULL
     lanes.positions = lanes.kept = <double>count
     if lanes.whole:
+        return 0
+    if job.indices and job.keep.data == NULL and job.weight.data == NULL and all_are_classes(job, lanes, n, first):
+        lanes.whole = True
+        for j in range(count):
+            lanes.weight[j] = 1.0
         return 0
     memset(lanes.keep, 1, count)
     if job.keep.data != NULL:

@@ -59,3 +59,26 @@ cdef inline Scan scan_part(const Rows* rows, Py_ssize_t first, Py_ssize_t stop, 
         first += n
     scan.weight = (lane[0] + lane[2]) + (lane[1] + lane[3])
     return scan
+
+
+cdef inline void scan_parts(const Rows* rows, unsigned char* kept, Scan* part, Py_ssize_t first,
+                            Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(first, stop):
+        part[k] = scan_part(rows, k * SCAN, min(rows.samples, (k + 1) * SCAN), kept)
+
+
+cdef inline Scan add_up(const Rows* rows, const Scan* part, Py_ssize_t parts) noexcept nogil:
+    cdef Scan whole
+    cdef Py_ssize_t k
+    whole.count = 0
+    whole.weight = 0.0
+    whole.bad = -1
+    for k in range(parts):
+        whole.count += part[k].count
+        whole.weight += part[k].weight
+        if whole.bad < 0:
+            whole.bad = part[k].bad
+    if rows.class_weight == NULL:
+        whole.weight = <double>whole.count
+    return whole

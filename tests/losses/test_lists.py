@@ -503,3 +503,11 @@ def test_the_root_of_a_mean_does_not_add_up() -> None:
     assert whole.result() == losslib.query_rmse_loss(x, y, root=True) == np.sqrt(1.25)
     with pytest.raises(losslib.ParameterError, match="query_rmse_loss does not add up over several updates"):
         whole.update(x, y)
+
+
+def test_a_word_may_be_told_as_none_or_as_a_bool() -> None:
+    assert losslib.PairwiseLogisticLoss(pair_weight=None) == losslib.PairwiseLogisticLoss()
+    assert losslib.LambdaRankLoss(norm=True) == losslib.LambdaRankLoss(norm="both")
+    assert losslib.LambdaRankLoss(norm=False) == losslib.LambdaRankLoss(norm="none")
+    with pytest.raises(losslib.ParameterError, match=r"norm must be one of .*'none' \(True is 'both'\).* got None"):
+        losslib.LambdaRankLoss(norm=None)

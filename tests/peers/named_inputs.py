@@ -126,6 +126,8 @@ def inputs_for(
         logits, classes = rng.normal(size=(ROWS, COLUMNS - 1)), rng.permutation(np.arange(ROWS) % COLUMNS)
         levels = (classes[:, None] > np.arange(COLUMNS - 1)).astype(np.float64)
         return [logits, levels if info.name == "coral_loss" else classes]
+    if info.geometry == "linear_softmax":
+        return [rng.normal(size=(ROWS, 5)), rng.normal(size=(COLUMNS, 5)), rng.integers(0, COLUMNS, ROWS)]
     if info.geometry == "tree_path":
         return [
             rng.normal(size=(ROWS, 5)), rng.integers(0, COLUMNS, ROWS), rng.normal(size=(COLUMNS - 1, 5)),

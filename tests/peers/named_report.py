@@ -17,6 +17,7 @@ DISTRIBUTIONS |= {
     "smp": "segmentation-models-pytorch",
     "pml": "pytorch-metric-learning",
     "open_clip": "open_clip_torch",
+    "sksurv": "scikit-survival",
 }
 
 

@@ -172,4 +172,70 @@ LOSSLIB_INLINE void transpose_four(const T* source, std::ptrdiff_t source_step, 
 #endif
 }
 
+// Sixteen rows of four numbers, one after the other, as four planes; and back.
+#if defined(__GNUC__) || defined(__clang__)
+template <class T> using Places = std::make_index_sequence<sizeof(Register<T>) / sizeof(T)>;
+
+template <class T, std::size_t... k> LOSSLIB_INLINE void
+part(const Register<T>& a, const Register<T>& b, Register<T>& even, Register<T>& odd, std::index_sequence<k...>) {
+    even = __builtin_shufflevector(a, b, (2 * k)...);
+    odd = __builtin_shufflevector(a, b, (2 * k + 1)...);
+}
+template <class T, std::size_t... k> LOSSLIB_INLINE void
+weave(const Register<T>& even, const Register<T>& odd, Register<T>& a, Register<T>& b, std::index_sequence<k...>) {
+    constexpr std::size_t width = sizeof...(k);
+    a = __builtin_shufflevector(even, odd, (k / 2 + k % 2 * width)...);
+    b = __builtin_shufflevector(even, odd, (width / 2 + k / 2 + k % 2 * width)...);
+}
+template <class T> LOSSLIB_INLINE void sixteen_to_planes(const T* rows, T* first, T* second, T* third, T* fourth) {
+    constexpr int width = sizeof(Register<T>) / sizeof(T);
+    for (int i = 0; i < 16; i += width) {
+        Register<T> r[4], even[2], odd[2];
+        std::memcpy(r, rows + 4 * i, sizeof r);
+        part<T>(r[0], r[1], even[0], odd[0], Places<T>());
+        part<T>(r[2], r[3], even[1], odd[1], Places<T>());
+        part<T>(even[0], even[1], r[0], r[2], Places<T>());
+        part<T>(odd[0], odd[1], r[1], r[3], Places<T>());
+        std::memcpy(first + i, &r[0], sizeof r[0]);
+        std::memcpy(second + i, &r[1], sizeof r[0]);
+        std::memcpy(third + i, &r[2], sizeof r[0]);
+        std::memcpy(fourth + i, &r[3], sizeof r[0]);
+    }
+}
+template <class T>
+LOSSLIB_INLINE void sixteen_to_rows(const T* first, const T* second, const T* third, const T* fourth, T* rows) {
+    constexpr int width = sizeof(Register<T>) / sizeof(T);
+    for (int i = 0; i < 16; i += width) {
+        Register<T> r[4], even[2], odd[2];
+        std::memcpy(&r[0], first + i, sizeof r[0]);
+        std::memcpy(&r[1], second + i, sizeof r[0]);
+        std::memcpy(&r[2], third + i, sizeof r[0]);
+        std::memcpy(&r[3], fourth + i, sizeof r[0]);
+        weave<T>(r[0], r[2], even[0], even[1], Places<T>());
+        weave<T>(r[1], r[3], odd[0], odd[1], Places<T>());
+        weave<T>(even[0], odd[0], r[0], r[1], Places<T>());
+        weave<T>(even[1], odd[1], r[2], r[3], Places<T>());
+        std::memcpy(rows + 4 * i, r, sizeof r);
+    }
+}
+#else
+template <class T> LOSSLIB_INLINE void sixteen_to_planes(const T* rows, T* first, T* second, T* third, T* fourth) {
+    for (int i = 0; i < 16; ++i) {
+        first[i] = rows[4 * i];
+        second[i] = rows[4 * i + 1];
+        third[i] = rows[4 * i + 2];
+        fourth[i] = rows[4 * i + 3];
+    }
+}
+template <class T>
+LOSSLIB_INLINE void sixteen_to_rows(const T* first, const T* second, const T* third, const T* fourth, T* rows) {
+    for (int i = 0; i < 16; ++i) {
+        rows[4 * i] = first[i];
+        rows[4 * i + 1] = second[i];
+        rows[4 * i + 2] = third[i];
+        rows[4 * i + 3] = fourth[i];
+    }
+}
+#endif
+
 }  // namespace losslib

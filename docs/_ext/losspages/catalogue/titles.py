@@ -29,7 +29,8 @@ PHRASES = {
     "Geman– McClure": "Geman–McClure", "Crammer– Singer": "Crammer–Singer", "multilabel": "multi-label",
     "nt Xent": "NT-Xent", "info NCE": "InfoNCE", "n pairs": "N-pairs", "Fast AP": "FastAP", "smooth AP": "Smooth-AP",
     "XE NDCG": "XE-NDCG", "approx NDCG": "ApproxNDCG", "approx MRR": "ApproxMRR", "neural NDCG": "NeuralNDCG",
-    "hsigmoid": "hierarchical sigmoid", "proxy NCA": "Proxy-NCA", "proxy anchor": "Proxy-Anchor",
+    "hsigmoid": "hierarchical sigmoid", "log softmax": "log-softmax",
+    "proxy NCA": "Proxy-NCA", "proxy anchor": "Proxy-Anchor",
     "soft triple": "SoftTriple", "dt": "DT", "epsilon insensitive": "epsilon-insensitive",
     "multiclass": "multi-class", "smooth L1": "smooth L1",
 }  # fmt: skip

@@ -15,6 +15,7 @@ import losslib
 from losslib.declaration import registry
 from losslib.declaration.index import INDEX
 from losslib.declaration.schema import LossInfo
+from losspages.catalogue import stories
 from losspages.checks.equivalents import DISTRIBUTIONS
 
 PACKAGE = Path(losslib.__file__).parent
@@ -83,6 +84,7 @@ def key(info: LossInfo) -> str:
     digest = hashlib.sha256(f"{common()} {info.name}".encode())
     for path in sorted(sources_of(declaring_module(info))):
         digest.update(path.read_bytes())
+    digest.update(stories.line(info).encode())
     return digest.hexdigest()[:32]
 
 

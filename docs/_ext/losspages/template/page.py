@@ -11,7 +11,7 @@ import losslib
 from losslib import declare
 from losslib.declaration import modes, registry
 from losslib.declaration.schema import Array, LossInfo, Real
-from losspages.catalogue import peer_names, titles
+from losspages.catalogue import peer_names, stories, titles
 from losspages.catalogue.indexes import FAMILIES
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts, Sections
@@ -125,6 +125,7 @@ def parameters(info: LossInfo) -> str:
                 values = {
                     "risk": "one number for each sample, or None",
                     "lists": "an array, or None",
+                    "auc_margin": "an array, or None",
                 }.get(info.geometry, "one number for each class, or None")
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
@@ -302,6 +303,7 @@ def page(facts: PageFacts) -> str:
         opening(facts),
         own.figure if "<figure" in own.figure else region_parts.other_drawing(info),
         belongs(info),
+        stories.line(info),
         own.formula,
         advice("Use it when", info.use_when, info),
         advice("Avoid it when", info.avoid_when, info),

@@ -1,0 +1,111 @@
+# The kernels of the losses, by the names that declarations give.
+
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from libc.stdlib cimport calloc
+
+from softmax.call cimport Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat
+from softmax.divergence cimport row_distillation, row_jensen_shannon
+from softmax.evidence cimport row_evidential
+from softmax.logits cimport AnyMap, SoftCap, map_logits, pull_back
+from softmax.noisy cimport row_bootstrap, row_normalized
+from softmax.ordered cimport row_class_distance, row_earth_mover
+from softmax.own cimport row_bi_tempered, row_categorical, row_sparsemax
+from softmax.pick cimport (
+    AnyPick, CrossEntropyPick, FocalPick, GeneralizedPick, PolyPick, SymmetricPick, picks_of,
+)
+from softmax.rows cimport row_cross_entropy, row_of_picks, row_symmetric
+from softmax.shifts cimport (
+    AngularShift, AnyShift, ClassShift, TargetShift, leave_as_is, seesaw_logits, shift_back, shift_logits,
+)
+from softmax.sparse cimport row_entmax
+
+cdef dict _table = {}      # name -> capsule of a Kernel that stays for good
+
+
+cdef Kernel* enter(const char* name, RowFloat float32, RowDouble float64) except NULL:
+    """Enter a kernel by what it makes of a row with a distribution as target, or with a class as a row of 0 and 1."""
+    cdef Kernel* kernel = <Kernel*>calloc(1, sizeof(Kernel))
+    if kernel == NULL:
+        raise MemoryError("no memory for the table of kernels")
+    kernel.float32 = float32
+    kernel.float64 = float64
+    _table[name.decode()] = PyCapsule_New(kernel, b"losslib.softmax_kernel", NULL)
+    return kernel
+
+
+cdef Kernel* register(const AnyPick* tag, const char* name) except NULL:
+    """Enter a loss of the log-probability of a class."""
+    cdef Kernel* kernel = enter(name, <RowFloat>row_of_picks[AnyPick, float], <RowDouble>row_of_picks[AnyPick, double])
+    kernel.pick = <Pick>picks_of[AnyPick]
+    return kernel
+
+
+cdef Kernel* register_cross_entropy(const char* name) except NULL:
+    cdef Kernel* kernel = enter(name, <RowFloat>row_cross_entropy[float], <RowDouble>row_cross_entropy[double])
+    kernel.pick = <Pick>picks_of[CrossEntropyPick]
+    kernel.linear = True
+    return kernel
+
+
+cdef int enter_given(const AnyPick* tag, const char* name) except -1:
+    """Enter a loss of the log-probability of a class that reads log-probabilities."""
+    cdef Kernel* kernel = enter(name, NULL, NULL)
+    kernel.pick = <Pick>picks_of[AnyPick]
+    kernel.given = True
+    return 0
+
+
+cdef int see(const AnyMap* tag, Kernel* kernel, int first_number) except -1:
+    """Let a kernel see mapped logits; the numbers of the map follow those of the loss."""
+    kernel.map32 = <MapFloat>map_logits[AnyMap, float]
+    kernel.map64 = <MapDouble>map_logits[AnyMap, double]
+    kernel.pull32 = <PullFloat>pull_back[AnyMap, float]
+    kernel.pull64 = <PullDouble>pull_back[AnyMap, double]
+    kernel.map_numbers = first_number
+    return 0
+
+
+cdef int see_shifted(const AnyShift* tag, Kernel* kernel) except -1:
+    """Let a kernel see shifted logits; all numbers are those of the shift."""
+    kernel.map32 = <MapFloat>shift_logits[AnyShift, float]
+    kernel.map64 = <MapDouble>shift_logits[AnyShift, double]
+    kernel.pull32 = <PullFloat>shift_back[AnyShift, float]
+    kernel.pull64 = <PullDouble>shift_back[AnyShift, double]
+    return 0
+
+
+cdef int see_seesaw(Kernel* kernel) except -1:
+    kernel.map32 = <MapFloat>seesaw_logits[float]
+    kernel.map64 = <MapDouble>seesaw_logits[double]
+    kernel.pull32 = <PullFloat>leave_as_is[float]
+    kernel.pull64 = <PullDouble>leave_as_is[double]
+    return 0
+
+
+cdef const Kernel* kernel_named(str name) except NULL:
+    return <const Kernel*>PyCapsule_GetPointer(_table[name], b"losslib.softmax_kernel")
+
+
+register_cross_entropy(b"cross_entropy")
+see[SoftCap](NULL, register_cross_entropy(b"capped_cross_entropy"), 0)
+see_shifted[ClassShift](NULL, register_cross_entropy(b"class_shift"))
+see_shifted[TargetShift](NULL, register_cross_entropy(b"target_shift"))
+see_shifted[AngularShift](NULL, register_cross_entropy(b"angular_shift"))
+see_seesaw(register_cross_entropy(b"seesaw"))
+enter_given[CrossEntropyPick](NULL, b"nll")
+register[FocalPick](NULL, b"focal")
+register[PolyPick](NULL, b"poly1")
+register[GeneralizedPick](NULL, b"generalized")
+enter(b"symmetric", <RowFloat>row_symmetric[float], <RowDouble>row_symmetric[double]).pick = (
+    <Pick>picks_of[SymmetricPick])
+enter(b"categorical_cross_entropy", <RowFloat>row_categorical[float], <RowDouble>row_categorical[double])
+enter(b"bi_tempered", <RowFloat>row_bi_tempered[float], <RowDouble>row_bi_tempered[double])
+enter(b"sparsemax", <RowFloat>row_sparsemax[float], <RowDouble>row_sparsemax[double])
+enter(b"entmax", <RowFloat>row_entmax[float], <RowDouble>row_entmax[double])
+enter(b"bootstrap", <RowFloat>row_bootstrap[float], <RowDouble>row_bootstrap[double])
+enter(b"normalized", <RowFloat>row_normalized[float], <RowDouble>row_normalized[double])
+enter(b"evidential", <RowFloat>row_evidential[float], <RowDouble>row_evidential[double])
+enter(b"earth_mover", <RowFloat>row_earth_mover[float], <RowDouble>row_earth_mover[double])
+enter(b"class_distance", <RowFloat>row_class_distance[float], <RowDouble>row_class_distance[double])
+enter(b"js_div", <RowFloat>row_jensen_shannon[float], <RowDouble>row_jensen_shannon[double])
+enter(b"distillation", <RowFloat>row_distillation[float], <RowDouble>row_distillation[double])

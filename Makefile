@@ -84,13 +84,15 @@ build: $(VENV)/.created $(wheel_built)  ## compile losslib and install it into .
 	$(call install,$(VENV))
 	cd build && $(abspath $(VENV))/bin/python -P -m losslib info
 
-demo: $(VENV)/.created $(wheel_built)  ## train on outliers, rare classes and strings; pictures in examples/output/
+demo: $(VENV)/.created $(wheel_built)  ## train on outliers, rare classes, strings, thin lines and pairs; pictures in examples/output/
 	$(call install,$(VENV),demo)
 	$(VENV)/bin/python examples/robust_regression.py $(ARGS)
 	@echo
 	$(VENV)/bin/python examples/digits_classifier.py
 	@echo
 	$(VENV)/bin/python examples/ctc_digits.py
+	@echo
+	$(VENV)/bin/python examples/story.py thin_structures embeddings
 
 # ---- tests ------------------------------------------------------------------------------------------------------
 
@@ -195,8 +197,9 @@ env-peers: $(VENV_PEERS)/.torch  ## install other packages and what builds the s
 # and are installed without what they ask for.
 $(VENV_PEERS)/.torch: | $(VENV_PEERS)/.created
 	$(VENV_PEERS)/bin/python -m pip install "$(TORCH)"
-	$(VENV_PEERS)/bin/python -m pip install --no-deps torchvision segmentation-models-pytorch timm
-	$(VENV_PEERS)/bin/python -m pip install "huggingface_hub<1" safetensors pillow
+	$(VENV_PEERS)/bin/python -m pip install --no-deps torchvision segmentation-models-pytorch timm pytorch-metric-learning \
+	lightly lightly-utils open_clip_torch coral-pytorch entmax dlordinal
+	$(VENV_PEERS)/bin/python -m pip install "huggingface_hub<1" safetensors pillow ftfy regex deprecated
 	@touch $@
 
 bench: $(VENV_PEERS)/.torch $(wheel_built)  ## measure against PyTorch, JAX and scikit-learn (installs them)

@@ -27,6 +27,7 @@ LOSSES: list[tuple[str, dict[str, Any], str]] = [
 ]
 SIZES = ((256, 128), (4096, 512))
 LAYERS = ((2048, 768, 50257),)
+CLUSTERED = ((512, 256, 10_000), (2048, 768, 50_257))
 #: Members of a class, and rows from which pairs and triplets as lists take too long.
 MEMBERS, LISTED = 8, 1024
 
@@ -139,6 +140,33 @@ def layers(seconds: float) -> None:
         )
 
 
+def clusters(seconds: float) -> None:
+    """The adaptive softmax of words whose frequencies fall as 1/rank, against PyTorch's module."""
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError:
+        return
+    print(f"\n{'adaptive_log_softmax_with_loss':36}{'losslib ms':>12}{'PyTorch ÷ losslib':>20}")
+    for rows, components, classes in CLUSTERED:
+        rng = np.random.default_rng(0)
+        hidden = rng.standard_normal((rows, components), np.float32)
+        shares = 1 / np.arange(1, classes + 1)
+        target = rng.choice(classes, rows, p=shares / shares.sum())
+        module = torch.nn.AdaptiveLogSoftmaxWithLoss(components, classes, [classes // 25, classes // 5])
+        pairs = [tuple(layer.weight.detach().numpy() for layer in tail) for tail in module.tail]
+        moved, labels = torch.tensor(hidden, requires_grad=True), torch.tensor(target)
+
+        def theirs(module: Any = module, moved: Any = moved, labels: Any = labels) -> None:
+            module.zero_grad()
+            moved.grad = None
+            module(moved, labels).loss.backward()
+
+        loss, head = losslib.AdaptiveLogSoftmaxWithLoss(), module.head.weight.detach().numpy()
+        best = rounds({"losslib": of(loss, hidden, target, head, pairs), "PyTorch": theirs}, seconds)
+        beside = f"{best['PyTorch'] / best['losslib']:.2f}"
+        print(f"{f'{rows}×{components}×{classes}':36}{best['losslib']:12.1f}{beside:>20}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="of a contestant")
@@ -147,6 +175,7 @@ def main() -> None:
     vectors(arguments.seconds, SIZES[:1] if arguments.small else SIZES)
     if not arguments.small:
         layers(arguments.seconds)
+        clusters(arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,11 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.katex",
     "themefixes",
+    "unused",  # after it, which reads the icons in the style sheet
     "twins",
     "sphinx_llm.txt",  # last: its second build reads what the others have written
 ]
-exclude_patterns = ["_build", "_ext", "gallery/*.ipynb", "gallery/*.py", "sg_execution_times.rst"]
+exclude_patterns = ["_build", "_ext", "_templates", "gallery/*.ipynb", "gallery/*.py", "sg_execution_times.rst"]
 nitpicky = True
 default_role = "literal"  # docstrings write names in single backticks
 add_function_parentheses = False
@@ -81,24 +82,14 @@ katex_prerender = True
 katex_css_path = "katex/katex.min.css"
 katex_options = "throwOnError: true"
 
+templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "losslib"
 html_static_path = ["_static", "generated/scripts"]  # the second is written while the pages are made
 (HERE / "generated" / "scripts").mkdir(parents=True, exist_ok=True)
 html_css_files = ["losslib.css"]
-html_js_files = [
-    (name, {"defer": "defer"})
-    for name in (
-        "slider.js",
-        "boxes.js",
-        "finder.js",
-        "catalogue.js",
-        "quicksearch.js",
-        "live.js",
-        "portraits.js",
-        "folded.js",
-    )
-]
+# load.js loads the others where a page has something for them.
+html_js_files = [(name, {"defer": "defer"}) for name in ("load.js", "quicksearch.js")]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
@@ -115,4 +106,4 @@ html_theme_options = {
     "footer_end": [],
     "show_toc_level": 1,
 }
-html_sidebars = {"index": [], "choose": [], "reference": []}
+html_sidebars = {"index": [], "choose": [], "reference": [], "losses": []}

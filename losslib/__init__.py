@@ -42,6 +42,8 @@ _ELSEWHERE = {
     "ctc_forced_align": "losslib.alignment",
     "ctc_greedy_decode": "losslib.alignment",
     "from_formula": "losslib.formula.loss",
+    "mean_average_precision": "losslib.list_metrics",
+    "ndcg": "losslib.list_metrics",
 }
 
 #: Functions and classes of losses, and the module of `losslib.losses` that declares them.

@@ -9,7 +9,7 @@ import numpy as np
 from losslib import _kernels
 from losslib.call import arrays
 from losslib.errors import DomainError, ShapeError
-from losslib.geometries.censoring import order_by_time, partners_of, read_numbers
+from losslib.geometries.censoring import order_by_number, order_by_time, partners_of, read_numbers
 from losslib.geometries.kaplan_meier import estimate_censoring
 
 __all__ = ["concordance_index"]
@@ -123,7 +123,7 @@ def require_sortable(score: np.ndarray, time: np.ndarray, event: np.ndarray, mas
 
 def count(score: np.ndarray, event: np.ndarray, partners: np.ndarray, tied_tol: float) -> tuple[np.ndarray, np.ndarray]:
     """Return for each event how many of those comparable with it have lower scores, and how many tied ones."""
-    by_score = np.argsort(score, kind="stable")
+    by_score = order_by_number(score)
     ranked = score[by_score]
     place = np.empty(len(score), np.int64)
     place[by_score] = np.arange(len(score))

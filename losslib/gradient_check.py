@@ -6,6 +6,7 @@ or too much noise, and no derivative is judged by them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -241,7 +242,7 @@ def _wanted(loss: Any, names: list[str], wrt: str | Sequence[str] | None, arrays
 
 
 def _chosen(shape: tuple[int, ...], elements: int) -> list[tuple[int, ...]]:
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     flat = np.arange(size)
     if size > elements:
         flat = np.sort(np.random.default_rng(0).choice(size, elements, replace=False))
@@ -260,9 +261,12 @@ def _compare(
     """Compare elements of a derivative with differences of a function: of the value, or of the gradient there."""
     rows = []
     for position in chosen:
-        coarse, _, _ = _difference(function, array, position, 1.0)
-        fine, left, right = _difference(function, array, position, 0.5)
+        coarse, _, _, _ = _difference(function, array, position, 1.0)
+        fine, left, right, noise = _difference(function, array, position, 0.5)
         found = float(derivative[position])
+        if all(abs(number) <= noise for number in (found, coarse, fine, left, right)):  # 0, as far as they can tell
+            rows.append((position, found, 0.0, 0.0, 0.0))
+            continue
         # Where only the curvature jumps, the differences of either side are right and the central one is not.
         error = min(abs(found - estimate) for estimate in (fine, left, right))
         rows.append((position, found, fine, error, max(abs(coarse - fine), abs(right - left))))
@@ -283,10 +287,10 @@ def _compare(
 
 def _difference(
     function: Callable[[Array], Any], array: Array, position: tuple[int, ...], scale: float
-) -> tuple[float, float, float]:
-    """Return a derivative by central differences of fourth order, and by those of either side of second.
+) -> tuple[float, float, float, float]:
+    """Return a derivative by central differences of fourth order, by those of either side of second, and their noise.
 
-    All are NaN where a step leaves the domain.
+    All are NaN where a step leaves the domain. The noise is what rounding alone makes of a constant.
     """
     step = STEP * scale * max(1.0, abs(float(array[position])))
     values = []
@@ -296,8 +300,9 @@ def _difference(
         try:
             value = function(moved)
         except DomainError:
-            return float("nan"), float("nan"), float("nan")
+            return (float("nan"),) * 4
         values.append(float(value if np.ndim(value) == 0 else value[position]))
     a, b, c, d, e = values
     left, right = (3.0 * c - 4.0 * b + a) / (2.0 * step), (4.0 * d - 3.0 * c - e) / (2.0 * step)
-    return (a - 8.0 * b + 8.0 * d - e) / (12.0 * step), left, right
+    noise = 8.0 * float(np.finfo(np.float64).eps) * abs(c) / step
+    return (a - 8.0 * b + 8.0 * d - e) / (12.0 * step), left, right, noise

@@ -57,6 +57,8 @@ from losslib.errors import ShapeError as ShapeError
 from losslib.declaration.schema import LossInfo as LossInfo
 from losslib.formula.loss import FormulaLoss as FormulaLoss
 from losslib.formula.loss import from_formula as from_formula
+from losslib.list_metrics import mean_average_precision as mean_average_precision
+from losslib.list_metrics import ndcg as ndcg
 from losslib.gradient_check import GradientReport as GradientReport
 from losslib.gradient_check import check_grad as check_grad
 from losslib.combine.multitask import MultiTask as MultiTask
@@ -95,7 +97,10 @@ def returns(info: LossInfo, mode: int) -> str:
 def annotation(item: Parameter) -> str:
     """Return the annotation of a parameter."""
     if isinstance(item, Choice):
-        return "Literal[" + ", ".join(f'"{word}"' for word in item.choices) + "]"
+        others = "".join(f" | {kind}" for kind in dict.fromkeys(
+            "None" if given is None else "bool" for given, _ in item.also
+        ))  # fmt: skip
+        return "Literal[" + ", ".join(f'"{word}"' for word in item.choices) + "]" + others
     if isinstance(item, Array):
         return "ArrayLike | None"
     if isinstance(item, Indices):

@@ -57,7 +57,7 @@ const losslibCompare = (place, { root = "", start = "" } = {}) => {
       const { axis } = losslibLosses[name];
       const targets = axis.difference ? [0] : axis.targets.slice(0, 2);
       return (targets.length ? targets : [0]).map((target, n) => ({
-        points: curve(name, parameters, target, axis.low, axis.high), style: style(k, n > 0), target, name, axis,
+        points: curve(name, { ...parameters, ...axis.fixed, target }, axis.input, axis.low, axis.high), style: style(k, n > 0), target, name, axis,
       }));
     });
     const panels = [["value", 1], ["slope", 2], ["curvature", 3]].map(([title, column]) =>

@@ -18,6 +18,13 @@ const losslibFinder = (() => {
       ]);
       this.keywords = Object.entries(data.keywords).map(([word, place]) => [plain(word), word, place]);
       this.text = plain(data.text);
+      this.asked = plain(data.asked.join(" "));
+    }
+
+    // Every word that the loss is known by.
+    words() {
+      const all = [...this.names, ...this.aliases.map(([text]) => text), ...this.keywords.map(([text]) => text)];
+      return new Set([...all, this.text, this.asked].join(" ").split(" "));
     }
 
     // How well the loss answers, as numbers of which smaller is better, with what to say about it; null if it does not.
@@ -45,12 +52,36 @@ const losslibFinder = (() => {
     }
   }
 
+  // Words of questions that say nothing about the answer.
+  const EMPTY = new Set(("a an and are as at be by can do does for from here how i in is it loss losses many much my of on or should " +
+    "that the there this to too use what which when with").split(" "));
+
+  // Losses that hold most of the words of a question, rare words counting more.
+  const answers = (entries, query) => {
+    const known = entries.map((entry) => [...entry.words()]);
+    const meant = entries.map((entry) => entry.asked.split(" "));
+    const asked = query.split(" ").filter((word) => word && !EMPTY.has(word)).map((word) => {
+      const stem = word.length > 3 ? word.replace(/s$/, "") : word;
+      const held = known.map((words, k) => (meant[k].includes(word) ? 1.1 : words.includes(word) ? 1 :
+        words.some((one) => one.startsWith(stem)) ? 0.8 : 0));
+      const count = held.filter(Boolean).length;
+      return { held, weight: count ? Math.log(1 + entries.length / count) : 0 };
+    });
+    const scores = entries.map((_, k) => asked.reduce((sum, { held, weight }) => sum + held[k] * weight, 0));
+    const best = Math.max(...scores);
+    return best > 0
+      ? entries.map((entry, k) => ({ entry, rank: 9, place: -scores[k], hint: "" })).filter((hit) => -hit.place > 0.7 * best)
+        .sort((a, b) => a.place - b.place)
+      : [];
+  };
+
   // Returns a function from words to hits, the best first: { entry, rank, place, hint }, with the data in entry.data.
   return (data) => {
     const entries = data.map((item) => new Entry(item));
     return (words) => {
-      // Of torch.nn.HuberLoss the last name is what counts.
-      const query = plain(words.replace(/^\s*[\w.]+\.(?=\w+\s*$)/, ""));
+      // Of torch.nn.HuberLoss(delta=2) the last name is what counts.
+      const called = words.replace(/^(\s*[\w.:]*\w)\s*\(.*$/s, "$1");
+      const query = plain(called.replace(/^\s*[\w.]+\.(?=\w+\s*$)/, ""));
       if (!query) {
         return entries.map((entry, place) => ({ entry, rank: 0, place, hint: "" }));
       }
@@ -58,9 +89,11 @@ const losslibFinder = (() => {
       // Who types a whole name, or a keyword, wants what it stands for, and not every text that has the words in it.
       const best = Math.min(...hits.map((hit) => hit.rank));
       const kept = best < 4 ? hits.filter((hit) => hit.rank < 7) : hits;
-      return kept.length
-        ? kept.sort((a, b) => a.rank - b.rank || a.place - b.place)
-        : entries.filter((entry) => entry.mentions(query)).map((entry) => ({ entry, rank: 8, place: 0, hint: "" }));
+      if (kept.length) {
+        return kept.sort((a, b) => a.rank - b.rank || a.place - b.place);
+      }
+      const mentioned = entries.filter((entry) => entry.mentions(query)).map((entry) => ({ entry, rank: 8, place: 0, hint: "" }));
+      return mentioned.length ? mentioned : answers(entries, query);
     };
   };
 })();

@@ -5,6 +5,7 @@
     return;
   }
   const NAMES = ["mse_loss", "huber_loss", "l1_loss", "cauchy_loss", "tukey_biweight_loss"];
+  const style = (k) => `c${k % 4}${k > 3 ? " dashed" : ""}`; // four colours
   const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 360, 34, 26];
   const [LOW, HIGH] = [-6, 6];
   // The same points for everybody: a line with noise from a small generator, the last of them far off.
@@ -53,8 +54,8 @@
   };
 
   place.innerHTML =
-    `<form>${NAMES.map((name, k) => `<label class="c${k}"><input type="checkbox" name="${name}" checked> ` +
-      `<svg viewBox="0 0 28 8" width="28" height="8" aria-hidden="true"><path class="curve c${k}" d="M0 4H28"/></svg> ` +
+    `<form>${NAMES.map((name, k) => `<label><input type="checkbox" name="${name}" checked> ` +
+      `<svg viewBox="0 0 28 8" width="28" height="8" aria-hidden="true"><path class="curve ${style(k)}" d="M0 4H28"/></svg> ` +
       `${losslibLosses[name].title}</label>`).join("")}<button type="reset">Put the points back</button></form>` +
     `<figure class="loss-figure"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="group" aria-label="Points and fitted lines">` +
     '<g class="lines"></g><g class="pulls"></g><g class="points"></g></svg></figure>';
@@ -84,7 +85,7 @@
     const middle = fit("huber_loss", squares);
     const lines = shown.map((name) => [name, name === "mse_loss" ? squares : fit(name, middle)]);
     svg.querySelector(".lines").innerHTML = lines.map(([name, [a, b]]) =>
-      `<path class="curve c${NAMES.indexOf(name) % 4}${NAMES.indexOf(name) > 3 ? " dashed" : ""}" data-name="${name}" ` +
+      `<path class="curve ${style(NAMES.indexOf(name))}" data-name="${name}" ` +
       `data-slope="${b}" d="M${across(0).toFixed(1)} ${down(a).toFixed(1)}L${across(10).toFixed(1)} ${down(a + 10 * b).toFixed(1)}"/>`).join("");
     svg.querySelector(".pulls").innerHTML = lines.map(([name, [a, b]], n) => points.map(([x, y]) => {
       const pull = slopeAt(name, a + b * x - y);

@@ -6,6 +6,7 @@ is an error rather than a silent fallback.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -63,6 +64,7 @@ ISA: str = choose(forced)
 available: tuple[str, ...] = tuple(name for name in KNOWN if _is_built(name) and name in cpu.supported())
 
 
+@functools.cache
 def load(module: str) -> ModuleType:
     """Return a compiled module of the chosen instruction set, or of the widest below it that it was compiled for."""
     for name in reversed(KNOWN[: KNOWN.index(ISA) + 1]):

@@ -24,11 +24,13 @@ from losslib.adapters.known import (
     require_one_score,
     sample_weight_of,
 )
+from losslib.adapters.order_metrics import OrderMetric, order_metric
 from losslib.errors import ParameterError
 
 __all__ = [
     "Derivatives",
     "Known",
+    "OrderMetric",
     "Score",
     "compares_items",
     "constant_scores",
@@ -166,6 +168,13 @@ class Score:
 
     loss: Loss
 
+    larger_is_better = False
+
+    @property
+    def takes_groups(self) -> bool:
+        """True if the groups of items are part of the data."""
+        return compares_items(self.loss)
+
     def of_known(self, scores: np.ndarray, known: Known) -> float:
         """Return the (weighted) mean loss of scores from everything that a booster knows of its data."""
         loss = self.loss
@@ -191,8 +200,11 @@ class Score:
         return binding.info_of(self.loss).name
 
 
-def score(loss: Any, parameters: dict[str, Any]) -> Score:
-    """Bind the loss of a metric."""
+def score(loss: Any, parameters: dict[str, Any]) -> Score | OrderMetric:
+    """Bind the loss of a metric, or a metric of an order."""
+    metric = order_metric(loss, parameters)
+    if metric is not None:
+        return metric
     bound = binding.bind(loss, parameters, "mean")
     require_one_score(bound, "a booster's metric")
     return Score(bound)

@@ -13,10 +13,10 @@ from typing import Any
 import catboost
 import numpy as np
 
-from losslib._kernels.loss import Loss
 from losslib.adapters import binding, boosting, known, labels
-from losslib.adapters.boosting import Derivatives, Score, optimal_constant
+from losslib.adapters.boosting import Derivatives, OrderMetric, Score, optimal_constant
 from losslib.adapters.reading import read_labels, read_numbers
+from losslib.errors import ParameterError
 
 __all__ = ["baseline", "metric", "objective", "optimal_constant"]
 
@@ -165,16 +165,16 @@ def objective(
 
 
 class Metric:
-    """A loss as a metric of CatBoost, to be minimised; made by `metric`."""
+    """A loss, or a metric of an order, as a metric of CatBoost; made by `metric`."""
 
     no_jit = True
 
-    def __init__(self, score: Score) -> None:
+    def __init__(self, score: Score | OrderMetric) -> None:
         self.score = score
 
     def is_max_optimal(self) -> bool:
-        """Return False: a loss is minimised."""
-        return False
+        """Return False for a loss, which is minimised."""
+        return self.score.larger_is_better
 
     def evaluate(self, approxes: Any, target: Any, weight: Any) -> tuple[float, float]:
         """Return the weighted sum of the losses and the sum of the weights."""
@@ -191,7 +191,7 @@ class Metric:
         return error / weight if weight else float("nan")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _metric_of, (self.score.loss, False)
+        return _metric_of, (self.score, False)
 
 
 class MultiTargetMetric(catboost.MultiTargetCustomMetric, Metric):  # type: ignore[misc]  # catboost is untyped
@@ -205,35 +205,46 @@ class MultiTargetMetric(catboost.MultiTargetCustomMetric, Metric):  # type: igno
     get_final_error = Metric.get_final_error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _metric_of, (self.score.loss, True)
+        return _metric_of, (self.score, True)
 
 
 def metric(loss: Any, *, multi_target: bool = False, **parameters: Any) -> Any:
-    """Return a loss as a metric of CatBoost.
+    """Return a loss, or the concordance index, as a metric of CatBoost.
 
     Parameters
     ----------
     loss : Loss or str
-        The loss, or its name. It gets raw scores.
+        The loss, or its name. It gets raw scores. Losses that compare samples look at all of a data set together,
+        which CatBoost's objectives are not given; of censored times the label is negative. Or
+        ``"concordance_index"``, the function of that name: greater is better.
     multi_target : bool, default False
         True for targets of several columns, each with a score of its own.
     **parameters
-        The parameters of a loss given by name.
+        The parameters of a loss given by name, or of the concordance index.
 
     Returns
     -------
     object
         For ``eval_metric=``: the mean loss, or the weighted mean if there are weights.
+
+    Raises
+    ------
+    ParameterError
+        If the loss looks at groups of items: CatBoost tells a metric none.
     """
     score = boosting.score(loss, parameters)
-    known.require_samples(score.loss, "CatBoost")
-    return _metric_of(score.loss, multi_target)
+    if score.takes_groups:
+        raise ParameterError(
+            f"CatBoost tells a metric no groups, which {score.name} looks at; take one of its own, as in "
+            f"eval_metric='NDCG:top=10'"
+        )
+    return _metric_of(score, multi_target)
 
 
-def _metric_of(loss: Loss, multi_target: bool) -> Any:
+def _metric_of(score: Score | OrderMetric, multi_target: bool) -> Any:
     # CatBoost lists a metric by the name of its class.
     kind = MultiTargetMetric if multi_target else Metric
-    return type(binding.info_of(loss).name, (kind,), {})(Score(loss))
+    return type(score.name, (kind,), {})(score)
 
 
 def baseline(

@@ -8,11 +8,14 @@ import numpy as np
 
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding, labels
-from losslib.adapters.reading import read_finite, read_weights
+from losslib.adapters.known import Known, inputs_of, is_censored, require_one_score
+from losslib.adapters.reading import read_finite, read_numbers, read_weights
 from losslib.errors import DomainError, ParameterError, ShapeError
 
 __all__ = ["constant_scores", "optimal_constant"]
 
+#: Geometries whose losses do not change when a constant is added to all scores.
+ORDERS = ("lists", "risk", "comparable")
 #: The ends of the domains that a constant may lie in.
 BOUNDS = {
     "nonnegative": (0.0, np.inf),
@@ -30,7 +33,7 @@ def optimal_constant(
 
     It is the mean for the squared error, a quantile for `quantile_loss`, log-odds for losses of logits, the logarithm
     of the mean for losses with a log link, the logarithms of the class frequencies (up to a constant) for
-    `cross_entropy`.
+    `cross_entropy`. An order, of the items of lists or of times until events, has no level: its constant is 0.
 
     Parameters
     ----------
@@ -38,7 +41,8 @@ def optimal_constant(
         The loss, or its name.
     target : array_like
         Targets of shape ``(n,)`` or ``(n, outputs)``, finite; class indices of shape ``(n,)`` for losses of rows. For
-        losses of signs 0 and 1 stand for -1 and 1.
+        losses of signs 0 and 1 stand for -1 and 1. For `aft_loss` times, negative where censored, or the two bounds as
+        columns.
     sample_weight : array_like, optional
         One weight for each sample: finite, not negative, and not 0 everywhere.
     n_classes : int, optional
@@ -74,7 +78,11 @@ def optimal_constant(
     1.098612
     """
     bound = binding.bind(loss, parameters, "sum")
-    binding.require_input_and_target(bound, "optimal_constant")
+    require_one_score(bound, "optimal_constant")
+    if binding.info_of(bound).geometry in ORDERS:
+        return 0.0
+    if is_censored(bound):
+        return _optimal_time(bound, target, sample_weight)
     targets = read_finite("target", target)
     if targets.ndim not in (1, 2) or targets.size == 0:
         raise ShapeError(f"target has shape {targets.shape}, expected (n,) or (n, outputs) with n > 0")
@@ -93,17 +101,40 @@ def optimal_constant(
     return np.array([_optimal_number(bound, column, weight) for column in np.ascontiguousarray(targets.T)])
 
 
-def _optimal_number(loss: Loss, target: np.ndarray, weight: np.ndarray) -> float:
+def _optimal_time(loss: Loss, target: Any, sample_weight: Any) -> float:
+    """Return the constant logarithm of censored times."""
+    given = read_numbers("target", target)
+    if given.size == 0 or given.ndim not in (1, 2) or (given.ndim == 2 and given.shape[1] != 2):
+        raise ShapeError(f"target has shape {given.shape}, expected (n,) times or (n, 2) bounds with n > 0")
+    weight = (
+        np.ones(len(given)) if sample_weight is None else read_weights("sample_weight", sample_weight, (len(given),))
+    )
+    known = Known(given) if given.ndim == 1 else Known(given[:, 0], bounds=(given[:, 0], given[:, 1]))
+    _, *bounds = inputs_of(loss, given[..., 0] if given.ndim == 2 else given, known)
+    seen = np.concatenate(bounds)
+    typical = np.log(seen[(seen > 0) & np.isfinite(seen)])
+    return _optimal_number(
+        loss, tuple(bounds), weight / weight.sum(), np.unique(np.append(typical, [-32.0, 0.0, 32.0]))
+    )
+
+
+def _optimal_number(
+    loss: Loss, target: np.ndarray | tuple[np.ndarray, ...], weight: np.ndarray, grid: np.ndarray | None = None
+) -> float:
+    """Return the constant score of the least loss; `target` may be several inputs of the loss."""
     from scipy.optimize import brentq  # every booster depends on SciPy
 
+    others = target if isinstance(target, tuple) else (target,)
+    if grid is None:
+        grid = _grid(loss, others[0], weight)
+
     def value(constant: float) -> float:
-        return float(loss(np.full_like(target, constant), target, sample_weight=weight))
+        return float(loss(np.full_like(others[0], constant), *others, sample_weight=weight))
 
     def slope(constant: float) -> float:
-        grad = loss.grad(np.full_like(target, constant), target, sample_weight=weight)
+        grad = loss.grad(np.full_like(others[0], constant), *others, sample_weight=weight)
         return float(np.clip(grad.sum(), -1e300, 1e300))  # a root is bracketed by finite numbers
 
-    grid = _grid(loss, target, weight)
     with np.errstate(all="ignore"):  # far from the targets a loss may be infinite
         values = np.array([value(point) for point in grid])
         if np.isfinite(values).any():  # of equal ones, as squares that underflow, the flattest

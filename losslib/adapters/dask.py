@@ -23,6 +23,7 @@ from losslib import geometries, parallelism
 from losslib.call import arrays as call_arrays
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib.geometries.base import Geometry
 from losslib.sums.accumulator import Accumulator, flatten, grad_of_batch
 from losslib.sums.groups import Keys, read_keys
 from losslib.sums.pieces import cut_axes, in_whole, sample_axes, term_axes
@@ -31,6 +32,8 @@ __all__ = ["accumulate", "grad", "value", "value_and_grad", "values"]
 
 #: Accumulators that one task merges.
 FAN_IN = 8
+#: Axes of an array of NumPy, at most.
+MOST_AXES = 64
 
 
 def value(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None) -> Any:
@@ -157,6 +160,12 @@ def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, 
     if axes is None:
         raise ParameterError(f"wrt={name!r}: a number has no gradient in chunks; pass an array")
     dtype = array.dtype if _is_float(array.dtype) else np.dtype(np.float64)
+    if call.info.inputs[position].shared:
+        parts = call.blockwise(
+            _grad_object, call.value_axes, np.dtype(object), call.options, loss=bound, divisors=divisors, wrt=name
+        )
+        level = list(np.asarray(parts.to_delayed(), object).reshape(-1))
+        return da.from_delayed(dask.delayed(_add)(level, dtype), array.shape, dtype)
     return call.blockwise(_grad_block, axes, dtype, call.options, loss=bound, divisors=divisors, wrt=name)
 
 
@@ -206,26 +215,39 @@ class _Call:
         self.loss = loss
         self.info: LossInfo = flatten(loss)[0][1].info
         names = self.info.input_names
-        if len(inputs) != len(names):
+        least = sum(not item.optional for item in self.info.inputs)
+        if not least <= len(inputs) <= len(names):
             raise TypeError(f"{self.info.name} takes {len(names)} arrays ({', '.join(names)}), got {len(inputs)}")
+        inputs = [*inputs, *(item.default for item in self.info.inputs[len(inputs) :])]
         first = _as_dask(names[0], inputs[0])
         if first.ndim == 0:
             raise ShapeError(f"{names[0]} is a number; expected an array in chunks")
-        if any(not geometries.find(part.info.geometry).chunked for _, part in flatten(loss)):
-            raise ParameterError(
-                f"{self.info.name} is not computed in chunks: its samples do not fit those of the first input"
-            )
+        for _, part in flatten(loss):
+            geometry = geometries.find(part.info.geometry)
+            if not geometry.in_chunks(part.info, part.parameters):
+                known = geometry.uncut != Geometry.uncut
+                reason = f"are {geometry.uncut}" if known else "do not fit those of the first input"
+                raise ParameterError(
+                    f"{part.info.name} is not computed in chunks: its samples {reason}; compute the arrays first, and "
+                    f"call it on what belongs together"
+                )
         every = tuple(range(first.ndim))
         self.value_axes = sample_axes(loss, first.ndim)
-        self._whole = set(every) - set(cut_axes(loss, first.ndim))
+        self._cut = set(cut_axes(loss, first.ndim))
+        self._whole = set(every) - self._cut
         terms = term_axes(loss, first.ndim)
         self.arrays: list[tuple[Any, tuple[int, ...] | None]] = [self._place(first, every)]
         for item, obj in zip(self.info.inputs[1:], inputs[1:], strict=True):
+            if obj is None and item.optional:
+                self.arrays.append((_Literal(None), None))
+                continue
             array = _as_dask(item.name, obj)
             if array.ndim == 0:
                 self.arrays.append((_Literal(obj), None))
+            elif item.shared:
+                self.arrays.append((array.rechunk(-1), self._own_axes(array.ndim)))
             elif array.ndim == first.ndim:
-                self.arrays.append(self._place(array, every))
+                self.arrays.append(self._place(array, self._beside(array)))
             elif array.ndim == len(self.value_axes):
                 self.arrays.append(self._place(array, self.value_axes))
             elif item.broadcasts and array.ndim == first.ndim - 1:
@@ -254,19 +276,34 @@ class _Call:
                 raise ShapeError(f"{name} has {array.ndim} axes, expected at most {len(terms)}")
             self.options.append((name, *self._place(array, axes)))
 
+    def _own_axes(self, ndim: int) -> tuple[int, ...]:
+        """Return axes that only the next array runs along: numbers that no other array has."""
+        return tuple(MOST_AXES * (len(self.arrays) + 1) + axis for axis in range(ndim))
+
+    def _beside(self, array: da.Array) -> tuple[int, ...]:
+        """Return the axes of an array that has those of the first input, or, along whole ones, lengths of its own."""
+        shape = self.arrays[0][0].shape
+        return tuple(
+            own if axis in self._whole and array.shape[axis] != shape[axis] else axis
+            for axis, own in enumerate(self._own_axes(array.ndim))
+        )
+
     def _place(self, array: da.Array, axes: tuple[int, ...]) -> tuple[da.Array, tuple[int, ...]]:
-        whole = {position: -1 for position, axis in enumerate(axes) if axis in self._whole}
+        whole = {position: -1 for position, axis in enumerate(axes) if axis not in self._cut}
         return (array.rechunk(whole) if whole else array), axes
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of unreduced values, as for arrays in memory."""
         indices = self.info.geometry in ("softmax", "softmax_classes", "margin")
+        layered = any(item.shared for item in self.info.inputs)
         found = [
             array.dtype if _is_float(array.dtype) else np.dtype(np.float64)
-            for array, axes in self.arrays
-            if axes is not None and len(axes) == self.arrays[0][0].ndim
+            for item, (array, axes) in zip(self.info.inputs, self.arrays, strict=True)
+            if axes is not None and (len(axes) == self.arrays[0][0].ndim or item.shared)
             if _is_float(array.dtype) or not indices
+            # Beside a layer only its weights and what they are multiplied with say it.
+            if not layered or (not item.indices and not item.optional)
         ]
         return np.result_type(*found)
 
@@ -320,7 +357,7 @@ class _Call:
                 and "ignore_index" not in part.parameters
                 and (
                     part.info.mean_divisor in ("count", "target_length")  # the latter divides each sample
-                    or (part.info.mean_divisor == "weight" and part.parameters.get("weight") is None)
+                    or (part.info.mean_divisor == "weight" and part.parameters.get("weight", 1) is None)
                 )
             ):
                 found.append(size)
@@ -473,6 +510,21 @@ def _grad_block(
     args, options = _split(arrays, names, inputs)
     with serial(), place.errors(block):
         return grad_of_batch(loss, divisors, args, options, wrt)
+
+
+def _grad_object(block: tuple[int, ...], *arrays: Any, **keywords: Any) -> np.ndarray:
+    """Return the gradient of a chunk by what all samples share, as one object."""
+    part = np.empty((1,) * len(block), object)
+    part[...] = [_grad_block(block, *arrays, **keywords)]
+    return part
+
+
+def _add(parts: list[np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
+    """Add gradients by what all samples share, in the order of the chunks."""
+    total = np.zeros(())
+    for part in parts:
+        total = total + part.item().astype(np.float64)
+    return total.astype(dtype)
 
 
 def _merge(parts: list[Accumulator]) -> Accumulator:

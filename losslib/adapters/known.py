@@ -13,14 +13,18 @@ from losslib.adapters import binding
 from losslib.errors import ParameterError
 
 __all__ = [
+    "BOUNDED",
+    "SIGNED",
     "Known",
     "compares_items",
     "inputs_of",
     "is_censored",
     "options_of",
+    "options_of_groups",
     "require_one_score",
     "require_samples",
     "sample_weight_of",
+    "times_of",
 ]
 
 #: The inputs of losses of censored times, which a booster's label can tell: the sign of a time is its event.
@@ -69,22 +73,31 @@ def is_censored(loss: Loss) -> bool:
     return binding.info_of(loss).input_names in (SIGNED, BOUNDED)
 
 
+def times_of(known: Known) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and events from labels whose sign is the event, or from bounds: no upper one is censored."""
+    if known.bounds is not None:
+        lower, upper = known.bounds
+        return lower, np.isfinite(upper).astype(np.float64)
+    return np.abs(known.target), (known.target > 0).astype(np.float64)
+
+
 def inputs_of(loss: Loss, scores: np.ndarray, known: Known) -> tuple[np.ndarray, ...]:
     """Return the inputs of a loss of censored times from labels whose sign is the event, or from bounds."""
     names = binding.info_of(loss).input_names
-    time, happened = np.abs(known.target), known.target > 0
-    if names == SIGNED:
-        return scores, time, happened.astype(np.float64)
-    if known.bounds is not None:
+    if names == BOUNDED and known.bounds is not None:
         return scores, *known.bounds
-    return scores, time, np.where(happened, time, np.inf)
+    time, happened = times_of(known)
+    return (scores, time, happened) if names == SIGNED else (scores, time, np.where(happened, time, np.inf))
 
 
 def options_of(loss: Loss, known: Known) -> dict[str, Any]:
     """Return the keywords of a call that say what the groups are."""
-    if not compares_items(loss) or known.group_sizes is None:
-        return {}
-    return {"group_sizes": known.group_sizes}
+    return options_of_groups(known) if compares_items(loss) else {}
+
+
+def options_of_groups(known: Known) -> dict[str, Any]:
+    """Return the keywords that say what the groups are, where a booster knows them."""
+    return {} if known.group_sizes is None else {"group_sizes": known.group_sizes}
 
 
 def sample_weight_of(known: Known, samples: int) -> np.ndarray | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from losslib.adapters import binding, boosting
-from losslib.adapters.boosting import Derivatives, Known, Score, optimal_constant
+from losslib.adapters.boosting import Derivatives, Known, OrderMetric, Score, optimal_constant
 from losslib.adapters.reading import read_features, read_labels, read_numbers
 from losslib.errors import ParameterError
 
@@ -67,31 +67,32 @@ class GroupedObjective(Objective):
 
 
 class Metric:
-    """A loss as a metric of LightGBM, to be minimised; made by `metric`.
+    """A loss, or a metric of an order, as a metric of LightGBM; made by `metric`.
 
     Parameters
     ----------
-    score : Score
-        What computes the mean loss.
+    score : Score or OrderMetric
+        What computes the mean loss, or the metric.
     """
 
-    def __init__(self, score: Score) -> None:
+    def __init__(self, score: Score | OrderMetric) -> None:
         self.score = score
 
     def __call__(self, first: Any, second: Any, weight: Any = None) -> tuple[str, float, bool]:
-        """Return (name, value, False) for ``(scores, dataset)`` or for ``(y_true, scores, weight)``."""
-        return self.score.name, self.score.of_known(*_read(first, second, weight)), False
+        """Return (name, value, larger is better) for ``(scores, dataset)`` or for ``(y_true, scores, weight)``."""
+        return self.score.name, self.score.of_known(*_read(first, second, weight)), self.score.larger_is_better
 
     def __repr__(self) -> str:
-        return f"<LightGBM metric {self.score.loss!r}>"
+        return f"<LightGBM metric {getattr(self.score, 'loss', self.score)!r}>"
 
 
 class GroupedMetric(Metric):
     """A loss of ranking as a metric; by its four parameters the ranker knows that it takes the groups."""
 
     def __call__(self, first: Any, second: Any, weight: Any = None, group: Any = None) -> tuple[str, float, bool]:
-        """Return (name, value, False) for ``(scores, dataset)`` or for ``(y_true, scores, weight, group)``."""
-        return self.score.name, self.score.of_known(*_read(first, second, weight, group)), False
+        """Return (name, value, larger is better) for ``(scores, dataset)`` or ``(y_true, scores, weight, group)``."""
+        value = self.score.of_known(*_read(first, second, weight, group))
+        return self.score.name, value, self.score.larger_is_better
 
 
 def objective(
@@ -147,24 +148,25 @@ def objective(
 
 
 def metric(loss: Any, **parameters: Any) -> Metric:
-    """Return a loss as a metric of LightGBM.
+    """Return a loss, or a metric of an order, as a metric of LightGBM.
 
     Parameters
     ----------
     loss : Loss or str
         The loss, or its name. With an objective of this module it gets raw scores; with an objective of LightGBM it
-        gets what that one predicts, such as probabilities.
+        gets what that one predicts, such as probabilities. Or ``"ndcg"``, ``"mean_average_precision"`` or
+        ``"concordance_index"``, the functions of that name: greater is better, and lists without gains count as 1.
     **parameters
-        The parameters of a loss given by name.
+        The parameters of a loss given by name, or of the metric, such as ``topn=10``.
 
     Returns
     -------
     Metric
         For ``feval=`` of ``lightgbm.train`` and for ``eval_metric=`` of the estimators: the mean loss, or the
-        weighted mean if there are weights.
+        weighted mean if there are weights. Callbacks that stop early are told which values are better.
     """
     score = boosting.score(loss, parameters)
-    return GroupedMetric(score) if boosting.compares_items(score.loss) else Metric(score)
+    return GroupedMetric(score) if score.takes_groups else Metric(score)
 
 
 #: The names under which ``lightgbm.train`` takes the kind of boosting.

@@ -9,7 +9,8 @@ import numpy as np
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding, labels
 from losslib.adapters.reading import read_labels, read_weights
-from losslib.errors import ShapeError
+from losslib.adapters.sklearn_orders import OrderMeasure, order_measure
+from losslib.errors import ParameterError, ShapeError
 
 __all__ = ["Metric", "metric"]
 
@@ -55,13 +56,13 @@ class Metric:
         return f"metric({self.loss!r}{shown})"
 
 
-def metric(loss: Any, *, labels: Any = None, **parameters: Any) -> Metric:
+def metric(loss: Any, *, labels: Any = None, **parameters: Any) -> Metric | OrderMeasure:
     """Return a loss as a metric in scikit-learn's order of arguments.
 
     Parameters
     ----------
     loss : Loss or str
-        The loss, or its name.
+        The loss, or its name; or a metric of an order, by its name or as the function.
     labels : array_like, optional
         The class labels in the order of the columns of `y_pred` (an estimator's ``classes_``). Given, `y_true` holds
         labels, which become indices, 0 and 1, or -1 and 1, as the loss wants them. None passes `y_true` as it is.
@@ -73,7 +74,9 @@ def metric(loss: Any, *, labels: Any = None, **parameters: Any) -> Metric:
     Metric
         ``metric(y_true, y_pred, *, sample_weight=None)``, which returns the mean loss, or the weighted mean. `y_pred`
         is the input of the loss: logits, probabilities, log-means, ... Weights are finite, not negative, and not 0
-        everywhere.
+        everywhere. Losses of lists, ``"ndcg"`` and ``"mean_average_precision"`` take ``groups=``, one label for each
+        sample; `y_true` of losses of times and of ``"concordance_index"`` is a structured array of event and time, the
+        columns time and event, or times that are negative where censored.
 
     Notes
     -----
@@ -88,6 +91,11 @@ def metric(loss: Any, *, labels: Any = None, **parameters: Any) -> Metric:
     >>> round(accept(["yes", "no"], [0.8, 0.4]), 6)
     0.366985
     """
+    order = order_measure(loss, parameters)
+    if order is not None:
+        if labels is not None:
+            raise ParameterError(f"labels are for losses of classes; {order.__name__} has none")
+        return order
     bound = binding.bind(loss, parameters, "mean")
     binding.require_input_and_target(bound, "a metric")
     return Metric(bound, None if labels is None else read_labels("labels", labels))

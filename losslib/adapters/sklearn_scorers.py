@@ -17,6 +17,7 @@ from losslib.adapters import binding, labels
 from losslib.adapters.boosting import Derivatives
 from losslib.adapters.reading import read_features, read_labels
 from losslib.adapters.sklearn_metrics import Metric, metric
+from losslib.adapters.sklearn_orders import OrderMeasure, OrderScorer
 from losslib.errors import ParameterError
 
 __all__ = ["Scorer", "scorer"]
@@ -173,8 +174,14 @@ def response_of(loss: Loss) -> str:
 
 
 def scorer(
-    loss: Any, *, response_method: str | None = None, labels: Any = None, raw: bool | None = None, **parameters: Any
-) -> Scorer:
+    loss: Any,
+    *,
+    response_method: str | None = None,
+    labels: Any = None,
+    raw: bool | None = None,
+    groups: Any = None,
+    **parameters: Any,
+) -> Scorer | OrderScorer:
     """Return a loss as a scorer for ``cross_val_score``, ``GridSearchCV`` and their like.
 
     Parameters
@@ -190,6 +197,9 @@ def scorer(
     raw : bool, optional
         For losses with a log link: True if ``predict`` gives log-means. scikit-learn's ``predict`` gives means, and the
         loss compares these; boosters with an objective of losslib give raw scores, which None finds out.
+    groups : str, int or callable, optional
+        For losses of lists, ``"ndcg"`` and ``"mean_average_precision"``: the column of the features that has the list
+        of each sample, by name or position, or a function of the features that returns it.
     **parameters
         The parameters of a loss given by name.
 
@@ -197,10 +207,15 @@ def scorer(
     -------
     Scorer
         ``scorer(estimator, X, y, sample_weight=None)``, the negative mean loss: greater is better, as scikit-learn has
-        it.
+        it. Metrics of an order are greater where they are better, and are not negated.
 
     Notes
     -----
+    Where metadata routing is enabled, groups come as metadata: ``scorer("ndcg").set_score_request(groups=True)``; all
+    samples are one list without any. Targets of times and events have the forms that `metric` takes; what is compared
+    is ``predict``, for `ipcw_brier_score` the curves of ``predict_survival`` or scikit-survival's
+    ``predict_survival_function``.
+
     The columns of an answer stand for the estimator's ``classes_``. A label that is not among them, as where a fold
     lacks a class, or `labels` that are not the same, are an error, which cross-validation turns into NaN with a
     warning. The decision function of two classes is the score of the second; for a loss of rows the first has
@@ -217,4 +232,12 @@ def scorer(
     True
     """
     measure = metric(loss, labels=labels, **parameters)
+    if isinstance(measure, OrderMeasure):
+        if raw is not None:
+            raise ParameterError(f"raw={raw!r} is for losses with a log link, not for {measure.__name__}")
+        if groups is not None and not measure.takes_groups:
+            raise ParameterError(f"{measure.__name__} compares all samples; groups= are for losses of lists")
+        return OrderScorer(measure, response_method or "predict", groups)
+    if groups is not None:
+        raise ParameterError(f"groups= are for losses of lists, not for {measure.__name__}")
     return Scorer(measure, response_of(measure.loss) if response_method is None else response_method, raw)

@@ -14,32 +14,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 import losslib
-from losslib.adapters.reading import read_features, read_weights
+from losslib.adapters.labels import encode
+from losslib.adapters.reading import read_features, read_labels, read_numbers, read_weights
+from losslib.adapters.sklearn_targets import read_groups, read_survival
 from losslib.concordance import concordance_index
 from losslib.errors import ParameterError, ShapeError
 
-__all__ = ["CoxRegression", "read_survival"]
+__all__ = ["CoxRegression"]
 
 #: Features up to which the minimum is polished with the whole matrix of second derivatives.
 POLISHED = 200
-
-
-def read_survival(y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return times and events, 1 or 0, of a structured array (event, time) or of two columns (time, event)."""
-    array = np.asarray(y)
-    if array.dtype.names is not None:
-        if len(array.dtype.names) != 2:
-            raise ShapeError(f"y has the fields {', '.join(array.dtype.names)}; expected two, the event and the time")
-        event, time = (array[name] for name in array.dtype.names)
-        if event.dtype.kind != "b":
-            raise ParameterError(f"the first field of y, {array.dtype.names[0]}, must be bool: whether the event came")
-    elif array.ndim == 2 and array.shape[1] == 2:
-        time, event = array.astype(np.float64).T
-    else:
-        raise ShapeError(
-            f"y has shape {array.shape}; expected a structured array (event, time), or columns time, event"
-        )
-    return np.ascontiguousarray(time, np.float64), np.ascontiguousarray(event, np.float64)
 
 
 class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where types are checked
@@ -60,8 +44,11 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         Logarithms of the hazard ratios.
     times_ : ndarray
         The times of events.
+    strata_ : ndarray
+        The labels of the strata; None without strata.
     baseline_hazard_ : ndarray
-        What the cumulative hazard of a sample with all features 0 grows by at each of `times_` (Breslow).
+        What the cumulative hazard of a sample with all features 0 grows by at each of `times_` (Breslow); a row for
+        each of `strata_` where there are strata.
     n_features_in_ : int
         Number of features.
     n_iter_ : int
@@ -84,7 +71,7 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         self.alpha = alpha
         self.max_iter = max_iter
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, strata: Any = None, entry: Any = None) -> Self:
         """Find the coefficients and the baseline hazard.
 
         Parameters
@@ -95,6 +82,10 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
             Event and time, or the columns time and event.
         sample_weight : array_like, optional
             One weight for each sample; it is part of the risk sets.
+        strata : array_like, optional
+            A label for each sample: only samples of one stratum are compared, and each has a baseline hazard.
+        entry : array_like, optional
+            Time from which each sample is at risk, below its `time`.
 
         Returns
         -------
@@ -108,14 +99,17 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         if sample_weight is not None:
             sample_weight = read_weights("sample_weight", sample_weight)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        groups = None if strata is None else read_groups(strata, len(X), "strata")
+        begin = None if entry is None else read_numbers("entry", entry)
         loss = losslib.get("cox_ph_loss", ties=self.ties, reduction="sum")
+        known = {"sample_weight": weight, "strata": groups, "entry": begin}
         scale = X.std(axis=0)
         scale[scale == 0] = 1.0
         design = (X - X.mean(axis=0)) / scale
         penalty = self.alpha / scale**2
 
         def objective(coef: np.ndarray) -> tuple[float, np.ndarray]:
-            value, grad = loss.value_and_grad(design @ coef, time, event, sample_weight=weight)
+            value, grad = loss.value_and_grad(design @ coef, time, event, **known)
             value = value / len(X) + 0.5 * float(penalty @ coef**2)
             return value, design.T @ grad / len(X) + penalty * coef
 
@@ -129,7 +123,12 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         self.n_iter_ = int(found.nit)
         coef = polish(objective, found.x) if X.shape[1] <= POLISHED else found.x
         self.coef_ = coef / scale
-        self.times_, self.baseline_hazard_ = breslow(X @ self.coef_, time, event, weight)
+        self.times_ = np.unique(time[(event > 0) & (weight > 0)])
+        of_all = [np.ones(len(X), bool)] if groups is None else [groups == k for k in range(groups.max() + 1)]
+        arrays = [X @ self.coef_, time, event, weight, np.full(len(X), -np.inf) if begin is None else begin]
+        rows = [breslow(self.times_, *(array[kept] for array in arrays)) for kept in of_all]
+        self.strata_ = None if groups is None else labels_of(strata, groups)
+        self.baseline_hazard_ = rows[0] if groups is None else np.array(rows)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -137,14 +136,28 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         check_is_fitted(self)
         return np.asarray(validate_data(self, read_features("X", X), dtype=np.float64, reset=False) @ self.coef_)
 
-    def predict_cumulative_hazard(self, X: Any, times: Any = None) -> np.ndarray:
+    def predict_cumulative_hazard(self, X: Any, times: Any = None, *, strata: Any = None) -> np.ndarray:
         """Return the cumulative hazard of each sample at each time, which may be None for `times_`."""
         risk = np.exp(self.predict(X))
-        total = np.concatenate([[0.0], np.cumsum(self.baseline_hazard_)])
+        total = np.cumsum(np.atleast_2d(self.baseline_hazard_), axis=1)
+        total = np.concatenate([np.zeros((len(total), 1)), total], axis=1)
         at = self.times_ if times is None else np.asarray(times, np.float64)
-        return np.asarray(risk[:, np.newaxis] * total[np.searchsorted(self.times_, at, side="right")])
+        rows = total[self._strata_of(strata, len(risk))]
+        return np.asarray(risk[:, np.newaxis] * rows[:, np.searchsorted(self.times_, at, side="right")])
 
-    def predict_survival(self, X: Any, times: Any = None) -> np.ndarray:
+    def _strata_of(self, strata: Any, samples: int) -> np.ndarray:
+        """Return the row of the baseline hazards for each sample."""
+        if self.strata_ is None:
+            if strata is not None:
+                raise ParameterError("strata were given, and the model was fitted without")
+            return np.zeros(samples, np.intp)
+        if strata is None:
+            raise ParameterError(
+                f"the model was fitted in {len(self.strata_)} strata, each with its own hazard: pass strata="
+            )
+        return encode("strata", read_labels("strata", strata), self.strata_, "the strata of the fit")
+
+    def predict_survival(self, X: Any, times: Any = None, *, strata: Any = None) -> np.ndarray:
         """Return the probability of each sample to live beyond each time, which may be None for `times_`.
 
         Parameters
@@ -153,13 +166,15 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
             Features.
         times : array_like, optional
             Times of the curves; None for those of the events that were seen.
+        strata : array_like, optional
+            The stratum of each sample, where the model was fitted in strata.
 
         Returns
         -------
         ndarray of shape (n_samples, n_times)
             Probabilities, as `ipcw_brier_score` takes them.
         """
-        return np.asarray(np.exp(-self.predict_cumulative_hazard(X, times)))
+        return np.asarray(np.exp(-self.predict_cumulative_hazard(X, times, strata=strata)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the concordance index of the predictions: greater is better."""
@@ -182,13 +197,35 @@ def polish(objective: Any, coef: np.ndarray) -> np.ndarray:
 
 
 def breslow(
-    score: np.ndarray, time: np.ndarray, event: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the times of events, and at each the weight of those who die over the hazards of all at risk."""
-    order = np.argsort(time, kind="stable")
+    times: np.ndarray,
+    score: np.ndarray,
+    time: np.ndarray,
+    event: np.ndarray,
+    weight: np.ndarray,
+    entry: np.ndarray,
+) -> np.ndarray:
+    """Return at each time the weight of those who die over the hazards of all at risk, 0 where nobody dies."""
     top = float(score.max(initial=-np.inf))
-    at_risk = np.cumsum((weight * np.exp(score - top))[order][::-1])[::-1]
-    times, first = np.unique(time[order], return_index=True)
-    dying = np.add.reduceat((weight * event)[order], first)
-    seen = dying > 0
-    return times[seen], dying[seen] / at_risk[first[seen]] * np.exp(-top)
+    hazard = weight * np.exp(score - top)
+
+    def beyond(ends: np.ndarray) -> np.ndarray:
+        order = np.argsort(ends, kind="stable")
+        sums = np.append(np.cumsum(hazard[order][::-1])[::-1], 0.0)
+        return np.asarray(sums[np.searchsorted(ends[order], times, side="left")])
+
+    at_risk = beyond(time)
+    if bool((entry > -np.inf).any()):
+        everyone = at_risk
+        at_risk = everyone - beyond(entry)
+        for k in np.flatnonzero(at_risk < 1e-6 * everyone):  # a difference without digits: added up anew
+            at_risk[k] = hazard[(time >= times[k]) & (entry < times[k])].sum()
+    place = np.searchsorted(times, time)
+    dies = (event > 0) & (weight > 0)
+    dying = np.bincount(place[dies], weight[dies], len(times))
+    return np.asarray(np.divide(dying, at_risk, out=np.zeros(len(times)), where=dying > 0) * np.exp(-top))
+
+
+def labels_of(strata: Any, groups: np.ndarray) -> np.ndarray:
+    """Return the label of each stratum."""
+    first = np.unique(groups, return_index=True)[1]
+    return np.asarray(read_labels("strata", strata)[first])

@@ -14,7 +14,7 @@ import numpy as np
 import xgboost
 
 from losslib.adapters import binding, boosting
-from losslib.adapters.boosting import Derivatives, Known, Score, optimal_constant
+from losslib.adapters.boosting import Derivatives, Known, OrderMetric, Score, optimal_constant
 from losslib.adapters.reading import read_labels, read_numbers
 from losslib.errors import ParameterError
 
@@ -75,15 +75,15 @@ class Objective:
 
 
 class Metric:
-    """A loss as a metric of XGBoost, to be minimised; made by `metric`.
+    """A loss, or a metric of an order, as a metric of XGBoost; made by `metric`.
 
     Parameters
     ----------
-    score : Score
-        What computes the mean loss.
+    score : Score or OrderMetric
+        What computes the mean loss, or the metric.
     """
 
-    def __init__(self, score: Score) -> None:
+    def __init__(self, score: Score | OrderMetric) -> None:
         self.score = score
         self.__name__ = score.name  # under which the estimators list it
 
@@ -93,7 +93,7 @@ class Metric:
         return (self.__name__, value) if hasattr(second, "get_label") else value
 
     def __repr__(self) -> str:
-        return f"<XGBoost metric {self.score.loss!r}>"
+        return f"<XGBoost metric {getattr(self.score, 'loss', self.score)!r}>"
 
 
 def objective(
@@ -147,21 +147,23 @@ def objective(
 
 
 def metric(loss: Any, **parameters: Any) -> Metric:
-    """Return a loss as a metric of XGBoost.
+    """Return a loss, or a metric of an order, as a metric of XGBoost.
 
     Parameters
     ----------
     loss : Loss or str
         The loss, or its name. With an objective of this module it gets raw scores; with an objective of XGBoost it
-        gets what that one predicts, such as probabilities.
+        gets what that one predicts, such as probabilities. Or ``"ndcg"``, ``"mean_average_precision"`` or
+        ``"concordance_index"``, the functions of that name: greater is better, and lists without gains count as 1.
     **parameters
-        The parameters of a loss given by name.
+        The parameters of a loss given by name, or of the metric, such as ``topn=10``.
 
     Returns
     -------
     Metric
         For ``custom_metric=`` of ``xgboost.train`` and for ``eval_metric=`` of the estimators: the mean loss, or
-        the weighted mean if there are weights.
+        the weighted mean if there are weights. To stop early by a metric of an order, write
+        ``xgboost.callback.EarlyStopping(..., maximize=True)``: XGBoost has no other way to know.
     """
     return Metric(boosting.score(loss, parameters))
 

@@ -14,10 +14,10 @@ import numpy as np
 from losslib import geometries
 from losslib._kernels.loss import connect
 from losslib.call import arrays, order, parameters
-from losslib.call.outputs import lay_out, prepare_values
+from losslib.call.outputs import Work, lay_out, prepare_values
 from losslib.call.samples import TermByTerm, read_samples
 from losslib.declaration.modes import ARGUMENTS, GRAD, MODE_NAMES, VALUE, VALUE_GRAD_HESS
-from losslib.declaration.schema import Array, LossInfo, closest
+from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 
 __all__ = ["answer", "arrange", "read_call", "wrt_positions"]
@@ -37,9 +37,6 @@ def answer_in_order(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[st
     info: LossInfo = loss.info
     if mode == VALUE_GRAD_HESS and not info.has_hessian:
         raise TypeError(f"{info.name} has no Hessian; it offers the value, grad and value_and_grad")
-    # What is loaded here and not above are the modules of a geometry, when its first loss is called.
-    from losslib.geometries.base import Work
-
     geometry = geometries.find(info.geometry)
     owner, raw, options = read_call(info, mode, args, kwargs)
     values = with_arrays_of_call(info, loss.parameters, options)
@@ -52,9 +49,7 @@ def answer_in_order(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[st
         samples = read_samples(reading, reduction, options)
 
         work = Work(wants_value=mode != GRAD)
-        sources = [*reading.sources(), *samples.weights]
-        if samples.upstream is not None:
-            sources.append(samples.upstream)
+        sources = [] if out is None else [*reading.sources(), *samples.sources()]
         if work.wants_value and not isinstance(reduction, TermByTerm):
             given = out if mode == VALUE else None
             work.values = prepare_values(given, reduction, reading.value_shape, reading.dtype, reading.given[0])
@@ -65,20 +60,19 @@ def answer_in_order(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[st
             )
         elif work.values is not None:
             work.shares = any(np.may_share_memory(work.values, source) for source in sources)
-
         if work.shares or not geometry.looks_in_pass:  # no input is lost: look first, write afterwards
             geometry.look(info, values, reading)
         value = geometry.compute(info, values, reading, samples, work)
-        return arrange(mode, value, [item.finish() for item in work.derivatives], single)
+        derivatives = [geometry.hand_over(reading, item.position, item.finish()) for item in work.derivatives]
+        return arrange(mode, value, derivatives, single)
 
 
 def with_arrays_of_call(info: LossInfo, bound: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a loss with the arrays that came with the call of a function."""
-    for parameter in info.parameters:
-        if isinstance(parameter, Array):
-            given = options.pop(parameter.name, None)
-            if given is not None:
-                bound[parameter.name] = parameters.require_least(parameter, arrays.read_array(parameter.name, given))
+    for parameter in info.array_parameters:
+        given = options.pop(parameter.name, None)
+        if given is not None:
+            bound[parameter.name] = parameters.require_least(parameter, arrays.read_array(parameter.name, given))
     return bound
 
 
@@ -153,7 +147,7 @@ def resolve_call(
 def wrt_positions(info: LossInfo, wrt: Any, owner: str) -> tuple[tuple[int, ...], bool]:
     """Return the positions of the inputs to differentiate, and whether one name was asked for."""
     if wrt is None:
-        wrt = info.default_wrt if len(info.default_wrt) > 1 else info.default_wrt[0]
+        return info.default_positions, len(info.default_wrt) == 1
     single = isinstance(wrt, str)
     if not isinstance(wrt, str | tuple | list):
         raise TypeError(f"wrt must be the name of an input or a tuple of names, got {wrt!r}")
@@ -169,7 +163,7 @@ def wrt_positions(info: LossInfo, wrt: Any, owner: str) -> tuple[tuple[int, ...]
     return tuple(info.input_names.index(name) for name in names), single
 
 
-def arrange(mode: int, value: Any, derivatives: list[np.ndarray], single: bool) -> Any:
+def arrange(mode: int, value: Any, derivatives: list[Any], single: bool) -> Any:
     """Return value and derivatives in the form that the mode promises."""
     if mode == VALUE:
         return value

@@ -7,7 +7,7 @@ other way gets a temporary, so that every result is what it would be without the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DTypeError, ParameterError, ShapeError
 
-__all__ = ["Output", "lay_out", "output_array", "prepare_output", "prepare_values"]
+__all__ = ["Output", "Work", "lay_out", "output_array", "prepare_output", "prepare_values"]
 
 
 @dataclass
@@ -34,6 +34,18 @@ class Output:
         elif self.array is not self.result:
             np.copyto(self.result, self.array)
         return self.result
+
+
+@dataclass
+class Work:
+    """What a pass is to deliver."""
+
+    wants_value: bool = True
+    #: Where unreduced values go; None where the value is a number.
+    values: np.ndarray | None = None
+    derivatives: list[Output] = field(default_factory=list)
+    #: True if an output shares memory with what is read; the domains have been looked at then.
+    shares: bool = False
 
 
 def sum_to_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -151,7 +163,8 @@ def lay_out(
             shares = shares or any(np.may_share_memory(result, source) for source in sources)
             outputs.append(Output(full, result, like.shape, position, order))
             continue
-        array, shared = output_array(result, sources)
+        # A new array shares memory with nothing, and was made as the kernels write it.
+        array, shared = (result, False) if item is None else output_array(result, sources)
         shares = shares or shared
         outputs.append(Output(array, result, None, position, order))
     return outputs, shares

@@ -6,6 +6,7 @@ sequence) of the others. Nothing here knows which; a geometry says it with the f
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +97,10 @@ class Samples:
     divisors: np.ndarray | None = None
     empty_is_zero: bool = False
 
+    def sources(self) -> list[np.ndarray]:
+        """Return the arrays that are read while outputs are written."""
+        return self.weights if self.upstream is None else [*self.weights, self.upstream]
+
     def weight(self) -> np.ndarray | None:
         """Return the product of the weights in float64; None where nothing has a weight."""
         product: np.ndarray | None = None
@@ -116,7 +121,10 @@ class Samples:
 
     def factor_per_sample(self) -> np.ndarray:
         """Return `factor` as a contiguous row of float64, one for each sample."""
-        return np.ascontiguousarray(np.broadcast_to(self.factor(), self.shape), np.float64).reshape(-1)
+        factor = self.factor()
+        row = np.empty(math.prod(self.shape))
+        row.reshape(self.shape)[...] = factor
+        return row
 
     def reduce(self, values: np.ndarray, dtype: np.dtype[Any], out: np.ndarray | None = None) -> Any:
         """Return the reduced value of float64 values a sample, the values in this dtype, or what would be added."""
@@ -190,7 +198,7 @@ def find_divisors(
     """Return the denominator term by term, where the numerator is that of the reduction "sum"."""
     shape = reading.shape
     if reduction == "batchmean":  # one for each sample of the first axis, at its first element
-        divisors = np.zeros((shape[0] if shape else 1, int(np.prod(shape[1:], dtype=np.int64))))
+        divisors = np.zeros((shape[0] if shape else 1, math.prod(shape[1:])))
         divisors[:, :1] = 1.0
         return divisors.reshape(shape)
     if reduction not in ("mean", "weighted_mean"):
@@ -205,7 +213,7 @@ def find_divisors(
 def add_products(weights: list[np.ndarray], mask: np.ndarray | None, shape: tuple[int, ...]) -> float:
     """Add the products of the weights over the entries that count, in the fixed order of the pointwise driver."""
     if not weights:
-        return float(np.prod(shape, dtype=np.float64) if mask is None else np.count_nonzero(mask))
+        return float(math.prod(shape) if mask is None else np.count_nonzero(mask))
     zero = np.broadcast_to(np.float64(0.0), shape)
     found, _ = execute(
         "BiasError",
@@ -222,6 +230,8 @@ def add_products(weights: list[np.ndarray], mask: np.ndarray | None, shape: tupl
 
 def ratio(numerator: float, divisor: float) -> float:
     """Divide as IEEE 754 does: the mean over no element is NaN, not an exception."""
+    if divisor:
+        return float(numerator) / float(divisor)
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.float64(numerator) / np.float64(divisor))
 

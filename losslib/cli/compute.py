@@ -244,8 +244,9 @@ def find_sources(arguments: argparse.Namespace, infos: Sequence[LossInfo], strea
     if arguments.target is not None:
         given[next((name for name in names if name.startswith("target")), names[-1])] = arguments.target
     texts = {name: given[name] for name in names if name in given}
+    optional = {item.name for info in infos for item in info.inputs if item.optional}
     for name in names:
-        if name not in texts:
+        if name not in texts and name not in optional:
             option = f"--{name}" if name in ("input", "target") else f"--read {name}=FILE"
             raise ParameterError(f"{infos[0].name} needs {', '.join(names)}; give {option}")
     for role in ("weight", "where", "by"):

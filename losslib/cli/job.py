@@ -48,12 +48,14 @@ class Job:
     #: Whether batches of rows add up to the whole; known once the files are open.
     cut: bool = True
 
+    @property
+    def shared(self) -> set[str]:
+        """The inputs that all samples share: they have no rows of the data, and every batch takes them whole."""
+        return {item.name for loss in self.losses for item in loss.info.inputs if item.shared}
+
     def open(self) -> list[Reader]:
-        """Open the files."""
-        by_path: dict[str, list[Source]] = {}
-        for source in self.sources.values():
-            by_path.setdefault(source.path, []).append(source)
-        readers = [open_source(path, sources, self.form) for path, sources in by_path.items()]
+        """Open the files of what has a row for each sample."""
+        readers = self.readers(shared=False)
         axes = {role: count for reader in readers for role, count in reader.axes.items()}
         first = self.losses[0].info.input_names[0]
         whole = [loss for loss in self.losses if 0 not in cut_axes(loss, axes[first])]
@@ -68,6 +70,14 @@ class Job:
             )
         return readers
 
+    def readers(self, *, shared: bool) -> list[Reader]:
+        """Open the files that the arrays of the samples, or those that samples share, are read from."""
+        by_path: dict[str, list[Source]] = {}
+        for role, source in self.sources.items():
+            if (role in self.shared) == shared:
+                by_path.setdefault(source.path, []).append(source)
+        return [open_source(path, sources, self.form) for path, sources in by_path.items()]
+
     def _check_mask(self, axes: Mapping[str, int], first: str) -> None:
         """Raise where NumPy's rule would lay a mask along other axes than the rows."""
         for loss in self.losses if "where" in axes else ():
@@ -81,14 +91,20 @@ class Job:
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
         """Yield the inputs and the options of a call, a batch at a time; at least one batch."""
         readers = self.open()
-        names = self.losses[0].info.input_names
+        inputs = self.losses[0].info.inputs
+        always = {item.name: item.default for item in inputs if item.optional}
+        always |= {role: array for reader in self.readers(shared=True) for role, array in whole(reader).items()}
         if self.cut:
             rows = self.batch_rows or max(1024, BATCH // max(1, sum(reader.width for reader in readers) // 4))
             stream = ahead(aligned(readers, rows, start, stop))
         else:
             stream = iter([{role: array for reader in readers for role, array in whole(reader).items()}])
         for batch in stream:
-            yield [batch[name] for name in names], {OPTIONS[role]: batch[role] for role in OPTIONS if role in batch}
+            found = always | batch
+            yield (
+                [found[item.name] for item in inputs],
+                {OPTIONS[role]: batch[role] for role in OPTIONS if role in batch},
+            )
 
     def accumulate(
         self, start: int = 0, stop: int | None = None, *, advance: Callable[[int], object] = lambda rows: None
@@ -110,7 +126,7 @@ class Job:
         try:
             yield
         except DomainError as error:
-            names = (*self.losses[0].info.input_names, *OPTIONS.values())
+            names = {*self.losses[0].info.input_names, *OPTIONS.values()} - self.shared
             raise in_whole(error, dict.fromkeys(names, (row,))) from None
 
 
@@ -174,6 +190,10 @@ def write_gradient(job: Job, total: Accumulator, path: str, wrt: str | None, adv
     wrt = wrt or loss.info.differentiable[0]
     divisors = total.divisors()
     done = 0
+    if wrt in job.shared:
+        with replacing(path) as file:
+            np.lib.format.write_array(file, add_gradients(job, divisors, wrt, advance))
+        return
     with replacing(path) as file:
         for inputs, options in job.batches():
             with job.positions_from(done):
@@ -190,6 +210,19 @@ def write_gradient(job: Job, total: Accumulator, path: str, wrt: str | None, adv
             file.write(part.tobytes())
             done += len(part)
             advance(len(part))
+
+
+def add_gradients(job: Job, divisors: list[float], wrt: str, advance: Callable[[int], object]) -> np.ndarray:
+    """Return the gradient by what all samples share: the sum of those of all batches."""
+    loss, done = job.losses[0], 0
+    total, part = np.zeros(()), np.zeros(())
+    for inputs, options in job.batches():
+        with job.positions_from(done):
+            part = grad_of_batch(loss, divisors, inputs, options, wrt)
+        total = total + part.astype(np.float64)
+        done += len(inputs[0])
+        advance(len(inputs[0]))
+    return total.astype(part.dtype)
 
 
 def compute_on_cluster(job: Job, address: str, show: bool) -> list[Accumulator]:

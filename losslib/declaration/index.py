@@ -117,6 +117,9 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("linear_cross_entropy", "LinearCrossEntropy", "fused_linear_cross_entropy", "cut_cross_entropy", "chunked_cross_entropy"),
         ("sampled_softmax_loss", "SampledSoftmaxLoss", "sampled_softmax"),
         ("nce_loss", "NCELoss", "nce", "noise_contrastive_estimation", "negative_sampling"),
+    ),
+    "vocabulary_structured": (
+        ("adaptive_log_softmax_with_loss", "AdaptiveLogSoftmaxWithLoss", "adaptive_softmax", "adaptive_log_softmax", "adaptive_log_softmax_with"),
         ("hsigmoid_loss", "HSigmoidLoss", "hierarchical_softmax", "hsigmoid"),
     ),
     "contrast_views": (
@@ -188,7 +191,6 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("pairwise_mse_loss", "PairwiseMSELoss", "pairwise_mse"),
         ("pairwise_qr_loss", "PairwiseQRLoss", "pairwise_qr"),
         ("lambdarank_loss", "LambdaRankLoss", "lambdarank", "lambdamart"),
-        ("pairwise_auc_loss", "PairwiseAUCLoss", "auc_loss", "pairwise_auc", "AUCLoss"),
     ),
     "ranking_lists": (
         ("listwise_softmax_loss", "ListwiseSoftmaxLoss", "ranking_softmax_loss", "ranking_softmax", "softmax_ranking_loss", "listwise_softmax"),
@@ -201,13 +203,17 @@ INDEX: dict[str, tuple[tuple[str, ...], ...]] = {
         ("neural_ndcg_loss", "NeuralNDCGLoss", "neural_ndcg", "neuralndcg"),
         ("query_rmse_loss", "QueryRMSELoss", "query_rmse"),
     ),
+    "ranking_area": (
+        ("pairwise_auc_loss", "PairwiseAUCLoss", "auc_loss", "pairwise_auc", "AUCLoss"),
+        ("aucm_loss", "AUCMLoss", "auc_margin", "auc_margin_loss", "aucm"),
+    ),
     "survival": (
         ("cox_ph_loss", "CoxPHLoss", "cox", "cox_loss", "coxph", "survival:cox", "cox_ph"),
         ("aft_loss", "AFTLoss", "aft", "survival:aft", "accelerated_failure_time", "SurvivalAft"),
         ("weibull_survival_loss", "WeibullSurvivalLoss", "weibull_survival"),
         ("logistic_hazard_loss", "LogisticHazardLoss", "logistic_hazard", "nnet_survival", "nll_logistic_hazard"),
         ("pc_hazard_loss", "PCHazardLoss", "pc_hazard", "piecewise_constant_hazard", "nll_pc_hazard"),
-        ("pmf_loss", "PMFLoss", "pmf", "mtlr", "mtlr_loss", "nll_pmf"),
+        ("pmf_loss", "PMFLoss", "pmf", "nll_pmf"),
     ),
     "survival_order": (
         ("survival_rank_loss", "SurvivalRankLoss", "survival_rank", "survival_ranking_loss"),

@@ -56,6 +56,7 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("bounding boxes", "object detection", "box regression", "boxes", "detection"),
     ("intersection over union", "iou", "boxes"),
     ("masks", "medical images", "semantic segmentation", "pixels", "f1 score", "overlap", "regions"),
+    ("mtlr", "multi task logistic regression"),
     ("time to event", "censored", "churn", "hazard", "proportional hazards", "kaplan meier", "lifetimes", "censoring"),
     ("heatmap", "centernet"),
     ("sparse probabilities",),

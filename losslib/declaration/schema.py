@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Integral
 from numbers import Real as RealNumber
 from typing import Any
@@ -118,6 +119,9 @@ class Input:
     #: True if a call may leave it out, and what it is then; such inputs stand last.
     optional: bool = False
     default: float | None = None
+    #: True for what all samples share, such as the weights of a layer or the centres of classes: it has no axis of
+    #: samples, and every piece of the data takes the whole of it.
+    shared: bool = False
 
     @property
     def indices(self) -> bool:
@@ -256,8 +260,10 @@ class Integer(Parameter):
 
 @dataclass(frozen=True, eq=False)
 class Indices(Parameter):
-    """Several different integers, such as classes, or None for all."""
+    """Several different integers, such as classes, or None."""
 
+    #: What None is, in words.
+    without: str = "for all"
     kind: str = field(default="sequence of int, optional", init=False, repr=False)
 
     def check(self, value: Any) -> tuple[int, ...] | None:
@@ -276,7 +282,7 @@ class Indices(Parameter):
 
     @property
     def range_text(self) -> str:
-        return "a sequence of at least one integer, such as range(1, 4), or None for all"
+        return f"a sequence of at least one integer, such as range(1, 4), or None {self.without}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,19 +317,23 @@ class Choice(Parameter):
     """One of several words."""
 
     choices: tuple[str, ...] = ()
+    #: Values beside the words that mean one of them, such as None for "none".
+    also: tuple[tuple[bool | None, str], ...] = ()
     kind: str = field(default="str", init=False, repr=False)
 
     def check(self, value: Any) -> str:
+        for given, word in self.also:
+            if value is given:
+                return word
         if not isinstance(value, str) or value not in self.choices:
             hint = closest(value, self.choices) if isinstance(value, str) else ""
-            raise ParameterError(
-                f"{self.name} must be one of {', '.join(map(repr, self.choices))}, got {value!r}{hint}"
-            )
+            raise ParameterError(f"{self.name} must be {self.range_text}, got {value!r}{hint}")
         return value
 
     @property
     def range_text(self) -> str:
-        return "one of " + ", ".join(map(repr, self.choices))
+        words = "".join(f" ({given!r} is {word!r})" for given, word in self.also)
+        return "one of " + ", ".join(map(repr, self.choices)) + words
 
 
 @dataclass(frozen=True)
@@ -425,17 +435,26 @@ class LossInfo:
     def __repr__(self) -> str:
         return f"<LossInfo {self.name}: {self.summary}>"
 
-    @property
+    @cached_property
     def input_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.inputs)
 
-    @property
+    @cached_property
+    def default_positions(self) -> tuple[int, ...]:
+        """The positions of the inputs that derivatives are taken for by default."""
+        return tuple(self.input_names.index(name) for name in self.default_wrt)
+
+    @cached_property
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.parameters)
 
-    @property
+    @cached_property
+    def array_parameters(self) -> tuple[Array, ...]:
+        return tuple(item for item in self.parameters if isinstance(item, Array))
+
+    @cached_property
     def array_parameter_names(self) -> tuple[str, ...]:
-        return tuple(item.name for item in self.parameters if isinstance(item, Array))
+        return tuple(item.name for item in self.array_parameters)
 
     def parameter(self, name: str) -> Parameter:
         """Return the declared parameter of this name."""

@@ -165,6 +165,8 @@ class Graph:
                 return self.mul(args[0], self.constant(-y))
             if op == "mul" and (inner := values[args[1]]) is not None and _is_usual(inner * y):
                 return self.mul(args[0], self.constant(inner * y))
+            if op == "div" and (inner := values[args[0]]) is not None and _is_usual(inner * y):
+                return self.div(self.constant(inner * y), args[1])
             if y == -1.0:
                 return self.neg(a)
         for u, v in ((a, b), (b, a)):
@@ -209,6 +211,8 @@ class Graph:
             return self.extreme(args[0], args[1], self.div(args[2], b), self.div(args[3], b))
         if self.ops[b] == "neg":
             return self.neg(self.div(a, self.args[b][0]))
+        if op == "mul" and (factor := self.values[args[1]]) is not None and 1e-3 <= abs(factor) <= 1e3:
+            return self.mul(self.div(args[0], b), args[1])  # to where it meets other constants
         return self._node("div", (a, b))
 
     def power(self, a: int, b: int) -> int:

@@ -197,7 +197,8 @@ def _class_of(definition: Definition, defaults: tuple[tuple[str, Number], ...]) 
             if len(programs) >= 64:
                 programs.clear()  # losses hold theirs
             own = dict(zip(flags, key, strict=True))
-            make_tape = functools.partial(definition.make_tape, own)
+            # the tape that tells the cost is the one that most calls ask for first
+            make_tape = functools.lru_cache(maxsize=1)(functools.partial(definition.make_tape, own))
             cost = make_tape(_VALUE_GRAD).cost
             program = programs[key] = _driver().Program(len(inputs), cost, make_tape)
         return program, ()

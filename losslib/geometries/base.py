@@ -13,7 +13,6 @@ any of the above, ``cut_axes`` lets data be computed in pieces, ``draw`` makes l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from losslib import _kernels
 from losslib.call import arrays
-from losslib.call.outputs import Output
+from losslib.call.outputs import Work
 from losslib.call.samples import Reading, Samples
 from losslib.declaration.schema import Domain, Input, LossInfo
 
@@ -29,18 +28,6 @@ __all__ = ["Geometry", "Reading", "Samples", "Work", "draw_numbers"]
 
 #: Components of a row that is drawn.
 COMPONENTS = 10
-
-
-@dataclass
-class Work:
-    """What a pass is to deliver."""
-
-    wants_value: bool = True
-    #: Where unreduced values go; None where the value is a number.
-    values: np.ndarray | None = None
-    derivatives: list[Output] = field(default_factory=list)
-    #: True if an output shares memory with what is read; the domains have been looked at then.
-    shares: bool = False
 
 
 class Geometry:
@@ -52,7 +39,7 @@ class Geometry:
     looks_in_pass: ClassVar[bool] = False
     #: Why data may not be cut between rows, where `cut_axes` does not have the first axis: what rows are.
     uncut: ClassVar[str] = "parts of a sample or have weights of their own"
-    #: True if chunks of Dask arrays, cut as `cut_axes` says, are pieces of the data for every option.
+    #: What `in_chunks` says of all losses.
     chunked: ClassVar[bool] = True
     #: True if the mean over samples of which none counts is 0.0, as the sum is; without samples it is NaN anyway.
     nothing_is_zero: ClassVar[bool] = False
@@ -105,6 +92,10 @@ class Geometry:
         """Write the value of each sample into `found`, without its weight, and the derivatives into their outputs."""
         raise NotImplementedError
 
+    def hand_over(self, reading: Any, position: int, derivative: np.ndarray) -> Any:
+        """Return the derivative by an input in the form that the input came in."""
+        return derivative
+
     # -- what others ask
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
@@ -114,6 +105,10 @@ class Geometry:
         the pieces add up to those of the whole: numerators and denominators alike.
         """
         return ()
+
+    def in_chunks(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        """True if chunks of Dask arrays, cut as `cut_axes` says, are pieces of the data of this loss."""
+        return self.chunked
 
     def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
         """True if every sample may meet every other: terms of several calls, or of groups, do not belong together."""

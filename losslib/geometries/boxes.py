@@ -5,6 +5,7 @@ Each pair of boxes gives one number. Rows of float32 or float64 go to ``pyx/boxe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ class BoxPairs(Geometry):
         require_boxes(info, values, boxes)
         shape = boxes[0].shape[:-1]
         mask = read_where(options, shape, "a mask of the boxes, broadcasting to the shape of the unreduced values")
-        counted = int(np.prod(shape)) if mask is None else int(np.count_nonzero(mask))
+        counted = math.prod(shape) if mask is None else int(np.count_nonzero(mask))
         return Boxes(
             given=boxes,
             shape=shape,

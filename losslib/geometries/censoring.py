@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from losslib import _kernels
 from losslib.call import arrays
 from losslib.declaration.schema import Domain, Input, LossInfo
 from losslib.errors import DomainError, ShapeError
@@ -17,6 +19,7 @@ __all__ = [
     "Deliveries",
     "draw_censored",
     "input_in_float64",
+    "order_by_number",
     "order_by_time",
     "partners_of",
     "read_causes",
@@ -38,7 +41,7 @@ def read_numbers(name: str, obj: Any, first_name: str, shape: tuple[int, ...]) -
     array = arrays.read_array(name, obj)
     if array.ndim and array.shape != shape:
         fix = f"; if they are in the same order, reshape: {name}.reshape({shape})" if array.shape != () else ""
-        fix = fix if array.size == int(np.prod(shape)) else ""
+        fix = fix if array.size == math.prod(shape) else ""
         raise ShapeError(
             f"{name} has shape {array.shape}, expected {shape}, one number for each sample of {first_name}{fix}"
         )
@@ -117,16 +120,21 @@ class Deliveries:
 
 def order_by_time(time: np.ndarray, happened: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Return the samples that count by time, the events of a time before its censorings."""
-    counts = np.ones(time.shape, bool) if mask is None else mask
-    # Both sorts are stable: events stay before censorings of the same time.
-    order = np.concatenate([np.flatnonzero(happened & counts), np.flatnonzero(~happened & counts)])
-    return order[np.argsort(time[order], kind="stable")]
+    return order_by_number(time, happened, mask)
+
+
+def order_by_number(number: np.ndarray, first: np.ndarray | None = None, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return the places of float64 numbers by size, of equal ones the marked first, and else as they come."""
+    order = np.empty(len(number), np.int64)
+    marks = (None if array is None else np.ascontiguousarray(array) for array in (first, mask))
+    return order[: _kernels.load("risk").rising_order(np.ascontiguousarray(number), *marks, order)]
 
 
 def partners_of(time: np.ndarray, happened: np.ndarray) -> np.ndarray:
     """Return for each of the sorted samples the first that is comparable with it: behind the events of its time."""
-    keys = 2 * np.unique(time, return_inverse=True)[1] + ~happened
-    return np.asarray(np.searchsorted(keys, keys, side="right"), np.int64)
+    starts = np.flatnonzero((time[1:] != time[:-1]) | (happened[1:] != happened[:-1])) + 1
+    bounds = np.concatenate([[0], starts, [len(time)]])
+    return np.asarray(np.repeat(bounds[1:], np.diff(bounds)), np.int64)
 
 
 def draw_censored(item: Input, domain: Domain, rng: np.random.Generator, samples: int) -> np.ndarray:

@@ -5,6 +5,7 @@ Each row gives one number; what the rows are compared by is the business of ``py
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -180,7 +181,7 @@ def read_labels(info: LossInfo, obj: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = arrays.read_array(item.name, obj)
     if array.shape not in (shape, ()):
         vectors = info.inputs[0].name
-        fix = f": use {item.name}.reshape({shape})" if array.size == int(np.prod(shape)) else ""
+        fix = f": use {item.name}.reshape({shape})" if array.size == math.prod(shape) else ""
         raise ShapeError(
             f"{item.name} has shape {array.shape}, expected {shape}, one label for each row of {vectors}, "
             f"or a number{fix}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ def read_grouping(name: str, scores: np.ndarray, values: Mapping[str, Any], mask
         raise ShapeError(f"{name} is a number; expected the items of a list (N,), or lists along the last axis (…, I)")
     if ids is None and sizes is None:
         lists, length = scores.shape[:-1], scores.shape[-1]
-        count = int(np.prod(lists, dtype=np.int64))
+        count = math.prod(lists)
         grouping = Grouping(lists, np.arange(count + 1, dtype=np.int64) * length, None)
         return grouping if mask is None else leave_out(grouping, mask)
     if ids is not None and sizes is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,18 @@ from losslib.errors import ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Reading, Samples, Work
 from losslib.geometries.softmax import ClassAxis, Classes, Softmax
 
-__all__ = ["geometry"]
+__all__ = ["Gradient", "Layer", "by_chunks", "geometry"]
 
 #: Bytes of logits that exist at a time, and the least rows of a chunk.
 CHUNK, LEAST_ROWS = 32 << 20, 64
 #: Positions of the inputs.
 HIDDEN, WEIGHT, TARGET, BIAS = 0, 1, 2, 3
+#: What the derivative by an input is called in `by_chunks`.
+PARTS = {HIDDEN: "hidden", WEIGHT: "weight", TARGET: "target", BIAS: "bias"}
 
 
 @dataclass(kw_only=True)
-class Layer(Classes):
+class Layered(Classes):
     """Hidden states (N, D), class vectors (C, D) and their bias."""
 
     hidden: np.ndarray
@@ -37,9 +40,6 @@ class Layer(Classes):
 
 
 class LinearSoftmax(Softmax):
-    uncut = "rows that share the weights of a layer"
-    chunked = False
-
     def plain(self, info: LossInfo, values: Mapping[str, Any]) -> Any:
         return None
 
@@ -56,11 +56,14 @@ class LinearSoftmax(Softmax):
         fields = {name: getattr(found, name) for name in Classes.__dataclass_fields__}
         fields |= {"given": [hidden, weight, found.target, bias], "dtype": dtype}
         rows = hidden.reshape(-1, hidden.shape[-1])
-        return Layer(**fields, hidden=rows, linear_weight=weight, linear_bias=bias)
+        return Layered(**fields, hidden=rows, linear_weight=weight, linear_bias=bias)
 
     def offer(self, info: LossInfo, reading: Reading, positions: tuple[int, ...], hessian: bool, owner: str) -> None:
         if BIAS in positions and reading.given[BIAS] is None:
             raise ParameterError(f"wrt={info.inputs[BIAS].name!r}: the call has no such input")
+        assert isinstance(reading, Layered)
+        if TARGET in positions and not reading.soft:
+            raise ParameterError(f"wrt='target': class indices have no derivative; {owner} offers it for probabilities")
 
     def look(self, info: LossInfo, values: Mapping[str, Any], reading: Any) -> None:
         if values["check"] and reading.soft:
@@ -79,53 +82,36 @@ class LinearSoftmax(Softmax):
         found: np.ndarray,
         work: Work,
     ) -> None:
-        dtype, classes = reading.computed, len(reading.linear_weight)
+        dtype = reading.computed
         values_of_rows = found.reshape(-1)
         values_of_rows.fill(0.0)
-        counted = np.ones(len(reading.hidden), bool) if reading.keep is None else reading.keep != 0
-        rows = np.flatnonzero(counted)
         sums = {item.position: Gradient(item, dtype) for item in work.derivatives}
-        target = reading.target.reshape(-1, classes) if reading.soft else reading.target.reshape(-1)
-        factor = samples.factor_per_sample()
-        bias = None if reading.linear_bias is None else reading.linear_bias.astype(dtype)
-        step = values["chunk_rows"] or max(LEAST_ROWS, CHUNK // (classes * dtype.itemsize))
-        logits = np.empty((min(step, len(rows)), classes), dtype)
         kernel, numbers = info.resolve_kernel(values)
-        for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            whole = len(rows) == len(reading.hidden)
-            hidden = reading.hidden[start : start + step] if whole else reading.hidden[part]
-            hidden = np.ascontiguousarray(hidden, dtype)
-            chunk = logits[: len(part)]
-            for block, weight in blocks(reading.linear_weight, dtype):
-                np.matmul(hidden, weight.T, out=chunk[:, block])
-            if bias is not None:
-                chunk += bias
-            value = np.empty(len(part))
-            self.driver.run(
-                kernel,
-                numbers,
-                chunk[:, :, np.newaxis],
-                target[part][:, :, np.newaxis] if reading.soft else np.ascontiguousarray(target[part])[:, np.newaxis],
-                double_precision=reading.double_precision,
-                soft=reading.soft,
+        by_chunks(
+            Layer(
+                driver=self.driver,
+                kernel=kernel,
+                numbers=numbers,
+                weight=reading.linear_weight,
+                bias=reading.linear_bias,
                 class_weight=reading.class_weight,
-                keep=None,
-                scale=np.ascontiguousarray(factor[part]),
-                scale_all=0.0,
-                values=value,
                 smoothing=values["label_smoothing"],
                 z_loss=values["z_loss"],
-                **({"grad": chunk[:, :, np.newaxis]} if sums else {}),
-            )
-            values_of_rows[part] = value
-            if sums:
-                back(sums, chunk, hidden, reading.linear_weight, part)
+                chunk_rows=values["chunk_rows"],
+            ),
+            reading.hidden,
+            reading.target.reshape(-1, len(reading.linear_weight)) if reading.soft else reading.target.reshape(-1),
+            dtype,
+            rows=None if reading.keep is None else np.flatnonzero(reading.keep),
+            factor=samples.factor_per_sample(),
+            values=values_of_rows,
+            sums={PARTS[position]: gradient for position, gradient in sums.items()},
+        )
         for gradient in sums.values():
             gradient.finish()
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-        return ()
+        return self.sample_axes(info, values, ndim)
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim - 1))
@@ -143,6 +129,22 @@ class LinearSoftmax(Softmax):
         ]
 
 
+@dataclass(kw_only=True)
+class Layer:
+    """A linear layer below a softmax, and what the cross entropy of its logits is computed with."""
+
+    driver: ModuleType
+    kernel: str
+    numbers: tuple[float, ...]
+    weight: np.ndarray
+    bias: np.ndarray | None
+    class_weight: np.ndarray | None = None
+    smoothing: float = 0.0
+    z_loss: float = 0.0
+    #: Rows whose logits exist at a time; None for as many as make `CHUNK` bytes.
+    chunk_rows: int | None = None
+
+
 class Gradient:
     """The derivative by one input, added up in the type that is computed in."""
 
@@ -157,21 +159,88 @@ class Gradient:
             np.copyto(self.wanted, self.array, casting="same_kind")
 
 
+def by_chunks(
+    layer: Layer,
+    hidden: np.ndarray,
+    target: np.ndarray,
+    dtype: np.dtype[Any],
+    *,
+    rows: np.ndarray | None,
+    factor: np.ndarray,
+    values: np.ndarray,
+    sums: Mapping[str, Any],
+) -> None:
+    """Write the cross entropy of rows of hidden states, and add its derivatives, times the factor of each row.
+
+    Parameters
+    ----------
+    target
+        One class a row, or (soft) one row of probabilities.
+    rows
+        The rows that are computed; None for all.
+    sums
+        What holds an ``array`` of the type `dtype` for each derivative that is wanted: by ``hidden`` and ``target``,
+        whose rows are written, by ``weight`` and ``bias``, which are added to.
+    """
+    classes, soft = len(layer.weight), target.ndim == 2
+    vectors = layer.weight
+    if not (vectors.flags.c_contiguous or vectors.flags.f_contiguous):
+        vectors = np.ascontiguousarray(vectors)  # NumPy hands no other layout to BLAS
+    bias = None if layer.bias is None else layer.bias.astype(dtype)
+    count = len(hidden) if rows is None else len(rows)
+    step = layer.chunk_rows or max(LEAST_ROWS, CHUNK // (classes * dtype.itemsize))
+    logits = np.empty((min(step, count), classes), dtype)
+    by_target = sums["target"].array.reshape(-1, classes) if "target" in sums else None
+    for start in range(0, count, step):
+        part: Any = slice(start, min(start + step, count)) if rows is None else rows[start : start + step]
+        states = np.ascontiguousarray(hidden[part], dtype)
+        chunk = logits[: len(states)]
+        for block, weight in blocks(vectors, dtype):
+            np.matmul(states, weight.T, out=chunk[:, block])
+        if bias is not None:
+            chunk += bias
+        wanted = np.ascontiguousarray(target[part])
+        value = np.empty(len(states))
+        planes = {"grad": chunk[:, :, np.newaxis]} if sums.keys() - {"target"} else {}
+        if by_target is not None:
+            planes["target_grad"] = np.empty((len(states), classes, 1), dtype)
+        layer.driver.run(
+            layer.kernel,
+            layer.numbers,
+            chunk[:, :, np.newaxis],
+            wanted[:, :, np.newaxis] if soft else wanted[:, np.newaxis],
+            double_precision=dtype == np.float64,
+            soft=soft,
+            class_weight=layer.class_weight,
+            keep=None,
+            scale=np.ascontiguousarray(factor[part]),
+            scale_all=0.0,
+            values=value,
+            smoothing=layer.smoothing,
+            z_loss=layer.z_loss,
+            **planes,
+        )
+        values[part] = value
+        if by_target is not None:
+            by_target[part] = planes["target_grad"][:, :, 0]
+        back(sums, chunk, states, vectors, part)
+
+
 def back(
-    sums: Mapping[int, Gradient], chunk: np.ndarray, hidden: np.ndarray, linear_weight: np.ndarray, part: np.ndarray
+    sums: Mapping[str, Any], chunk: np.ndarray, hidden: np.ndarray, linear_weight: np.ndarray, part: np.ndarray | slice
 ) -> None:
     """Take the gradient by a chunk of logits back to hidden states, class vectors and bias."""
-    if HIDDEN in sums:
-        rows = sums[HIDDEN].array.reshape(-1, hidden.shape[1])
+    if "hidden" in sums:
+        rows = sums["hidden"].array.reshape(-1, hidden.shape[1])
         total: np.ndarray | None = None
         for block, weight in blocks(linear_weight, chunk.dtype):
             product = chunk[:, block] @ weight
             total = product if total is None else total + product
         rows[part] = total
-    if WEIGHT in sums:
-        sums[WEIGHT].array += chunk.T @ hidden
-    if BIAS in sums:
-        sums[BIAS].array += chunk.sum(axis=0, dtype=np.float64).astype(chunk.dtype)
+    if "weight" in sums:
+        sums["weight"].array += chunk.T @ hidden
+    if "bias" in sums:
+        sums["bias"].array += chunk.sum(axis=0, dtype=np.float64).astype(chunk.dtype)
 
 
 def blocks(weight: np.ndarray, dtype: np.dtype[Any]) -> Iterator[tuple[slice, np.ndarray]]:

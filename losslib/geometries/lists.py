@@ -21,6 +21,7 @@ from losslib.geometries.censoring import Deliveries, input_in_float64
 from losslib.geometries.grouping import Grouping, read_grouping, split_weight
 from losslib.geometries.pair_lists import GivenPairs, read_pairs, run_pairs
 from losslib.geometries.ranking import Plan, gains_of, plan_of
+from losslib.geometries.roots import compute_root
 
 __all__ = ["geometry"]
 
@@ -130,6 +131,19 @@ class OfLists(Geometry):
                 f"{expected}; check=False computes the formula regardless"
             )
 
+    def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
+        assert isinstance(reading, Lists)
+        if not values.get("root", False):
+            return super().compute(info, values, reading, samples, work)
+        grouping = reading.grouping
+        scores = grouping.gather(input_in_float64(reading.given[0], work.shares))
+        ones, counted = np.ones(len(grouping.sizes)), add_by_list(reading.item_weight, grouping)
+
+        def squares(sums: np.ndarray, grad: np.ndarray | None, hess: np.ndarray | None) -> None:
+            self.run_lists(info, values, reading, scores, ones, sums, grad, hess)
+
+        return compute_root(squares, grouping, counted, samples, work)
+
     def run(
         self,
         info: LossInfo,
@@ -208,7 +222,10 @@ class OfLists(Geometry):
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         given = any(values.get(name) is not None for name in ("group_ids", "group_sizes", "pairs", "gamma"))
-        return () if given else tuple(range(ndim - 1))
+        return () if given or self.meets_all(info, values) else tuple(range(ndim - 1))
+
+    def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return bool(values.get("root", False)) and values["reduction"] in ("mean", "weighted_mean")
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim - 1))

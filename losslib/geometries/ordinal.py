@@ -37,8 +37,6 @@ class OrdinalReading(Reading):
 
 class Ordinal(Geometry):
     kernels = "ordinal"
-    chunked = False
-    uncut = "scores that share their thresholds"
 
     def read(
         self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]
@@ -164,7 +162,7 @@ class Ordinal(Geometry):
             np.copyto(gradients[THRESHOLDS], sums, casting="same_kind")
 
     def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
-        return (0,) if len(info.inputs) == THRESHOLDS else ()  # thresholds belong to all pieces
+        return (0,)
 
     def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
         return (0,)

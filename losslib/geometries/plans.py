@@ -34,7 +34,8 @@ class Run:
     #: What multiplies the derivatives of each row; None where none are wanted.
     factor: np.ndarray | None
     wanted: frozenset[str]
-    gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    #: By input; those of vectors are still to go through what was done to these.
+    gradients: dict[str, Any] = field(default_factory=dict)
     outputs: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
 
     @property
@@ -58,6 +59,7 @@ class Run:
         if array.ndim == 3:
             array = array.reshape(-1, array.shape[-1])
         return Vectors(
+            self.driver,
             array,
             self.reading.computed,
             normalize=self.values.get("normalize", False) if normalize is None else normalize,
@@ -72,7 +74,7 @@ class Run:
         """Note the gradients of vectors, by the name of their input."""
         for name, vectors in found.items():
             if name in self.wanted:
-                self.gradients[name] = vectors.by_array()
+                self.gradients[name] = vectors
 
     def labelled(self) -> tuple[Vectors, Vectors, Links]:
         """Return the rows, what they meet, and how these belong together: the batch itself, or a reference."""
@@ -211,7 +213,7 @@ def joined(parts: list[Vectors], negatives: Vectors | None) -> tuple[Vectors, li
         return pieces[0], pieces
     rows = np.concatenate([piece.rows for piece in pieces])
     wanted = any(piece.gradient is not None for piece in pieces)
-    return Vectors(rows, rows.dtype, normalize=False, wanted=wanted), pieces
+    return Vectors(pieces[0].driver, rows, rows.dtype, normalize=False, wanted=wanted), pieces
 
 
 def scatter(columns: Vectors, pieces: list[Vectors]) -> None:
@@ -222,6 +224,7 @@ def scatter(columns: Vectors, pieces: list[Vectors]) -> None:
     for piece in pieces:
         if piece.gradient is not None:
             piece.gradient += columns.gradient[start : start + len(piece)]
+            piece.untouched = False
         start += len(piece)
 
 
@@ -334,9 +337,32 @@ def lifted_structure(run: Run) -> None:
     if o["generalized"]:
         run.outputs = run.over_pairs("lifted_row", numbers)
         return
+    if "reference" in run.reading.arrays:
+        lifted_against(run, numbers)
+        return
     negatives = run.over_pairs("negative_sum", numbers, value_only=True)[:, 2]
     links = Links(row_number=run.factor, column_number=np.ascontiguousarray(negatives))
-    run.outputs = run.over_pairs("lifted_pairs", numbers, links)
+    run.outputs = run.over_pairs("lifted_pairs", (*numbers, 0.0), links)
+
+
+def lifted_against(run: Run, numbers: tuple[float, float]) -> None:
+    """Pairs of a row and a reference; negatives of the row are references, those of the reference rows of the batch."""
+    rows, columns, links = run.labelled()
+    back = Links(row_label=links.column_label, column_label=links.row_label, column_keep=links.row_keep)
+    if links.positive is not None:
+        back.positive = np.ascontiguousarray(links.positive.T)
+    of_rows = run.sweep("negative_sum", numbers, rows, columns, links, value_only=True)[:, 2]
+    of_columns = run.sweep("negative_sum", numbers, columns, rows, back, value_only=True)[:, 2]
+    links.row_number, links.column_number = np.zeros(len(columns)), np.concatenate([of_columns, of_rows])
+    run.outputs = run.sweep("lifted_pairs", (*numbers, float(len(columns))), rows, columns, links)
+    if run.factor is not None:
+        # The same pairs from the other side: what the negatives of the references owe to them.
+        back.row_number, back.column_number = run.factor, np.concatenate([of_rows, of_columns])
+        sweep(
+            run.driver, "lifted_pairs", (*numbers, float(len(rows))), columns, rows, back,
+            distance=DISTANCES["lifted_structure"], factor=np.zeros(len(columns)),
+        )  # fmt: skip
+        run.deliver(input=rows, reference=columns)
 
 
 def margin(run: Run) -> None:

@@ -28,6 +28,8 @@ class Vectors:
 
     Parameters
     ----------
+    driver : module
+        The compiled passes over rows.
     array : ndarray
         The rows as they came.
     dtype : dtype
@@ -39,18 +41,27 @@ class Vectors:
     """
 
     def __init__(
-        self, array: np.ndarray, dtype: np.dtype[Any], *, normalize: bool, center: bool = False, wanted: bool = True
+        self,
+        driver: ModuleType,
+        array: np.ndarray,
+        dtype: np.dtype[Any],
+        *,
+        normalize: bool,
+        center: bool = False,
+        wanted: bool = True,
     ) -> None:
+        self.driver = driver
         self.rows = np.ascontiguousarray(array, dtype)
         self.lengths: np.ndarray | None = None
         self.center = center
         if normalize:
-            self.lengths = np.sqrt(squares(self.rows))
-            self.rows = (self.rows / np.maximum(self.lengths, SHORTEST)[:, np.newaxis]).astype(dtype, copy=False)
+            given, self.rows, self.lengths = self.rows, np.empty_like(self.rows), np.empty(len(self.rows))
+            driver.unit_rows(given, self.rows, self.lengths, SHORTEST)
         self.directions = self.rows  # before they lose their mean
         if center:
             self.rows = self.rows - self.rows.mean(axis=1, keepdims=True, dtype=np.float64).astype(dtype)
         self.gradient = np.zeros(self.rows.shape, dtype) if wanted else None
+        self.untouched = True  # nothing has been added to the gradient
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,18 +69,39 @@ class Vectors:
     def squares(self) -> np.ndarray:
         return squares(self.rows)
 
-    def by_array(self) -> np.ndarray:
-        """Return the gradient by the rows as they came."""
+    def add_product(self, part: slice, first: bool, matrix: np.ndarray, others: np.ndarray) -> None:
+        """Add a product to the gradient of a part of the rows, in place of zeros if it comes first."""
+        assert self.gradient is not None
+        target = self.gradient[part]
+        if first:
+            np.matmul(matrix, others, out=target)
+        else:
+            target += matrix @ others
+
+    def add_differences(
+        self, part: slice, first: bool, matrix: np.ndarray, others: np.ndarray, sums: np.ndarray
+    ) -> None:
+        """Add 2 (sum x - product): derivatives by squared differences, `sums` being those of the matrix's rows."""
+        assert self.gradient is not None
+        product, target = matrix @ others, self.gradient[part]
+        self.driver.by_differences(product, self.rows[part], sums, target if first else product)
+        if not first:
+            target += product
+
+    def deliver(self, scale: float, out: np.ndarray) -> None:
+        """Write the gradient by the rows as they came, times a number."""
         gradient = self.gradient
         assert gradient is not None
         if self.center:
-            gradient = gradient - gradient.mean(axis=1, keepdims=True, dtype=np.float64)
-        if self.lengths is not None:
-            along = np.einsum("ij,ij->i", gradient, self.directions, dtype=np.float64)
-            gradient = gradient - along[:, np.newaxis] * self.directions
-            gradient = gradient / np.maximum(self.lengths, SHORTEST)[:, np.newaxis]
-            gradient[self.lengths <= SHORTEST] = 0.0
-        return gradient
+            gradient = (gradient - gradient.mean(axis=1, keepdims=True, dtype=np.float64)).astype(gradient.dtype)
+        if self.lengths is None:
+            np.multiply(gradient.reshape(out.shape), scale, out=out, casting="same_kind")
+            return
+        direct = out.dtype == gradient.dtype and out.flags.c_contiguous and out.flags.aligned
+        target = out.reshape(gradient.shape) if direct else gradient
+        self.driver.through_lengths(gradient, self.directions, self.lengths, SHORTEST, scale, target)
+        if not direct:
+            np.copyto(out, gradient.reshape(out.shape), casting="same_kind")
 
 
 def squares(rows: np.ndarray) -> np.ndarray:
@@ -164,16 +196,14 @@ def sweep(
         found = matrix[:, :columns]
         if squared:
             back_through_squares(found, part, left, right, outputs[part, 3] if distance == "snr" else None)
-            continue
-        if left.gradient is not None:
-            left.gradient[part] += found @ right.rows
-        if right.gradient is not None:
-            right.gradient += found.T @ rows
+        else:
+            back_through_products(found, part, left, right)
         if beside is not None and beside_gradient is not None:
             extra = matrix[:, columns:]
             if left.gradient is not None:
                 left.gradient[part] += np.einsum("nk,nkd->nd", extra, beside[part])
             beside_gradient[part] += extra[:, :, np.newaxis] * rows[:, np.newaxis, :]
+    left.untouched = left.untouched and factor is None
     return outputs
 
 
@@ -224,19 +254,40 @@ def run_rows(
     )
 
 
+def back_through_products(found: np.ndarray, part: slice, left: Vectors, right: Vectors) -> None:
+    """Add derivatives by products to the gradients of both sides."""
+    if left is right and len(found) == len(left) and left.gradient is not None:  # one product in place of two
+        left.driver.add_transpose(found)
+        left.add_product(part, left.untouched, found, right.rows)
+        left.untouched = False
+        return
+    if right.gradient is not None:
+        right.add_product(slice(None), right.untouched, found.T, left.rows[part])
+        right.untouched = False
+    if left.gradient is not None:
+        left.add_product(part, left.untouched, found, right.rows)
+
+
 def back_through_squares(
     found: np.ndarray, part: slice, left: Vectors, right: Vectors, by_square: np.ndarray | None
 ) -> None:
     """Add derivatives by squared differences: 2 (x - y) of both vectors; and by the square of the row itself."""
-    rows = left.rows[part]
-    if left.gradient is not None:
-        total = found.sum(axis=1, dtype=np.float64)
-        if by_square is not None:
-            total = total + by_square
-        left.gradient[part] += 2 * (total[:, np.newaxis] * rows - found @ right.rows)
+    total = np.empty(len(found))
+    if left is right and len(found) == len(left) and left.gradient is not None and by_square is None:
+        left.driver.add_transpose(found)
+        left.driver.row_sums(found, total)
+        left.add_differences(part, left.untouched, found, right.rows, total)
+        left.untouched = False
+        return
     if right.gradient is not None:
-        total = found.sum(axis=0, dtype=np.float64)
-        right.gradient += 2 * (total[:, np.newaxis] * right.rows - found.T @ rows)
+        by_column = found.sum(axis=0, dtype=np.float64)
+        right.add_differences(slice(None), right.untouched, found.T, left.rows[part], by_column)
+        right.untouched = False
+    if left.gradient is not None:
+        left.driver.row_sums(np.ascontiguousarray(found), total)
+        if by_square is not None:
+            total += by_square
+        left.add_differences(part, left.untouched, found, right.rows, total)
 
 
 def column_logarithms(

@@ -135,6 +135,9 @@ PLANS: dict[str, Any] = {
     "approx_mrr": lambda values: Plan("approx_mrr", {"sigma": values["temperature"]}),
     "neural_ndcg": _neural_ndcg,
     "area": _area,
+    "auc_margin": lambda values: Plan(
+        "auc_margin", {"sigma": values["margin"], "flags": int(values["version"] == "v2")}, binary=True
+    ),
     "query_rmse": lambda values: Plan("centred", counts="weights"),
 }
 

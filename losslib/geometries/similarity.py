@@ -20,6 +20,7 @@ from losslib.declaration.schema import LossInfo
 from losslib.errors import DTypeError, ParameterError, ShapeError
 from losslib.geometries.base import Geometry, Reading, Samples, Work
 from losslib.geometries.plans import PLANS, Run
+from losslib.geometries.products import Vectors
 
 __all__ = ["SimilarityReading", "geometry"]
 
@@ -29,6 +30,8 @@ COUNTED = "a mask of the vectors (pairs) of the batch"
 #: Inputs that hold one vector a row, and those that are a number.
 VECTORS = ("input", "input1", "input2", "reference", "proxies", "centers", "negatives")
 NUMBERS = ("logit_scale", "logit_bias", "beta")
+#: Losses whose vectors meet proxies or centres and no other vector: they add up over samples.
+BY_THEMSELVES = ("proxy_nca", "soft_triple", "center")
 
 
 @dataclass(kw_only=True)
@@ -46,7 +49,6 @@ class SimilarityReading(Reading):
 class Similarity(Geometry):
     kernels = "similarity"
     nothing_is_zero = True
-    chunked = False
     uncut = "vectors that meet all others of the batch"
 
     def read(
@@ -131,12 +133,24 @@ class Similarity(Geometry):
         number = samples.scale * samples.divisor if samples.divisor else 1.0  # the upstream gradient
         value, scale = reduce_rows(run, samples, kept, weight, number, whole, reading, work)
         for item in work.derivatives:
-            found = run.gradients[info.input_names[item.position]] * scale
-            np.copyto(item.array, found.reshape(item.array.shape), casting="same_kind")
+            found = run.gradients[info.input_names[item.position]]
+            if isinstance(found, Vectors):
+                found.deliver(scale, item.array)
+            else:
+                np.copyto(item.array, (found * scale).reshape(item.array.shape), casting="same_kind")
         return value
 
+    def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return () if self.meets_all(info, values) else (0,)
+
+    def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return (0,)
+
+    def in_chunks(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
+        return not self.meets_all(info, values)
+
     def meets_all(self, info: LossInfo, values: Mapping[str, Any]) -> bool:
-        return True
+        return info.kernel not in BY_THEMSELVES
 
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int

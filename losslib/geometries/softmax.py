@@ -7,6 +7,7 @@ of each sample and the derivatives.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +35,9 @@ class ClassAxis:
             raise ShapeError(f"axis={axis} is not an axis of {name}, which has shape {shape}")
         position %= ndim
         self.position = position
-        self.outer = int(np.prod(shape[:position], dtype=np.int64))
+        self.outer = math.prod(shape[:position])
         self.classes = shape[position]
-        self.inner = int(np.prod(shape[position + 1 :], dtype=np.int64))
+        self.inner = math.prod(shape[position + 1 :])
         self.samples = shape[:position] + shape[position + 1 :]
         if self.classes == 0:
             raise ShapeError(f"{name} has shape {shape}: no classes along axis {axis}")

@@ -1,6 +1,7 @@
-"""The geometry of paths: a class is a leaf of a complete binary tree, and a row meets the nodes on the way to it.
+"""The geometry of paths: a class is a leaf of a binary tree, and a row meets the nodes on the way to it.
 
-Level by level, so that a pass gathers one node for each row; ``pyx/ordinal`` answers the questions at the nodes.
+The tree is the complete one of the class numbers, or the paths come with the rows. Level by level, so that a pass
+gathers one node for each row; ``pyx/ordinal`` answers the questions at the nodes.
 """
 
 from __future__ import annotations
@@ -14,27 +15,43 @@ import numpy as np
 from losslib.call import arrays
 from losslib.call.samples import read_where
 from losslib.declaration.schema import LossInfo
-from losslib.errors import ParameterError, ShapeError
+from losslib.errors import DomainError, ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work
 
 __all__ = ["geometry"]
 
-HIDDEN, TARGET, WEIGHT, BIAS = 0, 1, 2, 3
+HIDDEN, TARGET, WEIGHT, BIAS, TABLE, CODE = 0, 1, 2, 3, 4, 5
+#: Classes that are more than there can be.
+ANY = 2**63 - 1
 
 
 @dataclass(kw_only=True)
 class Paths(Reading):
-    """Hidden states, the code of the class of each, and the nodes."""
+    """Hidden states, the class of each, and the nodes."""
 
     target: np.ndarray
+    #: Leaves of the complete tree.
+    classes: int
     nodes: np.ndarray
     bias: np.ndarray | None
+    #: The nodes of the path of each row (N, L), the answers there, and which of them belong to the path.
+    table: np.ndarray | None = None
+    code: np.ndarray | None = None
+    used: np.ndarray | None = None
+
+    def levels(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Go along the paths: the rows that have a node at a level, the node of each and the answer there."""
+        if self.table is None or self.code is None or self.used is None:
+            yield from complete_tree(self.target, self.classes)
+            return
+        for level in range(self.table.shape[1]):
+            rows = np.flatnonzero(self.used[:, level])
+            if len(rows):
+                yield rows, self.table[rows, level], self.code[rows, level].astype(np.float64)
 
 
 class TreePath(Geometry):
     kernels = "ordinal"
-    uncut = "rows that share the nodes of a tree"
-    chunked = False
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Paths:
         names = info.input_names
@@ -51,17 +68,36 @@ class TreePath(Geometry):
             raise ShapeError(f"{names[BIAS]} has shape {bias.shape}, expected ({len(nodes)},)")
         shape = (len(hidden),)
         mask = read_where(options, shape, "a mask of the samples")
-        target = arrays.read_classes(names[TARGET], raw[TARGET], shape, len(nodes) + 1, mask)
-        given: list[Any] = [hidden, target, nodes, bias]
+        table, code, used = read_paths(names, raw, shape, len(nodes), mask)
+        classes = values["num_classes"]
+        if table is None:
+            classes = classes or len(nodes) + 1
+            if classes > len(nodes) + 1:
+                raise ShapeError(
+                    f"{names[WEIGHT]} has {len(nodes)} rows; num_classes={classes} needs {classes - 1}, one for each "
+                    f"inner node"
+                )
+        target = arrays.read_classes(names[TARGET], raw[TARGET], shape, classes or ANY, mask)
+        given: list[Any] = [hidden, target, nodes, bias, table, code]
         return Paths(
             given=given,
             shape=shape,
             dtype=arrays.promote([hidden, nodes]),
             mask=mask,
             target=target,
+            classes=classes or 0,
             nodes=nodes,
             bias=bias,
+            table=table,
+            code=code,
+            used=used,
         )
+
+    def look(self, info: LossInfo, values: Mapping[str, Any], reading: Reading) -> None:
+        assert isinstance(reading, Paths)
+        if values["check"] and reading.code is not None:
+            item = info.inputs[CODE]
+            arrays.require_domain(item.name, reading.code, item.domain, item.fix, reading.used, info.name)
 
     def offer(self, info: LossInfo, reading: Reading, positions: tuple[int, ...], hessian: bool, owner: str) -> None:
         if BIAS in positions and reading.given[BIAS] is None:
@@ -84,7 +120,7 @@ class TreePath(Geometry):
         factor = samples.factor_per_sample()
         wanted = {item.position: np.zeros(item.array.shape, dtype) for item in work.derivatives}
         found.fill(0.0)
-        for rows, places, bits in levels(reading.target, len(nodes) + 1):
+        for rows, places, bits in reading.levels():
             vectors = nodes[places]
             z = np.einsum("ij,ij->i", hidden[rows], vectors, dtype=np.float64)
             if reading.bias is not None:
@@ -104,19 +140,63 @@ class TreePath(Geometry):
         for item in work.derivatives:
             np.copyto(item.array, wanted[item.position], casting="same_kind")
 
+    def cut_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return (0,)
+
+    def sample_axes(self, info: LossInfo, values: Mapping[str, Any], ndim: int) -> tuple[int, ...]:
+        return (0,)
+
     def draw(
         self, info: LossInfo, values: Mapping[str, Any], rng: np.random.Generator, elements: int
     ) -> list[np.ndarray]:
         rows, classes = max(1, elements // COMPONENTS), COMPONENTS + 1
+        target = rng.integers(0, classes, rows)
+        # The paths of the complete tree, which are at most four nodes long.
+        places = np.arange(4)
+        codes = (target + classes)[:, np.newaxis]
+        table = (codes >> (places + 1)) - 1
         return [
             rng.standard_normal((rows, COMPONENTS)),
-            rng.integers(0, classes, rows),
+            target,
             rng.standard_normal((classes - 1, COMPONENTS)),
             rng.standard_normal(classes - 1),
+            np.maximum(table, -1),
+            ((codes >> places) & 1).astype(np.float64),
         ]
 
 
-def levels(target: np.ndarray, classes: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def read_paths(
+    names: Sequence[str], raw: Sequence[Any], shape: tuple[int, ...], nodes: int, mask: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Read the nodes of the path of each row as int64, the answers there, and which of them belong to the path.
+
+    Nodes are addresses: their range is checked on a copy, which no other thread can change.
+    """
+    if (raw[TABLE] is None) != (raw[CODE] is None):
+        raise ParameterError(f"{names[TABLE]} and {names[CODE]} come together: nodes, and the answers there")
+    if raw[TABLE] is None:
+        return None, None, None
+    table = arrays.read_integers(names[TABLE], raw[TABLE])
+    arrays.require_integers(names[TABLE], table, "nodes of a path")
+    code = arrays.read_array(names[CODE], raw[CODE])
+    if table.ndim != 2 or table.shape[:1] != shape:
+        raise ShapeError(f"{names[TABLE]} has shape {table.shape}, expected ({shape[0]}, L): one path a row")
+    arrays.require_same_shape(names[CODE], code, names[TABLE], table)
+    nodes_of = table.astype(np.int64)
+    used = np.logical_and.accumulate(nodes_of >= 0, axis=1)
+    if mask is not None:
+        used &= mask[:, np.newaxis]
+    bad = used & (nodes_of >= nodes)
+    if bad.any():
+        where, node = arrays.first(bad, table)
+        raise DomainError(
+            f"{names[TABLE]}{where} is {int(node)}, outside the nodes: expected 0 to {nodes - 1}, or -1 at the end "
+            f"of a path"
+        )
+    return nodes_of, code, used
+
+
+def complete_tree(target: np.ndarray, classes: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Go up from the leaves: the rows that have a node at a level, the node of each and the answer there."""
     code = target + classes
     while True:

@@ -22,6 +22,7 @@ MODULES = (
     "ordinal",
     "embedding",
     "vocabulary",
+    "vocabulary_structured",
     "contrast_views",
     "contrast_labels",
     "sequence",
@@ -30,6 +31,7 @@ MODULES = (
     "detection",
     "ranking",
     "ranking_lists",
+    "ranking_area",
     "survival",
     "survival_order",
 )

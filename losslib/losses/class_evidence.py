@@ -101,7 +101,7 @@ entmax_loss, EntmaxLoss = declare(
         Equivalent(
             "entmax",
             "entmax_bisect_loss",
-            "entmax.entmax_bisect_loss(x, t, 1.2, 100)",
+            "entmax.entmax_bisect_loss(x, t, alpha=1.2, n_iter=100)",
             {"alpha": 1.2, "reduction": "none"},
             "One value for each row.",
         ),

@@ -60,7 +60,7 @@ REFERENCE = Input(
     optional=True,
 )
 REFERENCE_LABELS = Input("reference_target", "Their labels, of shape (M,).", holds="member", optional=True)
-PROXIES = Input("proxies", "One vector for each class, of shape (C, D); they are learnt.", holds="row")
+PROXIES = Input("proxies", "One vector for each class, of shape (C, D); they are learnt.", holds="row", shared=True)
 
 DISTANCE = Choice(
     "distance",
@@ -372,7 +372,7 @@ lifted_structure_loss, LiftedStructureLoss = labelled(
         "rows need values of their own: the mean is over pairs",
     ),
     pitfalls=(
-        "There is no reference: a pair needs the negatives of both of its members.",
+        "Beside a reference the negatives of a row are references, and those of a reference are rows of the batch.",
         "The generalised form is 0 for rows without positives or without negatives.",
     ),
     see_also=(("batch_triplet_loss", "hard choices"), ("multi_similarity_loss", "similarities")),
@@ -387,9 +387,10 @@ lifted_structure_loss, LiftedStructureLoss = labelled(
             url="https://arxiv.org/abs/1703.07737",
         ),
     ),
-    inputs=(VECTORS, LABELS),
-    differentiable=("input",),
-    equivalents=(pml("LiftedStructureLoss"), pml("GeneralizedLiftedStructureLoss", "generalized=True.")),
+    equivalents=(
+        pml("LiftedStructureLoss", "Without a reference: there it takes rows of the wrong set for negatives."),
+        pml("GeneralizedLiftedStructureLoss", "generalized=True."),
+    ),
     examples=""">>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
 >>> round(losslib.lifted_structure_loss(x, [0, 0, 1, 1]), 4)
 1.4328
@@ -494,8 +495,10 @@ margin_loss, MarginLoss = labelled(
         VECTORS,
         LABELS,
         Input("beta", "The border between near and far, a number, or one for each class.", optional=True, default=1.2),
+        REFERENCE,
+        REFERENCE_LABELS,
     ),
-    differentiable=("input", "beta"),
+    differentiable=("input", "beta", "reference"),
     parameters=(Real("margin", 0.2, "Half the width of the strip around the border.", least=0.0, examples=(0.5,)),),
     kernel="margin",
     formula="sum_P(N*max(0, margin + d - beta)) + sum_N(P*max(0, margin + beta - d))",
@@ -766,7 +769,7 @@ array([[0.    , 0.6417],
 soft_triple_loss, SoftTripleLoss = proxied(
     "soft_triple_loss",
     "SoftTripleLoss",
-    Input("centers", "K centres for each class, of shape (C, K, D); they are learnt.", holds="row"),
+    Input("centers", "K centres for each class, of shape (C, K, D); they are learnt.", holds="row", shared=True),
     aliases=("soft_triple",),
     summary="Cross entropy of classes that have several centres, of which the near ones count.",
     parameters=(
@@ -821,7 +824,7 @@ array([[0.    , 0.28  ],
 center_loss, CenterLoss = proxied(
     "center_loss",
     "CenterLoss",
-    Input("centers", "One centre for each class, of shape (C, D).", holds="row"),
+    Input("centers", "One centre for each class, of shape (C, D).", holds="row", shared=True),
     aliases=("center",),
     summary="Half the squared distance of a vector from the centre of its class.",
     normalize=Flag("normalize", False, "Divide each vector by its length first."),

@@ -237,7 +237,7 @@ cumulative_link_loss, CumulativeLinkLoss = declare(
     inputs=(
         Input("input", "One score for each sample, of shape (N,) or (N, 1): any real numbers."),
         RANKS,
-        Input("thresholds", "Bounds between the classes, of shape (K - 1,), not falling.", holds="row"),
+        Input("thresholds", "Bounds between the classes, of shape (K - 1,), not falling.", holds="row", shared=True),
     ),
     parameters=(
         Choice(

@@ -6,7 +6,6 @@ In the formulas x is the score of an item and y its label; "pairs" are the pairs
 from __future__ import annotations
 
 from losslib.declaration.schema import (
-    BINARY,
     Array,
     Choice,
     Equivalent,
@@ -20,14 +19,12 @@ from losslib.declare import declare
 
 __all__ = [
     "LambdaRankLoss",
-    "PairwiseAUCLoss",
     "PairwiseHingeLoss",
     "PairwiseLogisticLoss",
     "PairwiseMSELoss",
     "PairwiseQRLoss",
     "PairwiseSoftZeroOneLoss",
     "lambdarank_loss",
-    "pairwise_auc_loss",
     "pairwise_hinge_loss",
     "pairwise_logistic_loss",
     "pairwise_mse_loss",
@@ -77,6 +74,7 @@ PAIR_OPTIONS = (
         "the NDCG changes by when the two change places, ``'ndcg2'`` a tighter bound of it by the distance of the "
         "ranks, ``'ndcg2pp'`` `mu` of the latter and one of the former.",
         choices=("none", "label_diff", "ndcg", "ndcg2", "ndcg2pp"),
+        also=((None, "none"),),
     ),
     Integer("topn", None, "Ranks that the NDCG of `pair_weight` looks at; None for all.", least=1, optional=True),
     Real("mu", 10.0, "Share of ``'ndcg2'`` in ``'ndcg2pp'``.", least=0.0, examples=(1.0,)),
@@ -467,8 +465,10 @@ lambdarank_loss, LambdaRankLoss = declare(
             "norm",
             "both",
             "``'score'`` divides the weight of a pair by 0.01 + the distance of its scores; ``'sum'`` replaces the sum "
-            "S of the absolute slopes of a list by log2(1 + S); ``'both'`` does both, as LightGBM does.",
+            "S of the absolute slopes of a list by log2(1 + S); ``'both'`` or True does both, as LightGBM does; "
+            "``'none'`` or False neither.",
             choices=("both", "score", "sum", "none"),
+            also=((True, "both"), (False, "none")),
         ),
         Choice(
             "convention",
@@ -566,99 +566,5 @@ lambdarank_loss, LambdaRankLoss = declare(
     >>> value, grad = losslib.lambdarank_loss.value_and_grad([1.0, 0.0], [0, 2], norm="none")
     >>> round(value, 4), grad.round(4)
     (0.4847, array([ 0.2698, -0.2698]))
-    """,
-)
-
-pairwise_auc_loss, PairwiseAUCLoss = declare(
-    "lists",
-    "pairwise_auc_loss",
-    "PairwiseAUCLoss",
-    family="ranking",
-    per="list",
-    aliases=("auc_loss", "pairwise_auc", "AUCLoss"),
-    summary="Surrogate of 1 less the area under the ROC curve: the mean over all pairs of a positive and a negative.",
-    inputs=(
-        SCORES,
-        Input(
-            "target",
-            "1 for a positive, 0 for a negative, of the shape of `input`.",
-            domain=BINARY,
-            holds="relevance",
-        ),
-    ),
-    parameters=(
-        Choice(
-            "surrogate",
-            "squared_hinge",
-            "Of the step of a pair: what it lacks to `margin` (``'hinge'``), the square of that (``'squared_hinge'``), "
-            "the square also beyond (``'square'``), or softplus without a margin (``'logistic'``).",
-            choices=("squared_hinge", "hinge", "square", "logistic"),
-        ),
-        Real("margin", 1.0, "Difference of scores that a pair should have.", examples=(0.5, 2.0)),
-        *GROUPS,
-    ),
-    kernel="area",
-    formula="mean_{positives i, negatives j}(surrogate(x[i] - x[j]))",
-    latex={
-        "value": (
-            r"L = \frac{1}{P N} \sum_{y_i = 1,\, y_j = 0} \ell(x_i - x_j), \qquad \ell(d) = \max(0, m - d)^2,\ "
-            r"\max(0, m - d),\ (m - d)^2 \ \text{or}\ \log(1 + e^{-d})"
-        ),
-        "gradient": (
-            r"\frac{\partial L}{\partial x_i} = \frac{1}{P N} \sum_{j:\, y_j = 0} \ell'(x_i - x_j) \ (y_i = 1), "
-            r"\qquad \frac{\partial L}{\partial x_j} = -\frac{1}{P N} \sum_{i:\, y_i = 1} \ell'(x_i - x_j) \ (y_j = 0)"
-        ),
-        "hessian": r"\frac{\partial^2 L}{\partial x_i^2} = \frac{1}{P N} \sum_{j} \ell''(x_i - x_j)",
-    },
-    symbols={"x": "input", "y": "target"},
-    tags=("ranking", "lists", "pairs", "AUC", "convex"),
-    keywords={"auc": 1},
-    value_range="[0, inf)",
-    description=(
-        "The area under the ROC curve is the share of pairs of a positive and a negative that are in the right order; "
-        "this puts a convex function in the place of the step. One call on (N,) is one list: the area over all "
-        f'samples.\n\n{LISTS}; a pair has the weight of its positive. ``"mean"`` divides by the lists with both '
-        "classes; a list with one class has the value 0 and the gradient 0."
-    ),
-    notes=(
-        "All surrogates but ``'logistic'`` take one sort and one pass in each direction: the negatives that count for "
-        "a positive are those above a bound; their number and the sums of their distances to it move on with the "
-        "bound, and nothing is ever taken off. ``'logistic'`` computes all pairs. At the margin the slope of a hinge "
-        "is 0. Computed in float64 for every input type."
-    ),
-    use_when=(
-        "classes are so unbalanced that the order of the scores is what counts",
-        "scores are judged by the area under the ROC curve",
-    ),
-    avoid_when=(
-        "probabilities are wanted: ``binary_cross_entropy_with_logits``",
-        "batches hold few positives: the area of a batch is a noisy one",
-    ),
-    pitfalls=(
-        "The value of a data set is not the mean over its batches.",
-        "The scores have no scale of their own but for `margin`.",
-    ),
-    see_also=(
-        ("pairwise_hinge_loss", "more than two labels"),
-        ("binary_cross_entropy_with_logits", "each sample by itself"),
-    ),
-    references=(
-        Reference(
-            "Yan, L., Dodier, R., Mozer, M. C. & Wolniewicz, R. (2003). Optimizing classifier performance via an "
-            "approximation to the Wilcoxon-Mann-Whitney statistic. ICML, 848-855.",
-            url="https://aaai.org/papers/icml03-110-optimizing-classifier-performance-via-an-approximation-to-the-"
-            "wilcoxon-mann-whitney-statistic/",
-        ),
-        Reference(
-            "Rust, K. R. & Hocking, T. D. (2023). A log-linear gradient descent algorithm for unbalanced binary "
-            "classification using the all pairs squared hinge loss.",
-            url="https://arxiv.org/abs/2302.11062",
-        ),
-    ),
-    equivalents=(Equivalent("libauc", "libauc.losses.PairwiseAUCLoss", note="the mean over all pairs of a batch"),),
-    examples="""
-    >>> value, grad = losslib.pairwise_auc_loss.value_and_grad([0.5, 0.0, -1.0], [1, 0, 0])
-    >>> value, grad  # the pairs lack 0.5 and nothing
-    (0.125, array([-0.5,  0.5,  0. ]))
     """,
 )

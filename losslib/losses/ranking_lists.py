@@ -648,7 +648,15 @@ query_rmse_loss, QueryRMSELoss = declare(
     aliases=("query_rmse",),
     summary="Squared errors less the mean error of their list.",
     inputs=(SCORES, LABELS),
-    parameters=(*GROUPS,),
+    parameters=(
+        Flag(
+            "root",
+            False,
+            "Take the square root: of the mean over all items of the call, as CatBoost reports it, or of the mean of "
+            "each list where there is no mean over the call.",
+        ),
+        *GROUPS,
+    ),
     kernel="query_rmse",
     formula="sum(w*(d - sum(w*d)/sum(w))**2), d = x - y",
     latex={
@@ -665,12 +673,15 @@ query_rmse_loss, QueryRMSELoss = declare(
     description=(
         "The squared error within a list: what all items of a list have in common costs nothing, so that scores need "
         f"only be right relative to each other.\n\n{LISTS}: the w of the formula. "
-        '``"mean"`` divides by the number of items, or the sum of their weights.'
+        '``"mean"`` divides by the number of items, or the sum of their weights.\n\n'
+        'With ``root=True`` the mean is CatBoost\'s QueryRMSE, the root of the mean over all items; ``"none"`` gives '
+        'the root of the mean of each list, and ``"sum"`` adds these up.'
     ),
     notes=(
-        "CatBoost's QueryRMSE is the square root of the mean. Errors are taken less that of the first item before "
-        "they are averaged, so that a common error far from 0 takes no digits. Computed in float64 for every input "
-        "type."
+        "Errors are taken less that of the first item before they are averaged, so that a common error far from 0 "
+        "takes no digits. Computed in float64 for every input type. The derivatives printed are those of the square; "
+        "a root r of a mean m has ``m'/(2*r)`` and ``m''/(2*r) - m'**2/(4*r**3)``, and 0 where it is 0. CatBoost's "
+        "trees grow on the derivatives of the square. The root of a mean does not add up: accumulators refuse it."
     ),
     use_when=(
         "labels have a scale, and lists have levels of their own",
@@ -680,7 +691,10 @@ query_rmse_loss, QueryRMSELoss = declare(
         "only the order matters: ``pairwise_logistic_loss``",
         "predictions are compared across lists: ``mse_loss``",
     ),
-    pitfalls=("The level of the scores of a list is free: predictions of different lists cannot be compared.",),
+    pitfalls=(
+        "The level of the scores of a list is free: predictions of different lists cannot be compared.",
+        "The mean of the roots of lists is not the root of their mean.",
+    ),
     see_also=(
         ("pairwise_mse_loss", "the same but for the factor of the length of a list"),
         ("mse_loss", "with levels"),
@@ -692,7 +706,7 @@ query_rmse_loss, QueryRMSELoss = declare(
             url="https://arxiv.org/abs/1706.09516",
         ),
     ),
-    equivalents=(Equivalent("catboost", "QueryRMSE", note="the square root of the mean"),),
+    equivalents=(Equivalent("catboost", "QueryRMSE", "", {"root": True}, "group_id is group_ids"),),
     examples="""
     An error that all items share costs nothing:
 
@@ -700,5 +714,10 @@ query_rmse_loss, QueryRMSELoss = declare(
     0.0
     >>> losslib.query_rmse_loss.value_and_grad([1.0, 0.0], [0, 0], reduction="sum")
     (0.5, array([ 1., -1.]))
+
+    As CatBoost reports it, over two lists:
+
+    >>> round(losslib.query_rmse_loss([1.0, 0.0, 2.0, 0.0], [0, 0, 0, 0], group_ids=[1, 1, 2, 2], root=True), 6)
+    0.790569
     """,
 )

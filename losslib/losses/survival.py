@@ -159,7 +159,8 @@ cox_ph_loss, CoxPHLoss = declare(
     ),
     pitfalls=(
         "The default is Efron's treatment of ties, as in R and lifelines; statsmodels and scikit-survival start with "
-        "Breslow's, and XGBoost's objective is neither.",
+        "Breslow's. XGBoost's objective is neither: its denominators are Breslow's, but each of the tied samples gets "
+        "the hazards of those events alone that are sorted before it, which are derivatives of no likelihood.",
         "XGBoost writes censored times as negative labels; here `event` says it.",
         "XGBoost multiplies gradients and Hessians by the weights; here weights are part of the risk sets, as in R.",
         "torchsurv divides the mean by the number of distinct times where times are tied.",
@@ -627,7 +628,7 @@ pmf_loss, PMFLoss = declare(
     "pmf_loss",
     "PMFLoss",
     family="survival",
-    aliases=("pmf", "mtlr", "mtlr_loss", "nll_pmf"),
+    aliases=("pmf", "nll_pmf"),
     summary="Negative log-likelihood of a distribution over the intervals of a grid of times and competing causes.",
     inputs=(
         Input(
@@ -656,6 +657,7 @@ pmf_loss, PMFLoss = declare(
         ),
     ),
     kernel="mass",
+    keywords={"mtlr": 1},
     formula="where(event > 0, lse(x) - x[event, interval], lse(x) - lse_{k > interval}(x[k]))",
     latex={
         "value": (

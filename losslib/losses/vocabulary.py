@@ -1,4 +1,4 @@
-"""Cross-entropies over large vocabularies: fused with the last layer, sampled, or along the path of a tree."""
+"""Cross-entropies over large vocabularies: fused with the last layer, or over a sample of the classes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from losslib.losses.multiclass import (
 )
 
 __all__ = [
-    "HSigmoidLoss",
     "LinearCrossEntropy",
     "NCELoss",
     "SampledSoftmaxLoss",
-    "hsigmoid_loss",
     "linear_cross_entropy",
     "nce_loss",
     "sampled_softmax_loss",
@@ -31,6 +29,14 @@ def _linear_kernel(values: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
     return ("cross_entropy", ()) if softcap is None else ("capped_cross_entropy", (float(softcap),))
 
 
+CHUNK_ROWS = Integer(
+    "chunk_rows",
+    None,
+    "Rows whose logits exist at a time. None: as many as make 32 MiB, at least 64.",
+    least=1,
+    optional=True,
+)
+
 linear_cross_entropy, LinearCrossEntropy = declare(
     "linear_softmax",
     "linear_cross_entropy",
@@ -40,14 +46,19 @@ linear_cross_entropy, LinearCrossEntropy = declare(
     summary="Cross entropy of the logits of a linear layer, without the array of all logits.",
     inputs=(
         Input("input", "Hidden states of shape (…, D).", holds="row"),
-        Input("linear_weight", "Weights of the layer, one vector for each class, of shape (C, D).", holds="row"),
+        Input(
+            "linear_weight",
+            "Weights of the layer, one vector for each class, of shape (C, D).",
+            holds="row",
+            shared=True,
+        ),
         Input(
             "target",
             "Class indices of the shape of the input without its last axis, or probabilities of shape (…, C).",
             holds="class",
             or_row=True,
         ),
-        Input("linear_bias", "Bias of the layer, of shape (C,).", holds="row", optional=True),
+        Input("linear_bias", "Bias of the layer, of shape (C,).", holds="row", optional=True, shared=True),
     ),
     parameters=(
         WEIGHT,
@@ -63,19 +74,13 @@ linear_cross_entropy, LinearCrossEntropy = declare(
             examples=(5.0, 30.0),
         ),
         EMPTY,
-        Integer(
-            "chunk_rows",
-            None,
-            "Rows whose logits exist at a time. None: as many as make 32 MiB, at least 64.",
-            least=1,
-            optional=True,
-        ),
+        CHUNK_ROWS,
     ),
     kernel=_linear_kernel,
     formula="cross_entropy(input @ linear_weight.T + linear_bias, target)",
     latex={"value": r"-\log\operatorname{softmax}(W h + b)_t"},
     symbols={"x": "input", "t": "target"},
-    differentiable=("input", "linear_weight", "linear_bias"),
+    differentiable=("input", "linear_weight", "target", "linear_bias"),
     default_wrt=("input", "linear_weight"),
     has_hessian=False,
     mean_divisor="weight",
@@ -101,11 +106,12 @@ linear_cross_entropy, LinearCrossEntropy = declare(
         "there are few classes: one product and ``cross_entropy`` are as fast",
     ),
     pitfalls=(
-        "The gradient by the weights is dense, C x D.",
+        "The gradient by the weights is dense, C x D; that by probabilities as target is as large as the logits.",
         "PyTorch takes the same names in the same order; its function has no z_loss and no softcap.",
     ),
     see_also=(
         ("cross_entropy", "takes the logits"),
+        ("adaptive_log_softmax_with_loss", "rare classes in clusters of their own"),
         ("sampled_softmax_loss", "a few sampled classes"),
         ("hsigmoid_loss", "a path through a tree of classes"),
     ),
@@ -283,68 +289,4 @@ array([[-0.0596,  0.25  ,  0.3655],
        [-0.1345,  0.3655,  0.3655]])
 """,
     tags=("multi-class", "logits", "sampled", "convex", "smooth"),
-)
-
-hsigmoid_loss, HSigmoidLoss = declare(
-    "tree_path",
-    "hsigmoid_loss",
-    "HSigmoidLoss",
-    family="vocabulary",
-    aliases=("hierarchical_softmax", "hsigmoid"),
-    summary="Sum of logistic losses along the path from the root of a tree of classes to the class of a row.",
-    inputs=(
-        Input("input", "Hidden states of shape (N, D).", holds="row"),
-        Input("target", "Classes, integers of shape (N,).", holds="class"),
-        Input("tree_weight", "One vector for each inner node, of shape (C - 1, D) for C classes.", holds="row"),
-        Input("tree_bias", "One number for each inner node, of shape (C - 1,).", holds="row", optional=True),
-    ),
-    kernel="hsigmoid",
-    formula="sum_j(softplus(z_j) - bit_j*z_j)",
-    latex={
-        "value": r"\sum_j \operatorname{softplus}(z_j) - b_j z_j,\quad z_j = w_{n_j}\cdot h + \beta_{n_j}",
-        "with": r"n_j = \lfloor (t + C)/2^{j+1}\rfloor - 1,\quad b_j = \lfloor (t + C)/2^j\rfloor \bmod 2",
-    },
-    symbols={"x": "input", "t": "target"},
-    differentiable=("input", "tree_weight", "tree_bias"),
-    default_wrt=("input", "tree_weight"),
-    has_hessian=False,
-    description=(
-        "A class is a leaf of a binary tree and its probability a product of yes and no along the path: about log2(C) "
-        "products for a row in place of C. The tree is the complete one of the class numbers, as in Paddle."
-    ),
-    notes=(
-        "The code of a class is its number plus C; its bits but the first are the answers, its prefixes the nodes. "
-        "Paths differ by one in length where C is no power of two."
-    ),
-    use_when=(
-        "there are very many classes and training must cost their logarithm",
-        "classes are numbered by a hierarchy, so that neighbours are alike",
-    ),
-    avoid_when=(
-        "the full softmax fits: ``linear_cross_entropy`` is exact and on large batches as fast",
-        "the numbers of the classes mean nothing: the tree decides what is easily confused",
-    ),
-    pitfalls=(
-        "There are C - 1 vectors for C classes: the number of classes is read from them.",
-        "Paddle adds ln 2 for each unused place of a path where C is no power of two, and clips z at 40.",
-    ),
-    see_also=(("linear_cross_entropy", "all classes"), ("sampled_softmax_loss", "a few sampled classes")),
-    references=(
-        Reference(
-            "Morin, F. and Bengio, Y. (2005). Hierarchical probabilistic neural network language model. International "
-            "Workshop on Artificial Intelligence and Statistics, PMLR R5, 246-252.",
-            url="https://proceedings.mlr.press/r5/morin05a.html",
-        ),
-    ),
-    equivalents=(Equivalent("paddle", "hsigmoid_loss", note="For C a power of two."),),
-    examples=""">>> hidden = np.array([[1.0, 0.0], [0.0, 1.0]])
->>> nodes = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]])
->>> losslib.hsigmoid_loss(hidden, [0, 3], nodes, reduction="none").round(4)
-array([2.0064, 1.1672])
->>> value, (by_hidden, by_nodes) = losslib.hsigmoid_loss.value_and_grad(hidden, [0, 3], nodes)
->>> by_hidden.round(4)
-array([[ 0.3655,  0.25  ],
-       [-0.0612, -0.0944]])
-""",
-    tags=("multi-class", "hidden states", "smooth", "proper"),
 )

@@ -83,6 +83,74 @@ PACKAGE = Package(
             ),
         ),
         Binding(
+            ("QueryRMSE",),
+            (
+                Case(
+                    "query_rmse_loss",
+                    sets={"root": True},
+                    reduction="weighted_mean",
+                    note="group_id is group_ids= of the call; trees grow on the derivatives of the square.",
+                ),
+            ),
+        ),
+        Binding(
+            ("PairLogit",),
+            (
+                Case(
+                    "pairwise_logistic_loss",
+                    reduction="mean",
+                    note="Without pairs= of the call all pairs of a group, which is what CatBoost generates.",
+                ),
+            ),
+            {"max_pairs": Only(None, "losslib draws no sample of the pairs")},
+        ),
+        Binding(
+            ("QuerySoftMax",),
+            (
+                Case(
+                    refused="it divides by the sum of the targets of all groups and has weights inside the softmax; "
+                    "without weights write losslib.listwise_softmax_loss(x, t, group_ids=g, beta=..., "
+                    'reduction="sum") / t.sum()'
+                ),
+            ),
+            {"beta": Takes(1.0), "lambda": Ignored(0.01)},
+        ),
+        Binding(
+            ("YetiRank", "YetiRankPairwise"),
+            (
+                Case(
+                    refused="its pairs have weights from random permutations; losslib.lambdarank_loss has those of a "
+                    "metric, and losslib.approx_ndcg_loss the metric itself"
+                ),
+            ),
+            {"mode": Ignored("Classic"), "permutations": Ignored(10), "decay": Ignored(0.85)},
+        ),
+        Binding(
+            ("LambdaMart",),
+            (Case(refused="it reports a metric; losslib.lambdarank_loss has the conventions of LightGBM and XGBoost"),),
+            {"metric": Ignored("NDCG"), "sigma": Takes(1.0), "norm": Ignored(True)},
+        ),
+        Binding(
+            ("Cox",),
+            (
+                Case(
+                    refused="it reports the logarithm of the partial likelihood, with tied times in the order in which "
+                    "they are sorted; write losslib.CoxPHLoss(ties='breslow', reduction='sum') for minus that"
+                ),
+            ),
+        ),
+        Binding(
+            ("SurvivalAft",),
+            (
+                Case(
+                    refused="it reports how far predictions lie beyond their bounds; write "
+                    "losslib.AFTLoss(distribution=..., scale=...) for the likelihood that it trains on, with inf for "
+                    "its -1"
+                ),
+            ),
+            {"dist": Ignored("Normal"), "scale": Takes(1.0)},
+        ),
+        Binding(
             ("RMSEWithUncertainty",),
             (
                 Case(

@@ -61,6 +61,12 @@ def _tversky(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 BINDINGS = (
+    *_both(
+        "Circle", "circle",
+        Case("circle_loss", sets={"detach_weights": False, "normalize": False}, note="Vectors come normalised there."),
+        gamma=Takes(80.0), margin=Takes(0.4),
+        remove_diagonal=Only(True, "it would take a vector for a positive of itself"),
+    ),
     *_both("MeanSquaredError", "mean_squared_error", Case("mse_loss", rows="mean"), also=("mse", "MSE")),
     *_both("MeanAbsoluteError", "mean_absolute_error", Case("l1_loss", rows="mean"), also=("mae", "MAE")),
     *_both(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from losslib.names.schema import REQUIRED, Binding, Case, Ignored, Only, Package, Parameter, Takes
 
 __all__ = ["PACKAGE"]
@@ -11,7 +13,7 @@ def _objective(names: tuple[str, ...], case: Case, **parameters: Parameter) -> B
     return Binding(names, (case,), parameters)
 
 
-def _sum(loss: str, note: str = "", **constants: float) -> Case:
+def _sum(loss: str, note: str = "", **constants: Any) -> Case:
     return Case(loss, sets=constants, reduction="sum", note=note)
 
 
@@ -73,6 +75,26 @@ PACKAGE = Package(
             num_class=Ignored(REQUIRED),
             sigmoid=Ignored(1.0),
         ),
+        _objective(
+            ("lambdarank",),
+            _sum("lambdarank_loss", "Its sigmoids come from a table: numbers agree to about four digits."),
+            sigmoid=Takes(1.0, "sigma"),
+            lambdarank_truncation_level=Takes(30, "truncation_level"),
+            lambdarank_norm=Takes(
+                True, "norm", lambda on: "both" if on else "none", "True is 'both' and False is 'none'"
+            ),
+            label_gain=Takes(None),
+            lambdarank_position_bias_regularization=Only(0.0, "losslib estimates no bias of positions"),
+        ),
+        _objective(
+            ("rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart"),
+            _sum("xe_ndcg_loss", "LightGBM draws gamma= itself, anew in each round.", third_order=True),
+            objective_seed=Ignored(5),
+        ),
     ),
-    notes=("Derivatives with ``reduction='sum'`` are the gradient and Hessian of each row.",),
+    notes=(
+        "Rankers hand the groups to an objective of ``losslib.adapters.lightgbm``; elsewhere they are ``group_sizes=`` "
+        "of the call.",
+        "Derivatives with ``reduction='sum'`` are the gradient and Hessian of each row.",
+    ),
 )

@@ -11,6 +11,7 @@ from losslib.names.schema import (
     Binding,
     Case,
     Chooses,
+    Ignored,
     Joins,
     Only,
     Package,
@@ -91,6 +92,28 @@ PACKAGE = Package(
     "monai",
     "MONAI",
     (
+        Binding(
+            ("ContrastiveLoss",),
+            (
+                Case(
+                    "info_nce_loss",
+                    sets={"symmetric": True, "intra": True},
+                    reduction="mean",
+                    note="Of two views of a batch.",
+                ),
+            ),
+            {"temperature": Takes(0.5), "batch_size": Ignored(-1)},
+        ),
+        Binding(
+            ("BarlowTwinsLoss",),
+            (
+                Case(
+                    refused="it divides by unbiased deviations to which it adds 1e-6, and by N; "
+                    "losslib.barlow_twins_loss has biased ones throughout, so that the diagonal can be 1"
+                ),
+            ),
+            {"lambd": Takes(5e-3)},
+        ),
         Binding(
             ("FocalLoss",),
             (
@@ -289,6 +312,22 @@ PACKAGE = Package(
                     "scipy.ndimage.distance_transform_edt"
                 ),
             ),
+        ),
+        Binding(
+            ("AUCMLoss",),
+            (
+                Case(
+                    "aucm_loss",
+                    reduction="mean",
+                    note="All elements are one list; a, b and alpha, its parameters there, are inputs here.",
+                ),
+            ),
+            {
+                "margin": Takes(1.0),
+                "imratio": Takes(None),
+                "version": Takes("v1"),
+                "reduction": Ignored("mean"),
+            },
         ),
         Binding(
             ("BoxGIoULoss", "giou"),

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from losslib.names.schema import Binding, Case, Chooses, Ignored, Only, Package, Parameter, Reduces, Takes
+from collections.abc import Mapping
+from typing import Any
+
+from losslib.errors import ParameterError
+from losslib.names.schema import (
+    REQUIRED,
+    Binding,
+    Case,
+    Chooses,
+    Ignored,
+    Joins,
+    Only,
+    Package,
+    Parameter,
+    Reduces,
+    Takes,
+)
 
 __all__ = ["PACKAGE"]
 
@@ -17,6 +33,24 @@ WEIGHT = {"weight": Takes(None)}
 
 def _pair(names: tuple[str, ...], loss: str, note: str = "", /, **parameters: Parameter) -> Binding:
     return Binding(names, (Case(loss, note=note),), {**parameters, **REDUCTION})
+
+
+def _without_classes(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the number of classes from the end of the cutoffs, which losslib reads off the weights."""
+    if not isinstance(values["cutoffs"], list | tuple) or len(values["cutoffs"]) < 2:
+        raise ParameterError("cutoffs hold the first class of each cluster and, as the last, the number of classes")
+    return {"cutoffs": tuple(values["cutoffs"])[:-1]}
+
+
+def _complete(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse trees whose paths differ in length, of which unused places cost something there."""
+    classes = values["num_classes"]
+    if not isinstance(classes, int) or classes < 2 or classes & (classes - 1):
+        raise ParameterError(
+            "it adds ln 2 for every place of a path that is not used, where num_classes is no power of two; "
+            "losslib.hsigmoid_loss adds nothing"
+        )
+    return {"num_classes": classes}
 
 
 PACKAGE = Package(
@@ -182,6 +216,70 @@ PACKAGE = Package(
             ),
             margin=Takes(1.0),
             swap=Takes(False),
+        ),
+        Binding(
+            ("npair_loss",),
+            (Case("n_pairs_loss", reduction="mean", note="The labels are the third input."),),
+            {"l2_reg": Takes(0.002)},
+        ),
+        Binding(
+            ("margin_cross_entropy",),
+            (Case("margin_cross_entropy", note="The input is cosines. Computed on a GPU only, and not compared."),),
+            {
+                "margin1": Takes(1.0),
+                "margin2": Takes(0.5),
+                "margin3": Takes(0.0),
+                "scale": Takes(64.0),
+                "group": Only(None, "it gathers the classes of other processes", also=(False,)),
+                "return_softmax": Only(False, "it returns the probabilities too"),
+                "reduction": REDUCTION["reduction"],
+            },
+        ),
+        Binding(
+            ("adaptive_log_softmax_with_loss",),
+            (
+                Case(
+                    "adaptive_log_softmax_with_loss",
+                    makes=_without_classes,
+                    reduction="mean",
+                    note="Matrices are transposed there; it returns minus the values, and the mean.",
+                ),
+            ),
+            {
+                "cutoffs": Joins(REQUIRED, "cutoffs, without the number of classes at its end"),
+                **NAME,
+            },
+        ),
+        Binding(
+            ("hsigmoid_loss",),
+            (
+                Case(
+                    "hsigmoid_loss",
+                    makes=_complete,
+                    without=("num_classes",),
+                    note="A value has an axis of length 1 there, z is clipped at 40, and paths of one's own have to be "
+                    "of one length, as every unused place of a path costs ln 2.",
+                ),
+            ),
+            {"num_classes": Joins(REQUIRED, "a power of two"), "is_sparse": Ignored(False), **NAME},
+        ),
+        Binding(
+            ("HSigmoidLoss",),
+            (
+                Case(
+                    refused="its weights are parameters of the layer; losslib takes them as arrays: "
+                    "losslib.hsigmoid_loss(input, label, weight, bias)"
+                ),
+            ),
+            {
+                "feature_size": Takes(REQUIRED),
+                "num_classes": Takes(REQUIRED),
+                "weight_attr": Takes(None),
+                "bias_attr": Takes(None),
+                "is_custom": Takes(False),
+                "is_sparse": Takes(False),
+                **NAME,
+            },
         ),
         Binding(
             ("CTCLoss", "ctc_loss"),

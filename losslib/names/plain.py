@@ -53,9 +53,16 @@ OWN = {
     "focal_loss": "of logits of marks, as in torchvision; kornia's takes class indices",
     "LovaszLoss": "of several classes; segmentation-models takes the kind as mode",
     "mape": "a share of 1; Keras's is in percent, and LightGBM divides by at least 1",
+    "circle": "weights held constant, as in the paper and PyTorch Metric Learning; Keras differentiates them",
     "ctc": "log-probabilities, as in PyTorch; Keras's function takes logits",
     "l2": "the square; LightGBM's derivatives are those of half of it",
     "mean_squared_error": "the square; LightGBM's derivatives are those of half of it",
+    "xe_ndcg": "the gradient is that of the value; LightGBM's goes on to the third order",
+    "xendcg": "the gradient is that of the value; LightGBM's goes on to the third order",
+    "coxph": "Efron's ties; scikit-survival's boosting has Breslow's",
+    "survival:cox": "Efron's ties; XGBoost's are nearly Breslow's",
+    "survival:aft": "the likelihood itself; XGBoost clips its derivatives",
+    "SurvivalAft": "the likelihood itself; CatBoost reports distances from the bounds",
 }
 
 #: Parameters that say how a value is formed from those of elements or rows, not which function it is.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from losslib.names.schema import Binding, Case, Only, Package, Parameter, Takes
+from losslib.names.schema import REQUIRED, Binding, Case, Only, Package, Parameter, Takes
 
 __all__ = ["PACKAGE"]
 
@@ -24,7 +24,8 @@ def batch(loss: str, names: tuple[str, ...], parameters: dict[str, Parameter], *
 
 def inside(name: str, loss: str, text: str, what: str, **parameters: Parameter) -> Binding:
     """Refuse a loss that owns what losslib takes as an input."""
-    return Binding((name,), (Case(refused=text.format(loss=loss, what=what)),), parameters)
+    sizes = {"num_classes": Takes(REQUIRED), "embedding_size": Takes(REQUIRED)}
+    return Binding((name,), (Case(refused=text.format(loss=loss, what=what)),), {**sizes, **parameters})
 
 
 PACKAGE = Package(
@@ -95,7 +96,61 @@ PACKAGE = Package(
             gamma=Takes(0.1),
             margin=Takes(0.01),
         ),
+        Binding(
+            ("VICRegLoss",),
+            (
+                Case(
+                    "vicreg_loss",
+                    reduction="mean",
+                    note="Called with ``ref_emb=`` the second view there, and without labels.",
+                ),
+            ),
+            {
+                "invariance_lambda": Takes(25, to="invariance_weight"),
+                "variance_mu": Takes(25, to="variance_weight"),
+                "covariance_v": Takes(1, to="covariance_weight"),
+                "eps": Takes(1e-4),
+            },
+        ),
+        Binding(
+            ("NPairsLoss",),
+            (
+                Case(
+                    refused="it picks one pair of each class and normalises vectors; write losslib.n_pairs_loss("
+                    "anchors, positives, l2_reg=0.0, normalize=True)"
+                ),
+            ),
+        ),
+        Binding(
+            ("SmoothAPLoss",),
+            (
+                Case(
+                    refused="it takes the number of classes for that of their members, the same only where both are "
+                    "equal; losslib.smooth_ap_loss(embeddings, labels) takes classes of any size"
+                ),
+            ),
+            {"temperature": Takes(0.01)},
+        ),
+        Binding(
+            ("NormalizedSoftmaxLoss",),
+            (
+                Case(
+                    refused="the product with its matrix W is within the loss; write losslib.cross_entropy(cosines / "
+                    "temperature, labels)"
+                ),
+            ),
+            {"num_classes": Takes(REQUIRED), "embedding_size": Takes(REQUIRED), "temperature": Takes(0.05)},
+        ),
         inside("ArcFaceLoss", "arcface_loss", COSINES, "W", margin=Takes(28.6), scale=Takes(64)),
+        inside(
+            "SubCenterArcFaceLoss",
+            "arcface_loss",
+            COSINES,
+            "W",
+            margin=Takes(28.6),
+            scale=Takes(64),
+            sub_centers=Takes(3),
+        ),
         inside("CosFaceLoss", "cosface_loss", COSINES, "W", margin=Takes(0.35), scale=Takes(64)),
         inside("SphereFaceLoss", "sphereface_loss", COSINES, "W", margin=Takes(4), scale=Takes(1)),
     ),

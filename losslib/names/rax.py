@@ -31,6 +31,18 @@ PACKAGE = Package(
         _pairs("pairwise_soft_zero_one_loss"),
         _pairs("pairwise_mse_loss"),
         _pairs("pairwise_qr_loss", tau=Takes(0.5), squared=Takes(False)),
+        Binding(("pointwise_mse_loss",), (Case("mse_loss", reduction="mean"),), COMMON),
+        Binding(
+            ("pointwise_sigmoid_loss",),
+            (
+                Case(
+                    "binary_cross_entropy_with_logits",
+                    reduction="mean",
+                    note="Targets in [0, 1]; others are clipped there.",
+                ),
+            ),
+            COMMON,
+        ),
         Binding(
             ("softmax_loss",),
             (Case("listwise_softmax_loss", reduction="mean"),),

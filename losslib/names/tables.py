@@ -29,7 +29,17 @@ PACKAGES = {
     "smp": "smp",
     "kornia": "kornia",
     "pml": "pml",
+    "lightly": "lightly",
+    "open_clip": "open_clip",
+    "coral_pytorch": "coral",
+    "dlordinal": "dlordinal",
+    "entmax": "entmax",
     "rax": "rax",
+    "statsmodels": "statsmodels",
+    "lifelines": "lifelines",
+    "sksurv": "sksurv",
+    "torchsurv": "torchsurv",
+    "pycox": "pycox",
 }
 
 #: Other ways to write the package.
@@ -44,6 +54,10 @@ SYNONYMS = {
     "paddlepaddle": "paddle",
     "segmentation_models_pytorch": "smp",
     "pytorch_metric_learning": "pml",
+    "open_clip_torch": "open_clip",
+    "coral": "coral_pytorch",
+    "scikit-survival": "sksurv",
+    "sm": "statsmodels",
 }
 
 

@@ -98,6 +98,28 @@ PACKAGE = Package(
             ),
             {"axis": Takes(None), **V1},
         ),
+        *(
+            Binding(
+                (name,),
+                (
+                    Case(
+                        refused="it draws the sample and gathers the weights; write losslib."
+                        f"{name}(logits of the true and the sampled classes, true_log_expected=..., "
+                        "sampled_log_expected=...)"
+                    ),
+                ),
+                {
+                    "num_sampled": Takes(REQUIRED),
+                    "num_classes": Takes(REQUIRED),
+                    "num_true": Takes(1),
+                    "sampled_values": Takes(None),
+                    "remove_accidental_hits": Takes(hits),
+                    **({"seed": Takes(None)} if name == "sampled_softmax_loss" else {}),
+                    **NAME,
+                },
+            )
+            for name, hits in (("sampled_softmax_loss", True), ("nce_loss", False))
+        ),
         Binding(
             ("ctc_loss",),
             (

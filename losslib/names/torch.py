@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from losslib.names.schema import Binding, Case, Only, Package, Parameter, Reduces, Takes
+from losslib.names.schema import REQUIRED, Binding, Case, Only, Package, Parameter, Reduces, Takes
 
 __all__ = ["PACKAGE"]
 
@@ -82,6 +82,36 @@ PACKAGE = Package(
                 "margin": Takes(1.0),
                 "swap": Takes(False),
                 **REDUCTION,
+            },
+        ),
+        Binding(
+            ("linear_cross_entropy",),
+            (Case("linear_cross_entropy", note="From PyTorch 2.13 on. The bias is the fourth input here."),),
+            {
+                **WEIGHT,
+                **REDUCTION,
+                "ignore_index": Takes(
+                    None, convert=lambda index: -100 if index is None else index, meaning="None is -100"
+                ),
+                "label_smoothing": Takes(0.0),
+                "options": Only(None, "it chooses among its algorithms; chunk_rows bounds the memory here"),
+            },
+        ),
+        Binding(
+            ("AdaptiveLogSoftmaxWithLoss",),
+            (
+                Case(
+                    refused="its weights are parameters of the module; losslib takes them as arrays: "
+                    "losslib.adaptive_log_softmax_with_loss(input, target, head.weight, [(tail[0].weight, "
+                    "tail[1].weight), ...], head.bias)"
+                ),
+            ),
+            {
+                "in_features": Takes(REQUIRED),
+                "n_classes": Takes(REQUIRED),
+                "cutoffs": Takes(REQUIRED),
+                "div_value": Takes(4.0),
+                "head_bias": Takes(False),
             },
         ),
         _pair("CTCLoss", "ctc_loss", {"blank": Takes(0), **REDUCTION, "zero_infinity": Takes(False)}),

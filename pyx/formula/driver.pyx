@@ -9,155 +9,19 @@ cimport cython
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport calloc, free
 
-from formula.loops cimport (
-    binary, binary_sv, binary_vs, choice, choice_vssv, choice_vsvs, choice_vsvv, fill, log_cosh_tanh_of,
-    logistic_of, product, product_vss, product_vvs, quaternary, quaternary_vsvs, quaternary_vsvv,
-    quaternary_vvvs, scaled_choice, scaled_choice_vssv, scaled_choice_vsvs, scaled_choice_vsvv,
-    scaled_difference, sigmoids_of, ternary, ternary_vss, ternary_vsv, ternary_vvs, trigonometric, unary,
-)
-from formula.operations cimport (
-    Absolute, Add, And, Binary, Choice, Choose, ChooseGreater, ChooseGreaterEqual, ChooseLess, ChooseLessEqual,
-    ChooseWithin, ChooseWithinOrAt, Copy, Cosh, Cosine, Digamma, Divide, Doubles, Equal, Erf, Exp, Expm1,
-    Floats, Greater, GreaterEqual, Less, LessEqual, Log, Log1p, LogGamma, LogOfCosh, Maximum, Minimum, Multiply,
-    MultiplyAdd, MultiplySubtract, Negative, Not, NotEqual, Or, Power, RootOfOnePlusMinusOne, Sigmoid, Sign,
-    Signed, Sine, Sinh, Softplus, SquareRoot, Subtract, SubtractProduct, Tanh, Ternary, Tetragamma, Trigamma,
-    Unary,
-)
+from formula.operations cimport Doubles, Floats
 from job cimport (
     ALL, BLOCK, GRAD_ONLY, KERNELS, LANES, PLANES, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, VALUE_PAIR,
     KernelDouble, KernelFloat, KernelSet,
 )
-from program cimport FIRST_CONSTANT, FIRST_INPUT, PLACES, SCALE, Formula, Step, Tape
-
-cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
-    void prefetch(const char* address)
+from program cimport FIRST_CONSTANT, FIRST_INPUT, NEGATED_SCALE, PLACES, SCALE, Formula, Step, Tape
 
 ctypedef fused real:
     float
     double
 
 
-# ---- the table of operations -------------------------------------------------------------------------------------
-
-ctypedef void (*LoopFloat)(const void*, Floats, Floats, Floats, Floats, Floats, Floats, Py_ssize_t) noexcept nogil
-ctypedef void (*LoopDouble)(const void*, Doubles, Doubles, Doubles, Doubles, Doubles, Doubles,
-                            Py_ssize_t) noexcept nogil
-
-cdef enum:
-    OPERATIONS = 160
-
-cdef LoopFloat[160] _float32
-cdef LoopDouble[160] _float64
-cdef dict _codes = {}    # name -> place in the table
-
-
-cdef int enter(str name, void* float32, void* float64) except -1:
-    cdef int code = len(_codes)
-    if code == OPERATIONS:
-        raise SystemError("the table of operations is full")
-    _codes[name] = code
-    _float32[code] = <LoopFloat>float32
-    _float64[code] = <LoopDouble>float64
-    return 0
-
-
-cdef int enter_unary(const Unary* tag, str name) except -1:
-    return enter(name, <void*>unary[Unary, Floats], <void*>unary[Unary, Doubles])
-
-
-cdef int enter_binary(const Binary* tag, str name) except -1:
-    """Rows alone, and the form with a number that the operation has: commuting ones take it second."""
-    enter(f"{name}_vv", <void*>binary[Binary, Floats], <void*>binary[Binary, Doubles])
-    if Binary is Subtract or Binary is Divide:
-        return enter(f"{name}_sv", <void*>binary_sv[Binary, Floats], <void*>binary_sv[Binary, Doubles])
-    elif Binary is And or Binary is Or:
-        return 0
-    else:
-        return enter(f"{name}_vs", <void*>binary_vs[Binary, Floats], <void*>binary_vs[Binary, Doubles])
-
-
-cdef int enter_ternary(const Ternary* tag, str name) except -1:
-    enter(f"{name}_vvv", <void*>ternary[Ternary, Floats], <void*>ternary[Ternary, Doubles])
-    enter(f"{name}_vsv", <void*>ternary_vsv[Ternary, Floats], <void*>ternary_vsv[Ternary, Doubles])
-    enter(f"{name}_vvs", <void*>ternary_vvs[Ternary, Floats], <void*>ternary_vvs[Ternary, Doubles])
-    return enter(f"{name}_vss", <void*>ternary_vss[Ternary, Floats], <void*>ternary_vss[Ternary, Doubles])
-
-
-cdef int enter_choice(const Choice* tag, str name) except -1:
-    """A choice by a comparison, and the same times a number: what is written as a derivative."""
-    enter(f"{name}_vvvv", <void*>choice[Choice, Floats], <void*>choice[Choice, Doubles])
-    enter(f"{name}_vsvv", <void*>choice_vsvv[Choice, Floats], <void*>choice_vsvv[Choice, Doubles])
-    enter(f"{name}_vsvs", <void*>choice_vsvs[Choice, Floats], <void*>choice_vsvs[Choice, Doubles])
-    enter(f"{name}_vssv", <void*>choice_vssv[Choice, Floats], <void*>choice_vssv[Choice, Doubles])
-    enter(f"scaled_{name}_vvvv", <void*>scaled_choice[Choice, Floats], <void*>scaled_choice[Choice, Doubles])
-    enter(f"scaled_{name}_vsvv", <void*>scaled_choice_vsvv[Choice, Floats], <void*>scaled_choice_vsvv[Choice, Doubles])
-    enter(f"scaled_{name}_vsvs", <void*>scaled_choice_vsvs[Choice, Floats], <void*>scaled_choice_vsvs[Choice, Doubles])
-    return enter(f"scaled_{name}_vssv", <void*>scaled_choice_vssv[Choice, Floats],
-                 <void*>scaled_choice_vssv[Choice, Doubles])
-
-
-enter_unary[Copy](NULL, "copy")
-enter_unary[Negative](NULL, "neg")
-enter_unary[Absolute](NULL, "abs")
-enter_unary[Sign](NULL, "sign")
-enter_unary[SquareRoot](NULL, "sqrt")
-enter_unary[RootOfOnePlusMinusOne](NULL, "sqrt1pm1")
-enter_unary[Exp](NULL, "exp")
-enter_unary[Expm1](NULL, "expm1")
-enter_unary[Log](NULL, "log")
-enter_unary[Log1p](NULL, "log1p")
-enter_unary[Tanh](NULL, "tanh")
-enter_unary[Cosh](NULL, "cosh")
-enter_unary[Sinh](NULL, "sinh")
-enter_unary[Sigmoid](NULL, "sigmoid")
-enter_unary[Softplus](NULL, "softplus")
-enter_unary[LogOfCosh](NULL, "log_cosh")
-enter_unary[Erf](NULL, "erf")
-enter_unary[LogGamma](NULL, "loggamma")
-enter_unary[Digamma](NULL, "digamma")
-enter_unary[Trigamma](NULL, "trigamma")
-enter_unary[Tetragamma](NULL, "tetragamma")
-enter_unary[Not](NULL, "not")
-enter("sin", <void*>trigonometric[Sine, Floats], <void*>trigonometric[Sine, Doubles])
-enter("cos", <void*>trigonometric[Cosine, Floats], <void*>trigonometric[Cosine, Doubles])
-enter_binary[Add](NULL, "add")
-enter_binary[Subtract](NULL, "sub")
-enter_binary[Multiply](NULL, "mul")
-enter_binary[Divide](NULL, "div")
-enter_binary[Power](NULL, "power")
-enter_binary[Maximum](NULL, "max")
-enter_binary[Minimum](NULL, "min")
-enter_binary[Less](NULL, "lt")
-enter_binary[LessEqual](NULL, "le")
-enter_binary[Greater](NULL, "gt")
-enter_binary[GreaterEqual](NULL, "ge")
-enter_binary[Equal](NULL, "eq")
-enter_binary[NotEqual](NULL, "ne")
-enter_binary[And](NULL, "and")
-enter_binary[Or](NULL, "or")
-enter_binary[Signed](NULL, "signed")
-enter_ternary[Choose](NULL, "select")
-enter_ternary[MultiplyAdd](NULL, "multiply_add")
-enter_ternary[MultiplySubtract](NULL, "multiply_subtract")
-enter_ternary[SubtractProduct](NULL, "subtract_product")
-enter_choice[ChooseLess](NULL, "select_lt")
-enter_choice[ChooseLessEqual](NULL, "select_le")
-enter_choice[ChooseGreater](NULL, "select_gt")
-enter_choice[ChooseGreaterEqual](NULL, "select_ge")
-enter_choice[ChooseWithin](NULL, "select_within")
-enter_choice[ChooseWithinOrAt](NULL, "select_at_most")
-enter("product_vvv", <void*>product[Floats], <void*>product[Doubles])
-enter("product_vvs", <void*>product_vvs[Floats], <void*>product_vvs[Doubles])
-enter("product_vss", <void*>product_vss[Floats], <void*>product_vss[Doubles])
-enter("scaled_sub_vv", <void*>scaled_difference[Floats], <void*>scaled_difference[Doubles])
-enter("extreme_vvvv", <void*>quaternary[Floats], <void*>quaternary[Doubles])
-enter("extreme_vvvs", <void*>quaternary_vvvs[Floats], <void*>quaternary_vvvs[Doubles])
-enter("extreme_vsvv", <void*>quaternary_vsvv[Floats], <void*>quaternary_vsvv[Doubles])
-enter("extreme_vsvs", <void*>quaternary_vsvs[Floats], <void*>quaternary_vsvs[Doubles])
-enter("fill", <void*>fill[Floats], <void*>fill[Doubles])
-enter("logistic", <void*>logistic_of[Floats], <void*>logistic_of[Doubles])
-enter("sigmoids", <void*>sigmoids_of[Floats], <void*>sigmoids_of[Doubles])
-enter("log_cosh_tanh", <void*>log_cosh_tanh_of[Floats], <void*>log_cosh_tanh_of[Doubles])
+include "table.pxi"
 
 
 # ---- the interpreter -----------------------------------------------------------------------------------------------
@@ -184,15 +48,16 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
     """Run the tape over n numbers, as many at a time as the registers leave room for."""
     cdef char[CACHE + ALIGNMENT] memory
     cdef real* place[PLACES]
-    cdef real factor = scale
+    cdef real factor = scale, negated = -scale
     cdef char* first = memory
-    cdef Py_ssize_t row = BLOCK, start = 0, rows, i
+    cdef Py_ssize_t row = BLOCK, start = 0, rows
     cdef int k
     first += (ALIGNMENT - (<size_t>first) % ALIGNMENT) % ALIGNMENT
     if tape.registers > 0:
         row = min(row, <Py_ssize_t>(CACHE // <int>sizeof(real) // tape.registers))
         row -= row % LANES
     place[SCALE] = &factor
+    place[NEGATED_SCALE] = &negated
     for k in range(tape.constants):
         if real is float:
             place[FIRST_CONSTANT + k] = tape.float32 + k
@@ -200,11 +65,6 @@ cdef void interpret(const Tape* tape, const real** inputs, real** outputs, real 
             place[FIRST_CONSTANT + k] = tape.float64 + k
     for k in range(tape.registers):
         place[FIRST_CONSTANT + tape.constants + k] = <real*>first + k * row
-    # An output is written by the last steps, all at once: ask for its lines before the first ones.
-    for k in range(FIRST_INPUT):
-        if outputs[k] != NULL:
-            for i in range((n * <Py_ssize_t>sizeof(real) + ALIGNMENT - 1) // ALIGNMENT):
-                prefetch(<const char*>outputs[k] + i * ALIGNMENT)
     while start < n:
         rows = min(row, n - start)
         for k in range(FIRST_INPUT):

@@ -5,8 +5,9 @@ All loops have one signature; what a loop has no use for is some row. A number a
 
 from job cimport LANES
 from formula.operations cimport (
-    apply, apply_four, apply_three, apply_two, Binary, Choice, Extreme, far_off, Floats, is_far_off, log_cosh,
-    LogCosh, Logistic, logistic, Numbers, Product, Ternary, Trigonometric, Unary,
+    apply, apply_four, apply_three, apply_two, Binary, Choice, Choose, Clamp, Extreme, far_off, Floats, is_far_off,
+    log_cosh, LogCosh, Logistic, logistic, Multiplying, Numbers, OfProducts, Product, ProductAdd, Ratio,
+    Trigonometric, Unary,
 )
 
 cdef inline void unary(const Unary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
@@ -61,148 +62,76 @@ cdef inline void binary_sv(const Binary* tag, Numbers out, Numbers a, Numbers b,
         out[i] = apply_two(f, a[0], b[i])
 
 
-cdef inline void ternary(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                         Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
+cdef inline void multiplying(const Multiplying* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Multiplying f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[i], c[i])
 
 
-cdef inline void ternary_vsv(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                             Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
+cdef inline void multiplying_vsv(const Multiplying* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                 Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
+    cdef Multiplying f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[0], c[i])
 
 
-cdef inline void ternary_vvs(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                             Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
+cdef inline void multiplying_vvs(const Multiplying* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                 Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
+    cdef Multiplying f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[i], c[0])
 
 
-cdef inline void ternary_vss(const Ternary* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                             Py_ssize_t n) noexcept nogil:
-    cdef Ternary f
+cdef inline void multiplying_vss(const Multiplying* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                 Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
+    cdef Multiplying f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
         out[i] = apply_three(f, a[i], b[0], c[0])
 
 
-cdef inline void quaternary(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                            Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
-
-
-cdef inline void quaternary_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                                 Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[i], c[i], d[0])
-
-
-cdef inline void quaternary_vsvv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                                 Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[i])
-
-
-cdef inline void quaternary_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                                 Py_ssize_t n) noexcept nogil:
-    cdef Extreme f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
-
-
-cdef inline void choice(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+cdef inline void choose(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
                         Py_ssize_t n) noexcept nogil:
-    cdef Choice f
+    cdef Choose f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
-        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
+        out[i] = apply_three(f, a[i], b[i], c[i])
 
 
-cdef inline void scaled_choice(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                               Py_ssize_t n) noexcept nogil:
-    cdef Choice f
+cdef inline void choose_vsv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Choose f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
-        out[i] = apply_four(f, a[i], b[i], c[i], d[i]) * e[0]
+        out[i] = apply_three(f, a[i], b[0], c[i])
 
 
-cdef inline void choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                             Py_ssize_t n) noexcept nogil:
-    cdef Choice f
+cdef inline void choose_vvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Choose f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[i])
+        out[i] = apply_three(f, a[i], b[i], c[0])
 
 
-cdef inline void scaled_choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c,
-                                    Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
-    cdef Choice f
+cdef inline void choose_vss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Choose f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[i]) * e[0]
-
-
-cdef inline void choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                             Py_ssize_t n) noexcept nogil:
-    cdef Choice f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
-
-
-cdef inline void scaled_choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c,
-                                    Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
-    cdef Choice f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[i], d[0]) * e[0]
-
-
-cdef inline void choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                             Py_ssize_t n) noexcept nogil:
-    cdef Choice f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[0], d[i])
-
-
-cdef inline void scaled_choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c,
-                                    Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
-    cdef Choice f
-    cdef Py_ssize_t i
-    n &= -LANES
-    for i in range(n):
-        out[i] = apply_four(f, a[i], b[0], c[0], d[i]) * e[0]
+        out[i] = apply_three(f, a[i], b[0], c[0])
 
 
 cdef inline void product(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
@@ -232,12 +161,192 @@ cdef inline void product_vss(const void* tag, Numbers out, Numbers a, Numbers b,
         out[i] = apply_three(f, a[i], b[0], c[0])
 
 
-cdef inline void scaled_difference(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
-                                   Py_ssize_t n) noexcept nogil:
+cdef inline void clamp_vss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                           Py_ssize_t n) noexcept nogil:
+    cdef Clamp f
     cdef Py_ssize_t i
     n &= -LANES
     for i in range(n):
-        out[i] = (a[i] - b[i]) * c[0]
+        out[i] = apply_three(f, a[i], b[0], c[0])
+
+
+cdef inline void of_products(const OfProducts* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef OfProducts f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
+
+
+cdef inline void of_products_vvvs(const OfProducts* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                  Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
+    cdef OfProducts f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[0])
+
+
+cdef inline void of_products_vsvv(const OfProducts* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                  Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
+    cdef OfProducts f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[i])
+
+
+cdef inline void of_products_vsvs(const OfProducts* tag, Numbers out, Numbers a, Numbers b, Numbers c,
+                                  Numbers d, Numbers e, Py_ssize_t n) noexcept nogil:
+    cdef OfProducts f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
+
+
+cdef inline void product_add_vvss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                                  Py_ssize_t n) noexcept nogil:
+    cdef ProductAdd f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[0], d[0])
+
+
+cdef inline void ratio_vvss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Ratio f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[0], d[0])
+
+
+cdef inline void ratio_vvsv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Ratio f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[0], d[i])
+
+
+cdef inline void ratio_svss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Ratio f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[0], b[i], c[0], d[0])
+
+
+cdef inline void extreme(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                         Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
+
+
+cdef inline void extreme_vvvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[0])
+
+
+cdef inline void extreme_vsvs(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
+
+
+cdef inline void extreme_vssv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[0], d[i])
+
+
+cdef inline void extreme_vvsv(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[0], d[i])
+
+
+cdef inline void extreme_vsss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Extreme f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[0], d[0])
+
+
+cdef inline void choice(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                        Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[i], c[i], d[i])
+
+
+cdef inline void choice_vsvv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[i])
+
+
+cdef inline void choice_vsvs(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[i], d[0])
+
+
+cdef inline void choice_vssv(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[0], d[i])
+
+
+cdef inline void choice_vsss(const Choice* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Choice f
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = apply_four(f, a[i], b[0], c[0], d[0])
+
+
+cdef inline void product_ss(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    n &= -LANES
+    for i in range(n):
+        out[i] = a[0] * b[0]
 
 
 cdef inline void fill(const void* tag, Numbers out, Numbers a, Numbers b, Numbers c, Numbers d, Numbers e,

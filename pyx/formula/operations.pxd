@@ -9,6 +9,7 @@ cdef extern from "losslib/formula/operations.h" namespace "losslib" nogil:
     T apply_two "losslib::apply"[O, T](const O& operation, T a, T b)
     T apply_three "losslib::apply"[O, T](const O& operation, T a, T b, T c)
     T apply_four "losslib::apply"[O, T](const O& operation, T a, T b, T c, T d)
+    T kept[O, T](const O& choice, T a, T b, T c)
     bint is_far_off[T](T a)
     T far_off[O, T](const O& operation, T a)
 
@@ -113,6 +114,16 @@ cdef extern from "losslib/formula/operations.h" namespace "losslib" nogil:
         pass
     cppclass Product:
         pass
+    cppclass Clamp:
+        pass
+    cppclass SumOfProducts:
+        pass
+    cppclass DifferenceOfProducts:
+        pass
+    cppclass ProductAdd:
+        pass
+    cppclass Ratio:
+        pass
     cppclass Extreme:
         pass
     cppclass ChooseLess:
@@ -178,11 +189,33 @@ ctypedef fused Binary:
     Or
     Signed
 
-ctypedef fused Ternary:
-    Choose
+# Functions that hide a factor before them and a factor and a term after them behind their own arithmetic.
+ctypedef fused Affine:
+    Absolute
+    SquareRoot
+    Exp
+    Expm1
+    Log
+    Log1p
+    Tanh
+    Sigmoid
+    Softplus
+
+# Operations of two rows that one more row may multiply.
+ctypedef fused Scalable:
+    Add
+    Subtract
+    Maximum
+    Minimum
+
+ctypedef fused Multiplying:
     MultiplyAdd
     MultiplySubtract
     SubtractProduct
+
+ctypedef fused OfProducts:
+    SumOfProducts
+    DifferenceOfProducts
 
 ctypedef fused Choice:
     ChooseLess

@@ -5,8 +5,9 @@ from job cimport KernelSet
 cdef enum:
     FIRST_INPUT = 7      # places: value and derivatives (the planes of a block), inputs, scale, constants, registers
     SCALE = 10
-    FIRST_CONSTANT = 11
-    PLACES = 395         # at most: 11, 256 constants, 128 registers
+    NEGATED_SCALE = 11   # the scale with the other sign
+    FIRST_CONSTANT = 12
+    PLACES = 396         # at most: 12, 256 constants, 128 registers
 
 cdef struct Step:
     int code             # which loop

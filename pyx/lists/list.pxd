@@ -48,6 +48,7 @@ cdef enum Kind:
     APPROX_NDCG = 20
     APPROX_MRR = 21
     NEURAL_NDCG = 22
+    AUC_MARGIN = 23        # every item and the centres of two classes
 
 # What a loss is told beside the items of a list.
 cdef struct Options:
@@ -58,6 +59,7 @@ cdef struct Options:
     double epsilon         # or mu, tolerance: its second number
     Py_ssize_t topn        # ranks that count
     Py_ssize_t steps       # iterations at most
+    const double* discount     # 1/log2(2 + k) at k, for all items of the longest list; NULL where no loss looks
 
 cdef struct List:
     Py_ssize_t n
@@ -68,9 +70,11 @@ cdef struct List:
     double* grad
     double* hess
     double* each           # of BY_TIME: the value of each item
-    Place* places
+    Place* places          # room for two of each item
     double* room[14]
     double* matrix         # of the losses that need one
+    const double* centers  # of AUC_MARGIN: a, b, alpha, share of positives
+    double* slopes         # and the derivatives by the first three
 
 
 cdef inline double item_weight(const List* l, Py_ssize_t i) noexcept nogil:

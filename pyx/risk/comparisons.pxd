@@ -3,7 +3,7 @@
 Rows lie by time, the events of a time before its censorings, so that whoever is comparable with an event is behind it.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
 cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     double exp(double x)
@@ -101,7 +101,7 @@ cdef inline void pull_back(const Hits* h, Py_ssize_t i, double* grad) noexcept n
 
 # ---- concordance -----------------------------------------------------------------------------------------------
 
-cdef inline void enter(int64_t* tree, Py_ssize_t n, Py_ssize_t place) noexcept nogil:
+cdef inline void enter(uint32_t* tree, Py_ssize_t n, Py_ssize_t place) noexcept nogil:
     """Add one at a place of a Fenwick tree over 0 … n - 1."""
     place += 1
     while place <= n:
@@ -109,7 +109,7 @@ cdef inline void enter(int64_t* tree, Py_ssize_t n, Py_ssize_t place) noexcept n
         place += place & -place
 
 
-cdef inline int64_t below(const int64_t* tree, Py_ssize_t place) noexcept nogil:
+cdef inline int64_t below(const uint32_t* tree, Py_ssize_t place) noexcept nogil:
     """How many have entered before a place."""
     cdef int64_t found = 0
     while place > 0:

@@ -14,11 +14,11 @@ cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 from libc.math cimport log
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from gate cimport ThreadGate
-from memory cimport data_of
+from memory cimport data_of, start_of
 from risk.comparisons cimport Hits, below, compare_cell, enter, pull_back, reach
 from risk.cox cimport Deaths, Stratum, leaves_for, run_stratum
 from risk.rows cimport Row, run_row
@@ -52,6 +52,13 @@ cdef extern from "losslib/risk/weibull.h" namespace "losslib" nogil:
         double shape_slope
         double shape_curvature
     WeibullTerms weibull_terms(double log_scale, double log_shape, double log_time, double event)
+
+cdef extern from "losslib/lists/order.h" namespace "losslib" nogil:
+    struct Place:
+        uint64_t key
+        Py_ssize_t item
+    uint64_t rising_key(double x)
+    void sort_by_digits(Place* places, Py_ssize_t n)
 
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
@@ -380,6 +387,37 @@ def hits(scores, interval, cause, partners, *, Py_ssize_t causes, bint pad, doub
         raise MemoryError(f"no memory for the distributions of {job.rows} samples")
 
 
+def rising_order(number, first, counts, order):
+    """Fill ``order`` int64 with the places of numbers by size; return how many there are.
+
+    Of equal ones those marked in ``first`` come first, and else they stay in their order; NaN comes last. Those that
+    ``counts`` does not mark are left out. Both are bytes or None.
+    """
+    cdef Py_ssize_t i, n = len(number), found = 0
+    cdef int later
+    cdef const double* x = data_of(number)
+    cdef const unsigned char* marked = <const unsigned char*>start_of(first)
+    cdef const unsigned char* keep = <const unsigned char*>start_of(counts)
+    cdef int64_t* item = <int64_t*>start_of(order)
+    cdef Place* places
+    with nogil:
+        places = <Place*>malloc((2 * n + 1) * sizeof(Place))
+        if places != NULL:
+            for later in range(2):
+                for i in range(n):
+                    if (marked == NULL or marked[i] != 0) == (later == 0) and (keep == NULL or keep[i]):
+                        places[found].key = rising_key(x[i])
+                        places[found].item = i
+                        found += 1
+            sort_by_digits(places, found)
+            for i in range(found):
+                item[i] = places[i].item
+            free(places)
+    if places == NULL:
+        raise MemoryError(f"no memory to sort {n} numbers")
+    return found
+
+
 def count_concordant(partners, event, place, lower, upper, *, concordant, tied):
     """Count for each event, of the rows that are comparable with it, those with lower scores and those tied.
 
@@ -394,9 +432,9 @@ def count_concordant(partners, event, place, lower, upper, *, concordant, tied):
     cdef const int64_t* high = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>upper)
     cdef int64_t* good = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>concordant)
     cdef int64_t* same = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>tied)
-    cdef int64_t* tree
+    cdef uint32_t* tree
     with nogil:
-        tree = <int64_t*>calloc(n + 1, sizeof(int64_t))
+        tree = <uint32_t*>calloc(n + 1, sizeof(uint32_t))
         if tree != NULL:
             for i in range(n - 1, -1, -1):
                 good[i] = same[i] = 0

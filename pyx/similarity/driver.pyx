@@ -9,7 +9,6 @@ exponentials), ``hinges.pxd`` (pairs and triplets) and ``ranks.pxd`` (smooth ran
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, exp, sqrt
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
@@ -19,6 +18,7 @@ from memory cimport data_of, start_of
 from similarity.call cimport (
     COSINE, DOT, EUCLIDEAN, NEGATIVE, NUMBERS, OUTPUTS, OUTSIDE, POSITIVE, RELATIVE, SQUARED, Call,
 )
+from similarity.columns cimport COLUMNS, Columns, add_tasks
 from similarity.hinges cimport (
     all_triplets, around_border, hardest, lifted_pairs, lifted_row, negative_sum, semi_hard, two_hinges,
 )
@@ -27,6 +27,7 @@ from similarity.shares cimport (
     both_ways, circle, each_positive, every_pair, mean_positive, neighbours, one_positive, soft_triple, spread,
     two_sums,
 )
+from similarity.vectors cimport DIVIDE, MIRROR, RETURN, SUM, TOWARDS, Pass, rows_together, run_pass
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -37,7 +38,6 @@ cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"lossl
 
 cdef enum:
     TASK = 16384           # entries, in whole rows, that one thread takes at a time
-    COLUMNS = 512          # columns that one thread adds up at a time
 
 cdef enum Kernel:
     MEAN_POSITIVE = 0
@@ -78,6 +78,10 @@ cdef inline unsigned char* bytes_of(object array):
     return <unsigned char*>start_of(array)
 
 
+cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
+    T sqrt_of "losslib::sqrt"[T](T x)
+
+
 # ---- a row -----------------------------------------------------------------------------------------------------
 
 cdef inline void assign_roles(const Call* call, Py_ssize_t i, unsigned char* role) noexcept nogil:
@@ -108,31 +112,40 @@ cdef inline void assign_roles(const Call* call, Py_ssize_t i, unsigned char* rol
             role[j] = role[j] if call.column_keep[j] else <unsigned char>OUTSIDE
 
 
+cdef inline double difference_of(const Call* call, Py_ssize_t i, Py_ssize_t j, real tag) noexcept nogil:
+    """The squared difference of row i and column j, component by component."""
+    cdef const real* x = <const real*>call.left + i * call.components
+    cdef const real* y = <const real*>call.right + j * call.components
+    cdef double sum = 0.0, difference
+    cdef Py_ssize_t k
+    for k in range(call.components):
+        difference = <double>x[k] - <double>y[k]
+        sum += difference * difference
+    return sum
+
+
 cdef inline void become_distances(const Call* call, Py_ssize_t i, real* s) noexcept nogil:
     """Turn products into distances; where both vectors nearly agree, from the differences of their components."""
-    cdef Py_ssize_t j, k, n = call.columns
-    cdef const real* x = <const real*>call.left + i * call.components
-    cdef const real* y
-    cdef double square, sum, difference, other
+    cdef Py_ssize_t j, n = call.columns, itself = call.first + i if call.own else -1
+    cdef double square, sum, other
     if call.distance == COSINE:
         for j in range(n):
             s[j] = 1 - s[j]
         return
     square = call.left_square[i]
-    for j in range(n):
+    for j in range(n):          # those nearly equal become -1
         sum = square + call.right_square[j]
         other = sum - 2.0 * <double>s[j]
-        if other < 1e-3 * sum:
-            y = <const real*>call.right + j * call.components
-            other = 0.0
-            for k in range(call.components):
-                difference = <double>x[k] - <double>y[k]
-                other += difference * difference
-        if call.distance == EUCLIDEAN:
-            other = sqrt(other)
-        elif call.distance == RELATIVE:
-            other = other / square
-        s[j] = <real>other
+        s[j] = <real>(-1.0 if other < 1e-3 * sum else other)
+    for j in range(n):
+        if s[j] < 0:
+            s[j] = 0 if j == itself else <real>difference_of(call, i, j, <real>0)
+    if call.distance == EUCLIDEAN:
+        for j in range(n):
+            s[j] = sqrt_of(s[j])
+    elif call.distance == RELATIVE:
+        for j in range(n):
+            s[j] = <real>(<double>s[j] / square)
 
 
 cdef inline void by_squares(const Call* call, Py_ssize_t i, real* s, const real* d, double* out) noexcept nogil:
@@ -156,8 +169,8 @@ cdef inline void by_squares(const Call* call, Py_ssize_t i, real* s, const real*
         out[3] = total / square
 
 
-cdef inline void compute(const Call* call, Py_ssize_t i, real* s, unsigned char* role, real* a, real* b, double factor,
-                         double* out) noexcept nogil:
+cdef inline void compute(const Call* call, Py_ssize_t i, real* s, unsigned char* role, real* a, real* b, double* sums,
+                         double factor, double* out) noexcept nogil:
     if call.kernel == MEAN_POSITIVE:
         mean_positive(call, s, role, a, factor, out)
     elif call.kernel == EACH_POSITIVE:
@@ -177,11 +190,11 @@ cdef inline void compute(const Call* call, Py_ssize_t i, real* s, unsigned char*
     elif call.kernel == SOFT_TRIPLE:
         soft_triple(call, s, a, i, factor, out)
     elif call.kernel == HARDEST:
-        hardest(call, s, role, factor, out)
+        hardest(call, s, role, a, b, factor, out)
     elif call.kernel == SEMI_HARD:
         semi_hard(call, s, role, a, factor, out)
     elif call.kernel == ALL_TRIPLETS:
-        all_triplets(call, s, role, a, b, factor, out)
+        all_triplets(call, s, role, a, b, sums, factor, out)
     elif call.kernel == AROUND_BORDER:
         around_border(call, s, role, i, factor, out)
     elif call.kernel == TWO_HINGES:
@@ -200,8 +213,8 @@ cdef inline void compute(const Call* call, Py_ssize_t i, real* s, unsigned char*
         smooth_ap(call, s, role, a, i, factor, out)
 
 
-cdef inline void run_row(const Call* call, Py_ssize_t i, unsigned char* role, real* a, real* b, real* d,
-                         real* copy) noexcept nogil:
+cdef inline void run_row(const Call* call, Py_ssize_t i, unsigned char* role, real* a, real* b, real* d, real* copy,
+                         double* sums) noexcept nogil:
     """One row: its derivatives in place, or, where none are wanted, in a copy, so that the products stay."""
     cdef real* s = <real*>call.matrix + i * call.columns
     cdef double* out = call.outputs + i * OUTPUTS
@@ -224,7 +237,7 @@ cdef inline void run_row(const Call* call, Py_ssize_t i, unsigned char* role, re
         become_distances(call, i, s)
         for j in range(n):
             d[j] = s[j]
-    compute(call, i, s, role, a, b, factor, out)
+    compute(call, i, s, role, a, b, sums, factor, out)
     if call.want_grad:
         if factor == 0.0 and call.kernel != BOTH_WAYS and call.kernel != LIFTED_PAIRS:
             for j in range(n):
@@ -235,15 +248,17 @@ cdef inline void run_row(const Call* call, Py_ssize_t i, unsigned char* role, re
 
 cdef void run_part(Call* call, Py_ssize_t first, Py_ssize_t last, real tag) noexcept nogil:
     cdef Py_ssize_t n = call.columns + 32, i
-    cdef real* buffer = <real*>malloc(4 * n * sizeof(real) + n)
+    cdef double* sums = <double*>malloc(n * sizeof(double) + 5 * n * sizeof(real) + n)
+    cdef real* buffer
     cdef unsigned char* role
-    if buffer == NULL:
+    if sums == NULL:
         call.failed = 1
         return
-    role = <unsigned char*>(buffer + 4 * n)
+    buffer = <real*>(sums + n)
+    role = <unsigned char*>(buffer + 5 * n)
     for i in range(first, last):
-        run_row(call, i, role, buffer, buffer + n, buffer + 2 * n, buffer + 3 * n)
-    free(buffer)
+        run_row(call, i, role, buffer, buffer + n, buffer + 3 * n, buffer + 4 * n, sums)
+    free(sums)
 
 
 cdef void run_tasks(Call* call, Py_ssize_t together, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
@@ -315,44 +330,6 @@ def rows(str kernel, tuple numbers, matrix, *, str distance, Py_ssize_t first, l
 
 # ---- sums over columns -----------------------------------------------------------------------------------------
 
-cdef struct Columns:
-    const char* matrix
-    Py_ssize_t rows, columns
-    double scale
-    const unsigned char* row_keep
-    double* top
-    double* sum
-    bint wide
-
-
-cdef void add_part(const Columns* call, Py_ssize_t first, Py_ssize_t last, real tag) noexcept nogil:
-    """Go through the rows with a stretch of columns, raising largest and sum of exponentials of each."""
-    cdef const real* s
-    cdef Py_ssize_t i, j
-    cdef double x
-    for i in range(call.rows):
-        if call.row_keep != NULL and not call.row_keep[i]:
-            continue
-        s = <const real*>call.matrix + i * call.columns
-        for j in range(first, last):
-            x = call.scale * <double>s[j]
-            if x > call.top[j]:
-                call.sum[j] = call.sum[j] * exp(call.top[j] - x) + 1.0 if call.top[j] > -INFINITY else 1.0
-                call.top[j] = x
-            elif x > -INFINITY:
-                call.sum[j] += exp(x - call.top[j])
-            elif x != x:
-                call.sum[j] = x
-
-
-cdef void add_tasks(const Columns* call, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    cdef Py_ssize_t start = min(call.columns, first * COLUMNS), stop = min(call.columns, last * COLUMNS)
-    if call.wide:
-        add_part(call, start, stop, <double>0)
-    else:
-        add_part(call, start, stop, <float>0)
-
-
 def column_sums(matrix, double scale, row_keep, top, sum):
     """Raise ``top`` and ``sum`` (columns,) by the exponentials of scale times a chunk of rows."""
     cdef Columns call
@@ -377,3 +354,78 @@ def column_sums(matrix, double scale, row_keep, top, sum):
                 set_float_mode(mode)
                 add_tasks(&call, first_task(i, tasks, width), first_task(i + 1, tasks, width))
             _gate.end()
+
+
+# ---- passes over vectors -------------------------------------------------------------------------------------------
+
+cdef bint go_through(Pass* p):
+    """Run a pass, a row (or what is to be mirrored from a stretch of rows on) on one thread each."""
+    cdef Py_ssize_t i, tasks, together = rows_together(p, TASK)
+    cdef int width = 1
+    cdef FloatMode mode = get_float_mode()
+    tasks = (p.rows + together - 1) // together
+    with nogil:
+        if tasks > 1:
+            width = _gate.begin((1.0 if p.step == MIRROR else 0.5) * p.rows * p.columns)
+        if width == 1:
+            run_pass(p, together, 0, tasks)
+        else:
+            for i in prange(count_runs(tasks, width), schedule="dynamic", num_threads=width):
+                set_float_mode(mode)
+                run_pass(p, together, first_task(i, tasks, width), first_task(i + 1, tasks, width))
+            _gate.end()
+    return True
+
+
+cdef Pass pass_over(int step, object source, object target):
+    """A pass over a matrix; what is left out is set by its caller."""
+    cdef Pass p
+    p.step = step
+    p.rows, p.columns = source.shape
+    p.source = <const char*>start_of(source)
+    p.beside = NULL
+    p.target = <char*>start_of(target)
+    p.lengths = NULL
+    p.shortest = 0.0
+    p.scale = 1.0
+    p.wide = source.dtype == "float64"
+    return p
+
+
+def unit_rows(source, target, lengths, double shortest):
+    """Divide rows by their lengths, which go into ``lengths`` float64, or by ``shortest`` where that is more."""
+    cdef Pass p = pass_over(DIVIDE, source, target)
+    p.lengths = data_of(lengths)
+    p.shortest = shortest
+    go_through(&p)
+
+
+def through_lengths(gradient, units, lengths, double shortest, double scale, target):
+    """Write scale times the derivatives by rows that were divided by their lengths; the target may be the gradient."""
+    cdef Pass p = pass_over(RETURN, gradient, target)
+    p.beside = <const char*>start_of(units)
+    p.lengths = data_of(lengths)
+    p.shortest = shortest
+    p.scale = scale
+    go_through(&p)
+
+
+def add_transpose(matrix):
+    """Add its transpose to a square matrix."""
+    cdef Pass p = pass_over(MIRROR, matrix, matrix)
+    go_through(&p)
+
+
+def row_sums(matrix, sums):
+    """Add up the rows of a matrix in float64."""
+    cdef Pass p = pass_over(SUM, matrix, None)
+    p.lengths = data_of(sums)
+    go_through(&p)
+
+
+def by_differences(products, rows, sums, target):
+    """Write 2 (sum x - product) of each row: derivatives by squared differences; the target may be the products."""
+    cdef Pass p = pass_over(TOWARDS, products, target)
+    p.beside = <const char*>start_of(rows)
+    p.lengths = data_of(sums)
+    go_through(&p)

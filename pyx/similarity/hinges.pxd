@@ -10,10 +10,15 @@ from libc.math cimport log1p as c_log1p
 from blocks cimport real
 from similarity.call cimport NEGATIVE, POSITIVE, Call
 from similarity.shares cimport Total, add_up, clear, log_of, sigmoid, softplus
+from softmax.reduce cimport row_max
 
-cdef extern from "losslib/similarity/order.h" namespace "losslib" nogil:
-    void sort_numbers[T](T* numbers, Py_ssize_t count)
-    Py_ssize_t count_below[T](const T* sorted, Py_ssize_t count, T bound)
+cdef extern from "losslib/similarity/triplets.h" namespace "losslib" nogil:
+    struct Triplets:
+        double value
+        double count
+    Triplets triplets_of "losslib::all_triplets"[T](const T* positives, Py_ssize_t p, const T* negatives, Py_ssize_t n,
+                                                    double margin, T* of_positives, T* of_negatives, T* order,
+                                                    double* sums)
 
 
 cdef inline double hinge(double v, bint soft) noexcept nogil:
@@ -24,17 +29,39 @@ cdef inline double hinge_slope(double v, bint soft) noexcept nogil:
     return sigmoid(v) if soft else (1.0 if v > 0.0 else 0.0)
 
 
-cdef inline void hardest(const Call* call, real* d, const unsigned char* role, double factor,
+cdef inline Py_ssize_t largest_of(const real* d, const unsigned char* role, unsigned char wanted, real sign, real* a,
+                                  Py_ssize_t n) noexcept nogil:
+    """The first place with this role whose number times the sign is largest, that of the last NaN if there is one.
+
+    -1 for none.
+    """
+    cdef Py_ssize_t j, count = 0, bad = 0
+    cdef real top
+    for j in range(n):
+        count += role[j] == wanted
+        bad += role[j] == wanted and d[j] != d[j]
+    if count == 0:
+        return -1
+    if bad > 0:
+        for j in range(n - 1, -1, -1):
+            if role[j] == wanted and d[j] != d[j]:
+                return j
+    for j in range(n):
+        a[j] = sign * d[j] if role[j] == wanted else <real>-INFINITY
+    top = sign * row_max(a, n)
+    for j in range(n):
+        if role[j] == wanted and d[j] == top:
+            return j
+    return -1
+
+
+cdef inline void hardest(const Call* call, real* d, const unsigned char* role, real* a, real* b, double factor,
                          double* out) noexcept nogil:
     """The farthest positive against the nearest negative; the first of equal ones."""
     cdef double margin = call.numbers[0], v, slope
     cdef bint soft = call.numbers[1] != 0.0
-    cdef Py_ssize_t j, n = call.columns, far = -1, near = -1
-    for j in range(n):
-        if role[j] == POSITIVE and (far < 0 or d[j] > d[far] or d[j] != d[j]):
-            far = j
-        elif role[j] == NEGATIVE and (near < 0 or d[j] < d[near] or d[j] != d[j]):
-            near = j
+    cdef Py_ssize_t n = call.columns, far = largest_of(d, role, POSITIVE, 1, a, n)
+    cdef Py_ssize_t near = largest_of(d, role, NEGATIVE, -1, b, n)
     if far < 0 or near < 0:
         clear(d, n)
         return
@@ -79,73 +106,58 @@ cdef inline void semi_hard(const Call* call, real* d, const unsigned char* role,
             d[j] = a[j]
 
 
-cdef inline void all_triplets(const Call* call, real* d, const unsigned char* role, real* a, real* b, double factor,
-                              double* out) noexcept nogil:
-    """Every positive against every negative; with a plain hinge by sorting both, O(N log N)."""
-    cdef double margin = call.numbers[0], v, total, slope
-    cdef bint soft = call.numbers[1] != 0.0
-    cdef Py_ssize_t p, j, n = call.columns, positives = 0, negatives = 0, below, at
-    if soft:
+cdef inline void all_soft_triplets(const Call* call, real* d, const unsigned char* role, real* a, double factor,
+                                   double* out) noexcept nogil:
+    cdef double v, total, slope
+    cdef Py_ssize_t p, j, n = call.columns
+    clear(a, n)
+    for p in range(n):
+        if role[p] != POSITIVE:
+            continue
         for j in range(n):
-            a[j] = 0
-        for p in range(n):
-            if role[p] != POSITIVE:
-                continue
-            for j in range(n):
-                if role[j] == NEGATIVE:
-                    v = <double>d[p] - <double>d[j] + margin
-                    total = softplus(v)
-                    out[0] += total
-                    out[1] += 1.0 if total > 0.0 else 0.0
-                    slope = factor * sigmoid(v)
-                    a[p] = <real>(<double>a[p] + slope)
-                    a[j] = <real>(<double>a[j] - slope)
-        if call.want_grad:
-            for j in range(n):
-                d[j] = a[j]
+            if role[j] == NEGATIVE:
+                v = <double>d[p] - <double>d[j] + call.numbers[0]
+                total = softplus(v)
+                out[0] += total
+                out[1] += 1.0 if total > 0.0 else 0.0
+                slope = factor * sigmoid(v)
+                a[p] = <real>(<double>a[p] + slope)
+                a[j] = <real>(<double>a[j] - slope)
+    if call.want_grad:
+        for j in range(n):
+            d[j] = a[j]
+
+
+cdef inline void all_triplets(const Call* call, real* d, const unsigned char* role, real* a, real* b, double* sums,
+                              double factor, double* out) noexcept nogil:
+    """Every positive against every negative: positives lie in front of ``a``, negatives behind them, counts in ``b``."""
+    cdef Py_ssize_t j, n = call.columns, p = 0, q = 0, positives = 0
+    cdef Triplets found
+    if call.numbers[1] != 0.0:
+        all_soft_triplets(call, d, role, a, factor, out)
         return
     for j in range(n):
+        positives += role[j] == POSITIVE
+    for j in range(n):
         if role[j] == POSITIVE:
-            a[positives] = d[j]
-            positives += 1
+            a[p] = d[j]
+            p += 1
         elif role[j] == NEGATIVE:
-            b[negatives] = d[j]
-            negatives += 1
-    sort_numbers(a, positives)
-    sort_numbers(b, negatives)
-    total = 0.0
-    at = 0
-    for p in range(positives):      # both in order: the negatives below each bound go on from the last
-        while at < negatives and <double>b[at] < <double>a[p] + margin:
-            total += <double>b[at]
-            at += 1
-        out[0] += <double>at * (<double>a[p] + margin) - total
-        out[1] += <double>at
-        if a[p] != a[p]:
-            out[0] = <double>a[p]
+            a[positives + q] = d[j]
+            q += 1
+    found = triplets_of(a, positives, a + positives, q, call.numbers[0], b, b + positives, b + n, sums)
+    out[0] = found.value
+    out[1] = found.count
     if not call.want_grad:
         return
+    p, q = 0, positives
     for j in range(n):
         if role[j] == POSITIVE:
-            below = 0
-            at = negatives
-            while below < at:       # the first negative that is not below the bound
-                p = (below + at) // 2
-                if <double>b[p] < <double>d[j] + margin:
-                    below = p + 1
-                else:
-                    at = p
-            d[j] = <real>(factor * <double>below)
+            d[j] = <real>(factor * <double>b[p])
+            p += 1
         elif role[j] == NEGATIVE:
-            below = 0
-            at = positives
-            while below < at:
-                p = (below + at) // 2
-                if <double>d[j] < <double>a[p] + margin:
-                    at = p
-                else:
-                    below = p + 1
-            d[j] = <real>(-factor * <double>(positives - below))
+            d[j] = <real>(-factor * <double>b[q])
+            q += 1
         else:
             d[j] = 0
 
@@ -232,11 +244,12 @@ cdef inline void lifted_pairs(const Call* call, real* d, const unsigned char* ro
                               double factor, double* out) noexcept nogil:
     """Half the square of relu(d - pm + lse over the negatives of both) for each ordered positive pair.
 
-    `column_number` are the logarithms of the sums over the negatives, `row_number` the factors of all rows. A pair
-    appears in both of its rows, and the negatives of a row get their part of both.
+    `column_number` are the logarithms of the sums over the negatives: of the columns, and from the place that the third
+    number says, of the rows. `row_number` are the factors of the pairs that begin at a column. A pair appears in both
+    of its rows, and the negatives of a row get their part of both.
     """
     cdef Py_ssize_t j, n = call.columns
-    cdef double own = call.column_number[call.first + i], other, joint, v, weight = 0.0
+    cdef double own = call.column_number[<Py_ssize_t>call.numbers[2] + call.first + i], other, joint, v, weight = 0.0
     cdef Total negatives
     cdef real push
     for j in range(n):

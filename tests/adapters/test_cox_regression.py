@@ -7,7 +7,7 @@ import pytest
 
 import losslib
 from losslib.adapters.sklearn import CoxRegression
-from losslib.errors import ParameterError, ShapeError
+from losslib.errors import DomainError, ParameterError, ShapeError
 
 
 def data(seed: int = 0, n: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -50,6 +50,77 @@ def test_weighted_coefficients_are_those_of_lifelines() -> None:
     )
     ours = CoxRegression().fit(X, np.column_stack([time, event]), sample_weight=weight)
     np.testing.assert_allclose(ours.coef_, own.params_.to_numpy(), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # of pandas, at lifelines
+@pytest.mark.parametrize("penalty", [0.0, 0.1])
+@pytest.mark.parametrize("stratified", [False, True])
+def test_strata_and_penalties_have_the_coefficients_and_curves_of_lifelines(penalty: float, stratified: bool) -> None:
+    """Its penalty is that of columns divided by their standard deviations, ours of the columns as they are."""
+    lifelines = pytest.importorskip("lifelines")
+    pandas = pytest.importorskip("pandas")
+    X, time, event = data(1)
+    X /= X.std(axis=0, ddof=1)
+    strata = np.random.default_rng(3).integers(0, 3, len(X))
+    frame = pandas.DataFrame(X, columns=list("abcd")).assign(time=time, event=event, stratum=strata)
+    known, options = {"strata": "stratum"}, {"strata": strata}
+    if not stratified:
+        frame, known, options = frame.drop(columns="stratum"), {}, {}
+    own = lifelines.CoxPHFitter(penalizer=penalty).fit(
+        frame, "time", "event", **known, fit_options={"precision": 1e-14}
+    )
+    ours = CoxRegression(alpha=penalty).fit(X, np.column_stack([time, event]), **options)
+    np.testing.assert_allclose(ours.coef_, own.params_.to_numpy(), rtol=1e-6, atol=1e-6)
+    # Between the times of events it interpolates.
+    seen = (
+        [np.unique(time[(strata == k) & (event > 0)]) for k in range(3)] if stratified else [np.unique(time[event > 0])]
+    )
+    for k, grid in enumerate(seen):
+        rows = np.flatnonzero(strata == k)[:5] if stratified else np.arange(5)
+        theirs = own.predict_survival_function(frame.iloc[rows], times=grid).to_numpy().T
+        more = {"strata": strata[rows]} if stratified else {}
+        np.testing.assert_allclose(ours.predict_survival(X[rows], grid, **more), theirs, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore")  # of pandas, at lifelines
+def test_late_entries_have_the_coefficients_of_lifelines_and_hazards_of_those_at_risk() -> None:
+    """Its baseline hazard counts as at risk who has not entered yet, so that is compared with the definition."""
+    lifelines = pytest.importorskip("lifelines")
+    pandas = pytest.importorskip("pandas")
+    X, time, event = data(1)
+    entry = 0.9 * time * np.random.default_rng(4).random(len(time))
+    frame = pandas.DataFrame(X, columns=list("abcd")).assign(time=time, event=event, entry=entry)
+    own = lifelines.CoxPHFitter().fit(frame, "time", "event", entry_col="entry", fit_options={"precision": 1e-14})
+    ours = CoxRegression().fit(X, np.column_stack([time, event]), entry=entry)
+    np.testing.assert_allclose(ours.coef_, own.params_.to_numpy(), rtol=1e-6, atol=1e-6)
+    hazard = np.exp(ours.predict(X))
+    expected = [((time == t) & (event == 1)).sum() / hazard[(time >= t) & (entry < t)].sum() for t in ours.times_]
+    np.testing.assert_allclose(ours.baseline_hazard_, expected, rtol=1e-10)
+
+
+def test_strata_are_labels_that_predictions_need() -> None:
+    X, time, event = data(2)
+    y, strata = np.column_stack([time, event]), np.array(["north", "south"])[np.arange(len(X)) % 2]
+    model = CoxRegression().fit(X, y, strata=strata)
+    assert model.strata_.tolist() == ["north", "south"]
+    assert model.baseline_hazard_.shape == (2, len(model.times_))
+    north = strata == "north"
+    hazard = np.exp(model.predict(X))
+    expected = [
+        ((time == t) & (event == 1) & north).sum() / max(hazard[(time >= t) & north].sum(), 1e-300)
+        for t in model.times_
+    ]
+    np.testing.assert_allclose(model.baseline_hazard_[0], expected, rtol=1e-12)
+    curves = model.predict_survival(X[:4], strata=strata[:4])
+    np.testing.assert_allclose(curves[1], model.predict_survival(X[1:2], strata=["south"])[0], rtol=1e-12)
+    with pytest.raises(ParameterError, match="fitted in 2 strata, each with its own hazard: pass strata="):
+        model.predict_survival(X)
+    with pytest.raises(DomainError, match=r"strata\[0\] is 'west', not one of the strata of the fit"):
+        model.predict_survival(X[:1], strata=["west"])
+    with pytest.raises(ParameterError, match="strata were given, and the model was fitted without"):
+        CoxRegression().fit(X, y).predict_survival(X[:1], strata=["north"])
+    with pytest.raises(ShapeError, match=r"strata has shape \(3,\), expected \(200,\)"):
+        CoxRegression().fit(X, y, strata=[1, 2, 3])
 
 
 def test_without_effects_the_curve_is_that_of_the_population() -> None:

@@ -19,7 +19,7 @@ from formulas import LOSSES, ROWS, sample_inputs
 from losslib import geometries
 from losslib.adapters import dask as losslib_dask
 
-CHUNKED = [info for info in LOSSES if geometries.find(info.geometry).chunked]
+CHUNKED = [info for info in LOSSES if geometries.find(info.geometry).in_chunks(info, losslib.get(info.name).parameters)]
 PER_LOSS = pytest.mark.parametrize("info", CHUNKED, ids=lambda info: info.name)
 
 #: Chunks of the first axis and of the others.
@@ -117,11 +117,46 @@ def test_a_vector_in_chunks_is_one_sample(name: str) -> None:
     np.testing.assert_allclose(losslib_dask.grad(name, *arrays).compute(), expected, rtol=1e-12)
 
 
-def test_losses_of_sequences_are_refused() -> None:
+def test_losses_of_samples_that_belong_together_are_refused_with_the_reason() -> None:
     for info in LOSSES:
         if info not in CHUNKED:
-            with pytest.raises(losslib.ParameterError, match="not computed in chunks"):
+            with pytest.raises(losslib.ParameterError, match=f"{info.name} is not computed in chunks: its samples"):
                 losslib_dask.value(info.name, *map(da.from_array, sample_inputs(info)))
+    with pytest.raises(losslib.ParameterError, match="its samples are vectors that meet all others of the batch"):
+        losslib_dask.value("supcon_loss", da.ones((4, 2), chunks=2), da.zeros(4, int, chunks=2))
+
+
+SHARED = [(info, item.name) for info in CHUNKED for item in info.inputs if item.shared]
+
+
+@pytest.mark.parametrize(("info", "name"), SHARED, ids=lambda item: getattr(item, "name", item))
+@pytest.mark.parametrize("chunks", CHUNKS[:2])
+def test_the_gradient_by_what_samples_share_is_the_sum_over_the_chunks(
+    info: Any, name: str, chunks: tuple[int, int]
+) -> None:
+    inputs = sample_inputs(info)
+    kept, weights = np.arange(ROWS) % 3 > 0, np.linspace(0.5, 2.0, ROWS)
+    for reduction in sums_of(info):
+        loss = losslib.get(info.name, reduction=reduction)
+        for options in ({}, {"where": kept, "sample_weight": weights}):
+            found = losslib_dask.grad(loss, *lazily(inputs, chunks), **options, wrt=name)
+            expected = loss.grad(*inputs, **options, wrt=name)
+            assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+            np.testing.assert_allclose(found.compute(), expected, rtol=1e-11, atol=1e-14)
+
+
+def test_what_samples_share_may_be_left_out_or_be_in_chunks_itself() -> None:
+    hidden, weight, target, _ = sample_inputs(losslib.get("linear_cross_entropy").info)
+    soft = np.random.default_rng(3).dirichlet(np.ones(len(weight)), len(hidden))
+    for targets in (target, soft):
+        lazy = lazily([hidden, weight, targets], (4, 1))
+        value = losslib_dask.value("linear_cross_entropy", *lazy).compute()
+        assert value == pytest.approx(losslib.linear_cross_entropy(hidden, weight, targets), rel=1e-13)
+    found = losslib_dask.grad("linear_cross_entropy", *lazy, wrt="target").compute()
+    expected = losslib.linear_cross_entropy.grad(hidden, weight, soft, wrt="target")
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    single = [array.astype(np.float32) for array in (hidden, weight)]
+    assert losslib_dask.values("linear_cross_entropy", *lazily([*single, target], (4, 1))).dtype == np.float32
 
 
 # ---- positions ---------------------------------------------------------------------------------------------------

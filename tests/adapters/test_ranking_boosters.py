@@ -8,37 +8,8 @@ import numpy as np
 import pytest
 
 import losslib
+from adapters.ordered_data import LISTS, lifetimes, ndcg, queries
 from losslib.errors import ParameterError
-
-LISTS, ITEMS = 60, 15
-
-
-def queries(seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Return features, grades that depend on them, and the sizes of groups."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((LISTS * ITEMS, 5))
-    merit = X[:, 0] + 0.5 * X[:, 1] * X[:, 2] + 0.4 * rng.standard_normal(len(X))
-    return X, np.digitize(merit, [0.3, 1.0, 1.8]).astype(float), [ITEMS] * LISTS
-
-
-def ndcg(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The mean NDCG of lists of equal length."""
-    found = []
-    for x, y in zip(scores.reshape(LISTS, ITEMS), labels.reshape(LISTS, ITEMS), strict=True):
-        gains, discounts = 2.0**y - 1, 1 / np.log2(2 + np.arange(ITEMS))
-        best = np.sort(gains)[::-1] @ discounts
-        if best:
-            found.append(gains[np.argsort(-x, kind="stable")] @ discounts / best)
-    return float(np.mean(found))
-
-
-def lifetimes(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return features, censored times that depend on them, and events."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((400, 4))
-    time = np.exp(-X[:, 0] - 0.5 * X[:, 1] + 0.5 * rng.gumbel(size=400))
-    end = rng.exponential(2.0, 400)
-    return X, np.minimum(time, end), (time <= end).astype(float)
 
 
 @pytest.mark.parametrize("name", ["lambdarank", "listmle", "pairwise_logistic", "approx_ndcg", "xe_ndcg"])
@@ -65,17 +36,58 @@ def test_xgboost_learns_to_rank_by_the_groups_of_its_matrix(name: str) -> None:
     assert ndcg(model.predict(data, output_margin=True), y) > 0.88 > ndcg(np.zeros(len(y)), y) + 0.2
 
 
-def test_xgboost_reaches_the_ndcg_of_its_own_objective() -> None:
+@pytest.mark.parametrize("name", ["rank:ndcg", "rank:pairwise", "rank:map"])
+def test_xgboost_reaches_the_metric_of_its_own_objectives(name: str) -> None:
     xgboost = pytest.importorskip("xgboost")
     from losslib.adapters.xgboost import objective
 
-    X, y, sizes = queries()
+    of_two = name == "rank:map"
+    measure = losslib.mean_average_precision if of_two else losslib.ndcg
+    (X, y, sizes), (fresh, known, _) = queries(), queries(7)
+    if of_two:
+        y, known = np.minimum(y, 1.0), np.minimum(known, 1.0)
     data = xgboost.DMatrix(X, label=y, qid=np.repeat(np.arange(LISTS), sizes))
     options = {"max_depth": 3, "eta": 0.3, "base_score": 0.0}
-    own = xgboost.train({**options, "objective": "rank:ndcg", "lambdarank_pair_method": "topk"}, data, 20)
-    ours = xgboost.train(options, data, 20, obj=objective("lambdarank", convention="xgboost", truncation_level=32))
-    found, expected = (ndcg(model.predict(data, output_margin=True), y) for model in (ours, own))
-    assert found == pytest.approx(expected, rel=0.01)
+    own = xgboost.train({**options, "objective": name, "lambdarank_pair_method": "topk"}, data, 20)
+    ours = xgboost.train(options, data, 20, obj=objective(f"xgboost:{name}"))
+    for features, labels in ((X, y), (fresh, known)):
+        found, expected = (
+            measure(model.predict(xgboost.DMatrix(features), output_margin=True), labels, group_sizes=sizes)
+            for model in (ours, own)
+        )
+        assert found == pytest.approx(expected, rel=0.01)
+
+
+#: A loss without a Hessian has mean gradients as leaves, which are as small as the loss is flat: long steps.
+LACKING: list[tuple[str, dict[str, Any], float]] = [
+    ("approx_ndcg_loss", {"temperature": 0.3}, 10.0),
+    ("listmle_loss", {}, 0.3),
+    ("listwise_softmax_loss", {}, 0.3),
+    ("xe_ndcg_loss", {}, 0.3),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "rate"), LACKING, ids=[name for name, _, _ in LACKING])
+def test_an_objective_that_xgboost_lacks_is_better_at_its_own_loss_than_lambdarank(
+    name: str, parameters: dict[str, Any], rate: float
+) -> None:
+    """On the lists that were trained on, and on others."""
+    xgboost = pytest.importorskip("xgboost")
+    from losslib.adapters.xgboost import objective
+
+    (X, y, sizes), (fresh, known, _) = queries(), queries(7)
+    data = xgboost.DMatrix(X, label=y, qid=np.repeat(np.arange(LISTS), sizes))
+    options = {"max_depth": 3, "eta": 0.3, "base_score": 0.0}
+    own = xgboost.train({**options, "objective": "rank:ndcg"}, data, 20)
+    ours = xgboost.train({**options, "eta": rate}, data, 20, obj=objective(name, **parameters))
+    for features, labels in ((X, y), (fresh, known)):
+        found, other = (
+            getattr(losslib, name)(
+                model.predict(xgboost.DMatrix(features), output_margin=True), labels, group_sizes=sizes, **parameters
+            )
+            for model in (ours, own)
+        )
+        assert found <= other
 
 
 def test_lightgbm_learns_to_rank_through_training_and_its_ranker() -> None:
@@ -88,6 +100,10 @@ def test_lightgbm_learns_to_rank_through_training_and_its_ranker() -> None:
     trained = lightgbm.train({**options, "objective": objective("lambdarank")}, data, 20, feval=metric("lambdarank"))
     own = lightgbm.train({**options, "objective": "lambdarank"}, lightgbm.Dataset(X, label=y, group=sizes), 20)
     found, expected = (ndcg(model.predict(X, raw_score=True), y) for model in (trained, own))
+    assert found == pytest.approx(expected, rel=0.01)
+    expected = lightgbm.train({**options, "objective": "rank_xendcg"}, lightgbm.Dataset(X, label=y, group=sizes), 20)
+    other = lightgbm.train({**options, "objective": objective("lightgbm:rank_xendcg")}, data, 20)
+    found, expected = (ndcg(model.predict(X, raw_score=True), y) for model in (other, expected))
     assert found == pytest.approx(expected, rel=0.01)
     ranker = lightgbm.LGBMRanker(objective=objective("lambdarank"), n_estimators=20, **options)
     ranker.fit(X, y, group=sizes)
@@ -149,6 +165,33 @@ def test_xgboost_grows_the_trees_of_its_own_partial_likelihood_where_no_times_ar
     np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=2e-3)
 
 
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_with_tied_times_both_likelihoods_are_better_than_after_the_objective_of_xgboost(ties: str) -> None:
+    """With ties its gradients are of no likelihood (tests/peers/test_names_orders.py).
+
+    Its steps are longer at first, which new samples pay for from the first rounds on, and it ends higher on its own.
+    """
+    xgboost = pytest.importorskip("xgboost")
+    from losslib.adapters.xgboost import objective
+
+    def tied(seed: int) -> tuple[Any, np.ndarray, np.ndarray]:
+        X, time, event = lifetimes(seed)
+        time = np.ceil(3 * time) / 3
+        return xgboost.DMatrix(X, label=np.where(event > 0, time, -time)), time, event
+
+    data, fresh = tied(0), tied(5)
+    options = {"max_depth": 3, "eta": 0.2}
+    for rounds, others in ((20, [fresh]), (160, [data, fresh])):
+        own = xgboost.train({**options, "objective": "survival:cox"}, data[0], rounds)
+        ours = xgboost.train({**options, "base_score": 0.0}, data[0], rounds, obj=objective("cox", ties=ties))
+        for matrix, time, event in others:
+            found, other = (
+                losslib.cox_ph_loss(model.predict(matrix, output_margin=True), time, event, ties=ties)
+                for model in (ours, own)
+            )
+            assert found < 0.99 * other
+
+
 def test_xgboost_hands_on_the_bounds_of_censored_times() -> None:
     xgboost = pytest.importorskip("xgboost")
     from losslib.adapters.xgboost import metric, objective
@@ -171,11 +214,19 @@ def test_xgboost_hands_on_the_bounds_of_censored_times() -> None:
 @pytest.mark.parametrize("name", ["lambdarank", "cox", "survival_rank"])
 def test_catboost_is_told_why_it_cannot_compare_samples(name: str) -> None:
     pytest.importorskip("catboost")
-    from losslib.adapters.catboost import metric, objective
+    from losslib.adapters.catboost import objective
 
-    for make in (objective, metric):
-        with pytest.raises(ParameterError, match="CatBoost hands a loss parts of the samples"):
-            make(name)
+    with pytest.raises(ParameterError, match="CatBoost hands a loss parts of the samples"):
+        objective(name)
+
+
+@pytest.mark.parametrize("name", ["lambdarank", "ndcg"])
+def test_a_metric_of_catboost_is_told_no_groups(name: str) -> None:
+    pytest.importorskip("catboost")
+    from losslib.adapters.catboost import metric
+
+    with pytest.raises(ParameterError, match=r"CatBoost tells a metric no groups, which .* looks at"):
+        metric(name)
 
 
 def test_a_loss_of_curves_is_no_objective() -> None:

@@ -351,7 +351,8 @@ def bad_values(parameter: Any) -> list[Any]:
     if isinstance(parameter, Flag):
         return [2, "yes", None, 0.5]
     if isinstance(parameter, Choice):
-        return ["avg", None, 3, ""]
+        means_a_word = any(given is None for given, _ in parameter.also)
+        return ["avg", *([] if means_a_word else [None]), 3, ""]
     if isinstance(parameter, Integer):
         return [1.5, "1", *([] if parameter.optional else [None]), [1], np.ones(2), 2**63]
     if isinstance(parameter, Indices):

@@ -63,6 +63,7 @@ def bound_losses(info: Any) -> list[Any]:
     if info.geometry in (
         "risk",
         "lists",
+        "auc_margin",
         "brier",
     ):  # arrays have a number for each sample or item: they are among the settings
         return made
@@ -224,7 +225,9 @@ def test_every_parameter_takes_part_in_equality(info: Any) -> None:
         elif isinstance(parameter, Flag):
             assert loss_class(info)(**{parameter.name: not parameter.default}) != default
         elif isinstance(parameter, Integer):
-            assert loss_class(info)(**{parameter.name: (parameter.default or 0) + 1}) != default
+            assert (
+                loss_class(info)(**{parameter.name: max((parameter.default or 0) + 1, parameter.least or 0)}) != default
+            )
         elif isinstance(parameter, Indices):
             assert loss_class(info)(**{parameter.name: range(1, 3)}) != default
         elif isinstance(parameter, Choice):

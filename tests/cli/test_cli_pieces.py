@@ -73,6 +73,30 @@ def test_values_and_gradients_do_not_depend_on_the_batches(info: Any, batch: int
         np.testing.assert_allclose(np.load("g.npy"), expected, rtol=1e-12, atol=1e-300)
 
 
+SHARED = [(info, item.name) for info in CUT for item in info.inputs if item.shared]
+
+
+@pytest.mark.parametrize(("info", "name"), SHARED, ids=lambda item: getattr(item, "name", item))
+@pytest.mark.parametrize("batch", BATCHES)
+def test_gradients_by_what_samples_share_add_up_over_batches(info: Any, name: str, batch: int, capsys: Any) -> None:
+    inputs = sample_inputs(info)
+    words = command(info.name, inputs, "--grad", "g.npy", "--wrt", name, "--batch-rows", str(batch))
+    assert run(capsys, words)[1] == ""
+    expected = losslib.get(info.name).grad(*inputs, wrt=name)
+    np.testing.assert_allclose(np.load("g.npy"), expected, rtol=1e-11, atol=1e-14)
+
+
+def test_inputs_that_a_call_may_leave_out_need_no_file(capsys: Any) -> None:
+    hidden, weight, target, _ = sample_inputs(losslib.get("linear_cross_entropy").info)
+    for role, array in (("input", hidden), ("linear_weight", weight), ("target", target)):
+        np.save(f"{role}.npy", array)
+    words = ["compute", "linear_cross_entropy", "--batch-rows", "2"]
+    words += [word for role in ("input", "linear_weight", "target") for word in ("--read", f"{role}={role}.npy")]
+    assert run(capsys, words) == (pytest.approx(losslib.linear_cross_entropy(hidden, weight, target)), "")
+    _, message = run(capsys, words[:-2])
+    assert "linear_cross_entropy needs input, linear_weight, target, linear_bias; give --target" in message
+
+
 REGIONS = [info for info in LOSSES if any(item.name == "per" for item in info.parameters)]
 
 
@@ -95,7 +119,7 @@ def test_numbers_without_a_second_axis_are_cut_only_where_each_is_a_sample(info:
     elif info.family == "survival":
         inputs = [array[0] if info.geometry == "intervals" else array for array in sample_inputs(info)]
     else:  # the first of the samples; the file of its label holds one row, which is no number
-        inputs = [array[0] for array in row_inputs(info)]
+        inputs = [array if item.shared else array[0] for item, array in zip(info.inputs, row_inputs(info), strict=True)]
         if any(np.ndim(array) == 0 for array in inputs):
             inputs = [array if np.ndim(array) else np.eye(CLASSES)[1] for array in inputs]
     for reduction in sums_of(info):
@@ -205,7 +229,10 @@ def test_a_weight_that_is_no_array_says_what_is_one(capsys: Any) -> None:
 
 def spoiled(info: Any) -> list[np.ndarray] | None:
     """Return twelve samples, the tenth of which has a target outside its domain."""
-    inputs = [np.concatenate([array, array]) for array in sample_inputs(info)]
+    inputs = [
+        array if item.shared else np.concatenate([array, array])
+        for item, array in zip(info.inputs, sample_inputs(info), strict=True)
+    ]
     for name, array in zip(info.input_names, inputs, strict=True):
         if not name.startswith("target"):
             continue

@@ -13,6 +13,8 @@ WIDE = [
     "generated/huber_loss.html", "generated/sigmoid_focal_loss.html", "generated/cross_entropy.html",
     "generated/ctc_loss.html", "generated/binary_cross_entropy.html", "generated/performance.html",
     "migrate/torch.html", "migrate/keras.html", "migrate/sklearn.html", "losses.html",
+    "generated/supcon_loss.html", "generated/arcface_loss.html", "generated/cumulative_link_loss.html",
+    "generated/cox_ph_loss.html", "gallery/plot_ordered_classes.html",
 ]  # fmt: skip
 
 #: What may be wider than the column: it scrolls by itself.

@@ -12,9 +12,15 @@ from playwright.sync_api import Page, expect
 
 import losslib
 from docs.visiting import SITE, Visit
+from losslib.declaration import registry
+from losspages.formulas import javascript
+from losspages.pictures import sparklines
 
 #: The rectangle that the axes of a panel enclose, in units of the drawing.
 LEFT, TOP, RIGHT, BOTTOM = 46.0, 14.0, 350.0, 212.0
+
+#: Geometries whose pages show another derivative than that along the axis: by a logit over a probability.
+DRAWN_OTHERWISE = ("softmax", "distance")
 
 SLIDERS = sorted(
     info.name
@@ -38,17 +44,58 @@ def test_there_are_sliders() -> None:
     assert len(SLIDERS) > 40
 
 
+#: The slider's labels and, for each panel, the paths of its curves, at every position.
+POSITIONS = """(control) => {
+  const [input, output] = [control.querySelector("input"), control.querySelector("output")];
+  const panels = [...control.closest("figure").querySelectorAll(".panels > svg")];
+  return Array.from({ length: Number(input.max) + 1 }, (_, k) => {
+    input.value = k;
+    input.dispatchEvent(new Event("input"));
+    const paths = (svg) => [...svg.querySelectorAll(".moving")].map((path) => path.getAttribute("d"));
+    return [output.textContent, panels.map(paths)];
+  });
+}"""
+
+
 @pytest.mark.parametrize("name", SLIDERS)
-def test_every_position_of_a_slider_shows_a_curve_in_both_panels(name: str) -> None:
+def test_every_position_of_a_slider_shows_a_curve_in_both_panels(name: str, visit: Visit) -> None:
+    page = visit.open(f"generated/{name}.html")
+    positions = page.locator(".loss-slider").evaluate(POSITIONS)
+    assert len(positions) > 4
+    assert len({label for label, _ in positions}) == len(positions)
+    for label, panels in positions:
+        for panel, curves in zip(("value", "gradient"), panels, strict=True):
+            widths = [np.ptp(seen[:, 0]) for seen in map(in_panel, curves) if len(seen)]
+            assert widths, f"{name}: the {panel} panel is empty at {label}"
+            assert max(widths) > 0.3 * (RIGHT - LEFT), f"{name}: the {panel} panel has a stub at {label}"
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_a_slider_computes_its_curves_where_the_loss_has_a_formula_in_javascript(name: str) -> None:
     text = (SITE / "generated" / f"{name}.html").read_text()
     found = re.search(r'class="loss-slider.*?<script type="application/json">(.*?)</script>', text, re.DOTALL)
     assert found is not None
     data = json.loads(found[1])
-    for panel in ("value", "gradient"):
-        for label, curves in zip(data["labels"], data[panel], strict=True):
-            widths = [np.ptp(seen[:, 0]) for seen in map(in_panel, curves) if len(seen)]
-            assert widths, f"{name}: the {panel} panel is empty at {label}"
-            assert max(widths) > 0.3 * (RIGHT - LEFT), f"{name}: the {panel} panel has a stub at {label}"
+    assert ("loss" in data) == javascript.is_printable(registry.info_of(name))
+    assert ("value" in data) != ("loss" in data)
+
+
+def test_a_slider_and_the_comparison_draw_the_same_curve(visit: Visit) -> None:
+    shown = []
+    for path, place in (
+        ("generated/huber_loss.html", ".panels .moving"),
+        ("compare.html?l=huber_loss:delta=5", ".panels .curve"),
+    ):
+        page = visit.open(path)
+        if "generated" in path:
+            page.locator(".loss-slider input").press("End")
+        curve = points(page.locator(place).first.get_attribute("d") or "")
+        across, down = scales(page, 0)
+        shown.append((np.polyval(across, curve[:, 0]), np.polyval(down, curve[:, 1])))
+    (x, y), (other_x, other_y) = shown
+    inside = (other_x > x[0]) & (other_x < x[-1])
+    assert np.allclose(np.interp(other_x[inside], x, y), other_y[inside], atol=0.15)
 
 
 def scales(page: Page, panel: int) -> tuple[np.ndarray, np.ndarray]:
@@ -138,3 +185,36 @@ def test_a_slider_of_a_fraction_has_even_steps(visit: Visit) -> None:
     expect(output).to_have_text("quantile = 0.95")
     page.keyboard.press("ArrowLeft")
     expect(output).to_have_text("quantile = 0.9")
+
+
+def test_the_lattice_of_rnnt_shows_the_shares_of_its_paths(visit: Visit) -> None:
+    page = visit.open("generated/rnnt_loss.html")
+    lattice = page.locator(".loss-lattice svg")
+    assert lattice.locator("circle").count() == 16
+    edges = lattice.locator("path").evaluate_all(
+        "all => all.map(edge => [edge.classList.contains('c0'), parseFloat(edge.style.strokeWidth)])"
+    )
+    shares = [((width - 0.5) / 9, blank) for blank, width in edges]
+    # Each path writes three labels and takes four blanks, the last of them at the end.
+    assert sum(share for share, blank in shares if blank) == pytest.approx(4, abs=0.1)
+    assert sum(share for share, blank in shares if not blank) == pytest.approx(3, abs=0.1)
+
+
+# ---- small pictures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("info", losslib.list_losses(), ids=lambda info: info.name)
+def test_every_loss_has_a_small_picture_of_value_and_slope(info: losslib.LossInfo) -> None:
+    x, value, slope = sparklines.curve_of(info)
+    assert np.isfinite(value).mean() > 0.9
+    assert np.ptp(value[np.isfinite(value)]) > 0
+    drawing = sparklines.sparkline(info)
+    for kind in ("value", "slope"):
+        path = re.search(rf'class="{kind}" d="([^"]*)"', drawing)
+        assert path is not None
+        assert len(points(path[1])) > 12
+    # The slope is that of the value, but beside kinks and jumps.
+    steps = np.diff(value) / np.diff(x)
+    between = (slope[1:] + slope[:-1]) / 2
+    if "held weights" not in info.tags and info.geometry not in DRAWN_OTHERWISE:
+        assert np.mean(np.abs(steps - between) < 0.05 * np.nanmax(np.abs(slope)) + 1e-6) > 0.6

@@ -70,7 +70,7 @@ def test_narrow_page_does_not_scroll_sideways(path: str, visit: Visit) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize(("path", "most"), [("index.html", 500_000), *((path, 400_000) for path in LOSS_PAGES)])
+@pytest.mark.parametrize(("path", "most"), [("index.html", 120_000), *((path, 250_000) for path in LOSS_PAGES)])
 def test_page_is_light(path: str, most: int, visit: Visit) -> None:
     visit.open(path)
     assert visit.bytes < most

@@ -33,6 +33,20 @@ def test_a_check_of_derivatives_without_numbers_to_move_is_no_success(inputs: An
         losslib.check_grad(lambda x: x)
 
 
+def test_a_check_of_derivatives_judges_an_input_that_the_loss_does_not_read() -> None:
+    unread = losslib.from_formula("exp(x) + 100", reduction="none")
+    assert losslib.check_grad(unread, X[0], T[0], show=False)
+
+    class Wrong:
+        def __call__(self, x: Any) -> float:
+            return float(np.sum(x) + 100)
+
+        def grad(self, x: Any) -> Any:
+            return np.zeros_like(x)
+
+    assert not losslib.check_grad(Wrong(), X[0], show=False)
+
+
 # ---- every kind of call --------------------------------------------------------------------------------------------
 
 

@@ -174,11 +174,14 @@ def lists(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> l
     """Scores and labels, along the last axis or in one long list that groups may cut."""
     complete = {item.name: item.default for item in info.parameters} | values
     elements = int(rng.choice([10, 40, 90, 4000], p=[0.4, 0.3, 0.25, 0.05]))
-    x, y = geometries.find(info.geometry).draw(info, complete, rng, elements)
+    x, y, *learnt = geometries.find(info.geometry).draw(info, complete, rng, elements)
     kind = rng.random()
+    learnt = learnt if rng.random() < 0.5 else []
     if kind < 0.2:
-        return [x[:, :1], y[:, :1]]
-    return [x, y] if kind < 0.7 else [x.reshape(-1), y.reshape(-1)]
+        return [x[:, :1], y[:, :1], *learnt]
+    if kind < 0.7:
+        return [x, y, *(np.full(len(x), number) if rng.random() < 0.5 else number for number in learnt)]
+    return [x.reshape(-1), y.reshape(-1), *learnt]
 
 
 def known_classes(info: LossInfo, values: dict[str, Any], rng: np.random.Generator) -> list[np.ndarray]:
@@ -216,11 +219,21 @@ def vocabularies(info: LossInfo, values: dict[str, Any], rng: np.random.Generato
     classes, components = int(rng.integers(2, 12)), int(rng.integers(1, 7))
     if info.geometry == "sampled":
         return [rng.standard_normal((rows, classes)) * 3]
+    if info.geometry == "adaptive_softmax":
+        complete = {item.name: item.default for item in info.parameters} | values
+        drawn = geometries.find(info.geometry).draw(info, complete, rng, 10 * rows)
+        return drawn if rng.random() < 0.5 else drawn[:4]
     tree = info.geometry == "tree_path"
     hidden, vectors = rng.standard_normal((rows, components)), rng.standard_normal((classes - tree, components))
     target = rng.integers(0, classes, rows)
     drawn = [hidden, target, vectors] if tree else [hidden, vectors, target]
-    return [*drawn, rng.standard_normal(len(vectors))] if rng.random() < 0.5 else drawn
+    if rng.random() < 0.5:
+        return drawn
+    drawn.append(rng.standard_normal(len(vectors)))
+    if tree and rng.random() < 0.5:
+        shape = (rows, int(rng.integers(0, 5)))
+        drawn += [rng.integers(-1, len(vectors), shape), rng.integers(0, 2, shape).astype(np.float64)]
+    return drawn
 
 
 #: How the inputs of a geometry are drawn; a new geometry enters itself here.
@@ -242,6 +255,7 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "lifetimes": censored,
     "intervals": censored,
     "lists": lists,
+    "auc_margin": lists,
     "comparable": censored,
     "hits": censored,
     "brier": censored,
@@ -252,6 +266,7 @@ INPUTS: dict[str, Callable[[LossInfo, dict[str, Any], np.random.Generator], list
     "linear_softmax": vocabularies,
     "sampled": vocabularies,
     "tree_path": vocabularies,
+    "adaptive_softmax": vocabularies,
 }
 
 
@@ -290,7 +305,7 @@ def array_parameters(info: LossInfo, arrays: list[np.ndarray], rng: np.random.Ge
             if parameter.name == "eval_times":
                 drawn[parameter.name] = np.sort(rng.random(first.shape[-1])) + 0.1
             continue
-        if info.geometry == "lists":
+        if info.geometry in ("lists", "auc_margin"):
             found = array_of_lists(parameter.name, first, rng)
             if found is not None and not drawn.keys() & {"group_ids", "group_sizes", "pairs"}:
                 drawn[parameter.name] = found

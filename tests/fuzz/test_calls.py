@@ -23,6 +23,7 @@ from losslib.declaration.registry import info_of
 CALLS = int(os.environ.get("LOSSLIB_FUZZ_CALLS", "1000"))
 SEED = int(os.environ.get("LOSSLIB_FUZZ_SEED", "0"))
 LOSSES = list_losses()
+INPUTS = max(len(info.inputs) for info in LOSSES)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -51,7 +52,7 @@ refused: Counter[str] = Counter()
     loss=st.sampled_from([info.name for info in LOSSES]),
     mode=st.sampled_from(calls.MODES),
     bound=st.booleans(),
-    layouts=st.lists(st.sampled_from((*LAYOUTS, "list")), min_size=4, max_size=4),
+    layouts=st.lists(st.sampled_from((*LAYOUTS, "list")), min_size=INPUTS, max_size=INPUTS),
     mischief=st.lists(st.sampled_from(calls.MISCHIEF), max_size=2),
     number=st.integers(0, 2**64 - 1),
 )

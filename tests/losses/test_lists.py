@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import mpmath
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 import losslib
+import native
 import taylor
 from losslib._kernels import threads as kernel_threads
 from ranking import Math, list_value
 
-RANKING = [info for info in losslib.list_losses(family="ranking") if info.geometry == "lists"]
+RANKING = [info for info in losslib.list_losses(family="ranking") if info.geometry in ("lists", "auc_margin")]
+BY_NAME = {info.name: info for info in RANKING}
 
 WEIGHTS_OF_PAIRS: list[dict[str, Any]] = [
     {"pair_weight": kind, **more}
@@ -49,6 +52,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "listmle_loss": [{"topn": 2}],
     "approx_ndcg_loss": [{"temperature": 0.2}, {"gain": "linear"}],
     "approx_mrr_loss": [{"temperature": 0.2}],
+    "query_rmse_loss": [{"root": True}],
+    "aucm_loss": [{"version": "v2", "margin": 0.3}, {"imratio": 0.1}],
     "neural_ndcg_loss": [{"temperature": 0.3, "topn": 3, "max_iter": 3}, {"max_iter": 2, "gain": "linear"}],
 }
 #: Fifty steps of Sinkhorn in forty digits take long.
@@ -61,7 +66,7 @@ EVERY_LOSS = pytest.mark.parametrize("info", RANKING, ids=[info.name for info in
 
 
 def binary(info: Any, settings: dict[str, Any]) -> bool:
-    return info.name == "pairwise_auc_loss" or settings.get("metric") == "map"
+    return info.name in ("aucm_loss", "pairwise_auc_loss") or settings.get("metric") == "map"
 
 
 def draw(info: Any, settings: dict[str, Any], shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -132,6 +137,28 @@ def test_the_derivatives_of_a_long_list_are_differences_of_its_value(info: Any, 
         step[place] = 1e-6
         up, down = (function(info)(x + sign * step, y, reduction="sum", **settings) for sign in (1, -1))
         assert grad[place] == pytest.approx((up - down) / 2e-6, rel=2e-6, abs=1e-6)
+
+
+SORT = """
+#include "losslib/lists/order.h"
+extern "C" void sort_falling(const double* x, long n, losslib::Place* places) { losslib::sort_falling(x, n, places); }
+"""
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 5000])
+@pytest.mark.parametrize("kind", ["numbers", "labels", "one label", "extremes"])
+def test_items_are_sorted_by_falling_number_and_equal_ones_by_their_place(length: int, kind: str) -> None:
+    rng = np.random.default_rng(length)
+    x = {
+        "numbers": rng.standard_normal(length) * 10.0 ** rng.integers(-300, 300, length),
+        "labels": rng.integers(0, 5, length).astype(float),
+        "one label": np.full(length, 3.0),
+        "extremes": rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -1.0, 1e308], length),
+    }[kind]
+    places = np.zeros((2 * length, 2), np.int64)
+    sort = native.build(SORT).sort_falling
+    sort(x.ctypes.data_as(ctypes.c_void_p), ctypes.c_long(length), places.ctypes.data_as(ctypes.c_void_p))
+    np.testing.assert_array_equal(places[:length, 1], np.argsort(-x, kind="stable"))  # NaN last
 
 
 # ---- how lists lie -----------------------------------------------------------------------------------------------
@@ -213,7 +240,7 @@ def test_the_mean_divides_by_what_is_compared(info: Any) -> None:
         count = 6 * 25
     elif info.name == "neural_ndcg_loss":
         count = int((y > 0).any(axis=1).sum())
-    elif info.name in ("lambdarank_loss", "pairwise_auc_loss"):
+    elif info.name in ("lambdarank_loss", "pairwise_auc_loss", "aucm_loss"):
         count = sum(pairs_of(row[np.newaxis]) > 0 for row in y)
     total = call(info, x, y, reduction="sum")
     mean = call(info, x, y, reduction="mean")
@@ -322,6 +349,7 @@ def test_a_worst_item_with_the_score_minus_infinity_is_legal(info: Any) -> None:
         "listnet_loss",
         "xe_ndcg_loss",
         "neural_ndcg_loss",
+        "aucm_loss",
     ):
         pytest.skip("its score is compared with a number")
     y = np.array([1.0, 0.0, 1.0, 0.0] if info.name == "pairwise_auc_loss" else [3.0, 1.0, 2.0, 0.0])
@@ -360,6 +388,51 @@ def test_any_number_of_threads_gives_the_same_bits(info: Any, always_parallel: N
                 np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("pairwise_logistic_loss", {"pair_weight": "ndcg"}),
+        ("pairwise_hinge_loss", {}),
+        ("lambdarank_loss", {"truncation_level": 600}),
+        ("lambdarank_loss", {"truncation_level": 600, "convention": "xgboost", "norm": "none"}),
+        ("lambdarank_loss", {"truncation_level": 600, "metric": "map", "norm": "sum"}),
+    ],
+)
+def test_threads_share_the_pairs_of_a_long_list_and_change_no_bit(
+    name: str, settings: dict[str, Any], always_parallel: None
+) -> None:
+    """Two lists of more than a strip of pairs, alone and beside shorter ones."""
+    info = BY_NAME[name]
+    x, y = draw(info, settings, (1, 2300))
+    for sizes in ([1200, 1100], [900, *[20] * 25, 900]):
+        found = []
+        for width in (1, 2, 3, 7):
+            kernel_threads.set_width(width)
+            found.append(call(info, x[0], y[0], group_sizes=sizes, reduction="none", **settings))
+        for other in found[1:]:
+            for a, b in zip(found[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("settings", [{}, {"convention": "xgboost"}, {"metric": "pairwise", "sigma": 0.5}])
+@pytest.mark.parametrize("length", [40, 700])
+def test_scores_near_each_other_have_the_numbers_of_those_that_are_not(settings: dict[str, Any], length: int) -> None:
+    """With one item far below the others each pair has an exponential of its own; those who never meet it go on."""
+    info = BY_NAME["lambdarank_loss"]
+    x, y = draw(info, settings, (1, length), seed=3)
+    settings = {"truncation_level": 20, "norm": "none", **settings}
+    near = call(info, 3.0 * x[0], y[0], reduction="sum", **settings)
+    weight = np.append(np.ones(length), 0.0)
+    far = call(
+        info, np.append(3.0 * x[0], -1e6), np.append(y[0], 0.0), sample_weight=weight, reduction="sum", **settings
+    )
+    ranked = np.argsort(-x[0], kind="stable")[:20]
+    behind = np.setdiff1d(np.arange(length), ranked)
+    # The best items meet the new one too; those behind them do not.
+    np.testing.assert_allclose(near[1][behind], far[1][behind], rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(near[2][behind], far[2][behind], rtol=1e-12, atol=1e-16)
+
+
 # ---- messages ----------------------------------------------------------------------------------------------------
 
 
@@ -388,3 +461,53 @@ def test_labels_that_cannot_be_sorted_or_looked_up_are_refused() -> None:
         losslib.lambdarank_loss(np.zeros(2), [0, 3], label_gain=[0, 1], check=False)
     with pytest.raises(losslib.DomainError, match=r"target\[1\] is 2.*labels 0 or 1"):
         losslib.pairwise_auc_loss(np.zeros(2), [0, 2])
+
+
+# ---- roots -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "weighted_mean"])
+def test_the_root_of_a_mean_is_that_of_the_call(reduction: str, weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    x, y, ids, weight = rng.standard_normal(20), rng.integers(0, 4, 20), rng.integers(0, 5, 20), rng.random(20) + 0.2
+    options: dict[str, Any] = {"group_ids": ids, "where": rng.random(20) < 0.8}
+    if weighted:
+        options["sample_weight"] = weight
+    options |= {"reduction": reduction}
+    squares = losslib.query_rmse_loss
+    value, grad, hess = squares.value_grad_hess(x, y, root=True, **options)
+    assert value == pytest.approx(np.sqrt(squares(x, y, **options)), rel=1e-15)
+    for place in range(20):
+        step = 1e-4 * (np.arange(20) == place)
+        up, down = (squares(x + sign * step, y, root=True, **options) for sign in (1, -1))
+        assert grad[place] == pytest.approx((up - down) / 2e-4, rel=1e-6, abs=1e-9)
+        assert hess[place] == pytest.approx((up - 2 * value + down) / 1e-8, rel=1e-5, abs=1e-6)
+
+
+def test_a_root_of_nothing_has_the_gradient_zero() -> None:
+    value, grad, hess = losslib.query_rmse_loss.value_grad_hess(np.ones((2, 3)), np.zeros((2, 3)), root=True)
+    assert value == 0.0
+    assert not grad.any()
+    assert not hess.any()
+
+
+def test_the_root_of_a_mean_does_not_add_up() -> None:
+    x, y = np.array([[1.0, 0.0], [3.0, 0.0]]), np.zeros((2, 2))
+    roots = losslib.Accumulator(losslib.QueryRMSELoss(root=True, reduction="sum"))
+    for k in range(2):
+        roots.update(x[[k]], y[[k]])
+    assert roots.result() == 2.0
+    whole = losslib.Accumulator(losslib.QueryRMSELoss(root=True))
+    whole.update(x, y)
+    assert whole.result() == losslib.query_rmse_loss(x, y, root=True) == np.sqrt(1.25)
+    with pytest.raises(losslib.ParameterError, match="query_rmse_loss does not add up over several updates"):
+        whole.update(x, y)
+
+
+def test_a_word_may_be_told_as_none_or_as_a_bool() -> None:
+    assert losslib.PairwiseLogisticLoss(pair_weight=None) == losslib.PairwiseLogisticLoss()
+    assert losslib.LambdaRankLoss(norm=True) == losslib.LambdaRankLoss(norm="both")
+    assert losslib.LambdaRankLoss(norm=False) == losslib.LambdaRankLoss(norm="none")
+    with pytest.raises(losslib.ParameterError, match=r"norm must be one of .*'none' \(True is 'both'\).* got None"):
+        losslib.LambdaRankLoss(norm=None)

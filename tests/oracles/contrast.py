@@ -221,7 +221,9 @@ def lifted_structure(o: dict[str, Any], *inputs: Any) -> Rows:
             continue
         total = 0.0
         for k in p:
-            far = [o["neg_margin"] - d[i, j] for j in n] + [o["neg_margin"] - d[k, j] for j in batch.negatives(k)]
+            # Those of the other member: of itself in the batch, of a reference among the rows.
+            others = [d[j, k] for j in range(batch.count) if not batch.same[j, k] and not (batch.own and j == k)]
+            far = [o["neg_margin"] - d[i, j] for j in n] + [o["neg_margin"] - apart for apart in others]
             total += 0.5 * relu(d[i, k] - o["pos_margin"] + lse(far)) ** 2
         values.append(total)
         counts.append(float(len(p)))
@@ -250,8 +252,8 @@ def batch_triplet(o: dict[str, Any], *inputs: Any) -> Rows:
     return values, counts
 
 
-def margin(o: dict[str, Any], x: np.ndarray, t: np.ndarray, beta: Any = 1.2) -> Rows:
-    batch = Batch(o, x, t)
+def margin(o: dict[str, Any], x: np.ndarray, t: np.ndarray, beta: Any = 1.2, *reference: Any) -> Rows:
+    batch = Batch(o, x, t, *reference)
     d, values, counts = batch.apart(o), [], []
     for i in range(batch.count):
         p, n = batch.positives(i), batch.negatives(i)

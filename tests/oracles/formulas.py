@@ -115,7 +115,7 @@ def settings(info: LossInfo) -> list[dict[str, Any]]:
                 continue
             if info.geometry == "brier":
                 continue
-            if info.geometry == "lists":  # groups and pairs are told of one long list
+            if info.geometry in ("lists", "auc_margin"):  # groups and pairs are told of one long list
                 single += [{item.name: [0.0, 1.0, 2.5, 3.5]}] if item.name == "label_gain" else []
                 continue
             single += [{item.name: 3.0 if info.geometry == "pointwise" else CLASS_WEIGHT}]

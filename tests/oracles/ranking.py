@@ -273,7 +273,26 @@ def area(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> Any:
 def query_rmse(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> Any:
     d = [number - label for number, label in zip(x, y, strict=True)]
     mean = sum((wi * error for wi, error in zip(w, d, strict=True)), start=0 * x[0]) / sum(w)
-    return sum((wi * (error - mean) * (error - mean) for wi, error in zip(w, d, strict=True)), start=0 * x[0])
+    squares = sum((wi * (error - mean) * (error - mean) for wi, error in zip(w, d, strict=True)), start=0 * x[0])
+    if not p.get("root"):
+        return squares
+    return m.exp(0.5 * m.log(squares / sum(w))) if len(y) > 1 else squares
+
+
+def auc_margin(m: Math, x: Numbers, y: Numbers, p: dict[str, Any], w: Numbers) -> Any:
+    a, b, alpha = (p.get(name, 0.0) for name in ("a", "b", "alpha"))
+    total, positive = sum(w), sum(wi for wi, label in zip(w, y, strict=True) if label)
+    by_class, share, one_class = p.get("version", "v1") == "v2", p.get("imratio"), positive in (0, total)
+    if one_class and (by_class or share is None):
+        return 0 * x[0]
+    share = positive / total if share is None else share
+    of = (1 / (total - positive), 1 / positive) if by_class else (share / total, (1 - share) / total)
+    scale = 1.0 if by_class else share * (1 - share)
+    found = 0 * x[0] + scale * (2 * alpha * p.get("margin", 1.0) - alpha * alpha)
+    for number, label, wi in zip(x, y, w, strict=True):
+        d = number - (a if label else b)
+        found = found + wi * of[int(label)] * (d * d + (-2 if label else 2) * alpha * number)
+    return found
 
 
 #: Kernel of a declaration -> value of a list.
@@ -293,6 +312,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "neural_ndcg": neural_ndcg,
     "area": area,
     "query_rmse": query_rmse,
+    "auc_margin": auc_margin,
 }
 
 

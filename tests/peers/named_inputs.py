@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import losslib
+from losslib import geometries
 from losslib.combine.weighted_sum import info_of
 from losslib.geometries.base import domains_of
 
@@ -101,6 +102,10 @@ def inputs_for(
         logits = rng.normal(size=(7, 3, 5))
         first = logits - np.log(np.exp(logits).sum(-1, keepdims=True)) if info.name == "ctc_loss" else logits
         return [first, rng.integers(1, 5, (3, 3)), np.array([7, 6, 7]), np.array([3, 2, 1])]
+    if info.geometry == "auc_margin":
+        return [rng.normal(size=12), np.arange(12) % 3 // 2 * 1.0, *np.array([[0.4], [-0.3], [0.6]])]
+    if info.family == "survival":
+        return survival_for(key, name, info, rng, given or {})
     if info.geometry == "lists":
         return [rng.normal(size=(ROWS, COLUMNS)), rng.integers(0, 4, (ROWS, COLUMNS)).astype(np.float64)]
     if info.geometry == "transducer":
@@ -115,10 +120,31 @@ def inputs_for(
         if info.name == "cosine_embedding_loss":
             return [*vectors[:2], rng.choice([-1.0, 1.0], ROWS)]
         return vectors[: len(info.inputs)]
+    if info.geometry == "similarity" and info.input_names[0] == "input1":
+        return views_for(key, info, rng)
+    if info.geometry == "ordinal":
+        logits, classes = rng.normal(size=(ROWS, COLUMNS - 1)), rng.permutation(np.arange(ROWS) % COLUMNS)
+        levels = (classes[:, None] > np.arange(COLUMNS - 1)).astype(np.float64)
+        return [logits, levels if info.name == "coral_loss" else classes]
+    if info.geometry == "linear_softmax":
+        return [rng.normal(size=(ROWS, 5)), rng.normal(size=(COLUMNS, 5)), rng.integers(0, COLUMNS, ROWS)]
+    if info.geometry == "tree_path":
+        return [
+            rng.normal(size=(ROWS, 5)), rng.integers(0, COLUMNS, ROWS), rng.normal(size=(COLUMNS - 1, 5)),
+            rng.normal(size=COLUMNS - 1),
+        ]  # fmt: skip
+    if info.geometry == "adaptive_softmax":  # three frequent classes, and five that look at two of eight components
+        target = rng.permutation(np.arange(8))
+        return [
+            rng.normal(size=(8, 8)), target, rng.normal(size=(4, 8)), rng.normal(size=2 * (8 + 5)), rng.normal(size=4)
+        ]  # fmt: skip
     if info.geometry == "similarity":
+        if key == "keras":  # vectors come normalised
+            x = rng.normal(size=(3 * ROWS, 5))
+            return [x / np.linalg.norm(x, axis=1, keepdims=True), np.arange(3 * ROWS) % COLUMNS]
         labels = np.arange(3 * ROWS) % COLUMNS
         return [rng.normal(size=(COLUMNS, 5))[labels] + rng.normal(size=(3 * ROWS, 5)), labels]
-    if info.geometry in ("softmax", "margin"):
+    if info.geometry in ("softmax", "margin", "softmax_classes", "agreement"):
         return rows_for(name, info.name, rng)
     shape = (ROWS * 2,) if one_axis(key, name) else (ROWS, COLUMNS)
     domains = [domain.name for domain in domains_of(info, term_of(loss).parameters)]
@@ -130,6 +156,41 @@ def inputs_for(
     if "counts" in info.tags and len(arrays) == 2:
         arrays[1] = rng.poisson(2.0, shape).astype(np.float64)
     return arrays
+
+
+def views_for(key: str, info: Any, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return two views of a batch that are near each other, and what else the function takes."""
+    x = rng.normal(size=(ROWS, 5))
+    y = x + 0.5 * rng.normal(size=(ROWS, 5))
+    if key == "open_clip":
+        x, y = (views / np.linalg.norm(views, axis=1, keepdims=True) for views in (x, y))
+        return [x, y, *(np.float64(number).reshape(()) for number in (10.0, -5.0)[: len(info.inputs) - 2])]
+    return [x, y, np.arange(ROWS) % COLUMNS] if info.name == "n_pairs_loss" else [x, y]
+
+
+def survival_for(
+    key: str, name: str, info: Any, rng: np.random.Generator, given: Mapping[str, Any]
+) -> list[np.ndarray]:
+    """Return predictions, times (tied where the package takes that as losslib does) and events."""
+    known = {item.name: item.default for item in info.parameters}
+    samples, intervals = 4 * ROWS, 8
+    drawn = geometries.find(info.geometry).draw(
+        info,
+        known,
+        rng,
+        samples * (intervals if info.geometry in ("intervals", "hits") else 3 if "brier" in name else 1),
+    )
+    if info.name == "weibull_survival_loss":  # of the size that differences of values resolve
+        return [drawn[0] / 4, drawn[1] / 4, *drawn[2:]]
+    if name in ("nll_pmf_cr", "DeepHitLoss"):
+        return [np.repeat(drawn[0][:, np.newaxis], 2, 1) + rng.normal(size=(samples, 2, 1)), drawn[1],
+                drawn[2] * rng.integers(1, 3, samples)]  # fmt: skip
+    if name in ("cox_ph_loss", "CoxPHLoss") or (key == "torchsurv" and given.get("reduction", "mean") == "mean"):
+        drawn[info.input_names.index("time")] = rng.permutation(samples) + 1.0
+    if "brier" in name:  # times of curves lie within those of the data
+        drawn[1] = np.append([9.0, 0.5], rng.integers(1, 16, samples - 2) / 2.0)
+        drawn[2] = np.append([0, 1], drawn[2][2:])
+    return drawn
 
 
 def one_axis(key: str, name: str) -> bool:

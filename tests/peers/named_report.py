@@ -13,7 +13,12 @@ __all__ = ["RESULTS", "Results"]
 
 #: The distribution of a package, where it is called otherwise.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "tf": "tensorflow", "paddle": "paddlepaddle"}
-DISTRIBUTIONS |= {"smp": "segmentation-models-pytorch"}
+DISTRIBUTIONS |= {
+    "smp": "segmentation-models-pytorch",
+    "pml": "pytorch-metric-learning",
+    "open_clip": "open_clip_torch",
+    "sksurv": "scikit-survival",
+}
 
 
 class Results:

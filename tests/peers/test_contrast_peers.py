@@ -79,7 +79,37 @@ def test_batches_agree_with_pytorch_metric_learning(name: str, parameters: dict[
     assert_agree(gradient, slopes, np.float64, relative=1e-6, size=1e5)
 
 
-@pytest.mark.parametrize("name", ["supcon_loss", "nt_xent_loss", "multi_similarity_loss", "batch_triplet_loss"])
+def test_a_generalized_structure_beside_a_reference_agrees_with_pytorch_metric_learning() -> None:
+    """The form of pairs does not: there the negatives of a reference are taken from the references themselves."""
+    (x, labels), (y, other) = batch("lifted"), batch("lifted reference", rows=11)
+    theirs = {"ref_emb": torch.tensor(y), "ref_labels": torch.tensor(other)}
+    value, (gradient, by_reference) = losslib.lifted_structure_loss.value_and_grad(
+        x, labels, y, other, generalized=True, wrt=("input", "reference")
+    )
+    wanted, slopes = answer_of(losses.GeneralizedLiftedStructureLoss(), x, labels, **theirs)
+    assert_agree(value, wanted, np.float64, relative=1e-9)
+    assert_agree(gradient, slopes, np.float64, relative=1e-6, size=1e5)
+    assert by_reference.any()
+    wanted, _ = answer_of(losses.LiftedStructureLoss(), x, labels, **theirs)
+    assert abs(losslib.lifted_structure_loss(x, labels, y, other) - wanted) > 1e-3
+
+
+def test_borders_beside_a_reference_agree_with_pytorch_metric_learning() -> None:
+    (x, labels), (y, other) = batch("border"), batch("border reference", rows=11)
+    theirs = {"ref_emb": torch.tensor(y), "ref_labels": torch.tensor(other)}
+    wanted, slopes = answer_of(losses.MarginLoss(beta=1.25), x, labels, **theirs)
+    value, gradient = losslib.margin_loss.value_and_grad(x, labels, 1.25, y, other, wrt="input")
+    assert_agree(value, wanted, np.float64, relative=1e-7)
+    assert_agree(gradient, slopes, np.float64, relative=1e-6, size=1e5)
+
+
+REFERENCED = (
+    *("supcon_loss", "nt_xent_loss", "multi_similarity_loss", "batch_triplet_loss", "circle_loss"),
+    *("nca_loss", "pair_contrastive_loss"),
+)
+
+
+@pytest.mark.parametrize("name", REFERENCED)
 def test_references_agree_with_pytorch_metric_learning(name: str) -> None:
     (x, labels), (y, other) = batch(name), batch(f"{name} reference", rows=11)
     make = {key: make for key, parameters, make in LABELLED if parameters in ({}, {"mining": "all", "margin": 0.05})}
@@ -220,3 +250,18 @@ def test_images_and_texts_agree_with_open_clip() -> None:
     assert_agree(losslib.clip_loss(x, y, 20.0), float(open_clip.ClipLoss()(x, y, 20.0)), np.float64, relative=1e-9)
     wanted = float(open_clip.SigLipLoss()(x, y, torch.tensor(10.0).double(), torch.tensor(-10.0).double()))
     assert_agree(losslib.siglip_loss(x, y, 10.0, -10.0), wanted, np.float64, relative=1e-9)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("clip_loss", "ClipLoss"), ("siglip_loss", "SigLipLoss")])
+def test_scale_and_bias_are_learnt_as_in_open_clip(name: str, theirs: str) -> None:
+    open_clip = pytest.importorskip("open_clip.loss")
+    views = [torch.nn.functional.normalize(torch.tensor(batch(f"learnt {k}")[0])).numpy() for k in (1, 2)]
+    numbers = [np.float64(10.0), np.float64(-4.0)][: 1 + (name == "siglip_loss")]
+    moved = [torch.tensor(array, requires_grad=True) for array in (*views, *numbers)]
+    wanted = getattr(open_clip, theirs)()(*moved)
+    wanted.backward()
+    loss = getattr(losslib, name)
+    value, grads = loss.value_and_grad(*views, *numbers, normalize=False, wrt=loss.info.input_names)
+    assert_agree(value, float(wanted.detach()), np.float64, relative=1e-9)
+    for ours, tensor in zip(grads, moved, strict=True):
+        assert_agree(ours, tensor.grad.numpy(), np.float64, relative=1e-8, size=1e3)

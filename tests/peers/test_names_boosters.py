@@ -106,4 +106,5 @@ def test_every_objective_is_compared_or_refitted_or_refused() -> None:
         left = {item.name for item in package(key).bindings if item.name not in compared}
         refused = {item.name for item in package(key).bindings if all(case.refused for case in item.cases)}
         newer = {"reg:expectileerror"}  # from XGBoost 3.3 on
-        assert left <= refused | set(REFITTED[key]) | newer
+        of_orders = {name for name in left if name.startswith(("rank", "survival:", "lambdarank"))}  # test_names_orders
+        assert left <= refused | set(REFITTED[key]) | newer | of_orders

@@ -179,10 +179,10 @@ def test_a_round_of_lightgbm_has_the_same_leaves(theirs: dict[str, Any], ours: d
     _, grad, hess = losslib.lambdarank_loss.value_grad_hess(scores, labels, group_sizes=sizes, reduction="sum", **ours)
     leaf = model.predict(feature, pred_leaf=True).ravel().astype(int)
     assert len(np.unique(leaf)) > 50
-    # Its sigmoids come from a table.
-    np.testing.assert_allclose(
-        model.predict(feature, raw_score=True), leaf_values(grad, hess, leaf), rtol=1e-3, atol=1e-3
-    )
+    # Its sigmoids come from a table, each good to 5e-5: a leaf may be off by that share of what it adds up.
+    added = np.bincount(leaf, np.abs(grad))[leaf] / np.bincount(leaf, hess)[leaf]
+    error = np.abs(model.predict(feature, raw_score=True) - leaf_values(grad, hess, leaf))
+    assert (error <= 1e-4 * added).all()
 
 
 @pytest.mark.parametrize("weighted", [False, True])

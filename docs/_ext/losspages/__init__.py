@@ -22,9 +22,11 @@ from sphinx.application import Sphinx
 def setup(app: Sphinx) -> dict[str, Any]:
     import losslib
     from losspages import build
+    from losspages.catalogue import sidebar
 
     app.add_directive("loss-objects", build.LossObjects)
     app.connect("builder-inited", build.generate)
+    app.connect("html-page-context", sidebar.replace, priority=400)  # before the theme looks at the list
     # After the extensions that write files of their own, so that links to those are known.
     app.connect("build-finished", build.report, priority=900)
     return {"version": losslib.__version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,7 +15,7 @@ import losslib
 from losslib.declaration import registry
 from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
 from losspages import examination
-from losspages.catalogue import choices, indexes, migration, peer_names
+from losspages.catalogue import choices, indexes, migration, peer_names, places
 from losspages.checks import links, verify
 from losspages.checks.examine import Summary
 from losspages.compare import data as compare
@@ -78,8 +78,9 @@ def generate(app: Sphinx) -> None:
     files["accuracy"] = accuracy.page(examined, summary)
     files["portraits"] = portraits.page(infos)
     leaves, special = choices.read(Path(app.srcdir))
+    asked = choices.asked(leaves)
     scripts = {"losses": compare.text(examined), "bindings": names.data(infos), "choices": choices.script(leaves)}
-    scripts["search"] = indexes.search_script(infos)
+    scripts["search"] = indexes.search_script(examined, asked)
     write_scripts(folder / "scripts", scripts)
     cheat_sheet.draw(leaves, folder / "scripts")
     generated = migration.to_generate(Path(app.srcdir))
@@ -97,7 +98,8 @@ def generate(app: Sphinx) -> None:
         f"{len(infos)} loss functions with gradients, {second} of them with Hessians, for NumPy arrays, compiled for "
         "the CPU: no framework, no graph, no GPU.\n"
     )
-    pieces["catalogue"] = indexes.catalogue(infos)
+    pieces["samples"] = indexes.samples(examined)
+    pieces["catalogue"] = indexes.catalogue(examined, asked)
     pieces["speed"] = f".. raw:: html\n\n{indent(performance.picture(measured))}\n"
     write(folder, {f"{name}.rst": text for name, text in files.items()} | {f"{k}.inc": v for k, v in pieces.items()})
     summary.seconds = time.perf_counter() - start
@@ -131,6 +133,7 @@ def report(app: Sphinx, exception: Exception | None) -> None:
         return
     rows = [*summary.rows(), ("time of the checks", f"{summary.seconds:.1f} s")]
     if app.builder.name == "html":
+        (Path(app.outdir) / "_static" / "places.js").write_text(places.script(app.env), encoding="utf-8")
         found = links.check(Path(app.outdir))
         if found.problems:
             raise ExtensionError("\n".join(["links that lead nowhere:", *found.problems]))

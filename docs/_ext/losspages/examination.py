@@ -19,6 +19,7 @@ from losspages.checks import cache, verify
 from losspages.checks.examine import PageFacts, complaints_about_fields, documented_texts, examiner_of
 from losspages.checks.facts import check as check_facts
 from losspages.formulas.symbolic import FormulaError
+from losspages.pictures.sparklines import sparkline
 from losspages.template.page import page
 
 
@@ -40,6 +41,7 @@ def examine(info: LossInfo) -> Examined:
     try:
         facts = examiner_of(info)(info)
         facts.measured = check_facts(info)
+        facts.spark = sparkline(info)
         return Examined(info.name, facts=facts, text=page(facts))
     except (verify.Disagreement, FormulaError) as error:
         return Examined(info.name, [str(error)])

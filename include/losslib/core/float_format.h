@@ -96,7 +96,9 @@ template <> struct FloatFormat<double> {
     }
     // s (f^2/2 + R), s = f / (2 + f), s R = 2 atanh(s) - 2 s: the same
     template <class X> static LOSSLIB_INLINE X log_tail(X f, X half_square) {
-        const X s = f / (2.0 + f);
+        return log_tail_of_quotient(f / (2.0 + f), half_square);
+    }
+    template <class X> static LOSSLIB_INLINE X log_tail_of_quotient(X s, X half_square) {
         const X z = s * s;
         return s * (half_square + z * polynomial(z, 0.6666666666666735, 0.39999999999411096, 0.2857142874326202,
                                                  0.2222219847603375, 0.1818356973780147, 0.15313903288297956,

@@ -174,6 +174,24 @@ struct MultiplySubtract {
 struct SubtractProduct {
     template <class T> LOSSLIB_INLINE T at(T a, T b, T c) const { return c - a * b; }
 };
+// a or the nearer of two numbers, low <= high. NaN if a is.
+struct Clamp {
+    template <class T> LOSSLIB_INLINE T at(T a, T low, T high) const {
+        return select(a < low, low, select(a > high, high, a));
+    }
+};
+struct SumOfProducts {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return a * b + c * d; }
+};
+struct DifferenceOfProducts {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return a * b - c * d; }
+};
+struct ProductAdd {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return a * b * c + d; }
+};
+struct Ratio {
+    template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return a / (b + c) * d; }
+};
 // c where a > b, d where a < b, their mean at a tie: the derivative of a maximum. NaN if a or b is.
 struct Extreme {
     template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const {
@@ -201,6 +219,11 @@ struct ChooseWithin {
 struct ChooseWithinOrAt {
     template <class T> LOSSLIB_INLINE T at(T a, T b, T c, T d) const { return select(abs(a) <= b, c, d); }
 };
+
+// c where the choice is for it, 0 elsewhere.
+template <class Operation, class T> LOSSLIB_INLINE T kept(const Operation& f, T a, T b, T c) {
+    return f.at(a, b, c, T(0));
+}
 
 // The loops call operations by these, so that they need not know their members.
 template <class Operation, class T> LOSSLIB_INLINE T apply(const Operation& f, T a) { return f.at(a); }

@@ -1,7 +1,6 @@
 // The order of a list: by falling number, equal numbers by their place, so that every sort has one answer.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -23,6 +22,9 @@ inline std::uint64_t falling_key(double x) {
     return ~rising;
 }
 
+// A key that rises with x, NaN last.
+inline std::uint64_t rising_key(double x) { return x != x ? ~std::uint64_t(0) : ~falling_key(x); }
+
 // Up to so many items it takes less time to count for each of them how many come before it: comparisons without a branch.
 constexpr std::ptrdiff_t counted_items = 256;
 
@@ -38,13 +40,42 @@ inline void sort_by_counting(const double* x, std::ptrdiff_t n, Place* places) {
     }
 }
 
-// Fills places with the items of x by falling x. No two places are equal, so an unstable sort, which needs no memory of
-// its own, has the answer of a stable one.
+constexpr int digit_bits = 8, digits = 64 / digit_bits, digit_values = 1 << digit_bits;
+
+inline int digit_of(std::uint64_t key, int k) {
+    return static_cast<int>(key >> k * digit_bits & static_cast<std::uint64_t>(digit_values - 1));
+}
+
+// By the digits of the keys, the least one first, between the places and as many behind them. Each pass keeps the order
+// of equal digits; one in which all digits are equal, as in labels that are small integers, is left out.
+inline void sort_by_digits(Place* places, std::ptrdiff_t n) {
+    if (n < 2) return;
+    std::ptrdiff_t start[digits][digit_values] = {};
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+        for (int k = 0; k < digits; ++k) ++start[k][digit_of(places[i].key, k)];
+    Place* from = places;
+    Place* to = places + n;
+    for (int k = 0; k < digits; ++k) {
+        if (start[k][digit_of(from[0].key, k)] == n) continue;
+        std::ptrdiff_t before = 0;
+        for (int value = 0; value < digit_values; ++value) {
+            const std::ptrdiff_t count = start[k][value];
+            start[k][value] = before;
+            before += count;
+        }
+        for (std::ptrdiff_t i = 0; i < n; ++i) to[start[k][digit_of(from[i].key, k)]++] = from[i];
+        Place* sorted = to;
+        to = from;
+        from = sorted;
+    }
+    if (from != places) std::memcpy(places, from, static_cast<std::size_t>(n) * sizeof(Place));
+}
+
+// Fills the first n places with the items of x by falling x; there is room for 2 n.
 inline void sort_falling(const double* x, std::ptrdiff_t n, Place* places) {
     if (n <= counted_items) return sort_by_counting(x, n, places);
     for (std::ptrdiff_t i = 0; i < n; ++i) places[i] = {falling_key(x[i]), i};
-    std::sort(places, places + n,
-              [](const Place& a, const Place& b) { return a.key != b.key ? a.key < b.key : a.item < b.item; });
+    sort_by_digits(places, n);
 }
 
 }  // namespace losslib

@@ -19,6 +19,8 @@ def lists(
     grad: np.ndarray | None = None,
     hess: np.ndarray | None = None,
     each: np.ndarray | None = None,
+    centers: np.ndarray | None = None,
+    slopes: np.ndarray | None = None,
 ) -> None: ...
 def explicit_pairs(
     kind: str,

@@ -58,6 +58,7 @@ def hits(
     sums: np.ndarray,
     grad: np.ndarray | None,
 ) -> None: ...
+def rising_order(number: np.ndarray, first: np.ndarray | None, counts: np.ndarray | None, order: np.ndarray) -> int: ...
 def count_concordant(
     partners: np.ndarray,
     event: np.ndarray,

@@ -15,7 +15,7 @@ from losspages.checks.examine import PageFacts
 from losspages.rst import escape, heading, link, table
 from losspages.template.fact_strip import setting_text
 
-__all__ = ["MOST", "Leaf", "complaints", "functionals", "page", "reached", "read", "script"]
+__all__ = ["MOST", "Leaf", "asked", "complaints", "functionals", "page", "reached", "read", "script"]
 
 #: Losses of a leaf: a longer list is no answer.
 MOST = 5
@@ -71,6 +71,15 @@ def page(leaves: Sequence[Leaf], special: dict[str, str]) -> str:
         parts.append(heading("For a purpose of their own"))
         parts += [f"* :py:func:`~losslib.{name}`: {link(reason)}" for name, reason in special.items()]
     return "\n".join(parts) + "\n"
+
+
+def asked(leaves: Sequence[Leaf]) -> dict[str, list[str]]:
+    """Return for each loss the questions that lead to it, in words that a reader may type."""
+    found: dict[str, list[str]] = {}
+    for leaf in leaves:
+        for name in leaf.losses:
+            found.setdefault(name, []).append(f"{leaf.group}: {leaf.wish}")
+    return found
 
 
 def script(leaves: Sequence[Leaf]) -> str:

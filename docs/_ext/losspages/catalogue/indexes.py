@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from losslib.declaration.keywords import places_of
@@ -12,7 +13,6 @@ from losslib.declaration.schema import LossInfo
 from losspages.catalogue.titles import title_of
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts
-from losspages.pictures.sparklines import sparkline
 from losspages.rst import escape, heading, indent, link, slug, table
 from losspages.template.fact_strip import facts_of
 
@@ -102,7 +102,7 @@ def doors(infos: Sequence[LossInfo]) -> str:
     named = {family for _, members in DOORS.values() for family in members}
     cards = [(door, text, [f for f in families if f in members]) for door, (text, members) in DOORS.items()]
     cards += [(family_title(family), "", [family]) for family in families if family not in named]
-    parts = [".. grid:: 2 3 4 4\n   :gutter: 2\n"]
+    parts = [".. grid:: 2 3 4 7\n   :gutter: 1\n"]
     for door, text, members in cards:
         if members:
             listed = ", ".join(
@@ -113,44 +113,124 @@ def doors(infos: Sequence[LossInfo]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def door_of(family: str) -> str:
+    """Return the door that a family is behind."""
+    return next((door for door, (_, members) in DOORS.items() if family in members), family_title(family))
+
+
+def pictured(facts: PageFacts) -> str:
+    """Return the name of a loss as a link, and its small picture."""
+    return f":py:func:`~losslib.{facts.info.name}`\n\n.. raw:: html\n\n   {facts.spark}"
+
+
+#: Losses that the start page shows, one of each kind.
+SHOWN = (
+    "huber_loss", "quantile_loss", "tukey_biweight_loss", "cross_entropy", "hinge_loss", "poisson_nll_loss",
+    "dice_loss", "listnet_loss", "ctc_loss_with_logits",
+)  # fmt: skip
+
+
+def samples(examined: Sequence[PageFacts]) -> str:
+    """Return a row of small pictures, each a link to the page of its loss."""
+    by_name = {facts.info.name: facts for facts in examined}
+    shown = [by_name[name] for name in SHOWN if name in by_name]
+    links = "".join(
+        f'<a href="generated/{facts.info.name}.html">{facts.spark}<span>{html.escape(title_of(facts.info))}</span></a>'
+        for facts in shown
+    )
+    return f'.. raw:: html\n\n   <div class="loss-samples">{links}</div>\n'
+
+
+def best_constant(known: Mapping[str, str]) -> str:
+    """Return what a loss estimates, in short."""
+    return re.sub(r" of a sample with (mean \S+) and (median \S+)", r" (\1, \2)", known.get("best constant", "–"))
+
+
 def overview(examined: Sequence[PageFacts]) -> str:
     """Return the table that compares the losses of a family: meaning, and what was measured."""
     rows = []
     for facts in examined:
         info, known = facts.info, dict(facts_of(facts.info, facts.measured[:1]))
-        best = re.sub(r" of a sample with (mean \S+) and (median \S+)", r" (\1, \2)", known.get("best constant", "–"))
-        picture = sparkline(info)
-        name = f":py:func:`~losslib.{info.name}`" + (f"\n\n.. raw:: html\n\n   {picture}" if picture else "")
         cells = [known.get(title, "–") for title in ("convex", "gradient without jumps", "slope bounded")]
-        rows.append([name, link(info.summary), escape(best), *map(escape, cells), "yes" if info.has_hessian else "no"])
+        row = [pictured(facts), link(info.summary), escape(best_constant(known)), *map(escape, cells)]
+        rows.append([*row, "yes" if info.has_hessian else "no"])
     header = ["loss", "meaning", "best constant", "convex", "gradient without jumps", "slope bounded", "Hessian"]
     return table(header, rows, widths="24 34 12 8 8 7 7", css="loss-overview")
 
 
-def catalogue(infos: list[LossInfo]) -> str:
+#: What an input holds -> how the catalogue calls it; lengths and fractions come beside others and have no word.
+HOLDS = {
+    "class": "classes", "relevance": "relevances", "member": "groups", "class_sequence": "sequences of labels",
+    "class_list": "lists of classes", "label": "labels", "time": "times", "event": "events", "interval": "intervals",
+    "cause": "causes",
+}  # fmt: skip
+NUMBERS = {
+    "real": "numbers", "nonnegative": "numbers ≥ 0", "positive": "numbers > 0", "above_minus_one": "numbers > −1",
+    "probability": "0 to 1", "sign": "−1 or 1", "binary": "0 or 1",
+}  # fmt: skip
+
+
+def takes(info: LossInfo) -> tuple[str, str]:
+    """Return in a word or two what a prediction and what a target is."""
+    first = info.inputs[0]
+    kinds = ("logits", "log-probabilities", "vectors", "boxes", "cosines")
+    prediction = next((kind for kind in kinds if kind in info.tags), "")
+    if not prediction:
+        several = {"row": "scores", "score": "scores"}.get(first.holds, "numbers")
+        prediction = "probabilities" if first.domain.name == "probability" else several
+    target = next((item for item in info.inputs[1:] if item.name not in ("input2", "linear_weight", "negatives")), None)
+    if target is None or (prediction in ("vectors", "boxes") and target.holds == "row"):
+        return prediction, prediction
+    if prediction == "probabilities" and target.domain.name == "probability" and target.holds == "class":
+        return prediction, "masks"
+    if target.holds in ("number", "row"):
+        words = NUMBERS.get(target.domain.name, "numbers")
+        return prediction, "probabilities" if words == "0 to 1" else words
+    return prediction, HOLDS.get(target.holds, "numbers")
+
+
+#: Letters of the catalogue for what was measured, and for second derivatives.
+SIGNS = (("C", "convex"), ("S", "gradient without jumps"), ("B", "slope bounded"), ("P", "proper"), ("H", "Hessian"))
+
+
+def signs(facts: PageFacts) -> str:
+    """Return a letter for each fact that holds at the defaults."""
+    known = dict(facts_of(facts.info, facts.measured[:1]))
+    return " ".join(letter for letter, title in SIGNS if known.get(title, "no").startswith("yes"))
+
+
+def catalogue(examined: Sequence[PageFacts], asked: Mapping[str, list[str]]) -> str:
     """Return the table of all losses, and what the filter above it looks at (``catalogue.js``)."""
-    rows = []
-    for info in infos:
-        picture = sparkline(info)
-        rows.append(
-            [
-                f":py:func:`~losslib.{info.name}`" + (f"\n\n.. raw:: html\n\n   {picture}" if picture else ""),
-                link(info.summary),
-                family_title(info.family),
-                ", ".join(f":ref:`{tag} <{slug(tag)}>`" for tag in info.tags),
-            ]
-        )
-    families = "\n".join(f"   generated/{family}" for family in dict.fromkeys(info.family for info in infos))
-    listed = table(["loss", "meaning", "family", "tags"], rows, "27 40 15 18", "loss-catalogue")
+    rows, entries = [], []
+    index = search_index(examined, asked)
+    for facts, entry in zip(examined, index, strict=True):
+        info, known = facts.info, dict(facts_of(facts.info, facts.measured[:1]))
+        prediction, target = takes(info)
+        best = known.get("best constant", "–")
+        best = "neither mean nor median" if " of a sample " in best else best
+        meaning = link(info.summary).removesuffix(".")
+        rows.append([pictured(facts), meaning, f"{prediction}; {target}", escape(best), signs(facts)])
+        facets = {"family": family_title(info.family), "door": door_of(info.family), "tags": info.tags}
+        entries.append({**entry, **facets, "target": target, "hessian": info.has_hessian})
+    families = "\n".join(f"   generated/{family}" for family in dict.fromkeys(f.info.family for f in examined))
+    listed = table(["loss", "meaning", "takes", "best constant", "facts"], rows, "29 37 13 14 7", "loss-catalogue")
+    letters = ", ".join(f"{letter} {title}" for letter, title in SIGNS)
     # A line for each loss: docutils takes no longer ones.
-    lines = (json.dumps(entry, separators=(",", ":"), ensure_ascii=False) for entry in search_index(infos))
+    lines = (json.dumps(entry, separators=(",", ":"), ensure_ascii=False) for entry in entries)
     data = ",\n".join(lines).replace("<", "\\u003c")
     script = f'.. raw:: html\n\n   <script type="application/json" class="loss-index">[\n{indent(data)}]</script>\n'
-    return f"{listed}\n{script}\n.. toctree::\n   :hidden:\n\n{families}\n"
+    legend = (
+        f"Pictures: the value and, dashed, the slope, over the prediction or from worse to better ones. Takes: "
+        f"prediction; target. Facts, measured at the defaults: {letters}.\n"
+    )
+    return f"{legend}\n{listed}\n{script}\n.. toctree::\n   :hidden:\n\n{families}\n"
 
 
-def search_index(infos: Sequence[LossInfo]) -> list[dict[str, Any]]:
-    """Return what losses are found by: the filter of the catalogue and the search box of every page have the same."""
+def search_index(examined: Sequence[PageFacts], asked: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """Return what losses are found by: the filter of the catalogue and the search box of every page have the same.
+
+    ``asked`` holds for a loss the questions that it is an answer to, by name.
+    """
     return [
         {
             "name": info.name,
@@ -158,14 +238,26 @@ def search_index(infos: Sequence[LossInfo]) -> list[dict[str, Any]]:
             "aliases": [info.class_name, *info.aliases, *(item.name for item in info.equivalents)],
             "keywords": places_of(info),
             "text": " ".join([info.summary, *info.tags, info.family]).replace("`", ""),
+            "asked": asked.get(info.name, []),
+            "facts": _in_words(facts),
         }
-        for info in infos
+        for facts in examined
+        for info in [facts.info]
     ]
 
 
-def search_script(infos: Sequence[LossInfo]) -> str:
+def _in_words(facts: PageFacts) -> str:
+    """Return what was measured at the defaults, as short as it can be said."""
+    known = dict(facts_of(facts.info, facts.measured[:1]))
+    words = {"convex": ("convex", "not convex"), "slope bounded": ("bounded slope", "unbounded slope")}
+    found = [yes if known[title] == "yes" else no for title, (yes, no) in words.items() if title in known]
+    return ", ".join([*found, "Hessian" if facts.info.has_hessian else "no Hessian"])
+
+
+def search_script(examined: Sequence[PageFacts], asked: Mapping[str, list[str]]) -> str:
     """Return the index as a script that the search box loads when it is opened."""
-    return f"const losslibIndex = {json.dumps(search_index(infos), separators=(',', ':'), ensure_ascii=False)};\n"
+    index = json.dumps(search_index(examined, asked), separators=(",", ":"), ensure_ascii=False)
+    return f"const losslibIndex = {index};\n"
 
 
 def migration_table(package: str, examined: list[PageFacts], state: Callable[[EquivalentResult], str]) -> str:
@@ -192,7 +284,8 @@ def family_page(family: str, examined: Sequence[PageFacts]) -> str:
         text += f" `Compare some of them <../compare.html?l={','.join(drawn[:3])}>`__ with their parameters."
     return (
         f".. _family-{family}:\n\n{heading(title, '=')}\n{text}\n\nBest constants, convexity and slopes were measured "
-        f"with the kernels, at the defaults; small pictures show the value and, dashed, the slope.\n\n"
+        f"with the kernels, at the defaults. Small pictures show the value and, dashed, the slope, over the prediction "
+        f"or along the straight way on which the value of a sample falls fastest.\n\n"
         f"{overview(examined)}\n.. toctree::\n   :hidden:\n\n{listed}\n"
     )
 

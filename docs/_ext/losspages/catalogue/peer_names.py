@@ -51,8 +51,8 @@ def _compared(binding: Binding, names: dict[str, list[float]]) -> str:
     return f"{cases} cases, value {value:.0e}, gradient {gradient:.0e}"
 
 
-#: The test that recovers gradients and Hessians from trees, as they show none, and its lists of cases.
-_TRAINED = Path(__file__).parents[4] / "tests" / "peers" / "test_names_boosters.py"
+#: The tests that recover gradients and Hessians from trees, as they show none, and their lists of cases.
+_TRAINED = [Path(__file__).parents[4] / "tests" / "peers" / f"test_names_{of}.py" for of in ("boosters", "orders")]
 _CASES = {"xgboost": "XGBOOST", "lightgbm": "LIGHTGBM"}
 
 
@@ -68,13 +68,12 @@ def compared_by_tests(equivalent: Equivalent) -> bool:
 @functools.cache
 def trained_names() -> dict[str, set[str]]:
     """Return the objectives that the test has a case for, by package."""
-    lists = {
-        node.target.id: ast.literal_eval(node.value)
-        for node in ast.parse(_TRAINED.read_text()).body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
-        if node.target.id in _CASES.values()
-    }
-    return {package: {name for name, *_ in lists[cases]} for package, cases in _CASES.items()}
+    found: dict[str, set[str]] = {cases: set() for cases in _CASES.values()}
+    for node in (node for path in _TRAINED for node in ast.parse(path.read_text()).body):
+        named = node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else ""
+        if named in found and node.value is not None:  # type: ignore[attr-defined]  # of a typed assignment
+            found[named] |= {name for name, *_ in ast.literal_eval(node.value)}  # type: ignore[attr-defined]
+    return {package: found[cases] for package, cases in _CASES.items()}
 
 
 def _there(binding: Binding) -> str:

@@ -20,7 +20,7 @@ WORDS = {
     "corn": "CORN", "supcon": "SupCon", "clip": "CLIP", "siglip": "SigLIP", "vicreg": "VICReg", "barlow": "Barlow",
     "twins": "Twins", "nca": "NCA", "xent": "Xent", "lambdarank": "LambdaRank", "listnet": "ListNet",
     "listmle": "ListMLE", "ndcg": "NDCG", "xe": "XE", "mrr": "MRR", "auc": "AUC", "ap": "AP", "rmse": "RMSE",
-    "qr": "QR", "deephit": "DeepHit", "ipcw": "IPCW", "brier": "Brier", "fast": "Fast",
+    "qr": "QR", "aucm": "AUC-margin", "deephit": "DeepHit", "ipcw": "IPCW", "brier": "Brier", "fast": "Fast",
 }  # fmt: skip
 
 #: Names whose words belong together in a way that a word alone does not show.
@@ -29,7 +29,8 @@ PHRASES = {
     "Geman– McClure": "Geman–McClure", "Crammer– Singer": "Crammer–Singer", "multilabel": "multi-label",
     "nt Xent": "NT-Xent", "info NCE": "InfoNCE", "n pairs": "N-pairs", "Fast AP": "FastAP", "smooth AP": "Smooth-AP",
     "XE NDCG": "XE-NDCG", "approx NDCG": "ApproxNDCG", "approx MRR": "ApproxMRR", "neural NDCG": "NeuralNDCG",
-    "hsigmoid": "hierarchical sigmoid", "proxy NCA": "Proxy-NCA", "proxy anchor": "Proxy-Anchor",
+    "hsigmoid": "hierarchical sigmoid", "log softmax": "log-softmax",
+    "proxy NCA": "Proxy-NCA", "proxy anchor": "Proxy-Anchor",
     "soft triple": "SoftTriple", "dt": "DT", "epsilon insensitive": "epsilon-insensitive",
     "multiclass": "multi-class", "smooth L1": "smooth L1",
 }  # fmt: skip

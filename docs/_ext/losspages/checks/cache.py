@@ -15,6 +15,7 @@ import losslib
 from losslib.declaration import registry
 from losslib.declaration.index import INDEX
 from losslib.declaration.schema import LossInfo
+from losspages.catalogue import stories
 from losspages.checks.equivalents import DISTRIBUTIONS
 
 PACKAGE = Path(losslib.__file__).parent
@@ -22,7 +23,16 @@ EXTENSION = Path(__file__).parents[1]
 ORACLES = Path(__file__).parents[4] / "tests" / "oracles"
 
 #: Modules of this extension that make lists and reports of what was found, and no pages of losses.
-AFTER = {"build.py", "choices.py", "examination.py", "migration.py", "names.py", "portraits.py", "sparklines.py"}
+AFTER = {
+    "build.py",
+    "choices.py",
+    "examination.py",
+    "migration.py",
+    "names.py",
+    "places.py",
+    "portraits.py",
+    "sidebar.py",
+}
 
 #: What a declaring module takes from others.
 _IMPORT = re.compile(r"^from losslib\.losses\.(\w+) import", re.MULTILINE)
@@ -74,6 +84,7 @@ def key(info: LossInfo) -> str:
     digest = hashlib.sha256(f"{common()} {info.name}".encode())
     for path in sorted(sources_of(declaring_module(info))):
         digest.update(path.read_bytes())
+    digest.update(stories.line(info).encode())
     return digest.hexdigest()[:32]
 
 

@@ -82,7 +82,7 @@ def evaluate_equivalent(
     namespace = {**modules, "np": np}
     namespace |= {name: _as_package_array(equivalent.package, array) for name, array in names.items()}
     try:
-        answer = np.asarray(eval(equivalent.call, namespace), dtype=np.float64)
+        answer = _number(eval(equivalent.call, namespace))
         slopes = _gradient(equivalent, namespace, info, inputs, names)
     except Exception as error:
         raise Disagreement(f"{info.name}: {equivalent.call} raised {type(error).__name__}: {error}") from error
@@ -95,6 +95,8 @@ def evaluate_equivalent(
             f"losslib with {arguments} gives {expected}"
         )
     result = EquivalentResult(equivalent, version, tolerance, values=answer.size)
+    if slopes is None and answer.size == 1:
+        result.values += _compare_without_each(info, equivalent, modules, inputs, names, tolerance)
     if slopes is not None:
         wanted = registry.function_of(info.name).grad(*inputs, **arguments, wrt=info.input_names[0])
         if not np.allclose(slopes, wanted, rtol=tolerance, atol=tolerance):
@@ -104,6 +106,42 @@ def evaluate_equivalent(
             )
         result.gradients = slopes.size
     return result
+
+
+def _number(value: Any) -> np.ndarray:
+    return np.asarray(value.detach() if hasattr(value, "detach") else value, dtype=np.float64)
+
+
+#: Samples that are left out, each in turn, of a call that gives one number and no gradient.
+LEFT_OUT = 20
+
+
+def _compare_without_each(
+    info: LossInfo,
+    equivalent: Equivalent,
+    modules: Mapping[str, Any],
+    inputs: list[np.ndarray],
+    names: Mapping[str, np.ndarray],
+    tolerance: float,
+) -> int:
+    """Compare the value without one of the samples, in turn: one number for all of them might agree by chance."""
+    count = len(inputs[0])
+    compared = 0
+    for k in range(min(LEFT_OUT, count) if count > 2 else 0):
+        kept = np.arange(count) != k
+        fewer = [array[kept] if len(array) == count else array for array in inputs]
+        renamed = {name: fewer[j] for name, array in names.items() for j, one in enumerate(inputs) if one is array}
+        space = {**modules, "np": np}
+        space |= {name: _as_package_array(equivalent.package, array) for name, array in renamed.items()}
+        answer = _number(eval(equivalent.call, space))
+        expected = np.asarray(registry.function_of(info.name)(*fewer, **equivalent.arguments))
+        if not np.allclose(answer, expected, rtol=tolerance, atol=tolerance):
+            raise Disagreement(
+                f"{info.name}: {equivalent.call} ({equivalent.package}) without sample {k} gives {answer}, "
+                f"losslib gives {expected}"
+            )
+        compared += 1
+    return compared
 
 
 def _gradient(
@@ -117,7 +155,7 @@ def _gradient(
     if info.input_names[0] not in info.differentiable:
         return None
     letters = [name for name, array in names.items() if array is inputs[0]]
-    if equivalent.package in _AUTOGRAD:
+    if equivalent.package in _AUTOGRAD or _is_keras_on_torch(equivalent.package):
         torch = importlib.import_module("torch")
         moved = torch.tensor(inputs[0], requires_grad=True)
         value = eval(equivalent.call, {**namespace, **dict.fromkeys(letters, moved)})
@@ -133,6 +171,10 @@ def _gradient(
 
         return np.asarray(jax.grad(total)(jax.numpy.asarray(inputs[0])), dtype=np.float64)
     return None
+
+
+def _is_keras_on_torch(package: str) -> bool:
+    return package == "keras" and importlib.import_module("keras").backend.backend() == "torch"
 
 
 def _modules(call: str) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class PageFacts:
     differences: row_losses.GradientCheck | None = None
     #: Convexity and the like, measured for the defaults and every other setting.
     measured: list[Facts] = field(default_factory=list)
+    #: The small picture for lists, as SVG.
+    spark: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what other processes have themselves: the declaration, and expressions."""

@@ -138,12 +138,23 @@ process.stdout.write(JSON.stringify(calls.map(({ package: key, text }) => {
 """
 
 
+def _example(item: Parameter) -> Any:
+    """Return a value that a parameter without default takes: a number, or a list where a number is none."""
+    convert = getattr(item, "convert", None)
+    for value in (0.5, [1, 2]):
+        with contextlib.suppress(TypeError, ValueError):
+            if convert is not None:
+                convert(value)
+            return value
+    return 0.5
+
+
 def _tried(binding: Binding) -> Iterator[dict[str, Any]]:
     """Yield parameters to try: what is required, then each number and choice changed."""
     needed: dict[str, Any] = {}
     for name, item in binding.parameters.items():
         if item.default is REQUIRED:
-            needed[name] = next((case.when[name] for case in binding.cases if name in case.when), 0.5)
+            needed[name] = next((case.when[name] for case in binding.cases if name in case.when), _example(item))
     yield needed
     for name, item in binding.parameters.items():
         if isinstance(item, Takes) and isinstance(item.default, float) and item.convert is None:

@@ -31,7 +31,7 @@ from losspages.checks.verify import (
 )
 from losspages.formulas.symbolic import flag_settings
 
-__all__ = ["DUAL", "Check", "check", "function_of", "is_printable", "script"]
+__all__ = ["DUAL", "Check", "bound", "check", "function_of", "is_printable", "script"]
 
 #: The operations, as a file that pages load; and the Node.js of the package that renders formulas.
 DUAL = Path(__file__).parents[3] / "_static" / "dual.js"
@@ -194,7 +194,7 @@ def check(infos: Sequence[LossInfo]) -> Check:
             calls.append(
                 {
                     "loss": info.name,
-                    "parameters": _bound(info, parameters),
+                    "parameters": bound(info, parameters),
                     "inputs": {name: array.tolist() for name, array in inputs.items()},
                 }
             )
@@ -211,7 +211,7 @@ def check(infos: Sequence[LossInfo]) -> Check:
     return result
 
 
-def _bound(info: LossInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def bound(info: LossInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return all parameters of the formula as JSON holds them; an absent weight is 1."""
     values = registry.class_of(info.name)(**parameters).parameters
     found: dict[str, Any] = {}

@@ -5,6 +5,7 @@ Colours come from the stylesheet (``losslib.css``), so one picture is right in l
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import itertools
 import json
@@ -19,6 +20,7 @@ import losslib
 from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo, Real
 from losspages.checks.verify import domains_of, own_parameters
+from losspages.formulas import javascript
 from losspages.formulas.symbolic import Formula
 
 #: What makes a curve: parameters, the other inputs, the label, and whether it is dashed.
@@ -55,6 +57,21 @@ class Slider:
     #: True if these curves take the place of the figure's own, which then show one value of the parameter too; else
     #: they are drawn below those, as a band, and have an entry of the legend.
     replaces: bool = False
+    #: What the browser computes the curves from instead of getting them; None where JavaScript has no formula.
+    live: Live | None = None
+
+
+@dataclass
+class Live:
+    """The call that each curve of a slider shows, for the formulas that the pages print as JavaScript."""
+
+    loss: str
+    input: str
+    parameters: dict[str, Any]
+    values: list[float]
+    #: For each curve the other inputs by name, and for each position the curves that it has not.
+    given: list[dict[str, float]]
+    absent: dict[int, list[int]]
 
 
 @dataclass
@@ -219,7 +236,7 @@ def _figure(
             names = [label for _, _, label, _ in lines]
             labels = [_with_absent(label, names, moved) for label, moved in zip(labels, positions, strict=True)]
         start = values.index(main.default) if main.default in values else 0
-        slider = Slider(main.name, labels, start, positions, replaces)
+        slider = Slider(main.name, labels, start, positions, replaces, _live(info, values, moving, positions))
     return Figure(axis, x, curves, slider)
 
 
@@ -251,6 +268,25 @@ def _moved(
         return Curve("", nothing, nothing, dashed, colour)
 
 
+def _live(
+    info: LossInfo,
+    values: list[float],
+    moving: Sequence[tuple[tuple[float, ...], bool]],
+    positions: list[list[Curve]],
+) -> Live:
+    """Return what the browser needs to compute the curves of a slider."""
+    first, *others = info.input_names
+    absent = {
+        k: [n for n, curve in enumerate(position) if np.isnan(curve.value).all()]
+        for k, position in enumerate(positions)
+    }
+    return Live(
+        info.name, first, javascript.bound(info, {}), values,
+        [dict(zip(others, rest, strict=True)) for rest, _ in moving],
+        {k: curves for k, curves in absent.items() if curves},
+    )  # fmt: skip
+
+
 def _with_absent(label: str, names: list[str], curves: list[Curve]) -> str:
     """Add to the label of a position which of the curves of the legend it has not."""
     absent = [name for name, curve in zip(names, curves, strict=True) if np.isnan(curve.value).all()]
@@ -259,7 +295,7 @@ def _with_absent(label: str, names: list[str], curves: list[Curve]) -> str:
 
 # ---- the slider ------------------------------------------------------------------------------------------------
 
-#: Positions of a slider, and the samples of each of its curves: all of them travel with the page.
+#: Positions of a slider, and the samples of each of its curves where they travel with the page.
 POSITIONS = 13
 SPARSE = slice(0, None, 3)
 
@@ -298,8 +334,26 @@ def _allowed(item: Real, value: float) -> bool:
 
 
 def _slider(slider: Slider, x: np.ndarray, value: Panel, gradient: Panel) -> str:
-    """Return the control, hidden until the script shows it, and its curves."""
+    """Return the control, hidden until the script shows it, with its curves or what they are computed from."""
     data: dict[str, Any] = {"labels": slider.labels}
+    if slider.live is None:
+        data |= _travelling(slider, x, value, gradient)
+    else:
+        data |= dataclasses.asdict(slider.live)
+        data |= {"parameter": slider.name, "low": value.left, "high": value.right, "alone": slider.replaces}
+        data["ranges"] = {panel.title: panel.inner for panel in (value, gradient)}
+    name = html.escape(slider.name)
+    kind = "loss-slider replaces" if slider.replaces else "loss-slider"
+    return (
+        f'<div class="{kind}" hidden><label>{name} <input type="range" min="0" max="{len(slider.labels) - 1}" '
+        f'step="1" value="{slider.start}"></label> <output></output>'
+        f'<script type="application/json">{json.dumps(data, separators=(",", ":"))}</script></div>'
+    )
+
+
+def _travelling(slider: Slider, x: np.ndarray, value: Panel, gradient: Panel) -> dict[str, Any]:
+    """Return the curves of every position as paths, with the axes that they need."""
+    data: dict[str, Any] = {}
     kept = np.flatnonzero(between_round_places(x))[SPARSE]
     for panel, lines in (
         (value, [[c.value for c in curves] for curves in slider.curves]),
@@ -313,13 +367,7 @@ def _slider(slider: Slider, x: np.ndarray, value: Panel, gradient: Panel) -> str
         moved = {k: shown for k, shown in enumerate(positions) if shown is not panel}
         if moved:
             data[f"{panel.title}Axes"] = {k: [shown.grid(), panel.matrix(shown)] for k, shown in moved.items()}
-    name = html.escape(slider.name)
-    kind = "loss-slider replaces" if slider.replaces else "loss-slider"
-    return (
-        f'<div class="{kind}" hidden><label>{name} <input type="range" min="0" max="{len(slider.labels) - 1}" '
-        f'step="1" value="{slider.start}"></label> <output></output>'
-        f'<script type="application/json">{json.dumps(data, separators=(",", ":"))}</script></div>'
-    )
+    return data
 
 
 # ---- SVG -------------------------------------------------------------------------------------------------------

@@ -39,12 +39,13 @@ class Line:
 def figure_of(info: LossInfo) -> tuple[Figure, str]:
     """Compute the curves with the kernel; return them and what the picture shows in words."""
     lines = lines_of(info)
-    curves = [_curve(info, parameters, line, label, k) for k, (parameters, line, label) in enumerate(lines)]
+    curves = [curve_of(info, parameters, line, label, k) for k, (parameters, line, label) in enumerate(lines)]
     first = lines[0][1]
     return Figure(first.axis, first.x, curves, _slider(info, lines)), first.gradient
 
 
-def _curve(info: LossInfo, parameters: dict[str, Any], line: Line, label: str, colour: int = 0) -> Curve:
+def curve_of(info: LossInfo, parameters: dict[str, Any], line: Line, label: str, colour: int = 0) -> Curve:
+    """Compute value and gradient along a line."""
     loss = registry.class_of(info.name)(**parameters, reduction="none")
     gradient = np.sum(loss.grad(*line.inputs, wrt=line.moved) * line.direction, axis=1)
     return Curve(label, loss(*line.inputs), gradient, colour=colour)
@@ -65,7 +66,7 @@ def _slider(info: LossInfo, lines: list[tuple[dict[str, Any], Line, str]]) -> Sl
         main.name,
         [label_of({main.name: value}, main) for value in values],
         values.index(main.default) if main.default in values else 0,
-        [[_curve(info, {main.name: value}, line, "")] for value in values],
+        [[curve_of(info, {main.name: value}, line, "")] for value in values],
     )
 
 
@@ -85,6 +86,16 @@ def lines_of(info: LossInfo) -> list[tuple[dict[str, Any], Line, str]]:
     main = candidates[0]
     values = list(dict.fromkeys((main.default, *main.examples)))[:MOST_CURVES]
     return [({main.name: value}, line, label_of({main.name: value}, main)) for value in sorted(values)]
+
+
+def line_of_defaults(info: LossInfo) -> Line:
+    """Return the line of a curve at the defaults, of the second kind of label where there are two."""
+    lines = lines_of(info)
+    return next((line for parameters, line, _ in reversed(lines) if _is_default(info, parameters)), lines[0][1])
+
+
+def _is_default(info: LossInfo, parameters: dict[str, Any]) -> bool:
+    return all(info.parameter(name).default == value for name, value in parameters.items())
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from losslib.declaration.letters import definition_lines
 from losslib.declaration.schema import LossInfo
 from losspages.catalogue.choices import Leaf
 from losspages.catalogue.titles import title_of
+from losspages.pictures.sparklines import ROWS as ROWS_DRAWN
 from losspages.pictures.sparklines import curve_of
 
 __all__ = ["MOST", "chosen", "draw"]
@@ -75,22 +76,20 @@ def _card(figure: Figure, info: LossInfo, leaf: Leaf, left: float, bottom: float
     figure.text(left, bottom + 0.166, title_of(info), size=9, weight="bold")
     figure.text(left, bottom + 0.149, f"losslib.{info.name}", size=6.2, family="monospace", color=VALUE)
     wide = 0.135
-    curve = curve_of(info)
-    if curve is None:
-        wide = 0.232
-    else:
-        x, value, slope = curve
-        axes = figure.add_axes((left + 0.14, bottom + 0.06, 0.09, 0.082))
-        low, high = (float(np.nanquantile(value, q)) for q in (0.03, 0.97))
-        axes.plot(x, value, color=VALUE, lw=1.1)
-        axes.plot(x, slope, color=SLOPE, lw=0.9, ls="--")
-        bottom_of = min(low, float(np.nanquantile(slope, 0.05)))
-        margin = 0.1 * (max(high, 1e-9) - bottom_of)
-        axes.set_ylim(bottom_of - margin, high + margin)
-        axes.axhline(0, color=GREY, lw=0.4)
-        axes.tick_params(labelsize=4.5, length=1.5, width=0.4, pad=1)
-        for side in axes.spines.values():
-            side.set_linewidth(0.3)
+    x, value, slope = curve_of(info)
+    axes = figure.add_axes((left + 0.14, bottom + 0.06, 0.09, 0.082))
+    low, high = (float(np.nanquantile(value, q)) for q in (0.03, 0.97))
+    axes.plot(x, value, color=VALUE, lw=1.1)
+    axes.plot(x, slope, color=SLOPE, lw=0.9, ls="--")
+    bottom_of = min(low, float(np.nanquantile(slope, 0.05)))
+    margin = 0.1 * (max(high, 1e-9) - bottom_of)
+    axes.set_ylim(bottom_of - margin, high + margin)
+    axes.axhline(0, color=GREY, lw=0.4)
+    axes.tick_params(labelsize=4.5, length=1.5, width=0.4, pad=1)
+    if info.geometry not in ("pointwise", *ROWS_DRAWN):  # steps of a descent have no unit
+        axes.set_xticks([])
+    for side in axes.spines.values():
+        side.set_linewidth(0.3)
     when = f"{leaf.wish}: {leaf.losses[info.name]}".replace("`", "")
     columns = int(wide / 0.232 * 56)
     lines = textwrap.wrap(when, columns)[:4]

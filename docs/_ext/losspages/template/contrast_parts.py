@@ -20,7 +20,9 @@ from losspages.checks.equivalents import EquivalentResult, evaluate_equivalent
 from losspages.checks.examine import EXAMINERS, PageFacts, Sections
 from losspages.checks.row_losses import GradientCheck
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, own_parameters, run_doctest
-from losspages.rst import escape, heading, link, math, table
+from losspages.pictures import margins, similarities, thresholds
+from losspages.pictures.drawing import MUTED, colour, svg
+from losspages.rst import escape, heading, indent, link, math, table
 
 GEOMETRIES = ("softmax_classes", "ordinal", "agreement", "similarity", *vocabulary.GEOMETRIES)
 
@@ -167,7 +169,7 @@ def letters_of(info: LossInfo) -> list[str]:
 
 def sections(facts: PageFacts) -> Sections:
     """Return the sections that only these losses have in this form."""
-    return Sections(_picture(facts.info), "", _formula(facts.info), _inputs(facts), _reductions(facts))
+    return Sections(*_picture(facts.info), _formula(facts.info), _inputs(facts), _reductions(facts))
 
 
 def _inputs(facts: PageFacts) -> str:
@@ -214,28 +216,29 @@ def _reductions(facts: PageFacts) -> str:
     ]
     return (
         heading("Reductions")
-        + "\nWhat the sum is divided by, measured on a small batch; and the value of a batch without samples, and of "
-        "one that is masked altogether.\n\n"
+        + "\nDivisors, measured on a small batch.\n\n"
         + table(["reduction", "no weights", "empty batch", "all masked"], rows, css="loss-reductions")
         + f'\n``"none"`` gives one value for each {facts.info.per}.\n'
     )
 
 
-def _picture(info: LossInfo) -> str:
-    if info.geometry in ("linear_softmax", "tree_path"):
-        return ""
+def _picture(info: LossInfo) -> tuple[str, str]:
+    """Return the picture that suits the kind, and its numbers as a section where it has any."""
+    if info.geometry in ("linear_softmax", "adaptive_softmax", "tree_path"):
+        return "", ""
+    if info.name in margins.MARGINS:
+        drawing, caption, curves = margins.figure(info)
+        header = [curves.axis, *(curve.label for curve in curves.curves)]
+        numbers = heading("Numbers of the picture (value; gradient)") + "\n" + table(header, curves.rows())
+        return f".. raw:: html\n\n{indent(drawing + curves.html(info.name))}\n\n{caption}", numbers
     if info.input_names[-1] == "thresholds":
-        drawing, caption = score_drawing(info)
+        drawing, caption = thresholds.figure(info)
+    elif info.name in similarities.MATRICES:
+        drawing, caption = similarities.figure(info)
     else:
         drawing, caption = circle_drawing(info) if info.geometry == "similarity" else bars_drawing(info)
-    return f'.. raw:: html\n\n   <figure class="loss-figure">{drawing}</figure>\n\n{caption}'
-
-
-def svg(width: int, height: int, label: str, parts: list[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {width} {height}" style="width:100%;max-width:{2 * width}px;height:auto" role="img" '
-        f'aria-label="{label}">{"".join(parts)}</svg>'
-    )
+        drawing = f'<figure class="loss-figure">{drawing}</figure>'
+    return f".. raw:: html\n\n   {drawing}\n\n{caption}", ""
 
 
 def bars_drawing(info: LossInfo) -> tuple[str, str]:
@@ -248,10 +251,10 @@ def bars_drawing(info: LossInfo) -> tuple[str, str]:
     target = target if len(info.inputs) > 1 else 0
     largest = float(np.abs(gradient).max()) or 1.0
     tall = float(np.abs(row).max())
-    parts = ['<line x1="0" y1="70" x2="250" y2="70" stroke="var(--pst-color-text-muted)" stroke-width="0.5"/>']
+    parts = [f'<line x1="0" y1="70" x2="250" y2="70" stroke="{MUTED}" stroke-width="0.5"/>']
     for k, (number, slope) in enumerate(zip(row / tall, -gradient[0] / largest, strict=True)):
-        colour = "#d95f02" if slope > 0 else "#3b6fb6"
-        for offset, size, fill in ((5, number, "var(--pst-color-text-muted)"), (20, slope, colour)):
+        paint = colour(int(slope > 0))
+        for offset, size, fill in ((5, number, MUTED), (20, slope, paint)):
             top = 70 - 60 * max(size, 0.0)
             parts.append(
                 f'<rect x="{40 * k + offset}" y="{top:.1f}" width="13" height="{60 * abs(size):.1f}" fill="{fill}"/>'
@@ -263,29 +266,6 @@ def bars_drawing(info: LossInfo) -> tuple[str, str]:
         "where the loss moves them.\n"
     )
     return svg(250, 140, label, parts), text
-
-
-def score_drawing(info: LossInfo) -> tuple[str, str]:
-    """Draw the value of each class against the score, with the thresholds."""
-    thresholds = np.array([-1.5, 0.0, 2.0])
-    scores = np.linspace(-5, 5, 81)
-    colours = ("#3b6fb6", "#1b9e77", "#d95f02", "#a6449b")
-    parts = [
-        f'<line x1="{30 * (bound + 5):.0f}" y1="0" x2="{30 * (bound + 5):.0f}" y2="150" '
-        'stroke="var(--pst-color-text-muted)" stroke-dasharray="4 3"/>'
-        for bound in thresholds
-    ]
-    for y, colour in enumerate(colours):
-        values = registry.function_of(info.name)(scores, np.full(81, y), thresholds, reduction="none")
-        points = " ".join(
-            f"{30 * (x + 5):.1f},{150 - 145 * np.exp(-v):.1f}" for x, v in zip(scores, values, strict=True)
-        )
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    text = (
-        "The probability of each of four classes, ``exp(-value)``, against the score; the dashed lines are the "
-        "thresholds between them.\n"
-    )
-    return svg(300, 150, f"{info.name}: probabilities of four classes against the score", parts), text
 
 
 def circle_drawing(info: LossInfo) -> tuple[str, str]:
@@ -306,17 +286,16 @@ def circle_drawing(info: LossInfo) -> tuple[str, str]:
     given = {name: arguments[name] for name in info.input_names if name in arguments}
     value, gradient = registry.function_of(info.name).value_and_grad(**given, wrt=info.input_names[0])
     largest = float(np.linalg.norm(gradient, axis=1).max()) or 1.0
-    parts = ['<circle cx="110" cy="110" r="80" fill="none" stroke="var(--pst-color-text-muted)" stroke-width="0.7"/>']
-    colours = ("#3b6fb6", "#d95f02")
+    parts = [f'<circle cx="110" cy="110" r="80" fill="none" stroke="{MUTED}" stroke-width="0.7"/>']
     for k, (point, slope) in enumerate(zip(one, gradient / largest, strict=True)):
-        colour = "#3b6fb6" if pairs else colours[labels[k]]
+        paint = colour(0 if pairs else labels[k])
         x, y = 110 + 80 * point[0], 110 - 80 * point[1]
         tip_x, tip_y = x - 38 * slope[0], y + 38 * slope[1]
-        parts.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{tip_x:.1f}" y2="{tip_y:.1f}" stroke="{colour}"/>')
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
+        parts.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{tip_x:.1f}" y2="{tip_y:.1f}" stroke="{paint}"/>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{paint}"/>')
         if pairs:
             other_x, other_y = 110 + 80 * two[k, 0], 110 - 80 * two[k, 1]
-            parts.append(f'<circle cx="{other_x:.1f}" cy="{other_y:.1f}" r="3" fill="none" stroke="#d95f02"/>')
+            parts.append(f'<circle cx="{other_x:.1f}" cy="{other_y:.1f}" r="3" fill="none" stroke="{colour(1)}"/>')
     label = f"{info.name}: value {value:.3f}; six vectors on a circle and the gradient of each"
     what = "Six vectors of one view (dots) and their partners (rings)" if pairs else "Six vectors of two classes"
     if info.input_names == ("input",):

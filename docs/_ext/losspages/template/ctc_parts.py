@@ -85,8 +85,7 @@ def reductions(measured: list[ReductionRow]) -> str:
     ]
     return (
         heading("Reductions")
-        + "\nWhat the sum is divided by, measured on 4 samples with the sample weights ``[1, 3, 1, 1]`` and a mask "
-        "that leaves out one sample; and the value of a batch without samples, and of one masked altogether.\n\n"
+        + "\nDivisors of 4 samples; weights ``[1, 3, 1, 1]``, a mask without one sample.\n\n"
         + table(["reduction", *ctc_paths.SITUATIONS, "empty batch", "all masked"], rows, css="loss-reductions")
         + '\n``"none"`` gives one value for each sample, 0 where the mask is False. As in PyTorch, ``"mean"`` (and '
         '``"weighted_mean"``) first divides each value by the length of its target, a length of 0 counting as 1.\n'

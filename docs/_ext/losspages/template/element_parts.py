@@ -46,10 +46,7 @@ def inputs_table(info: LossInfo, outside_messages: list[str]) -> str:
                 ]
     if others:
         text += " ".join(dict.fromkeys(others)) + "\n\n"
-    text += (
-        "Types: float32 and float64 are computed as they are, float16 and bfloat16 in float32; integers, booleans and "
-        "lists become float64. NaN is legal in every input and reaches value and gradient.\n"
-    )
+    text += "Types, and NaN: :doc:`/conventions`.\n"
     return text
 
 
@@ -170,9 +167,8 @@ def reductions(info: LossInfo, measured: list[verify.ReductionRow]) -> str:
     text = heading("Reductions") + "\n"
     axis = " The mean over the last axis is taken first." if info.averages_last_axis else ""
     text += (
-        "What the sum is divided by, measured on a 2 × 2 batch with the weights ``[[1, 2], [3, 4]]``, the sample "
-        "weights ``[1, 3]`` and a mask that leaves out one element; and the value of a batch without elements, and of "
-        f"one that is masked altogether.{axis}\n\n"
+        "Divisors of a 2 × 2 batch; weights ``[[1, 2], [3, 4]]``, sample weights ``[1, 3]``, a mask without one "
+        f"element.{axis}\n\n"
     )
     text += table(["reduction", *situations.values(), "empty batch", "all masked"], rows, css="loss-reductions") + "\n"
     each = "one value for each row" if info.averages_last_axis else "one value for each element"

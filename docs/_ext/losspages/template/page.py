@@ -11,7 +11,7 @@ import losslib
 from losslib import declare
 from losslib.declaration import modes, registry
 from losslib.declaration.schema import Array, LossInfo, Real
-from losspages.catalogue import peer_names, titles
+from losspages.catalogue import peer_names, stories, titles
 from losspages.catalogue.indexes import FAMILIES
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts, Sections
@@ -104,7 +104,7 @@ def signature(info: LossInfo) -> str:
             f"   Derivatives: {methods}; they take {takes} too.\n",
             f".. py:class:: losslib.{info.class_name}{cls}\n   :no-index:\n",
             f"   Call the object with ``({names})``; methods {own}.\n",
-            ":doc:`/conventions` says what ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt`` mean.\n",
+            "The other arguments: :doc:`/conventions`.\n",
         ]
     )
 
@@ -125,6 +125,7 @@ def parameters(info: LossInfo) -> str:
                 values = {
                     "risk": "one number for each sample, or None",
                     "lists": "an array, or None",
+                    "auc_margin": "an array, or None",
                 }.get(info.geometry, "one number for each class, or None")
         default = f"{item.default:g}" if isinstance(item, Real) and item.default is not None else item.default
         rows.append([f"``{item.name}``", f"``{default}``", values, link(item.meaning, info.name)])
@@ -132,7 +133,7 @@ def parameters(info: LossInfo) -> str:
     if not rows:
         return text + "Only ``reduction`` and ``check``, those of every loss: :doc:`/conventions`.\n"
     text += table(["name", "default", "values", "meaning"], rows, css="loss-parameters") + "\n"
-    return text + "``reduction`` and ``check`` are those of every loss: :doc:`/conventions`.\n"
+    return text + "``reduction``, ``check``: :doc:`/conventions`.\n"
 
 
 def advice(title: str, items: tuple[str, ...], info: LossInfo) -> str:
@@ -287,7 +288,7 @@ SECTIONS: dict[str, Callable[[PageFacts], Sections]] = {
     "lifetimes": survival_parts.sections,
     "intervals": survival_parts.sections,
     **dict.fromkeys(("comparable", "hits", "brier"), survival_parts.sections),
-    "lists": ranking_parts.sections,
+    **dict.fromkeys(("lists", "auc_margin"), ranking_parts.sections),
     **dict.fromkeys(contrast_parts.GEOMETRIES, contrast_parts.sections),
 }
 
@@ -302,6 +303,7 @@ def page(facts: PageFacts) -> str:
         opening(facts),
         own.figure if "<figure" in own.figure else region_parts.other_drawing(info),
         belongs(info),
+        stories.line(info),
         own.formula,
         advice("Use it when", info.use_when, info),
         advice("Avoid it when", info.avoid_when, info),

@@ -45,6 +45,8 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
     "approx_ndcg": ({"temperature": 0.1},),
     "approx_mrr": ({"temperature": 0.1},),
     "neural_ndcg": ({"temperature": 0.3, "topn": 2},),
+    "auc_margin": ({"version": "v2"}, {"imratio": 0.2}),
+    "query_rmse": ({"root": True},),
 }
 
 LETTERS = ":math:`x` is ``input`` and :math:`y` is ``target``, for the items of one list"
@@ -64,7 +66,12 @@ WORDS = {
     "neural_ndcg": ", :math:`g` their gains, :math:`k` is ``topn`` and :math:`T` is ``temperature``.",
     "approx_mrr": " and :math:`T` is ``temperature``.",
     "query_rmse": " and :math:`w` are the sample weights.",
+    "auc_margin": "; :math:`m` is ``margin``, :math:`c_1`, :math:`c_0` and :math:`k` are those of the numerical notes.",
 }
+#: Kernels whose labels are 0 and 1.
+TWO_CLASSES = ("area", "auc_margin")
+#: The numbers of a picture that are learnt elsewhere.
+LEARNT = {"auc_margin": (1.0, -1.0, 0.5)}
 
 
 # ---- executed --------------------------------------------------------------------------------------------------
@@ -73,7 +80,7 @@ WORDS = {
 def batch(info: LossInfo) -> list[np.ndarray]:
     """Return four lists of five items; all labels of the third are equal."""
     random = np.random.default_rng(21)
-    y = random.integers(0, 2 if info.kernel == "area" else 4, (4, 5)).astype(float)
+    y = random.integers(0, 2 if info.kernel in TWO_CLASSES else 4, (4, 5)).astype(float)
     y[:, 0], y[:, 1], y[2] = 1.0, 0.0, 1.0
     return [random.standard_normal((4, 5)), y]
 
@@ -84,7 +91,7 @@ def examine(info: LossInfo) -> PageFacts:
         info=info,
         formula=check_formula(info),
         reductions=check_reductions(info),
-        outside=["", message_outside(info)],
+        outside=["", message_outside(info), *[""] * (len(info.inputs) - 2)],
         examples=run_doctest(info.examples, info.name),
         equivalents=[EquivalentResult(item) for item in info.equivalents],
     )
@@ -126,7 +133,7 @@ def _compare(info: LossInfo, what: str, kernel: float, expected: Any, where: str
 def counts(info: LossInfo, labels: np.ndarray) -> np.ndarray:
     """Return what each list adds to the denominator of the mean."""
     pairs = (labels[:, :, np.newaxis] > labels[:, np.newaxis]).sum((1, 2)).astype(float)
-    if info.kernel in ("lambdarank", "area"):
+    if info.kernel in ("lambdarank", *TWO_CLASSES):
         return np.asarray(pairs > 0, float)
     if info.kernel == "squared_errors":
         return np.full(len(labels), float(labels.shape[1] ** 2))
@@ -209,9 +216,8 @@ def _formula(info: LossInfo) -> str:
 def _reductions(facts: PageFacts) -> str:
     return (
         heading("Reductions")
-        + "\nWhat the sum is divided by, measured on 4 lists of 5 items, one of them with equal labels only, with the "
-        "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the second; and the value of a batch without "
-        "lists, and of one that is masked altogether.\n\n"
+        + "\nDivisors of 4 lists, one of them with equal labels only; weights ``[1, 3, 2, 1]``, a mask without the "
+        "second.\n\n"
         + tables.divisors(facts)
         + '\n``"none"`` gives one value for each list, 0 where nothing is compared.\n'
     )
@@ -226,9 +232,9 @@ WIDTH, ROW, LEFT, MIDDLE, REACH, TOP = 460, 22, 116, 288, 150, 34
 
 def _picture(info: LossInfo) -> tuple[str, str]:
     """Draw a list: which items the loss pulls up and which it pushes down, and how hard."""
-    labels = RANKED.clip(0, 1) if info.kernel == "area" else RANKED
+    labels = RANKED.clip(0, 1) if info.kernel in TWO_CLASSES else RANKED
     scores = np.linspace(2.0, -2.0, len(labels))
-    grad = registry.class_of(info.name)(reduction="sum").grad(scores, labels)
+    grad = registry.class_of(info.name)(reduction="sum").grad(scores, labels, *LEARNT.get(str(info.kernel), ()))
     scale = REACH / max(abs(grad).max(), 1e-300)
     height = TOP + ROW * len(labels) + 26
     parts = [f'<text class="title" x="4" y="14">{text}</text>' for text in ("rank, score, label",)]
@@ -257,4 +263,5 @@ def _picture(info: LossInfo) -> tuple[str, str]:
     return f".. raw:: html\n\n{indent(picture)}\n", listed
 
 
-EXAMINERS["lists"] = examine
+for geometry in ("lists", "auc_margin"):
+    EXAMINERS[geometry] = examine

@@ -173,8 +173,7 @@ def sections(facts: PageFacts) -> Sections:
 def _inputs(facts: PageFacts) -> str:
     return tables.inputs(
         facts,
-        "Types: float32 and float64 are computed as they are, float16 and bfloat16 in float32. NaN is legal in "
-        "every floating-point input.",
+        "Types: :doc:`/conventions`.",
     )
 
 
@@ -203,8 +202,7 @@ def _reductions(facts: PageFacts) -> str:
     ]
     return (
         heading("Reductions")
-        + "\nWhat the sum is divided by, measured on a small batch; and the value of a batch without samples, and of "
-        "one that is masked altogether.\n\n"
+        + "\nDivisors, measured on a small batch.\n\n"
         + table(["reduction", "no weights", "empty batch", "all masked"], rows, css="loss-reductions")
         + f'\n``"none"`` gives one value for each {facts.info.per}.\n'
     )

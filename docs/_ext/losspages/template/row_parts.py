@@ -29,10 +29,7 @@ def inputs_table(info: LossInfo, outside: list[str]) -> str:
         rows.append([f"``{item.name}``", link(item.meaning, info.name), shape, values, message])
     text = heading("Inputs") + "\n"
     text += table(["input", "meaning", "shape", "values", "outside"], rows, css="loss-inputs") + "\n"
-    text += (
-        "Types: float32 and float64 are computed as they are, float16 and bfloat16 in float32; integers, booleans and "
-        "lists become float64."
-    )
+    text += "Types: :doc:`/conventions`."
     if row_losses.target_kind(info) in ("indices", "lists"):
         text += " Class indices may be of any integer type, and are checked with ``check=False`` too."
     return text + " NaN is legal in every floating-point input and touches no other row.\n"
@@ -146,10 +143,7 @@ def reductions(info: LossInfo, measured: list[ReductionRow]) -> str:
     if "ignore_index" in info.parameter_names:
         given.append("one target that is ignored")
     text = heading("Reductions") + "\n"
-    text += (
-        f"What the sum is divided by, measured on 4 rows with {', '.join(given[:-1])} and {given[-1]}; and the "
-        "value of a batch without rows, and of one that is masked altogether.\n\n"
-    )
+    text += f"Divisors of 4 rows with {', '.join(given[:-1])} and {given[-1]}.\n\n"
     text += table(["reduction", *columns, "empty batch", "all masked"], rows, css="loss-reductions") + "\n"
     what = SHAPES[info.geometry][1]
     text += f'{what}; ``"none"`` gives one value for each, 0 where the mask is False.'

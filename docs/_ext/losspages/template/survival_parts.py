@@ -22,6 +22,7 @@ from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import EXAMINERS, PageFacts, Sections
 from losspages.checks.verify import Disagreement, FormulaCheck, ReductionRow, run_doctest
 from losspages.formulas.symbolic import DIGITS
+from losspages.pictures import risk_sets
 from losspages.pictures.curves import SAMPLES, Curve, Figure, abscissa
 from losspages.rst import heading, indent, math, table
 from losspages.template import tables
@@ -402,9 +403,8 @@ def _reductions(facts: PageFacts) -> str:
     cox = facts.info.kernel == "cox"
     return (
         heading("Reductions")
-        + f"\nWhat the sum is divided by, measured on 4 samples{', of which 3 have events,' if cox else ''} with the "
-        "sample weights ``[1, 3, 2, 1]`` and a mask that leaves out the third; and the value of a batch without "
-        "samples, and of one that is masked altogether.\n\n"
+        + f"\nDivisors of 4 samples{', 3 of them with events' if cox else ''}; weights ``[1, 3, 2, 1]``, "
+        "a mask without the third.\n\n"
         + tables.divisors(facts)
         + '\n``"none"`` gives one value for each sample, 0 where the mask is False.\n'
     )
@@ -504,6 +504,9 @@ def _picture(info: LossInfo) -> tuple[str, str]:
         curves.append(Curve(label, values, slopes, colour=colour))
     drawn = Figure(axis, x, curves)
     picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n"
+    if info.kernel == "cox":
+        drawing, caption = risk_sets.figure(info)
+        picture = f".. raw:: html\n\n   {drawing}\n\n{caption}\n{picture}"
     numbers = table([drawn.axis, *(curve.label for curve in curves)], drawn.rows())
     return picture, heading("Numbers of the picture (value; gradient)") + "\n" + numbers
 

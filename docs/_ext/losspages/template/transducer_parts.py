@@ -41,6 +41,7 @@ class Alignments:
     #: The value of one sample from its rows, its labels and the parameters.
     value: Callable[[np.ndarray, np.ndarray, dict[str, Any]], Taylor]
     formula: str
+    recursion: str
     gradient: str
     words: str
     settings: tuple[dict[str, Any], ...]
@@ -66,12 +67,44 @@ def transducer_value(x: np.ndarray, labels: np.ndarray, parameters: dict[str, An
     return -taylor.log(total)
 
 
+def by_recursion(x: np.ndarray, labels: np.ndarray, blank: int, fused: bool) -> tuple[float, np.ndarray]:
+    """Return the value and, for every node, the shares of the paths by class, as the page writes both."""
+    frames, rows, classes = x.shape
+    p = np.exp(x - np.log(np.exp(x).sum(-1, keepdims=True)) if fused else x)
+    blank %= classes
+    forward, backward = np.zeros((frames, rows)), np.zeros((frames + 1, rows + 1))
+    for t, u in np.ndindex(frames, rows):
+        before = forward[t - 1, u] * p[t - 1, u, blank] if t else float(u == 0)
+        forward[t, u] = before + (forward[t, u - 1] * p[t, u - 1, labels[u - 1]] if u else 0.0)
+    backward[frames, rows - 1] = 1.0  # beyond the last frame, with all labels written
+    share = np.zeros_like(x)
+    for t, u in sorted(np.ndindex(frames, rows), reverse=True):
+        written = p[t, u, labels[u]] * backward[t, u + 1] if u + 1 < rows else 0.0
+        backward[t, u] = p[t, u, blank] * backward[t + 1, u] + written
+        share[t, u, blank] = forward[t, u] * p[t, u, blank] * backward[t + 1, u]
+        if u + 1 < rows:
+            share[t, u, labels[u]] += forward[t, u] * written
+    return -float(np.log(backward[0, 0])), share / backward[0, 0]
+
+
 LOSSES = {
     "rnnt_loss": Alignments(
         value=transducer_value,
         formula=(
             r"L = -\log \sum_{\pi} \prod_{i=1}^{T+U} p_{t_i,\, u_i,\, \pi_i}, \qquad "
             r"p_{t,u,c} = \frac{e^{x_{t,u,c}}}{\sum_{j} e^{x_{t,u,j}}}"
+        ),
+        recursion=(
+            r"\begin{aligned}"
+            r"\alpha(1, 0) &= 1, \qquad "
+            r"\alpha(t, u) = \alpha(t - 1, u)\, p_{t-1,u,\varnothing} + \alpha(t, u - 1)\, p_{t,u-1,l_u} \\"
+            r"\beta(T, U) &= p_{T,U,\varnothing}, \qquad "
+            r"\beta(t, u) = p_{t,u,\varnothing}\, \beta(t + 1, u) + p_{t,u,l_{u+1}}\, \beta(t, u + 1) \\"
+            r"L &= -\log \beta(1, 0) = -\log \bigl(\alpha(T, U)\, p_{T,U,\varnothing}\bigr) \\"
+            r"s_{t,u,\varnothing} &= \frac{\alpha(t, u)\, p_{t,u,\varnothing}\, \beta(t + 1, u)}{\beta(1, 0)}, \qquad "
+            r"s_{T,U,\varnothing} = 1 \\"
+            r"s_{t,u,l_{u+1}} &= \frac{\alpha(t, u)\, p_{t,u,l_{u+1}}\, \beta(t, u + 1)}{\beta(1, 0)}"
+            r"\end{aligned}"
         ),
         words=(
             ":math:`x` is ``logits``. The sum is over all sequences :math:`\\pi` of :math:`T` blanks and the :math:`U` "
@@ -123,6 +156,15 @@ def check_formula(info: LossInfo) -> FormulaCheck:
             values, gradient = loss(*arrays), loss.grad(*arrays)
             for n, (frames, labels) in enumerate(zip(arrays[2], arrays[3], strict=True)):
                 part = arrays[0][n, :frames, : labels + 1]
+                label = arrays[1][n, :labels]
+                fused, blank = parameters.get("fused_log_softmax", True), parameters.get("blank", -1)
+                value, share = by_recursion(part, label, blank, fused)
+                _compare(info, "value", values[n], value, f"sample {n} by the recursion", result)
+                p = np.exp(part) / np.exp(part).sum(-1, keepdims=True)
+                slopes = p * share.sum(-1, keepdims=True) - share if fused else -share
+                for place in np.ndindex(part.shape):
+                    where = f"sample {n}, {list(place)}, by the recursion"
+                    _compare(info, "gradient", gradient[n][place], slopes[place], where, result)
                 if np.count_nonzero(gradient[n]) > part.size:
                     raise Disagreement(f"{info.name}: the gradient of sample {n} is not 0 past its lengths")
                 for place in np.ndindex(part.shape):
@@ -140,8 +182,8 @@ def check_formula(info: LossInfo) -> FormulaCheck:
 def _compare(info: LossInfo, what: str, kernel: float, expected: Any, where: str, result: FormulaCheck) -> None:
     if not result.add(what, kernel, expected) <= TOLERANCE:
         raise Disagreement(
-            f"{info.name}: the {what} differs between the sum over all alignments and the kernel at {where}: the "
-            f"kernel gives {float(kernel):.17g}, the sum {float(expected):.17g}"
+            f"{info.name}: the {what} differs between the formula and the kernel at {where}: the kernel gives "
+            f"{float(kernel):.17g}, the formula {float(expected):.17g}"
         )
 
 
@@ -212,10 +254,15 @@ def _formula(info: LossInfo) -> str:
             "The value of one sample:\n",
             math(alignments.formula),
             alignments.words + "\n",
+            "The sums run forward and backward over the nodes of the lattice, frame :math:`t` and :math:`u` labels "
+            "written; :math:`\\varnothing` is the blank, :math:`l` the labels, and what lies outside of the lattice is "
+            "0:\n",
+            math(alignments.recursion),
             "Gradient:\n",
             math(alignments.gradient),
             "These formulas are written by hand. What the build compares with the kernel is the sum over all "
-            "alignments of small samples, listed one by one, and its derivative by every input. There is no Hessian: "
+            "alignments of small samples, listed one by one, its derivative by every input, and the recursion as it "
+            "stands here. There is no Hessian: "
             "``value_grad_hess`` is not offered.\n",
         ]
     )
@@ -224,8 +271,7 @@ def _formula(info: LossInfo) -> str:
 def _reductions(facts: PageFacts) -> str:
     return (
         heading("Reductions")
-        + "\nWhat the sum is divided by, measured on 3 samples with the sample weights ``[1, 3, 1]`` and a mask that "
-        "leaves out one; and the value of a batch without samples, and of one that is masked altogether.\n\n"
+        + "\nDivisors of 3 samples; weights ``[1, 3, 1]``, a mask without one.\n\n"
         + tables.divisors(facts)
         + '\n``"none"`` gives one value for each sample, 0 where the mask is False.\n'
     )
@@ -245,8 +291,49 @@ def _picture(info: LossInfo) -> tuple[str, str]:
     drawn = Figure("logit of the label at every node (the blank has 0)", x, curves)
     header = [drawn.axis, *(curve.label for curve in curves)]
     words = "The gradient shown is the sum of the entries of that logit.\n"
-    picture = f".. raw:: html\n\n{indent(drawn.html(info.name))}\n\n{words}"
+    lattice = f'<figure class="loss-figure loss-lattice">{lattice_drawing(info)}</figure>'
+    picture = (
+        f".. raw:: html\n\n{indent(lattice)}\n\nThe lattice of four frames and three labels: a step to the right is a "
+        "blank and leads to the next frame, a step up writes a label. The wider a line, the larger the share of all "
+        "paths that take it, by probability: minus the gradient by its log-probability, from the kernel.\n\n"
+        f".. raw:: html\n\n{indent(drawn.html(info.name))}\n\n{words}"
+    )
     return picture, heading("Numbers of the picture (value; gradient)") + "\n" + table(header, drawn.rows())
+
+
+def lattice_drawing(info: LossInfo) -> str:
+    """Draw the nodes of a small lattice and the share of the paths on each edge."""
+    frames, labels, step, left, bottom = 4, np.array([0, 1, 2]), 70, 40, 250
+    rows = len(labels) + 1
+    logits = np.random.default_rng(3).standard_normal((1, frames, rows, 4))
+    for u, label in enumerate(labels):  # each label is likely in the frame of its place
+        logits[0, u, :, label] += 2.0
+    logits[..., -1] += 0.5
+    logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    arrays = [logs, labels[np.newaxis], np.array([frames]), np.array([len(labels)])]
+    loss = registry.class_of(info.name)(fused_log_softmax=False, reduction="none")
+    share = -loss.grad(*arrays)[0]
+    parts = []
+    for t, u in np.ndindex(frames, rows):
+        x, y = left + step * t, bottom - step * u
+        edges = [(step, 0, share[t, u, -1], "c0")] if t + 1 < frames or u + 1 == rows else []
+        if u + 1 < rows:
+            edges.append((0, -step, share[t, u, labels[u]], "c1"))
+        for across, up, part, colour in edges:
+            width = f"{0.5 + 9 * float(part):.1f}"
+            parts.append(f'<path class="curve {colour}" style="stroke-width:{width}" d="M{x} {y}l{across} {up}"/>')
+    nodes = [
+        f'<circle cx="{left + step * t}" cy="{bottom - step * u}" r="4" fill="currentColor"/>'
+        for t, u in np.ndindex(frames, rows)
+    ]
+    places = [(left + step * t, bottom + 22, "middle", f"frame {t + 1}") for t in range(frames)]
+    places += [(left - 12, bottom - step * u + 4, "end", str(u)) for u in range(rows)]
+    texts = [f'<text x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>' for x, y, anchor, text in places]
+    said = f"{info.name}: value {float(loss(*arrays)[0]):.3f}; the share of the paths on each edge of the lattice"
+    return (
+        f'<svg viewBox="0 0 350 280" style="width:100%;max-width:460px;height:auto" role="img" aria-label="{said}">'
+        f"{''.join([*parts, *nodes, *texts])}</svg>"
+    )
 
 
 EXAMINERS["transducer"] = examine

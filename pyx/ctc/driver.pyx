@@ -19,8 +19,8 @@ from ctc.sample cimport (
     begin_sample, finish, prepare_sums, read_chunk, settle, sum_beyond_middle, sum_to_middle, whole_sample,
 )
 from gate cimport ThreadGate
-from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
-from memory cimport start_of
+from job cimport FLOAT64
+from memory cimport start_of, type_of
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -182,12 +182,9 @@ cdef int execute(CTCCall* call, const int64_t* labels, const int64_t* offsets, c
 
 # ---- called from losslib.geometries.ctc --------------------------------------------------------------------------
 
-cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64}
-
-
 cdef int place(View* view, object array) except -1:
     view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
-    view.type = _types[array.dtype.name]
+    view.type = type_of(array)
     view.frame, view.sample, view.classes = array.strides
     return 0
 

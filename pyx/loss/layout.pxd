@@ -2,23 +2,8 @@
 
 cimport numpy as cnp
 
-from job cimport BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Job, Operand
-
-
-cdef inline int type_of(cnp.ndarray array) except -1:
-    """The code of an element type, among which bfloat16 is no type of NumPy's own."""
-    cdef int number = cnp.PyArray_TYPE(array)
-    if number == cnp.NPY_FLOAT:
-        return FLOAT32
-    if number == cnp.NPY_DOUBLE:
-        return FLOAT64
-    if number == cnp.NPY_FLOAT16:
-        return FLOAT16
-    if number == cnp.NPY_BOOL:
-        return BOOL
-    if array.dtype.name != "bfloat16":
-        raise SystemError(f"no operand of a job has the type {array.dtype}")
-    return BFLOAT16
+from job cimport MAX_AXES, Job, Operand
+from memory cimport type_of
 
 
 cdef inline Py_ssize_t distance(object array, int axis) noexcept:

@@ -30,8 +30,7 @@ from libc.stdlib cimport free, malloc
 
 from blocks cimport stream_fence, sum_block
 from gate cimport ThreadGate
-from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
-from memory cimport start_of
+from memory cimport start_of, type_of
 from plain cimport new_like
 from softmax.call cimport Kernel, Rows, Scan, View, is_native, sum_of_weights
 from softmax.given cimport given_chunk
@@ -129,12 +128,9 @@ cdef int execute_rows(Rows* rows, bint release) except -1:
 
 # ---- called from losslib.softmax -------------------------------------------------------------------------------
 
-cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64}
-
-
 cdef int place(View* view, object array) except -1:
     view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
-    view.type = _types[array.dtype.name]
+    view.type = type_of(array)
     view.outer, view.classes, view.inner = array.strides
     return 0
 

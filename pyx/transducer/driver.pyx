@@ -21,7 +21,8 @@ from libc.stdlib cimport free, malloc
 
 from blocks cimport item_size, real
 from gate cimport ThreadGate
-from job cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from job cimport FLOAT64
+from memory cimport type_of
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 from transducer.call cimport Lattice, Transducer, View
 from transducer.lattice cimport doubles_needed, lay_out, run_alpha, run_beta, run_slopes, value_of
@@ -159,13 +160,10 @@ cdef bint execute(Transducer* job, double cost) noexcept:
 
 # ---- called from losslib.geometries.transducer -------------------------------------------------------------------
 
-cdef dict _types = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64}
-
-
 cdef int place(View* view, object array) except -1:
     cdef int axis
     view.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>array)
-    view.type = _types[array.dtype.name]
+    view.type = type_of(array)
     for axis in range(4):
         view.strides[axis] = array.strides[axis]
     return 0

@@ -147,7 +147,7 @@ test-asan: $(VENV)/.created $(wheel_built)  ## run the tests that touch memory u
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1,\
 	-s $(CURDIR)/tests/fuzz/test_calls.py $(CURDIR)/tests/fuzz/test_extremes.py -k 'not 32_bits_count and not other_processes' \
 	$(addprefix $(CURDIR)/tests/,calls/test_arrays.py losses/test_margin.py losses/test_softmax.py losses/test_distance.py \
-	losses/test_overlap.py losses/test_overlap_sorted.py losses/test_overlap_transform.py losses/test_boxes.py losses/test_lists.py losses/test_class_scores.py losses/test_contrast.py \
+	losses/test_overlap.py losses/test_overlap_sorted.py losses/test_overlap_transform.py losses/test_boxes.py losses/test_lists.py losses/test_auc_margin.py losses/test_class_scores.py losses/test_contrast.py \
 	losses/test_vocabulary.py sums/test_multitask.py \
 	formula/test_formula_losses.py formula/test_random_formulas.py \
 	losses/test_ctc_arrays.py losses/test_ctc_alignment.py losses/test_ctc_fuzz.py losses/test_rnnt_fuzz.py))

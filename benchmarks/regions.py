@@ -171,6 +171,45 @@ def take_turns(calls: dict[str, Call], rounds: int) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
+def stages(shape: tuple[int, int, int], classes: bool, entropy: bool, rounds: int) -> str:
+    """Return the shortest times of both passes of the driver and of a copy, nanoseconds a number."""
+    from losslib.geometries.overlap import geometry
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(shape, dtype=np.float32)
+    around = (shape[0], shape[2])
+    t = rng.integers(0, shape[1], around) if classes else (rng.random(shape) < 0.2).astype(np.float32)
+    out = np.zeros_like(x)
+    activation, addend = "softmax" if classes else "sigmoid", "cross_entropy" if entropy else "none"
+    region = geometry.driver.Region(x, t, wide=False, activation=activation, addend=addend)
+    table, extras = np.empty((*shape[:2], 4)), np.empty((shape[0], 3))
+    slopes, scale = rng.random((*shape[:2], 3)), np.ones(shape[0])
+    calls: dict[str, Call] = {
+        "count": lambda: region.count(table, extras),
+        "gradient": lambda: region.differentiate(out, None, slopes=slopes, addend_scale=scale),
+        "copy": lambda: np.copyto(out, x),
+    }
+    shortest = dict.fromkeys(calls, float("inf"))
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            shortest[name] = min(shortest[name], time.perf_counter() - start)
+    return ", ".join(f"{name} {1e9 * seconds / x.size:.2f}" for name, seconds in shortest.items())
+
+
+def show_stages(rounds: int) -> None:
+    for shape, classes in (
+        ((1, 21, 40_000), True),
+        ((1, 21, 512 * 512), True),
+        ((2, 1, 65536), False),
+        ((2, 1, 128**3), False),
+    ):
+        for entropy in (False, True):
+            text = stages(shape, classes, entropy, rounds)
+            print(f"{'x'.join(map(str, shape)):>12} {'with cross-entropy' if entropy else '':<18} ns a number: {text}")
+
+
 def show(title: str, found: dict[str, dict[str, Call]], rounds: int, copied: float | None = None) -> None:
     for loss, calls in found.items():
         times = take_turns(calls, rounds)
@@ -185,12 +224,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--boxes-only", action="store_true")
+    parser.add_argument("--stages", action="store_true", help="the two passes of losslib alone, and a copy")
     arguments = parser.parse_args()
-    import torch
-
     import losslib
 
     losslib.set_num_threads(arguments.threads)
+    if arguments.stages:
+        show_stages(10 * arguments.rounds)
+        return
+    import torch
+
     torch.set_num_threads(arguments.threads)
     for name in ("nms", "qnms"):  # torchvision registers fakes for operators of a library that may not load
         if not hasattr(torch.ops.torchvision, name):

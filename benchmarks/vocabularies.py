@@ -166,7 +166,34 @@ def row_calls() -> dict[str, tuple[Call, Call | None]]:
             of("hsigmoid_loss", hidden, classes, nodes),
             peer("torch", path_sums, hidden, nodes, t=classes),
         ),
+        "adaptive_log_softmax_with_loss": clusters(),
     }
+
+
+def clusters() -> tuple[Call, Call | None]:
+    """The adaptive softmax of words whose frequencies fall as 1/rank, and PyTorch's module with the same weights."""
+    rows, components, words, cutoffs = 2048, 768, 50_257, [2010, 10_051]
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal((rows, components), np.float32)
+    shares = 1 / np.arange(1, words + 1)
+    target = rng.choice(words, rows, p=shares / shares.sum())
+    head = 0.02 * rng.standard_normal((cutoffs[0] + 2, components), np.float32)
+    sizes = ((components // 4, cutoffs[1] - cutoffs[0]), (components // 16, words - cutoffs[1]))
+    tails = [
+        (0.02 * rng.standard_normal((h, components), np.float32), 0.02 * rng.standard_normal((n, h), np.float32))
+        for h, n in sizes
+    ]
+    loss = losslib.AdaptiveLogSoftmaxWithLoss()
+    torch = torch_or_none()
+    if torch is None:
+        return lambda: loss.value_and_grad(hidden, target, head, tails), None
+    module = torch.nn.AdaptiveLogSoftmaxWithLoss(components, words, cutoffs)
+    layers = [module.head, *(layer for tail in module.tail for layer in tail)]
+    for layer, weight in zip(layers, [head, *(weight for tail in tails for weight in tail)], strict=True):
+        layer.weight.data = torch.tensor(weight)
+    moved, labels = torch.tensor(hidden, requires_grad=True), torch.tensor(target)
+    call = through_torch(lambda *_: module(moved, labels).loss, [moved, *(layer.weight for layer in layers)])
+    return lambda: loss.value_and_grad(hidden, target, head, tails), call
 
 
 def links(torch: Any, module: Any) -> Callable[..., Any]:

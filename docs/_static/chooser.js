@@ -25,14 +25,25 @@
       select.value = answers.includes(before) ? before : answers[0];
       select.parentElement.hidden = answers.length < 2;
     });
-    list.replaceChildren(...left(3).flatMap((leaf) => leaf.losses).map(([name, title, reason]) => {
+    const leaves = left(3);
+    const items = leaves.flatMap((leaf) => leaf.losses).map(([name, title, reason]) => {
       const item = document.createElement("li");
       const link = document.createElement("a");
       link.href = `generated/${name}.html`;
       link.textContent = title;
       item.append(link, `: ${reason}`);
       return item;
-    }));
+    });
+    const together = leaves.flatMap((leaf) => leaf.compare);
+    if (together.length > 1) {
+      const item = document.createElement("li");
+      const link = document.createElement("a");
+      link.href = `compare.html?l=${together.join(",")}`;
+      link.textContent = "Compare them";
+      item.append(link, ": curves and facts, side by side");
+      items.push(item);
+    }
+    list.replaceChildren(...items);
   };
   form.addEventListener("change", (event) => {
     show(questions.findIndex(([name]) => name === event.target.name) + 1);

@@ -76,7 +76,7 @@ const losslibFinder = (() => {
   };
 
   // Returns a function from words to hits, the best first: { entry, rank, place, hint }, with the data in entry.data.
-  return (data) => {
+  const finder = (data) => {
     const entries = data.map((item) => new Entry(item));
     return (words) => {
       // Of torch.nn.HuberLoss(delta=2) the last name is what counts.
@@ -96,4 +96,6 @@ const losslibFinder = (() => {
       return mentioned.length ? mentioned : answers(entries, query);
     };
   };
+  finder.EMPTY = EMPTY;
+  return finder;
 })();

@@ -12,7 +12,8 @@
   };
   // Sections that hold most words of the query: in their title, in that of their page, in the text; rare words count more.
   const sections = (query) => {
-    const stems = plain(query).split(" ").filter((word) => word.length > 2).map((word) => ` ${word.replace(/(es|s)$/, "")}`);
+    const words = plain(query).split(" ").filter((word) => word.length > 2 && !losslibFinder.EMPTY.has(word));
+    const stems = words.map((word) => ` ${word.replace(/(es|s)$/, "")}`);
     const texts = losslibPlaces.map((one) => one.slice(0, 4).map((text) => ` ${plain(text)}`));
     const weights = stems.map((stem) =>
       Math.log(1 + texts.length / (1 + texts.filter((parts) => parts[0].includes(stem) || parts[3].includes(stem)).length)));
@@ -21,8 +22,9 @@
       const [own, above, , text] = texts[k];
       const score = stems.reduce((sum, stem, n) => sum + weights[n] *
         (own.includes(stem) ? 1.5 : text.includes(stem) ? 1 : above.includes(stem) ? 0.5 : 0), 0);
-      return { title, page, address, score };
-    }).filter((one) => one.score >= 0.75 * whole && whole > 0).sort((a, b) => b.score - a.score).slice(0, 4);
+      // A long text holds many words by chance.
+      return { title, page, address, score, rank: score / (3 + Math.log(2 + text.length)) };
+    }).filter((one) => one.score >= 0.75 * whole && whole > 0).sort((a, b) => b.rank - a.rank).slice(0, 4);
   };
   const entry = (address, title, words) => {
     const [item, link] = [document.createElement("li"), document.createElement("a")];

@@ -8,7 +8,7 @@ from libc.stdint cimport (
     INT64_MIN, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
 
-from blocks cimport narrow_run, real, stream, widen_run
+from blocks cimport bytes_to_alignment, narrow_run, real, stream, stream_bytes, widen_run
 from job cimport BOOL, FLOAT32, FLOAT64
 
 cdef enum:
@@ -198,3 +198,18 @@ cdef inline void write_row(const Job* job, const View* view, Py_ssize_t n, Py_ss
         stream(target, <const char*>row, count * sizeof(real))
     else:
         narrow_run(row, target, view.positions, view.type, count)
+
+
+cdef inline Py_ssize_t first_count(const Job* job, Py_ssize_t n, Py_ssize_t first) noexcept nogil:
+    """Positions of the first tile from here on whose gradient is written.
+
+    Where it is stored past the caches, the tiles behind it begin with a whole vector, so that none is written in two
+    parts: arrays of NumPy begin 16 bytes after a multiple of 64.
+    """
+    cdef int apart
+    if not job.streaming:
+        return job.lanes
+    apart = bytes_to_alignment(address(&job.grad, n, 0, first))
+    if apart == 0:
+        return job.lanes
+    return job.lanes - (stream_bytes - apart) // job.grad.positions

@@ -11,6 +11,7 @@ from libc.string cimport memset
 from blocks cimport combine, real, sum_block
 from overlap.call cimport (
     ADDEND, COUNTS, CROSS_ENTROPY, DIVISOR, MAX_LANES, POSITIONS, PRODUCT, SOFTMAX, UNIFIED_FOCAL, Job, address,
+    first_count,
 )
 from overlap.lanes cimport Lanes, fill_lanes, finish_row, input_row
 from softmax.reduce cimport Batch, add_widened
@@ -19,9 +20,7 @@ cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     T log1p[T](T x)
 
 cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
-    const int stream_bytes
     void prefetch(const char* source)
-    int bytes_to_alignment(const char* target)
 
 cdef extern from "losslib/overlap/lanes.h" namespace "losslib" nogil:
     void follow[T](Batch[T]& held, const Batch[T]& largest, const Batch[T]& terms, T number)
@@ -323,16 +322,11 @@ cdef inline void index_gradient_tile(const Job* job, Py_ssize_t n, Py_ssize_t fi
 cdef inline void index_gradient_task(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t stop,
                                      real* scratch) noexcept nogil:
     """Write the derivatives of a run of positions."""
-    cdef Py_ssize_t rows = job.classes + 1, c, count = job.lanes
+    cdef Py_ssize_t rows = job.classes + 1, c, count = first_count(job, n, first)
     cdef real* elsewhere = scratch + rows * job.lanes
     cdef const double* by = job.slopes + 3 * n * job.classes
-    cdef int apart
     for c in range(job.classes):
         elsewhere[c] = <real>by[3 * c + 1]
-    if job.streaming:       # all tiles but the first begin with a whole vector, so that none is written in two parts
-        apart = bytes_to_alignment(address(&job.grad, n, 0, first))
-        if apart > 0:
-            count -= (stream_bytes - apart) // <Py_ssize_t>sizeof(real)
     while first < stop:
         count = min(count, stop - first)
         index_gradient_tile(job, n, first, count, scratch + job.lanes, <const real*>elsewhere)

@@ -5,7 +5,7 @@ Each takes its context, its number and the number of the thread, which has a scr
 
 from libc.string cimport memset
 
-from overlap.call cimport COUNTS, EXTRAS, Job
+from overlap.call cimport COUNTS, EXTRAS, Job, first_count
 from overlap.counts cimport count_tile
 from overlap.indices cimport by_indices, count_index_task, index_gradient_task
 from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
@@ -74,7 +74,7 @@ cdef inline void count_task(void* context, Py_ssize_t task, int slot) noexcept n
 cdef inline void gradient_task(void* context, Py_ssize_t task, int slot) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Py_ssize_t n = task // job.chunks, first = task % job.chunks * job.chunk
-    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count
+    cdef Py_ssize_t stop = min(first + job.chunk, job.positions), count = first_count(job, n, first)
     cdef char* tile = job.scratch + slot * job.scratch_size
     cdef char* slopes = tile + job.scratch_size // 2
     cdef bint indexed = by_indices(job)
@@ -83,11 +83,12 @@ cdef inline void gradient_task(void* context, Py_ssize_t task, int slot) noexcep
     elif indexed:
         index_gradient_task(job, n, first, stop, <float*>tile)
     while not indexed and first < stop:
-        count = min(job.lanes, stop - first)
+        count = min(count, stop - first)
         if job.wide:
             gradient_tile(job, n, first, count, <double*>tile, <double*>slopes)
         else:
             gradient_tile(job, n, first, count, <float*>tile, <float*>slopes)
         first += count
+        count = job.lanes
     if job.streaming:
         stream_fence()

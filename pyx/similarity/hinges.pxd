@@ -132,7 +132,7 @@ cdef inline void all_triplets(const Call* call, real* d, const unsigned char* ro
                               double factor, double* out) noexcept nogil:
     """Every positive against every negative."""
     cdef Py_ssize_t j, n = call.columns, positives = 0
-    cdef Py_ssize_t[16] places     # FEW
+    cdef Py_ssize_t[16] places     # as many as FEW
     cdef Triplets found
     if call.numbers[1] != 0.0:
         all_soft_triplets(call, d, role, a, factor, out)
@@ -270,12 +270,11 @@ cdef inline void lifted_pairs(const Call* call, real* d, const unsigned char* ro
                               double factor, double* out) noexcept nogil:
     """Half the square of relu(d - pm + lse over the negatives of both) for each ordered positive pair.
 
-    `column_number` are the logarithms of the sums over the negatives: of the columns, and from the place that the third
-    number says, of the rows. `row_number` are the factors of the pairs that begin at a column. A pair appears in both
-    of its rows, and the negatives of a row get their part of both.
+    `column_number` are the logarithms of the sums over the negatives, `row_number` the factors of all rows. A pair
+    appears in both of its rows, and the negatives of a row get their part of both.
     """
     cdef Py_ssize_t j, n = call.columns
-    cdef double own = call.column_number[<Py_ssize_t>call.numbers[2] + call.first + i], other, joint, v, weight = 0.0
+    cdef double own = call.column_number[call.first + i], other, joint, v, weight = 0.0
     cdef Total negatives
     cdef real push
     for j in range(n):

@@ -6,9 +6,9 @@ import dataclasses
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from docs.visiting import Visit
+from docs.visiting import SITE, Visit
 from losslib.declaration import registry
 from losspages.checks.verify import Disagreement
 from losspages.compare import names
@@ -169,6 +169,33 @@ def test_three_questions_lead_to_losses(visit: Visit) -> None:
     expect(page.locator("#loss-chooser li").first).to_contain_text("Tweedie")
     page.reload(wait_until="networkidle")
     expect(page.locator("#loss-chooser li").first).to_contain_text("Tweedie")
+
+
+def test_an_answer_leads_to_the_comparison_of_its_losses(visit: Visit) -> None:
+    page = visit.open("choose.html?wish=Some+targets+are+wrong")
+    page.get_by_label("What is wanted?").select_option("Some targets are wrong")
+    page.locator("#loss-chooser").get_by_text("Compare them").click()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".compare-loss")).to_have_count(4)
+    expect(page.locator(".compare-loss").first).to_contain_text("Huber loss")
+
+
+def test_pages_work_from_files_without_a_server(browser: Browser) -> None:
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((SITE / "compare.html").as_uri() + "?l=huber_loss,cauchy_loss")
+    expect(page.locator("#loss-compare .panels > svg")).to_have_count(3)
+    page.goto((SITE / "generated" / "huber_loss.html").as_uri())
+    page.locator(".loss-slider input").press("End")
+    expect(page.locator(".loss-slider output")).to_have_text("delta = 5")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("pinball")
+    expect(page.locator(".quick-hits a").first).to_have_text("Quantile loss")
+    page.goto((SITE / "explain.html").as_uri() + "?q=reg:tweedie")
+    expect(page.locator(".explained").first).to_contain_text("losslib.tweedie_nll_loss")
+    assert complaints == []
+    page.close()
 
 
 def test_the_search_box_shows_losses_while_one_types(visit: Visit) -> None:

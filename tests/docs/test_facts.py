@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from losslib.declaration import registry
+from losspages.catalogue import tags
 from losspages.checks import facts
 from losspages.checks.verify import Disagreement
 from losspages.template.fact_strip import facts_of
@@ -78,6 +79,21 @@ def test_a_wrong_tag_is_noticed(name: str, tag: str) -> None:
     wrong = dataclasses.replace(info, tags=tuple(set(info.tags) ^ {tag}))
     with pytest.raises(Disagreement, match=f"the tag {tag!r} is"):
         facts.check(wrong)
+
+
+@pytest.mark.parametrize(("name", "tag"), [("mse_loss", "robust"), ("cauchy_loss", "bounded")])
+def test_a_tag_of_a_bound_that_there_is_not_is_noticed(name: str, tag: str) -> None:
+    info = registry.info_of(name)
+    with pytest.raises(Disagreement, match=f"the tag {tag!r} says"):
+        facts.check(dataclasses.replace(info, tags=(*info.tags, tag)))
+
+
+def test_every_tag_has_a_meaning_and_the_page_says_which_are_measured() -> None:
+    infos = registry.all_losses()
+    assert {tag for info in infos for tag in info.tags} - set(tags.MEANINGS) == set()
+    text = tags.page(infos)
+    for tag in tags.MEASURED:
+        assert f":ref:`{tag} <" in text
 
 
 def test_a_wrong_range_is_noticed() -> None:

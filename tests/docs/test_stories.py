@@ -18,7 +18,7 @@ def test_pages_lead_to_their_stories() -> None:
         assert all(f'href="../gallery/{name}.html"' in text for name, _ in found), loss
 
 
-def test_a_story_opens_from_the_first_screen(visit: Visit) -> None:
+def test_a_story_opens_from_the_page_of_a_loss(visit: Visit) -> None:
     page = visit.open("generated/supcon_loss.html")
     page.get_by_role("link", name="Embeddings: a classifier, ArcFace and SupCon").first.click()
     assert page.url.endswith("gallery/plot_embeddings.html")

@@ -15,7 +15,7 @@ import losslib
 from losslib.declaration import registry
 from losslib.names.tables import PACKAGES as PACKAGES_BY_NAME
 from losspages import examination
-from losspages.catalogue import choices, indexes, migration, peer_names, places
+from losspages.catalogue import choices, indexes, migration, peer_names, places, tags
 from losspages.checks import links, verify
 from losspages.checks.examine import Summary
 from losspages.compare import data as compare
@@ -73,7 +73,7 @@ def generate(app: Sphinx) -> None:
         raise ExtensionError("\n\n".join(["the pages disagree with the package:", *problems]))
     for family in dict.fromkeys(info.family for info in infos):
         files[family] = indexes.family_page(family, [facts for facts in examined if facts.info.family == family])
-    files["tags"] = indexes.tags_page(infos)
+    files["tags"] = tags.page(infos)
     files["names"] = indexes.names_page(infos)
     files["accuracy"] = accuracy.page(examined, summary)
     files["portraits"] = portraits.page(infos)

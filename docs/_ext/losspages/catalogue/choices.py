@@ -12,6 +12,7 @@ from losslib.declaration import registry
 from losslib.declaration.schema import LossInfo
 from losspages.catalogue.titles import title_of
 from losspages.checks.examine import PageFacts
+from losspages.formulas import javascript
 from losspages.rst import escape, heading, link, table
 from losspages.template.fact_strip import setting_text
 
@@ -55,6 +56,12 @@ def complaints(leaves: Sequence[Leaf], special: dict[str, str], infos: Sequence[
         yield f"choices.toml: no question leads to {name}; add it to a leaf, or to [special] with the reason"
 
 
+def comparable(leaf: Leaf) -> list[str]:
+    """Return the losses of a leaf that the comparison can draw, where there are several; it takes four."""
+    found = [name for name in leaf.losses if javascript.is_printable(registry.info_of(name))]
+    return found[:4] if len(found) > 1 else []
+
+
 def page(leaves: Sequence[Leaf], special: dict[str, str]) -> str:
     """Return all choices as text."""
     parts: list[str] = []
@@ -66,6 +73,9 @@ def page(leaves: Sequence[Leaf], special: dict[str, str]) -> str:
             parts.append(f".. rubric:: {leaf.group}\n")
         door, group = leaf.door, leaf.group
         losses = "\n".join(f"  * :py:func:`~losslib.{name}`: {link(reason)}" for name, reason in leaf.losses.items())
+        together = comparable(leaf)
+        if together:
+            losses += f"\n  * `Compare them <compare.html?l={','.join(together)}>`__"
         parts.append(f"* *{leaf.wish}*\n\n{losses}\n")
     if special:
         parts.append(heading("For a purpose of their own"))
@@ -93,6 +103,7 @@ def script(leaves: Sequence[Leaf]) -> str:
                 [name, title_of(registry.info_of(name)), reason.replace("`", "")]
                 for name, reason in leaf.losses.items()
             ],
+            "compare": comparable(leaf),
         }
         for leaf in leaves
     ]

@@ -13,7 +13,7 @@ from losslib.declaration.schema import LossInfo
 from losspages.catalogue.titles import title_of
 from losspages.checks.equivalents import EquivalentResult
 from losspages.checks.examine import PageFacts
-from losspages.rst import escape, heading, indent, link, slug, table
+from losspages.rst import escape, heading, indent, link, table
 from losspages.template.fact_strip import facts_of
 
 #: Title and opening of each family's index.
@@ -288,15 +288,6 @@ def family_page(family: str, examined: Sequence[PageFacts]) -> str:
         f"or along the straight way on which the value of a sample falls fastest.\n\n"
         f"{overview(examined)}\n.. toctree::\n   :hidden:\n\n{listed}\n"
     )
-
-
-def tags_page(infos: list[LossInfo]) -> str:
-    tags = sorted({tag for info in infos for tag in info.tags})
-    parts = [":orphan:\n", heading("Losses by tag", "=")]
-    for tag in tags:
-        listed = [f":py:func:`~losslib.{info.name}`" for info in infos if tag in info.tags]
-        parts.append(f".. _{slug(tag)}:\n\n{heading(tag)}\n" + ", ".join(listed) + "\n")
-    return "\n".join(parts)
 
 
 def names_page(infos: list[LossInfo]) -> str:

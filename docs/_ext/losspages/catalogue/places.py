@@ -11,8 +11,8 @@ from sphinx.environment import BuildEnvironment
 
 __all__ = ["script", "words_of"]
 
-#: Pages of losses have an index of their own; the others below these are lists.
-APART = ("generated/", "gallery/")
+#: Pages of losses and questions have an index of their own; the others are lists.
+APART = ("generated/", "gallery/", "choose", "develop/changelog")
 
 
 def script(env: BuildEnvironment) -> str:
@@ -32,7 +32,7 @@ def script(env: BuildEnvironment) -> str:
 def words_of(section: nodes.section) -> list[str]:
     """Return the different words of a section, without those of the sections in it."""
     own = " ".join(child.astext() for child in _prose(section))
-    return sorted(set(re.findall(r"[^\W\d_]{3,}", own.lower())))
+    return sorted(set(re.findall(r"[^\W\d_][^\W_]{2,}", own.lower())))
 
 
 def _prose(section: nodes.section) -> Iterator[nodes.Node]:

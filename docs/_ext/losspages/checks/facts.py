@@ -284,6 +284,10 @@ def complaints(info: LossInfo, measured: list[Facts]) -> Iterator[str]:
         proven = holds is not None and (info.geometry == "pointwise" or not holds)
         if proven and (tag in info.tags) != holds:
             yield f"{info.name}: the tag {tag!r} is {tag in info.tags}, measured is {holds}"
+    if "robust" in info.tags and default.bounded_slope is False:
+        yield f"{info.name}: the tag 'robust' says that the slope is bounded, measured is that it is not"
+    if "bounded" in info.tags and default.most == math.inf:
+        yield f"{info.name}: the tag 'bounded' says that the value is, measured is that it grows on"
     low, high = _stated_range(info)
     if default.least is not None and info.geometry == "pointwise" and default.least < low - 1e-9:
         yield f"{info.name}: its values go down to {default.least:.6g}, its range is {info.value_range}"

@@ -270,11 +270,12 @@ cdef inline void lifted_pairs(const Call* call, real* d, const unsigned char* ro
                               double factor, double* out) noexcept nogil:
     """Half the square of relu(d - pm + lse over the negatives of both) for each ordered positive pair.
 
-    `column_number` are the logarithms of the sums over the negatives, `row_number` the factors of all rows. A pair
-    appears in both of its rows, and the negatives of a row get their part of both.
+    `column_number` are the logarithms of the sums over the negatives: of the columns, and from the place that the third
+    number says, of the rows. `row_number` are the factors of the pairs that begin at a column. A pair appears in both
+    of its rows, and the negatives of a row get their part of both.
     """
     cdef Py_ssize_t j, n = call.columns
-    cdef double own = call.column_number[call.first + i], other, joint, v, weight = 0.0
+    cdef double own = call.column_number[<Py_ssize_t>call.numbers[2] + call.first + i], other, joint, v, weight = 0.0
     cdef Total negatives
     cdef real push
     for j in range(n):

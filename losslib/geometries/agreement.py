@@ -18,7 +18,7 @@ from losslib.call.samples import fit_sample_weight, ratio, read_where
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work
-from losslib.geometries.censoring import Deliveries, input_in_float64
+from losslib.geometries.censoring import Deliveries, input_in_rows
 
 __all__ = ["geometry"]
 
@@ -62,7 +62,7 @@ class OfAgreement(Geometry):
 
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
         assert isinstance(reading, Agreement)
-        rows, weight = input_in_float64(reading.given[0], work.shares), reading.sample_weight
+        rows, weight = input_in_rows(reading.given[0], work.shares), reading.sample_weight
         classes = rows.shape[1]
         costs = distances(classes, values["weights"])
         mass = total(weight)
@@ -78,7 +78,7 @@ class OfAgreement(Geometry):
             value, slope = 0.0, 0.0
         if work.derivatives:
             table = slope * (costs / expected - observed / expected**2 * by_chance)
-            deliveries = Deliveries(work)
+            deliveries = Deliveries(work, any_type=True)
             self.pass_over(rows, reading, table, weight * samples.scale, None, deliveries.array(0, 1))
             deliveries.finish()
         if not work.wants_value:

@@ -19,6 +19,7 @@ __all__ = [
     "Deliveries",
     "draw_censored",
     "input_in_float64",
+    "input_in_rows",
     "order_by_number",
     "order_by_time",
     "partners_of",
@@ -90,6 +91,11 @@ def require_times(
         )
 
 
+def input_in_rows(array: np.ndarray, shares: bool) -> np.ndarray:
+    """Return an input as a contiguous array of its own type, a copy where outputs may be its memory."""
+    return np.array(array, order="C") if shares else np.ascontiguousarray(array)
+
+
 def input_in_float64(array: np.ndarray, shares: bool) -> np.ndarray:
     """Return an input as contiguous float64, a copy where outputs may be its memory."""
     return np.array(array, np.float64, order="C") if shares else np.ascontiguousarray(array, np.float64)
@@ -97,9 +103,13 @@ def input_in_float64(array: np.ndarray, shares: bool) -> np.ndarray:
 
 @dataclass
 class Deliveries:
-    """Contiguous float64 arrays that a driver writes, and the outputs of other types or layouts they are copied to."""
+    """Contiguous float64 arrays that a driver writes, and the outputs of other types or layouts they are copied to.
+
+    A driver that writes any float type, each number rounded once, gets outputs of ``any_type`` as they are.
+    """
 
     work: Work
+    any_type: bool = False
     pending: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def array(self, position: int, order: int) -> np.ndarray | None:
@@ -107,7 +117,8 @@ class Deliveries:
         for item in self.work.derivatives:
             if (item.position, item.order) == (position, order):
                 array = item.array
-                if array.dtype == np.float64 and array.flags.c_contiguous and array.flags.aligned:
+                fits = self.any_type or array.dtype == np.float64
+                if fits and array.flags.c_contiguous and array.flags.aligned:
                     return array
                 self.pending.append((np.empty(array.shape, np.float64), array))
                 return self.pending[-1][0]

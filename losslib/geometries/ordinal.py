@@ -1,6 +1,6 @@
 """The geometry of ordered classes: cumulative logits of a row, or a score between thresholds that all samples share.
 
-Rows and scores go to ``pyx/ordinal`` in float64. The derivative by a threshold is a sum over the samples beside it: the
+Rows and scores go to ``pyx/ordinal`` in their own type. The derivative by a threshold is a sum over the samples beside it: the
 driver writes what each of them adds, and it is added up here in the order of the samples.
 """
 
@@ -17,7 +17,7 @@ from losslib.call.samples import read_where
 from losslib.declaration.schema import PROBABILITY, LossInfo
 from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work
-from losslib.geometries.censoring import Deliveries, input_in_float64
+from losslib.geometries.censoring import Deliveries, input_in_rows
 
 __all__ = ["OrdinalReading", "geometry", "keep_of"]
 
@@ -135,10 +135,10 @@ class Ordinal(Geometry):
         found: np.ndarray,
         work: Work,
     ) -> None:
-        rows, count = input_in_float64(reading.given[0], work.shares), len(reading.given[0])
+        rows, count = input_in_rows(reading.given[0], work.shares), len(reading.given[0])
         scored = len(reading.given) > THRESHOLDS
         numbers = numbers_of(info, values, reading)
-        deliveries = Deliveries(work)
+        deliveries = Deliveries(work, any_type=True)
         gradients = {item.position: item.array for item in work.derivatives if item.order == 1}
         upper = np.empty(count) if THRESHOLDS in gradients else None
         lower = np.empty(count) if THRESHOLDS in gradients else None

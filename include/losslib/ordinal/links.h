@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 
+#include "losslib/core/vecmath.h"
 #include "losslib/risk/normal_tail.h"
 
 namespace losslib {
@@ -15,21 +17,27 @@ struct LinkJet {
     double upper, lower;             // slopes by the two thresholds
 };
 
-inline double logistic_softplus(double x) { return x > 0.0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+// Value, slope, curvature and the slopes by the thresholds of a block of numbers.
+struct LinkBlock {
+    double *value, *slope, *curvature, *upper, *lower;
+};
 
-inline double logistic_sigmoid(double x) {
-    const double e = std::exp(-std::fabs(x));
-    return x >= 0.0 ? 1.0 / (1.0 + e) : e / (1.0 + e);
-}
-
-// F = sigmoid: -log sigmoid(b) - log sigmoid(-a) - log(1 - exp(a - b)); nothing in it cancels.
-inline LinkJet logit_link(double b, double a) {
-    const double width = b - a;
-    const double sb = logistic_sigmoid(b), sa = logistic_sigmoid(a);
-    const double value = logistic_softplus(-b) + logistic_softplus(a) - std::log(-std::expm1(-width));
-    const double shared = 1.0 / std::expm1(width);  // 0 for an infinite width
-    return {value, logistic_sigmoid(-b) - sa, sb * logistic_sigmoid(-b) + sa * logistic_sigmoid(-a),
-            -logistic_sigmoid(-b) - shared, sa + shared};
+// F = sigmoid: -log sigmoid(b) - log sigmoid(-a) - log(1 - exp(a - b)); nothing in it cancels. The slopes by the
+// thresholds have another exponential, and are left out where upper is NULL.
+inline void logit_terms(const double* b, const double* a, std::ptrdiff_t n, LinkBlock out) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+        const Logistic<double> zb = logistic(b[i]), za = logistic(a[i]);
+        const double inside = -expm1(a[i] - b[i]);  // 1 for an infinite width
+        out.value[i] = zb.softplus_neg + za.softplus - log(inside);
+        out.slope[i] = zb.sigma_neg - za.sigma;
+        out.curvature[i] = zb.sigma * zb.sigma_neg + za.sigma * za.sigma_neg;
+    }
+    if (out.upper == nullptr) return;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+        const double shared = 1.0 / expm1(b[i] - a[i]);  // 0 for an infinite width
+        out.upper[i] = -logistic(b[i]).sigma_neg - shared;
+        out.lower[i] = logistic(a[i]).sigma + shared;
+    }
 }
 
 // F = Phi: by quadrature or by tails, see NormalPiece, whose mean is (f(a) - f(b))/D.
@@ -61,6 +69,27 @@ inline LinkJet cloglog_link(double b, double a) {
     const double upper = std::isinf(b) || std::isinf(E) ? 0.0 : B / E;
     const double lower = std::isinf(a) ? 0.0 : A / -std::expm1(-D);
     return {value, r - A, r * r - r + A + rd, -upper, lower};
+}
+
+template <LinkJet (*link)(double, double)>
+inline void link_terms(const double* b, const double* a, std::ptrdiff_t n, LinkBlock out) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+        const LinkJet jet = link(b[i], a[i]);
+        out.value[i] = jet.value;
+        out.slope[i] = jet.slope;
+        out.curvature[i] = jet.curvature;
+        if (out.upper == nullptr) continue;
+        out.upper[i] = jet.upper;
+        out.lower[i] = jet.lower;
+    }
+}
+
+inline void probit_terms(const double* b, const double* a, std::ptrdiff_t n, LinkBlock out) {
+    link_terms<probit_link>(b, a, n, out);
+}
+
+inline void cloglog_terms(const double* b, const double* a, std::ptrdiff_t n, LinkBlock out) {
+    link_terms<cloglog_link>(b, a, n, out);
 }
 
 }  // namespace losslib

@@ -1,7 +1,7 @@
 """The geometry of ordered classes: cumulative logits of a row, or a score between thresholds that all samples share.
 
-Rows and scores go to ``pyx/ordinal`` in their own type. The derivative by a threshold is a sum over the samples beside it: the
-driver writes what each of them adds, and it is added up here in the order of the samples.
+Rows and scores go to ``pyx/ordinal`` in their own type. The derivative by a threshold is a sum over the samples beside
+it: the driver writes what each of them adds, and it is added up here in the order of the samples.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ ctypedef double (*RowFloat)(const void*, const Rows*, Py_ssize_t, float*, float*
                             float*) noexcept nogil
 ctypedef double (*RowDouble)(const void*, const Rows*, Py_ssize_t, double*, double*, double*, double*,
                              double*) noexcept nogil
+# A tile of samples side by side, read and written: call, first sample, number of samples, lanes, room for the tile.
+ctypedef void (*TileFloat)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, Py_ssize_t, float*) noexcept nogil
+ctypedef void (*TileDouble)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, Py_ssize_t, double*) noexcept nogil
 # Turns the logits of a row into those that the loss sees: call, sample, target class or -1, logits.
 ctypedef void (*MapFloat)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, float*) noexcept nogil
 ctypedef void (*MapDouble)(const void*, const Rows*, Py_ssize_t, Py_ssize_t, double*) noexcept nogil
@@ -38,6 +41,8 @@ cdef struct Kernel:
     bint given             # log-probabilities come in: nothing but the number at the class is read
     RowFloat float32       # against a distribution; NULL if there is none
     RowDouble float64
+    TileFloat tile32       # against a class, for few of them; NULL if there is none
+    TileDouble tile64
     MapFloat map32         # NULL: the loss sees the logits as they are
     MapDouble map64
     PullFloat pull32

@@ -8,8 +8,8 @@ distribution as target then costs sum_c t_c f(log p_c). Losses of their own kind
 An input is seen as (outer, classes, inner): the class axis may be anywhere, and nothing is transposed in memory. The
 drivers share the work:
 
-``lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile, neighbouring positions of an image
-               or rows that are transposed on the way.
+``lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile (``tile.pxd``), neighbouring
+               positions of an image or rows that are transposed on the way; ``distances.pxd`` is a loss of its own.
 ``given.pxd``  log-probabilities come in: one number of a row is read.
 ``by_class.pxd``, ``rows.pxd``, ``own.pxd``, ``divergence.pxd``, ``sparse.pxd``, ``noisy.pxd``, ``evidence.pxd``,
 ``ordered.pxd``
@@ -34,10 +34,11 @@ from memory cimport start_of, type_of
 from plain cimport new_like
 from softmax.call cimport Kernel, Rows, Scan, View, is_native, sum_of_weights
 from softmax.given cimport given_chunk
-from softmax.lanes cimport TILE_CLASSES, lanes_chunk, lanes_for
+from softmax.lanes cimport lanes_chunk
 from softmax.plain_call cimport contiguous_view, may_write, read_plain
 from softmax.samples cimport picks_a_class, rows_chunk
 from softmax.targets cimport SCAN, add_up, scan_parts
+from softmax.tile cimport TILE_CLASSES, lanes_for
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -80,7 +81,8 @@ cdef void run_chunks(Rows* rows, Py_ssize_t first, Py_ssize_t stop) noexcept nog
 
 
 cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
-    return (picks_a_class(rows) and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
+    return ((picks_a_class(rows) or rows.kernel.tile32 != NULL)
+            and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
             and is_native(rows, &rows.input) and (not rows.want_grad or is_native(rows, &rows.grad)))
 
 

@@ -3,7 +3,10 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.stdlib cimport calloc
 
-from softmax.call cimport Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat
+from softmax.call cimport (
+    Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat, TileDouble, TileFloat,
+)
+from softmax.distances cimport tile_class_distance
 from softmax.divergence cimport row_distillation, row_jensen_shannon
 from softmax.evidence cimport row_evidential
 from softmax.logits cimport AnyMap, SoftCap, map_logits, pull_back
@@ -31,6 +34,13 @@ cdef Kernel* enter(const char* name, RowFloat float32, RowDouble float64) except
     kernel.float64 = float64
     _table[name.decode()] = PyCapsule_New(kernel, b"losslib.softmax_kernel", NULL)
     return kernel
+
+
+cdef int enter_tile(Kernel* kernel, TileFloat tile32, TileDouble tile64) except -1:
+    """Enter what a kernel makes of few classes, samples side by side."""
+    kernel.tile32 = tile32
+    kernel.tile64 = tile64
+    return 0
 
 
 cdef Kernel* register(const AnyPick* tag, const char* name) except NULL:
@@ -106,6 +116,7 @@ enter(b"bootstrap", <RowFloat>row_bootstrap[float], <RowDouble>row_bootstrap[dou
 enter(b"normalized", <RowFloat>row_normalized[float], <RowDouble>row_normalized[double])
 enter(b"evidential", <RowFloat>row_evidential[float], <RowDouble>row_evidential[double])
 enter(b"earth_mover", <RowFloat>row_earth_mover[float], <RowDouble>row_earth_mover[double])
-enter(b"class_distance", <RowFloat>row_class_distance[float], <RowDouble>row_class_distance[double])
+enter_tile(enter(b"class_distance", <RowFloat>row_class_distance[float], <RowDouble>row_class_distance[double]),
+           <TileFloat>tile_class_distance[float], <TileDouble>tile_class_distance[double])
 enter(b"js_div", <RowFloat>row_jensen_shannon[float], <RowDouble>row_jensen_shannon[double])
 enter(b"distillation", <RowFloat>row_distillation[float], <RowDouble>row_distillation[double])

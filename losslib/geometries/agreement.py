@@ -78,7 +78,7 @@ class OfAgreement(Geometry):
             value, slope = 0.0, 0.0
         if work.derivatives:
             table = slope * (costs / expected - observed / expected**2 * by_chance)
-            deliveries = Deliveries(work, any_type=True)
+            deliveries = Deliveries(work, float32=True)
             self.pass_over(rows, reading, table, weight * samples.scale, None, deliveries.array(0, 1))
             deliveries.finish()
         if not work.wants_value:

@@ -105,11 +105,12 @@ def input_in_float64(array: np.ndarray, shares: bool) -> np.ndarray:
 class Deliveries:
     """Contiguous float64 arrays that a driver writes, and the outputs of other types or layouts they are copied to.
 
-    A driver that writes any float type, each number rounded once, gets outputs of ``any_type`` as they are.
+    A driver that writes ``float32`` too gets such outputs as they are. Half precision it does not write: from float64
+    by way of float32 a number would be rounded twice.
     """
 
     work: Work
-    any_type: bool = False
+    float32: bool = False
     pending: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def array(self, position: int, order: int) -> np.ndarray | None:
@@ -117,7 +118,7 @@ class Deliveries:
         for item in self.work.derivatives:
             if (item.position, item.order) == (position, order):
                 array = item.array
-                fits = self.any_type or array.dtype == np.float64
+                fits = array.dtype == np.float64 or (self.float32 and array.dtype == np.float32)
                 if fits and array.flags.c_contiguous and array.flags.aligned:
                     return array
                 self.pending.append((np.empty(array.shape, np.float64), array))

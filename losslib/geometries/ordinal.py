@@ -138,7 +138,7 @@ class Ordinal(Geometry):
         rows, count = input_in_rows(reading.given[0], work.shares), len(reading.given[0])
         scored = len(reading.given) > THRESHOLDS
         numbers = numbers_of(info, values, reading)
-        deliveries = Deliveries(work, any_type=True)
+        deliveries = Deliveries(work, float32=True)
         gradients = {item.position: item.array for item in work.derivatives if item.order == 1}
         upper = np.empty(count) if THRESHOLDS in gradients else None
         lower = np.empty(count) if THRESHOLDS in gradients else None

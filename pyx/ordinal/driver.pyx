@@ -34,12 +34,17 @@ cdef extern from "losslib/ordinal/links.h" namespace "losslib" nogil:
         double* curvature
         double* upper
         double* lower
+    void distances(const double* x, const int64_t* target, const double* thresholds, int64_t count, Py_ssize_t n,
+                   double* b, double* a)
     void logit_terms(const double* b, const double* a, Py_ssize_t n, LinkBlock out)
     void probit_terms(const double* b, const double* a, Py_ssize_t n, LinkBlock out)
     void cloglog_terms(const double* b, const double* a, Py_ssize_t n, LinkBlock out)
 
 cdef extern from "losslib/ordinal/levels.h" namespace "losslib" nogil:
     void level_terms[T](const T* x, const T* level, const T* weight, Py_ssize_t n, T* value, T* slope, T* curvature)
+    void multiply_or_clear[T](T* x, const double* factor, Py_ssize_t n)
+    void copy_sixteens[T](const T* source, T* target, Py_ssize_t n)
+    void fill_sixteens[T](T number, T* target, Py_ssize_t n)
     void exponentials(double* x, Py_ssize_t n)
 
 cdef extern from "losslib/core/select.h" namespace "losslib" nogil:
@@ -47,6 +52,7 @@ cdef extern from "losslib/core/select.h" namespace "losslib" nogil:
 
 cdef enum:
     BLOCK = 256            # numbers whose buffers stay in the first cache
+    PADDED = 272           # and the sixteen in which the last may be
     PATHS = 64             # rows whose paths, or nodes whose visits, one thread takes at a time
     TASK = 4096            # numbers, in whole rows, that one thread takes at a time
 
@@ -105,26 +111,27 @@ cdef inline Py_ssize_t rows_of_block(Py_ssize_t length) noexcept nogil:
 
 # ---- cumulative logits -----------------------------------------------------------------------------------------
 
-cdef inline void ask(const Rows* job, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n, real* level,
+cdef inline void ask(const Rows* job, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n, const real* zeros, real* level,
                      real* weight) noexcept nogil:
-    """Answers to n questions of a row, and their weights: 0 where a question was not asked."""
-    cdef Py_ssize_t k, asked = n, y = job.target[i] - first
+    """Answers to n questions of a row, and their weights: 0 where a question was not asked.
+
+    Ones stand before the zeros. Up to 15 numbers behind the n are written.
+    """
+    cdef Py_ssize_t k, asked = n, y = max(<Py_ssize_t>0, min(job.target[i] - first, n))
     if job.kind == CONDITIONAL:
-        asked = min(n, y + 1)
+        asked = max(<Py_ssize_t>0, min(job.target[i] - first + 1, n))
     if not counts(job, i):
         asked = 0
     if job.levels != NULL:
         for k in range(n):
             level[k] = <real>job.levels[i * job.columns + first + k]
     else:
-        for k in range(n):
-            level[k] = 1 if k < y else 0
+        copy_sixteens(zeros - y, level, n)
     if job.numbers != NULL:
         for k in range(n):
             weight[k] = <real>job.numbers[first + k] if k < asked else 0
     else:
-        for k in range(n):
-            weight[k] = 1 if k < asked else 0
+        copy_sixteens(zeros - asked, weight, n)
 
 
 cdef inline double sum_of(const real* terms, Py_ssize_t n, double total) noexcept nogil:
@@ -134,33 +141,33 @@ cdef inline double sum_of(const real* terms, Py_ssize_t n, double total) noexcep
     return total
 
 
-cdef inline void scale_row(real* numbers, Py_ssize_t n, double factor) noexcept nogil:
-    """Multiply derivatives; with the factor 0 they are 0 whatever they are."""
-    cdef Py_ssize_t k
-    for k in range(n):
-        numbers[k] = <real>product_or_zero(factor, <double>numbers[k])
-
-
 cdef inline void levels_rows(const Rows* job, Py_ssize_t first, Py_ssize_t last, real tag) noexcept nogil:
     """sum_k w_k BCE(x_k, [y > k]) over all questions, or over those that were asked."""
-    cdef real[BLOCK] x, level, weight, value, slope, curvature
+    cdef real[BLOCK] x, value, slope, curvature
+    cdef real[PADDED] level, weight
+    cdef double[PADDED] factor
+    cdef real[BLOCK + PADDED] steps
     cdef Py_ssize_t together = rows_of_block(job.columns), i = first, k = 0, r, rows, length, at
+    fill_sixteens(<real>1, <real*>steps, BLOCK)
+    fill_sixteens(<real>0, <real*>steps + BLOCK, PADDED)
     while i < last:
         rows = min(together, last - i)
         length = min(job.columns - k, <Py_ssize_t>BLOCK)
         at = i * job.columns + k
         read(&job.input, at, <real*>x, rows * length)
         for r in range(rows):
-            ask(job, i + r, k, length, <real*>level + r * length, <real*>weight + r * length)
+            ask(job, i + r, k, length, <const real*>steps + BLOCK, <real*>level + r * length,
+                <real*>weight + r * length)
+            fill_sixteens(job.factor[i + r], <double*>factor + r * length, length)
         level_terms(<const real*>x, <const real*>level, <const real*>weight, rows * length, <real*>value, <real*>slope,
                     <real*>curvature)
-        for r in range(rows):
-            if job.values != NULL:
+        if job.values != NULL:
+            for r in range(rows):
                 job.values[i + r] = sum_of(<const real*>value + r * length, length, job.values[i + r] if k > 0 else 0.0)
-            if job.grad.data != NULL:
-                scale_row(<real*>slope + r * length, length, job.factor[i + r])
-            if job.hess.data != NULL:
-                scale_row(<real*>curvature + r * length, length, job.factor[i + r])
+        if job.grad.data != NULL:
+            multiply_or_clear(<real*>slope, factor, rows * length)
+        if job.hess.data != NULL:
+            multiply_or_clear(<real*>curvature, factor, rows * length)
         write(&job.grad, at, <const real*>slope, rows * length)
         write(&job.hess, at, <const real*>curvature, rows * length)
         k += length
@@ -171,33 +178,21 @@ cdef inline void levels_rows(const Rows* job, Py_ssize_t first, Py_ssize_t last,
 
 # ---- a score between thresholds --------------------------------------------------------------------------------
 
-cdef inline void multiply_or_clear(double* numbers, const double* factor, Py_ssize_t n) noexcept nogil:
-    """Multiply derivatives; with the factor 0 one is 0 whatever it is."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        numbers[i] = product_or_zero(factor[i], numbers[i])
-
-
 cdef inline void link_scores(const Rows* job, Py_ssize_t first, int n) noexcept nogil:
     """-log of the probability between two thresholds, for a block of scores."""
-    cdef double[BLOCK] x, b, a, factor, above, below, value, slope, curvature, upper, lower
-    cdef Py_ssize_t y, i, top = job.columns - 1
+    cdef double[BLOCK] x, b, a, factor, value, slope, curvature, upper, lower
+    cdef const int64_t* y = job.target + first
     cdef int k
     cdef LinkBlock out
     read(&job.input, first, <double*>x, n)
-    for k in range(n):
-        i = first + k
-        # a sample that does not count is certain, whatever its class is
-        b[k] = INFINITY
-        a[k] = -INFINITY
-        factor[k] = above[k] = below[k] = 0.0
-        if counts(job, i):
-            y = job.target[i]
-            factor[k] = job.factor[i]
-            above[k] = factor[k] if y <= top else 0.0
-            below[k] = factor[k] if y > 0 else 0.0
-            b[k] = job.numbers[min(y, top)] - x[k] if y <= top or x[k] != x[k] else INFINITY
-            a[k] = job.numbers[max(y, <Py_ssize_t>1) - 1] - x[k] if y > 0 or x[k] != x[k] else -INFINITY
+    distances(x, y, job.numbers, job.columns, n, b, a)
+    memcpy(factor, job.factor + first, n * sizeof(double))
+    if job.keep != NULL:
+        for k in range(n):
+            if not counts(job, first + k):      # certain, whatever its class is
+                b[k] = INFINITY
+                a[k] = -INFINITY
+                factor[k] = 0.0
     out.value = value
     out.slope = slope
     out.curvature = curvature
@@ -214,16 +209,17 @@ cdef inline void link_scores(const Rows* job, Py_ssize_t first, int n) noexcept 
     if job.values != NULL:
         memcpy(job.values + first, value, n * sizeof(double))
     if job.grad.data != NULL:
-        multiply_or_clear(slope, factor, n)
+        multiply_or_clear(<double*>slope, factor, n)
         write(&job.grad, first, <const double*>slope, n)
     if job.hess.data != NULL:
-        multiply_or_clear(curvature, factor, n)
+        multiply_or_clear(<double*>curvature, factor, n)
         write(&job.hess, first, <const double*>curvature, n)
     if job.upper != NULL:
-        multiply_or_clear(upper, above, n)
-        multiply_or_clear(lower, below, n)
-        memcpy(job.upper + first, upper, n * sizeof(double))
-        memcpy(job.lower + first, lower, n * sizeof(double))
+        multiply_or_clear(<double*>upper, factor, n)
+        multiply_or_clear(<double*>lower, factor, n)
+        for k in range(n):                      # none, whatever was computed for it
+            job.upper[first + k] = upper[k] if y[k] < job.columns else 0.0
+            job.lower[first + k] = lower[k] if y[k] > 0 else 0.0
 
 
 # ---- the expected cost under a softmax -------------------------------------------------------------------------

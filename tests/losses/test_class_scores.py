@@ -298,7 +298,7 @@ def test_class_distances_of_few_classes_are_those_of_many_of_which_most_cannot_b
     rng = np.random.default_rng(11)
     x, t = (size * rng.normal(size=(77, 6))).astype(dtype), rng.integers(0, 6, 77)
     many = np.concatenate([x, np.full((77, 70), -np.inf, dtype)], axis=1)
-    options: dict[str, Any] = {"reduction": "sum", "mask": rng.random(77) < 0.8}
+    options: dict[str, Any] = {"reduction": "sum", "where": rng.random(77) < 0.8}
     weight = rng.random(76) + 0.5
     value, gradient = losslib.class_distance_cross_entropy.value_and_grad(x, t, weight=weight[:6], **options)
     wanted, slopes = losslib.class_distance_cross_entropy.value_and_grad(many, t, weight=weight, **options)
@@ -306,7 +306,11 @@ def test_class_distances_of_few_classes_are_those_of_many_of_which_most_cannot_b
     assert value == pytest.approx(wanted, rel=rtol)
     np.testing.assert_allclose(gradient, slopes[:, :6], rtol=rtol, atol=rtol * abs(slopes).max())
     beside, moved = losslib.class_distance_cross_entropy.value_and_grad(
-        np.ascontiguousarray(x.T)[np.newaxis], t[np.newaxis], weight=weight[:6], reduction="sum", mask=options["mask"]
+        np.ascontiguousarray(x.T)[np.newaxis],
+        t[np.newaxis],
+        weight=weight[:6],
+        reduction="sum",
+        where=options["where"][np.newaxis],
     )
     assert beside == pytest.approx(value, rel=1e-14)
     np.testing.assert_array_equal(moved[0].T, gradient)

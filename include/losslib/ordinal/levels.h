@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 
 #include "losslib/core/restrict.h"
 #include "losslib/core/vecmath.h"
@@ -21,6 +22,24 @@ template <class T> inline void level_terms(const T* LOSSLIB_RESTRICT x, const T*
         value[i] = product_or_zero(weight[i], select(yes, z.softplus_neg, select(no, z.softplus, between)));
         slope[i] = product_or_zero(weight[i], select(yes, -z.sigma_neg, select(no, z.sigma, z.sigma - level[i])));
         curvature[i] = product_or_zero(weight[i], z.sigma * z.sigma_neg);
+    }
+}
+
+// Multiply derivatives; with the factor 0 one is 0 whatever it is.
+template <class T> inline void multiply_or_clear(T* x, const double* factor, std::ptrdiff_t n) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) x[i] = T(product_or_zero(factor[i], double(x[i])));
+}
+
+// target[i] = source[i] or a number, in whole sixteens: faster for a short row than its exact length, which a copy of the
+// next row restores. Up to 15 numbers behind the n are read and written. Of the first sixteen no call of memcpy is made.
+template <class T> LOSSLIB_INLINE void copy_sixteens(const T* source, T* target, std::ptrdiff_t n) {
+    std::memcpy(target, source, 16 * sizeof(T));
+    for (std::ptrdiff_t i = 16; i < n; i += 16) std::memcpy(target + i, source + i, 16 * sizeof(T));
+}
+
+template <class T> LOSSLIB_INLINE void fill_sixteens(T number, T* target, std::ptrdiff_t n) {
+    for (std::ptrdiff_t i = 0; i < n; i += 16) {
+        for (int k = 0; k < 16; ++k) target[i + k] = number;
     }
 }
 

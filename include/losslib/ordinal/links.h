@@ -6,7 +6,9 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
+#include "losslib/core/restrict.h"
 #include "losslib/core/vecmath.h"
 #include "losslib/risk/normal_tail.h"
 
@@ -22,21 +24,52 @@ struct LinkBlock {
     double *value, *slope, *curvature, *upper, *lower;
 };
 
-// F = sigmoid: -log sigmoid(b) - log sigmoid(-a) - log(1 - exp(a - b)); nothing in it cancels. The slopes by the
-// thresholds have another exponential, and are left out where upper is NULL.
-inline void logit_terms(const double* b, const double* a, std::ptrdiff_t n, LinkBlock out) {
+// b and a of scores by their class, 0 … count; a class beyond is taken for the nearest. A missing score has neither.
+inline void distances(const double* LOSSLIB_RESTRICT x, const std::int64_t* LOSSLIB_RESTRICT target,
+                      const double* LOSSLIB_RESTRICT thresholds, std::int64_t count, std::ptrdiff_t n,
+                      double* LOSSLIB_RESTRICT b, double* LOSSLIB_RESTRICT a) {
     for (std::ptrdiff_t i = 0; i < n; ++i) {
-        const Logistic<double> zb = logistic(b[i]), za = logistic(a[i]);
-        const double inside = -expm1(a[i] - b[i]);  // 1 for an infinite width
-        out.value[i] = zb.softplus_neg + za.softplus - log(inside);
-        out.slope[i] = zb.sigma_neg - za.sigma;
-        out.curvature[i] = zb.sigma * zb.sigma_neg + za.sigma * za.sigma_neg;
+        const std::int64_t above = target[i] < 0 ? 0 : target[i], below = above - 1;
+        const double upper = thresholds[above < count ? above : count - 1] - x[i];
+        const double lower = thresholds[below < 0 ? 0 : below < count ? below : count - 1] - x[i];
+        const bool missing = x[i] != x[i];
+        b[i] = select((above < count) | missing, upper, HUGE_VAL);
+        a[i] = select((below >= 0) | missing, lower, -HUGE_VAL);
+    }
+}
+
+// F = sigmoid: -log sigmoid(b) - log sigmoid(-a) - log(1 - exp(a - b)). With u = exp(-|b|), v = exp(-|a|) and the width
+// w = b - a that is max(-b, 0) + max(a, 0) + log(1 + Q), Q = (u + v + uv + exp(-w))/(1 - exp(-w)), in which no sum cancels.
+// Where 0 lies between a and b, exp(-w) is uv, with all its digits; elsewhere Q has terms near 1 or the value is not small.
+// The slopes by the thresholds have another exponential, and are left out where upper is NULL.
+inline void logit_terms(const double* LOSSLIB_RESTRICT b, const double* LOSSLIB_RESTRICT a, std::ptrdiff_t n,
+                        LinkBlock out) {
+    double* LOSSLIB_RESTRICT value = out.value;
+    double* LOSSLIB_RESTRICT slope = out.slope;
+    double* LOSSLIB_RESTRICT curvature = out.curvature;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+        const bool low = b[i] < 0.0, high = a[i] > 0.0;
+        const double u = exp_nonpositive(-abs(b[i])), v = exp_nonpositive(-abs(a[i]));
+        const double minus = expm1(a[i] - b[i]);  // -1 for an infinite width
+        // A width below 2^-1000 would make Q infinite before it is 0.
+        const bool thin = minus > -0x1p-1000;
+        const double inside = 0.0 - select(thin, minus * 0x1p100, minus);  // never -0
+        const double q = (u + v + u * v + select(low | high, 1.0 + minus, u * v)) / inside;
+        value[i] = select(low, -b[i], 0.0) + select(high, a[i], 0.0) + log1p(q) +
+                   select(thin, 100.0 * FloatFormat<double>::ln2, 0.0);
+        const double inverse = 1.0 / ((1.0 + u) * (1.0 + v));
+        const double near_b = inverse * (1.0 + v), near_a = inverse * (1.0 + u);  // 1/(1 + u), 1/(1 + v)
+        const double far_b = u * near_b, far_a = v * near_a;
+        slope[i] = select(low, near_b, far_b) - select(a[i] < 0.0, far_a, near_a);
+        curvature[i] = near_b * far_b + near_a * far_a;
     }
     if (out.upper == nullptr) return;
+    double* LOSSLIB_RESTRICT upper = out.upper;
+    double* LOSSLIB_RESTRICT lower = out.lower;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
         const double shared = 1.0 / expm1(b[i] - a[i]);  // 0 for an infinite width
-        out.upper[i] = -logistic(b[i]).sigma_neg - shared;
-        out.lower[i] = logistic(a[i]).sigma + shared;
+        upper[i] = -sigmoid(-b[i]) - shared;
+        lower[i] = sigmoid(a[i]) + shared;
     }
 }
 

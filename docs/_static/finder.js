@@ -53,8 +53,8 @@ const losslibFinder = (() => {
   }
 
   // Words of questions that say nothing about the answer.
-  const EMPTY = new Set(("a an and are as at be by can do does for from here how i in is it loss losses many much my of on or should " +
-    "that the there this to too use what which when with").split(" "));
+  const EMPTY = new Set(("a all an and any are as at be by can do does for from here how i in is it loss losses many much my no of on " +
+    "or should some such that the there this to too use what which when with").split(" "));
 
   // Losses that hold most of the words of a question, rare words counting more.
   const answers = (entries, query) => {

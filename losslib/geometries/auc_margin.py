@@ -5,6 +5,7 @@ The items and their lists are those of `losslib.geometries.lists`; a, b and alph
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,7 @@ class OfMargins(OfLists):
         numbers = [arrays.read_array(item.name, obj) for item, obj in named]
         columns = [fit_number(item.name, array, shape) for (item, _), array in zip(named, numbers, strict=True)]
         share = np.nan if values["imratio"] is None else values["imratio"]
-        columns.append(np.full(int(np.prod(shape, dtype=np.int64)), share))
+        columns.append(np.full(math.prod(shape), share))
         known = {name: getattr(lists, name) for name in Lists.__dataclass_fields__}
         known["given"] = [lists.given[0], lists.label, *numbers]
         return Centred(**known, centers=np.ascontiguousarray(np.stack(columns, axis=1)))
@@ -111,7 +112,7 @@ def fit_number(name: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
         expected = "a number" + (f", or {shape} for one of each list" if shape else "")
         raise ShapeError(f"{name} has shape {array.shape}; expected {expected}")
     wide = array.astype(np.float64).reshape(-1 if array.shape == shape else ())
-    return np.array(np.broadcast_to(wide, int(np.prod(shape, dtype=np.int64))))
+    return np.array(np.broadcast_to(wide, math.prod(shape)))
 
 
 geometry = OfMargins()

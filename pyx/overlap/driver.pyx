@@ -94,6 +94,11 @@ def ratios(str name, tuple numbers, cnp.ndarray table, cnp.ndarray jets):
                                <double*>cnp.PyArray_DATA(jets), cnp.PyArray_DIMS(table)[0])
 
 
+cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
+    """The bytes of a scratch behind which the next one may begin."""
+    return (size + LINE - 1) // LINE * LINE
+
+
 # Context, number of the task, number of the thread: each thread has a scratch of its own.
 ctypedef void (*Task)(void*, Py_ssize_t, int) noexcept nogil
 
@@ -189,7 +194,7 @@ cdef class Region:
             job.scratch_size = 2 * job.lanes * sizeof(double)
         elif by_indices(job):
             job.scratch_size = max(job.scratch_size, index_scratch(job))
-        job.scratch_size = (job.scratch_size + LINE - 1) // LINE * LINE
+        job.scratch_size = whole_lines(job.scratch_size)
 
     cdef int place(self, View* view, cnp.ndarray array) except -1:
         cdef int last = cnp.PyArray_NDIM(array) - 1
@@ -342,7 +347,7 @@ cdef class Region:
         job.grad.data = segments.field
         self.run(probability_task, 1.0)
         # Two arrays of errors with places, their marks and their weights.
-        segments.scratch_size = segments.capacity * (4 * item + 2 * item)
+        segments.scratch_size = whole_lines(segments.capacity * (4 * item + 2 * item))
         self.run_each(segment_task, &segments, count, &segments.scratch, segments.scratch_size,
                       20.0 * <double>segments.capacity * <double>count, False)
 
@@ -378,7 +383,7 @@ cdef class Region:
         transform.alpha = alpha
         job.grad.data = transform.field
         self.run(probability_task, 1.0)
-        transform.scratch_size = transform_scratch(&transform)
+        transform.scratch_size = whole_lines(transform_scratch(&transform))
         self.run_each(distance_task, &transform, job.samples * job.classes, &transform.scratch, transform.scratch_size,
                       60.0 * <double>job.samples * <double>job.classes * <double>job.positions, False)
 

@@ -105,6 +105,11 @@ def test_an_interrupted_gradient_leaves_the_old_file_and_nothing_else(
     assert sorted(os.listdir(".")) == before
 
 
+def listen() -> None:
+    """A program that a shell started in the background ignores SIGINT, and so do all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_a_terminated_program_leaves_the_old_file_and_nothing_else(number: str) -> None:
@@ -115,7 +120,11 @@ def test_a_terminated_program_leaves_the_old_file_and_nothing_else(number: str) 
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = ["compute", "mse", "--input", "p.npy", "--target", "y.npy", "--grad", "g.npy", "--batch-rows", "1"]
     with subprocess.Popen(
-        [sys.executable, "-m", "losslib", *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "losslib", *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=listen,
     ) as process:
         deadline = time.monotonic() + 60
         while not any(name.endswith(".part") for name in os.listdir(".")) and time.monotonic() < deadline:

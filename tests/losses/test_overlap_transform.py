@@ -99,7 +99,7 @@ def test_a_region_that_is_nothing_or_everything_has_no_boundary() -> None:
 
 def test_threads_change_no_bit_and_the_gradient_may_overwrite_the_input() -> None:
     rng = np.random.default_rng(0)
-    x, t = rng.normal(size=(3, 2, 60, 50)).astype(np.float32), rng.integers(0, 2, (3, 60, 50))
+    x, t = rng.normal(size=(3, 2, 61, 51)).astype(np.float32), rng.integers(0, 2, (3, 61, 51))
     found = []
     for count in (1, 2, 3, 7):
         with losslib.threads(count):

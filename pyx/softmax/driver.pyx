@@ -9,7 +9,8 @@ An input is seen as (outer, classes, inner): the class axis may be anywhere, and
 drivers share the work:
 
 ``lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile (``tile.pxd``), neighbouring
-               positions of an image or rows that are transposed on the way; ``distances.pxd`` is a loss of its own.
+               positions of an image or rows that are transposed on the way; losses of ordered classes are in
+               ``ordered_tiles.pxd``.
 ``given.pxd``  log-probabilities come in: one number of a row is read.
 ``by_class.pxd``, ``rows.pxd``, ``own.pxd``, ``divergence.pxd``, ``sparse.pxd``, ``noisy.pxd``, ``evidence.pxd``,
 ``ordered.pxd``
@@ -81,7 +82,7 @@ cdef void run_chunks(Rows* rows, Py_ssize_t first, Py_ssize_t stop) noexcept nog
 
 
 cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
-    return ((picks_a_class(rows) or rows.kernel.tile32 != NULL)
+    return ((picks_a_class(rows) or (rows.kernel.tile32 != NULL and not rows.soft))
             and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
             and is_native(rows, &rows.input) and (not rows.want_grad or is_native(rows, &rows.grad)))
 

@@ -6,12 +6,12 @@ from libc.stdlib cimport calloc
 from softmax.call cimport (
     Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat, TileDouble, TileFloat,
 )
-from softmax.distances cimport tile_class_distance
 from softmax.divergence cimport row_distillation, row_jensen_shannon
 from softmax.evidence cimport row_evidential
 from softmax.logits cimport AnyMap, SoftCap, map_logits, pull_back
 from softmax.noisy cimport row_bootstrap, row_normalized
 from softmax.ordered cimport row_class_distance, row_earth_mover
+from softmax.ordered_tiles cimport tile_class_distance, tile_earth_mover
 from softmax.own cimport row_bi_tempered, row_categorical, row_sparsemax
 from softmax.pick cimport (
     AnyPick, CrossEntropyPick, FocalPick, GeneralizedPick, PolyPick, SymmetricPick, picks_of,
@@ -115,7 +115,8 @@ enter(b"entmax", <RowFloat>row_entmax[float], <RowDouble>row_entmax[double])
 enter(b"bootstrap", <RowFloat>row_bootstrap[float], <RowDouble>row_bootstrap[double])
 enter(b"normalized", <RowFloat>row_normalized[float], <RowDouble>row_normalized[double])
 enter(b"evidential", <RowFloat>row_evidential[float], <RowDouble>row_evidential[double])
-enter(b"earth_mover", <RowFloat>row_earth_mover[float], <RowDouble>row_earth_mover[double])
+enter_tile(enter(b"earth_mover", <RowFloat>row_earth_mover[float], <RowDouble>row_earth_mover[double]),
+           <TileFloat>tile_earth_mover[float], <TileDouble>tile_earth_mover[double])
 enter_tile(enter(b"class_distance", <RowFloat>row_class_distance[float], <RowDouble>row_class_distance[double]),
            <TileFloat>tile_class_distance[float], <TileDouble>tile_class_distance[double])
 enter(b"js_div", <RowFloat>row_jensen_shannon[float], <RowDouble>row_jensen_shannon[double])

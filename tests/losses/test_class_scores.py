@@ -291,31 +291,6 @@ def test_a_batch_of_class_distances_is_finite_far_beyond_rounding() -> None:
     np.testing.assert_allclose(gradient, [[2.0, -1.0, -1.0]])
 
 
-@pytest.mark.parametrize("size", [1.0, 30.0, 900.0])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_class_distances_of_few_classes_are_those_of_many_of_which_most_cannot_be(dtype: type, size: float) -> None:
-    """Few classes are computed with samples side by side, many of them row by row."""
-    rng = np.random.default_rng(11)
-    x, t = (size * rng.normal(size=(77, 6))).astype(dtype), rng.integers(0, 6, 77)
-    many = np.concatenate([x, np.full((77, 70), -np.inf, dtype)], axis=1)
-    options: dict[str, Any] = {"reduction": "sum", "where": rng.random(77) < 0.8}
-    weight = rng.random(76) + 0.5
-    value, gradient = losslib.class_distance_cross_entropy.value_and_grad(x, t, weight=weight[:6], **options)
-    wanted, slopes = losslib.class_distance_cross_entropy.value_and_grad(many, t, weight=weight, **options)
-    rtol = 1e-6 if dtype is np.float32 else 1e-12
-    assert value == pytest.approx(wanted, rel=rtol)
-    np.testing.assert_allclose(gradient, slopes[:, :6], rtol=rtol, atol=rtol * abs(slopes).max())
-    beside, moved = losslib.class_distance_cross_entropy.value_and_grad(
-        np.ascontiguousarray(x.T)[np.newaxis],
-        t[np.newaxis],
-        weight=weight[:6],
-        reduction="sum",
-        where=options["where"][np.newaxis],
-    )
-    assert beside == pytest.approx(value, rel=1e-14)
-    np.testing.assert_array_equal(moved[0].T, gradient)
-
-
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 def test_links_far_out_and_between_near_thresholds(link: str) -> None:
     """Against the densities: the slope of an interval of width h is that of its density as h goes to 0."""

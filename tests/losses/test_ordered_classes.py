@@ -1,0 +1,54 @@
+"""Ordered classes by two ways that have to agree: side by side and row by row, and thresholds next to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import losslib
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0, 900.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_class_distances_of_few_classes_are_those_of_many_of_which_most_cannot_be(dtype: type, size: float) -> None:
+    """Few classes are computed with samples side by side, many of them row by row."""
+    rng = np.random.default_rng(11)
+    x, t = (size * rng.normal(size=(77, 6))).astype(dtype), rng.integers(0, 6, 77)
+    many = np.concatenate([x, np.full((77, 70), -np.inf, dtype)], axis=1)
+    options: dict[str, Any] = {"reduction": "sum", "where": rng.random(77) < 0.8}
+    weight = rng.random(76) + 0.5
+    value, gradient = losslib.class_distance_cross_entropy.value_and_grad(x, t, weight=weight[:6], **options)
+    wanted, slopes = losslib.class_distance_cross_entropy.value_and_grad(many, t, weight=weight, **options)
+    rtol = 1e-6 if dtype is np.float32 else 1e-12
+    assert value == pytest.approx(wanted, rel=rtol)
+    np.testing.assert_allclose(gradient, slopes[:, :6], rtol=rtol, atol=rtol * abs(slopes).max())
+    beside, moved = losslib.class_distance_cross_entropy.value_and_grad(
+        np.ascontiguousarray(x.T)[np.newaxis],
+        t[np.newaxis],
+        weight=weight[:6],
+        reduction="sum",
+        where=options["where"][np.newaxis],
+    )
+    assert beside == pytest.approx(value, rel=1e-14)
+    np.testing.assert_array_equal(moved[0].T, gradient)
+
+
+@pytest.mark.parametrize("root", [False, True])
+@pytest.mark.parametrize("r", [1.0, 2.0, 3.0])
+def test_the_distance_from_a_class_is_that_from_a_row_of_zeros_and_a_one(r: float, root: bool) -> None:
+    """Classes are computed with samples side by side, distributions row by row."""
+    rng = np.random.default_rng(12)
+    x, t = 3 * rng.normal(size=(77, 6)), rng.integers(0, 6, 77)
+    value, gradient = losslib.emd_loss.value_and_grad(x, t, r=r, root=root)
+    wanted, slopes = losslib.emd_loss.value_and_grad(x, np.eye(6)[t], r=r, root=root, wrt="input")
+    assert value == pytest.approx(wanted, rel=1e-13)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-14)
+
+
+def test_a_narrow_interval_costs_its_logarithm_whatever_is_left_of_its_width() -> None:
+    """By the density 1/4 of the logistic law at 0: log 4 - log h between thresholds h apart, down to the least normal."""
+    for width in (1e-3, 1e-17, 1e-300, 2.5e-308):
+        value = losslib.cumulative_link_loss([0.0], [1], [0.0, width])
+        assert value == pytest.approx(np.log(4.0) - np.log(width), rel=1e-6)

@@ -88,12 +88,12 @@ cdef struct Rows:
     double* lower
 
 
-cdef inline void read(const Operand* operand, Py_ssize_t at, real* buffer, Py_ssize_t n) noexcept nogil:
+cdef void read(const Operand* operand, Py_ssize_t at, real* buffer, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t size = item_size(operand.type)
     widen_run(operand.data + at * size, size, operand.type, buffer, n)
 
 
-cdef inline void write(const Operand* operand, Py_ssize_t at, const real* buffer, Py_ssize_t n) noexcept nogil:
+cdef void write(const Operand* operand, Py_ssize_t at, const real* buffer, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t size
     if operand.data != NULL:
         size = item_size(operand.type)

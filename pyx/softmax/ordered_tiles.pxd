@@ -10,12 +10,12 @@ from softmax.tile cimport LANES, TILE_CLASSES, load_tile, store_tile
 
 cdef extern from "losslib/softmax/ordered.h" namespace "losslib" nogil:
     struct OrderedTile:
-        pass
-    void class_distances[T](T* tile, Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, const double* weights,
-                            const int64_t* target, const double* scale, bint want_grad, double* value,
-                            OrderedTile& work)
-    void earth_movers[T](T* tile, Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, double r, bint root,
+        double* p
+        double* part
+    void class_distances(Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, const double* weights,
                          const int64_t* target, const double* scale, bint want_grad, double* value, OrderedTile& work)
+    void earth_movers(Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, double r, bint root,
+                      const int64_t* target, const double* scale, bint want_grad, double* value, OrderedTile& work)
 
 cdef struct Samples:
     Py_ssize_t width           # lanes that are computed
@@ -27,12 +27,15 @@ cdef struct Samples:
 
 
 cdef inline void open_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize_t lanes, real* tile,
-                           Samples* samples) noexcept nogil:
+                           double* wide, Samples* samples) noexcept nogil:
     """Read the samples first … first + n, which stand at a constant distance in every array."""
-    cdef Py_ssize_t j
+    cdef Py_ssize_t j, c
     cdef int64_t target
     samples.width = (n + 15) // 16 * 16
     load_tile(rows, first, n, lanes, tile)
+    for c in range(rows.classes):
+        for j in range(samples.width):
+            wide[c * lanes + j] = <double>tile[c * lanes + j]
     read_raw(rows, first, n, samples.index)
     for j in range(LANES):
         target = samples.index[j] if j < n else 0
@@ -42,7 +45,7 @@ cdef inline void open_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_
 
 
 cdef inline void close_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize_t lanes, real* tile,
-                            Samples* samples) noexcept nogil:
+                            double* wide, Samples* samples) noexcept nogil:
     """Write their values and gradients: 0 where a sample does not count, whatever was computed, even NaN."""
     cdef Py_ssize_t j, c
     for j in range(n):
@@ -52,10 +55,13 @@ cdef inline void close_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py
         else:
             samples.value[j] = 0.0
             for c in range(rows.classes):
-                tile[c * lanes + j] = 0
+                wide[c * lanes + j] = 0.0
     if rows.values != NULL:
         memcpy(rows.values + first, samples.value, n * sizeof(double))
     if rows.want_grad:
+        for c in range(rows.classes):
+            for j in range(samples.width):
+                tile[c * lanes + j] = <real>wide[c * lanes + j]
         store_tile(rows, first, n, lanes, <const real*>tile)
 
 
@@ -67,17 +73,17 @@ cdef inline void tile_class_distance(const double* numbers, const Rows* rows, Py
     cdef OrderedTile work
     for c in range(2 * classes - 1):
         by_distance[c] = distance_weight(c, classes - 1, numbers[0])
-    open_tile(rows, first, n, lanes, tile, &samples)
-    class_distances(tile, lanes, classes, samples.width, by_distance, samples.target, samples.scale, rows.want_grad,
+    open_tile(rows, first, n, lanes, tile, work.p, &samples)
+    class_distances(lanes, classes, samples.width, by_distance, samples.target, samples.scale, rows.want_grad,
                     samples.value, work)
-    close_tile(rows, first, n, lanes, tile, &samples)
+    close_tile(rows, first, n, lanes, tile, work.part, &samples)
 
 
 cdef inline void tile_earth_mover(const double* numbers, const Rows* rows, Py_ssize_t first, Py_ssize_t n,
                                   Py_ssize_t lanes, real* tile) noexcept nogil:
     cdef Samples samples
     cdef OrderedTile work
-    open_tile(rows, first, n, lanes, tile, &samples)
-    earth_movers(tile, lanes, rows.classes, samples.width, numbers[0], numbers[1] != 0.0, samples.target,
+    open_tile(rows, first, n, lanes, tile, work.p, &samples)
+    earth_movers(lanes, rows.classes, samples.width, numbers[0], numbers[1] != 0.0, samples.target,
                  samples.scale, rows.want_grad, samples.value, work)
-    close_tile(rows, first, n, lanes, tile, &samples)
+    close_tile(rows, first, n, lanes, tile, work.part, &samples)

@@ -48,7 +48,7 @@ def test_the_distance_from_a_class_is_that_from_a_row_of_zeros_and_a_one(r: floa
 
 
 def test_a_narrow_interval_costs_its_logarithm_whatever_is_left_of_its_width() -> None:
-    """By the density 1/4 of the logistic law at 0: log 4 - log h between thresholds h apart, down to the least normal."""
+    """By the density 1/4 of the logistic law at 0: log 4 - log h between thresholds h apart, down to the least."""
     for width in (1e-3, 1e-17, 1e-300, 2.5e-308):
         value = losslib.cumulative_link_loss([0.0], [1], [0.0, width])
         assert value == pytest.approx(np.log(4.0) - np.log(width), rel=1e-6)

@@ -15,22 +15,21 @@ constexpr int ordered_tile = 4096;  // numbers
 
 // Numbers of `width` samples in a tile [class][lane], all in float64.
 struct OrderedTile {
-    double p[ordered_tile];     // exponentials, then probabilities
-    double part[ordered_tile];  // of the slope, without p times the sum of the odds
+    double p[ordered_tile];     // logits, exponentials, then probabilities
+    double part[ordered_tile];  // of the slope, then the gradient
     double largest[ordered_lanes], top[ordered_lanes], second[ordered_lanes], others[ordered_lanes];
     double top_p[ordered_lanes], scale_p[ordered_lanes], share[ordered_lanes], odds[ordered_lanes];
 };
 
-// -sum_c |c - y|^alpha log(1 - p_c): Polat et al. 2022. tile becomes the gradient, times `scale`.
+// -sum_c |c - y|^alpha log(1 - p_c): Polat et al. 2022. work.p are the logits, work.part becomes the gradient, times `scale`.
 //
 // The probability of the largest class may round to 1. What it lacks is made of all others, whose exponentials are taken
 // from the second largest logit; 1 - p_c of another class, whose p_c is 1/2 at most, is taken from q = p_c / (1 - p_c),
 // as -log(1 - p_c) = log(1 + q). weights[c - y + classes - 1] = |c - y|^alpha, and 0 for c = y.
-template <class T> inline void class_distances(T* LOSSLIB_RESTRICT tile, std::ptrdiff_t lanes, std::ptrdiff_t classes,
-                                               std::ptrdiff_t width, const double* LOSSLIB_RESTRICT weights,
-                                               const std::int64_t* LOSSLIB_RESTRICT target,
-                                               const double* LOSSLIB_RESTRICT scale, bool want_grad,
-                                               double* LOSSLIB_RESTRICT value, OrderedTile& work) {
+inline void class_distances(std::ptrdiff_t lanes, std::ptrdiff_t classes, std::ptrdiff_t width,
+                            const double* LOSSLIB_RESTRICT weights, const std::int64_t* LOSSLIB_RESTRICT target,
+                            const double* LOSSLIB_RESTRICT scale, bool want_grad, double* LOSSLIB_RESTRICT value,
+                            OrderedTile& work) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     double* LOSSLIB_RESTRICT largest = work.largest;
     double* LOSSLIB_RESTRICT top = work.top;
@@ -42,14 +41,14 @@ template <class T> inline void class_distances(T* LOSSLIB_RESTRICT tile, std::pt
     double* LOSSLIB_RESTRICT odds = work.odds;
     const double* LOSSLIB_RESTRICT centre = weights + (classes - 1);
     for (std::ptrdiff_t j = 0; j < width; ++j) {
-        largest[j] = double(tile[j]);
+        largest[j] = work.p[j];
         top[j] = others[j] = odds[j] = 0.0;
         second[j] = -inf;
     }
     for (std::ptrdiff_t c = 1; c < classes; ++c) {
-        const T* LOSSLIB_RESTRICT column = tile + c * lanes;
+        const double* LOSSLIB_RESTRICT column = work.p + c * lanes;
         for (std::ptrdiff_t j = 0; j < width; ++j) {
-            const double x = double(column[j]);
+            const double x = column[j];
             const bool above = x > largest[j];
             second[j] = select(above, largest[j], select(x > second[j], x, second[j]));
             top[j] = select(above, double(c), top[j]);
@@ -57,10 +56,9 @@ template <class T> inline void class_distances(T* LOSSLIB_RESTRICT tile, std::pt
         }
     }
     for (std::ptrdiff_t c = 0; c < classes; ++c) {
-        const T* LOSSLIB_RESTRICT column = tile + c * lanes;
         double* LOSSLIB_RESTRICT p = work.p + c * lanes;
         for (std::ptrdiff_t j = 0; j < width; ++j) {
-            const double e = exp_nonpositive(double(column[j]) - select(second[j] == -inf, 0.0, second[j]));
+            const double e = exp_nonpositive(p[j] - select(second[j] == -inf, 0.0, second[j]));
             p[j] = select(top[j] == double(c), 0.0, e);
             others[j] += p[j];
         }
@@ -92,19 +90,16 @@ template <class T> inline void class_distances(T* LOSSLIB_RESTRICT tile, std::pt
     if (!want_grad) return;
     for (std::ptrdiff_t c = 0; c < classes; ++c) {
         const double* LOSSLIB_RESTRICT p = work.p + c * lanes;
-        const double* LOSSLIB_RESTRICT part = work.part + c * lanes;
-        T* LOSSLIB_RESTRICT column = tile + c * lanes;
-        for (std::ptrdiff_t j = 0; j < width; ++j) column[j] = T((part[j] - p[j] * odds[j]) * scale[j]);
+        double* LOSSLIB_RESTRICT part = work.part + c * lanes;
+        for (std::ptrdiff_t j = 0; j < width; ++j) part[j] = (part[j] - p[j] * odds[j]) * scale[j];
     }
 }
 
 // sum_k |m_k|^r of m_k = sum_{c <= k} (p_c - [c = y]), or its mean over the classes to the power 1/r: Hou et al. 2016.
-// tile becomes the gradient, times `scale`.
-template <class T> inline void earth_movers(T* LOSSLIB_RESTRICT tile, std::ptrdiff_t lanes, std::ptrdiff_t classes,
-                                            std::ptrdiff_t width, double r, bool root,
-                                            const std::int64_t* LOSSLIB_RESTRICT target,
-                                            const double* LOSSLIB_RESTRICT scale, bool want_grad,
-                                            double* LOSSLIB_RESTRICT value, OrderedTile& work) {
+// work.p are the logits, work.part becomes the gradient, times `scale`.
+inline void earth_movers(std::ptrdiff_t lanes, std::ptrdiff_t classes, std::ptrdiff_t width, double r, bool root,
+                         const std::int64_t* LOSSLIB_RESTRICT target, const double* LOSSLIB_RESTRICT scale,
+                         bool want_grad, double* LOSSLIB_RESTRICT value, OrderedTile& work) {
     double* LOSSLIB_RESTRICT largest = work.largest;
     double* LOSSLIB_RESTRICT share = work.share;
     double* LOSSLIB_RESTRICT moved = work.others;
@@ -112,20 +107,19 @@ template <class T> inline void earth_movers(T* LOSSLIB_RESTRICT tile, std::ptrdi
     double* LOSSLIB_RESTRICT expected = work.odds;
     double* LOSSLIB_RESTRICT factor = work.scale_p;
     for (std::ptrdiff_t j = 0; j < width; ++j) {
-        largest[j] = double(tile[j]);
+        largest[j] = work.p[j];
         share[j] = moved[j] = slope[j] = expected[j] = value[j] = 0.0;
     }
     for (std::ptrdiff_t c = 1; c < classes; ++c) {
-        const T* LOSSLIB_RESTRICT column = tile + c * lanes;
+        const double* LOSSLIB_RESTRICT column = work.p + c * lanes;
         for (std::ptrdiff_t j = 0; j < width; ++j) {
-            largest[j] = select(double(column[j]) > largest[j], double(column[j]), largest[j]);
+            largest[j] = select(column[j] > largest[j], column[j], largest[j]);
         }
     }
     for (std::ptrdiff_t c = 0; c < classes; ++c) {
-        const T* LOSSLIB_RESTRICT column = tile + c * lanes;
         double* LOSSLIB_RESTRICT p = work.p + c * lanes;
         for (std::ptrdiff_t j = 0; j < width; ++j) {
-            p[j] = exp_nonpositive(double(column[j]) - largest[j]);
+            p[j] = exp_nonpositive(p[j] - largest[j]);
             share[j] += p[j];
         }
     }
@@ -171,9 +165,8 @@ template <class T> inline void earth_movers(T* LOSSLIB_RESTRICT tile, std::ptrdi
     }
     for (std::ptrdiff_t c = 0; c < classes; ++c) {
         const double* LOSSLIB_RESTRICT p = work.p + c * lanes;
-        const double* LOSSLIB_RESTRICT part = work.part + c * lanes;
-        T* LOSSLIB_RESTRICT column = tile + c * lanes;
-        for (std::ptrdiff_t j = 0; j < width; ++j) column[j] = T(p[j] * (part[j] - expected[j]) * factor[j]);
+        double* LOSSLIB_RESTRICT part = work.part + c * lanes;
+        for (std::ptrdiff_t j = 0; j < width; ++j) part[j] = p[j] * (part[j] - expected[j]) * factor[j];
     }
 }
 

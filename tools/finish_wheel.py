@@ -21,7 +21,7 @@ from pathlib import Path
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-MOST_BYTES = 7_000_000  # 5 MB for the first 74 losses, a share for each family since
+MOST_BYTES = 7_250_000  # 5 MB for the first 74 losses, a share for each family since
 SOURCES = (".h", ".c", ".cpp", ".pyx", ".pxd")
 
 
@@ -40,7 +40,7 @@ def repaired(raw: Path, folder: Path) -> Path:
     for old in folder.glob("*.whl"):
         old.unlink()
     if sys.platform == "linux":
-        run("auditwheel", "repair", "--strip", "--wheel-dir", folder, raw)
+        run("auditwheel", "repair", "--strip", "--zip-compression-level", 9, "--wheel-dir", folder, raw)
     else:
         shutil.copy(raw, folder)
     (wheel,) = folder.glob("*.whl")
@@ -77,7 +77,7 @@ def main() -> None:
         bills = list(bill_lines(wheel))
     size = path.stat().st_size
     if size > MOST_BYTES:
-        sys.exit(f"{path.name} has {size / 1e6:.2f} MB; at most {MOST_BYTES / 1e6:.0f} are allowed")
+        sys.exit(f"{path.name} has {size / 1e6:.2f} MB; at most {MOST_BYTES / 1e6:.2f} are allowed")
     vendored = [name.rpartition("/")[2] for name in names if ".libs/" in name and not name.endswith("/")]
     verdict = "not built for the limited API"
     if "-abi3-" in path.name:

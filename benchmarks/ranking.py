@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from turns import define_operators
 
 import losslib
 
@@ -143,6 +144,8 @@ def cox_peers(x: np.ndarray, time_: np.ndarray, event: np.ndarray) -> dict[str, 
     import torch
     from sksurv.linear_model.coxph import CoxPHOptimizer
     from statsmodels.duration.hazard_regression import PHReg
+
+    define_operators(torch)
     from torchsurv.loss.cox import neg_partial_log_likelihood
 
     torch.set_num_threads(2)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from turns import define_operators
 
 Call = Callable[[], object]
 
@@ -235,11 +236,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
-    for name in ("nms", "qnms"):  # torchvision registers fakes for operators of a library that may not load
-        if not hasattr(torch.ops.torchvision, name):
-            library = torch.library.Library("torchvision", "FRAGMENT")
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            main.held = [*getattr(main, "held", []), library]  # type: ignore[attr-defined]
+    define_operators(torch)
     for count in BOXES:
         show(f"{count} boxes", box_calls(count), arguments.rounds)
     for title, shape, classes in () if arguments.boxes_only else REGIONS:

@@ -69,3 +69,16 @@ def through_torch(loss: Callable[..., Any], inputs: list[Any], others: tuple[Any
 def ratio(times: Mapping[str, float], name: str) -> str:
     """Return how many times longer a contestant takes than losslib, a dash for one that did not run."""
     return f"{times[name] / times['losslib']:.2f}" if name in times else "–"
+
+
+#: Libraries of operators last as long as somebody holds them.
+_held: list[Any] = []
+
+
+def define_operators(torch: Any) -> None:
+    """Let torchvision be imported where its compiled part does not load: it registers fakes for two operators."""
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library = torch.library.Library("torchvision", "FRAGMENT")
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            _held.append(library)

@@ -196,7 +196,10 @@ class _Calls:
         if not hasattr(self.loss, "value_grad_hess") or (info is not None and not info.has_hessian):
             return None
         inputs = self._inputs(self.arrays[self.place])
-        return self._part(self.loss.value_grad_hess(*inputs, **self.options, **self._wrt())[2])
+        try:
+            return self._part(self.loss.value_grad_hess(*inputs, **self.options, **self._wrt())[2])
+        except ParameterError:  # no Hessian with respect to this input
+            return None
 
 
 def _as_float64(item: Any) -> Array:

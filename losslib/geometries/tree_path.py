@@ -46,7 +46,8 @@ class Paths(Reading):
             if self.mask is not None:
                 places[~self.mask] = -1
             return places, answers
-        return np.where(self.used, self.table, -1), np.ascontiguousarray(self.code, np.float64)
+        places = np.where(self.used, self.table, -1)
+        return np.ascontiguousarray(places), np.ascontiguousarray(self.code, np.float64)
 
 
 class TreePath(Geometry):

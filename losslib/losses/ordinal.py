@@ -7,6 +7,7 @@ classes). Losses of the first kind have Hessians and train boosted trees.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from losslib.declaration.schema import Array, Choice, Equivalent, Flag, Input, Real, Reference
@@ -66,6 +67,8 @@ MCCULLAGH = Reference(
     "109-142.",
     doi="10.1111/j.2517-6161.1980.tb01109.x",
 )
+
+BATCH_OF_LOGITS = "Logits of a batch, (N, K) real numbers: the matrix of agreement is one of all samples."
 
 coral_loss, CoralLoss = declare(
     "ordinal",
@@ -420,7 +423,7 @@ class_distance_cross_entropy, ClassDistanceCrossEntropy = declare(
     family="ordinal",
     aliases=("cdw_ce", "class_distance_weighted_cross_entropy"),
     summary="Logarithmic cost of the probabilities of wrong classes, weighted by their distance from the right one.",
-    inputs=(LOGITS, CLASSES),
+    inputs=(replace(LOGITS, meaning=BATCH_OF_LOGITS), replace(CLASSES, meaning="Class indices, (N,) integers.")),
     parameters=(
         Real("alpha", 0.5, "Power of the distance.", least=0.0, examples=(1.0, 5.0)),
         WEIGHT,

@@ -80,11 +80,13 @@ cdef inline void semi_hard(const Call* call, real* d, const unsigned char* role,
     """For each positive the nearest negative that is farther, else the farthest of all negatives."""
     cdef double margin = call.numbers[0], v, slope
     cdef bint soft = call.numbers[1] != 0.0
-    cdef Py_ssize_t p, j, n = call.columns, beyond, farthest = -1
+    cdef Py_ssize_t p, j, n = call.columns, beyond, farthest = -1, missing = -1
     clear(a, n)
     for j in range(n):
         if role[j] == NEGATIVE and (farthest < 0 or d[j] > d[farthest]):
             farthest = j
+        if role[j] == NEGATIVE and d[j] != d[j]:
+            missing = j
     if farthest >= 0:
         for p in range(n):
             if role[p] != POSITIVE:
@@ -101,6 +103,8 @@ cdef inline void semi_hard(const Call* call, real* d, const unsigned char* role,
             slope = factor * hinge_slope(v, soft)
             a[p] = <real>(<double>a[p] + slope)
             a[beyond] = <real>(<double>a[beyond] - slope)
+        if missing >= 0 and out[1] > 0.0:       # a distance that is no number is never the nearest
+            out[0] = <double>d[missing]
     if call.want_grad:
         for j in range(n):
             d[j] = a[j]

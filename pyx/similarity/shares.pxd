@@ -161,7 +161,7 @@ cdef inline void circle(const Call* call, real* s, const unsigned char* role, re
         return
     slope = log_of(positives) + log_of(negatives)
     out[0] = softplus(slope)
-    out[1] = 1.0 if out[0] > 0.0 or call.numbers[3] != 0.0 else 0.0
+    out[1] = 1.0 if out[0] != 0.0 or call.numbers[3] != 0.0 else 0.0      # NaN counts
     if not call.want_grad:
         return
     slope = factor * sigmoid(slope) * gamma

@@ -351,3 +351,28 @@ def test_a_matrix_of_distances_has_a_column_for_each_vector_of_the_reference(nam
     labels = np.arange(6) % 3
     four = (rng.random((4, 4)), np.arange(4))
     assert np.isfinite(getattr(losslib, name)(x, labels, *four, distance="precomputed"))
+
+
+def test_a_distance_that_is_no_number_is_the_value_of_every_mining() -> None:
+    distances = np.array([[0.0, 1.0, np.nan], [1.0, 0.0, 2.0], [1.5, 2.0, 0.0]])
+    for mining in ("hard", "semi_hard", "all"):
+        value = losslib.batch_triplet_loss(distances, [0, 0, 1], mining=mining, distance="precomputed", margin=1.0)
+        assert np.isnan(value), mining
+    for rows in (3, 40):  # few positives are looked at one by one, many are sorted
+        labels = np.append(np.zeros(rows, np.int64), [1, 1])
+        distances = np.ones((rows + 2, rows + 2))
+        distances[0, rows] = np.nan
+        for soft in (False, True):
+            value = losslib.batch_triplet_loss(distances, labels, mining="all", soft=soft, distance="precomputed")
+            assert np.isnan(value), (rows, soft)
+
+
+def test_infinite_distances_without_a_negative_make_no_triplet() -> None:
+    distances = np.random.default_rng(0).uniform(size=(33, 33))
+    distances[distances < 0.1] = np.inf
+    assert losslib.batch_triplet_loss(distances, np.zeros(33, np.int64), mining="all", distance="precomputed") == 0.0
+
+
+def test_a_vector_that_is_no_number_is_not_left_out_of_a_mean_of_active_rows() -> None:
+    x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8], [np.nan, 0.0]])
+    assert np.isnan(losslib.circle_loss(x, [0, 0, 1, 1, 2]))

@@ -52,3 +52,19 @@ def test_a_narrow_interval_costs_its_logarithm_whatever_is_left_of_its_width() -
     for width in (1e-3, 1e-17, 1e-300, 2.5e-308):
         value = losslib.cumulative_link_loss([0.0], [1], [0.0, width])
         assert value == pytest.approx(np.log(4.0) - np.log(width), rel=1e-6)
+
+
+def test_scores_that_are_infinite_have_their_limits() -> None:
+    thresholds = [-1.0, 1.0]
+    for link in ("logit", "probit", "cloglog"):
+        for x, classes in ((np.inf, [np.inf, np.inf, 0.0]), (-np.inf, [0.0, np.inf, np.inf])):
+            found = losslib.cumulative_link_loss([x] * 3, [0, 1, 2], thresholds, link=link, reduction="none")
+            np.testing.assert_array_equal(found, classes, err_msg=f"{link} at {x}")
+        slopes = losslib.cumulative_link_loss.grad([np.inf, -np.inf], [0, 2], thresholds, link=link, reduction="sum")
+        assert slopes[0] > 0.5
+        assert slopes[1] < -0.5
+
+
+def test_check_grad_leaves_out_a_hessian_that_is_not_offered() -> None:
+    report = losslib.check_grad(losslib.CumulativeLinkLoss(), [0.3, -0.4], [0, 1], [-1.0, 1.0])
+    assert report

@@ -389,3 +389,12 @@ def test_the_fused_loss_is_torchs() -> None:
         torch.tensor(hidden), torch.tensor(weight), torch.tensor(target), linear_bias=torch.tensor(bias)
     )
     assert losslib.linear_cross_entropy(hidden, weight, target, bias) == pytest.approx(float(theirs), rel=1e-12)
+
+
+def test_paths_of_any_layout_are_read_in_their_order() -> None:
+    x, nodes = np.eye(2, 3), np.arange(12.0).reshape(4, 3)
+    table, code = np.array([[0, 1, -1], [0, 2, 3]]), np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
+    expected = losslib.hsigmoid_loss(x, [0, 1], nodes, path_table=table, path_code=code, reduction="none")
+    for a, b in ((np.asfortranarray(table), code), (table, np.asfortranarray(code)), (table[:, ::-1][:, ::-1], code)):
+        found = losslib.hsigmoid_loss(x, [0, 1], nodes, path_table=a, path_code=b, reduction="none")
+        np.testing.assert_array_equal(found, expected)

@@ -50,7 +50,7 @@ inline void logit_terms(const double* LOSSLIB_RESTRICT b, const double* LOSSLIB_
     for (std::ptrdiff_t i = 0; i < n; ++i) {
         const bool low = b[i] < 0.0, high = a[i] > 0.0;
         const double u = exp_nonpositive(-abs(b[i])), v = exp_nonpositive(-abs(a[i]));
-        const double minus = expm1(a[i] - b[i]);  // -1 for an infinite width
+        const double minus = select(a[i] == b[i], 0.0, expm1(a[i] - b[i]));  // -1 for an infinite width
         // A width below 2^-1000 would make Q infinite before it is 0.
         const bool thin = minus > -0x1p-1000;
         const double inside = 0.0 - select(thin, minus * 0x1p100, minus);  // never -0
@@ -67,7 +67,7 @@ inline void logit_terms(const double* LOSSLIB_RESTRICT b, const double* LOSSLIB_
     double* LOSSLIB_RESTRICT upper = out.upper;
     double* LOSSLIB_RESTRICT lower = out.lower;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
-        const double shared = 1.0 / expm1(b[i] - a[i]);  // 0 for an infinite width
+        const double shared = 1.0 / select(a[i] == b[i], 0.0, expm1(b[i] - a[i]));  // 0 for an infinite width
         upper[i] = -sigmoid(-b[i]) - shared;
         lower[i] = sigmoid(a[i]) + shared;
     }
@@ -75,6 +75,7 @@ inline void logit_terms(const double* LOSSLIB_RESTRICT b, const double* LOSSLIB_
 
 // F = Phi: by quadrature or by tails, see NormalPiece, whose mean is (f(a) - f(b))/D.
 inline LinkJet probit_link(double b, double a) {
+    if (b == a) return {HUGE_VAL, -a, 1.0, -HUGE_VAL, HUGE_VAL};  // also of infinite scores
     if (std::isinf(a) && std::isinf(b)) return {0.0, 0.0, 0.0, 0.0, 0.0};
     if (std::isinf(b)) {
         const NormalTail tail = normal_tail(a);
@@ -84,7 +85,6 @@ inline LinkJet probit_link(double b, double a) {
         const NormalTail tail = normal_tail(-b);
         return {tail.minus_log, tail.hazard, tail.hazard * tail.excess, -tail.hazard, 0.0};
     }
-    if (b == a) return {HUGE_VAL, -a, 1.0, -HUGE_VAL, HUGE_VAL};
     const NormalPiece piece = normal_piece(a, b, b - a);
     const double fb = std::exp(piece.minus_log - 0.5 * b * b - half_log_two_pi);
     const double fa = std::exp(piece.minus_log - 0.5 * a * a - half_log_two_pi);
@@ -94,7 +94,7 @@ inline LinkJet probit_link(double b, double a) {
 // F = 1 - exp(-exp(.)): with A = exp(a), B = exp(b), D = B - A and r = D/(exp(D) - 1) the slope is r - A.
 inline LinkJet cloglog_link(double b, double a) {
     const double A = std::exp(a), B = std::exp(b);
-    const double D = std::isinf(b) ? HUGE_VAL : std::isinf(a) ? B : A * std::expm1(b - a);
+    const double D = b == a ? 0.0 : std::isinf(b) ? HUGE_VAL : std::isinf(a) ? B : A * std::expm1(b - a);
     const double E = std::expm1(D);
     const double r = D == 0.0 ? 1.0 : std::isinf(E) ? 0.0 : D / E;
     const double rd = std::isinf(D) ? 0.0 : D * r;

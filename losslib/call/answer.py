@@ -45,6 +45,9 @@ def answer_in_order(loss: Any, mode: int, args: tuple[Any, ...], kwargs: dict[st
         reading = geometry.read(info, values, raw, options)
         out, wrt = options.pop("out", None), options.pop("wrt", None)
         positions, single = wrt_positions(info, wrt, owner) if mode != VALUE else ((), True)
+        for position in positions:
+            if reading.given[position] is None:
+                raise ParameterError(f"wrt={info.input_names[position]!r}: the call has no such input")
         geometry.offer(info, reading, positions, mode == VALUE_GRAD_HESS, owner)
         samples = read_samples(reading, reduction, options)
 

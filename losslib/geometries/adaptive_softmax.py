@@ -113,10 +113,6 @@ class AdaptiveSoftmax(Geometry):
             in_pairs=in_pairs,
         )
 
-    def offer(self, info: LossInfo, reading: Reading, positions: tuple[int, ...], hessian: bool, owner: str) -> None:
-        if BIAS in positions and reading.given[BIAS] is None:
-            raise ParameterError(f"wrt={info.inputs[BIAS].name!r}: the call has no such input")
-
     def run(
         self,
         info: LossInfo,

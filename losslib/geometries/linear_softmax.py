@@ -60,8 +60,6 @@ class LinearSoftmax(Softmax):
         return Layered(**fields, hidden=rows, linear_weight=weight, linear_bias=bias)
 
     def offer(self, info: LossInfo, reading: Reading, positions: tuple[int, ...], hessian: bool, owner: str) -> None:
-        if BIAS in positions and reading.given[BIAS] is None:
-            raise ParameterError(f"wrt={info.inputs[BIAS].name!r}: the call has no such input")
         assert isinstance(reading, Layered)
         if TARGET in positions and not reading.soft:
             raise ParameterError(f"wrt='target': class indices have no derivative; {owner} offers it for probabilities")

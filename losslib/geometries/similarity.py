@@ -105,11 +105,6 @@ class Similarity(Geometry):
             reading.reference_labels = read_labels("reference_target", reference_target, (len(found["reference"]),))
         return reading
 
-    def offer(self, info: LossInfo, reading: Reading, positions: tuple[int, ...], hessian: bool, owner: str) -> None:
-        for position in positions:
-            if reading.given[position] is None:
-                raise ParameterError(f"wrt={info.input_names[position]!r}: the call has no such input")
-
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
         assert isinstance(reading, SimilarityReading)
         kept = reading.kept

@@ -99,10 +99,6 @@ class TreePath(Geometry):
             item = info.inputs[CODE]
             arrays.require_domain(item.name, reading.code, item.domain, item.fix, reading.used, info.name)
 
-    def offer(self, info: LossInfo, reading: Reading, positions: tuple[int, ...], hessian: bool, owner: str) -> None:
-        if BIAS in positions and reading.given[BIAS] is None:
-            raise ParameterError(f"wrt={info.inputs[BIAS].name!r}: the call has no such input")
-
     def run(
         self,
         info: LossInfo,

@@ -203,8 +203,8 @@ class Score:
 def score(loss: Any, parameters: dict[str, Any]) -> Score | OrderMetric:
     """Bind the loss of a metric, or a metric of an order."""
     metric = order_metric(loss, parameters)
-    if metric is not None:
-        return metric
+    if metric is not None:  # as the boosters' own: lists without gains count as best
+        return OrderMetric(metric.name, {"empty": 1.0, **metric.parameters}) if metric.takes_groups else metric
     bound = binding.bind(loss, parameters, "mean")
     require_one_score(bound, "a booster's metric")
     return Score(bound)

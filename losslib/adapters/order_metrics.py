@@ -76,6 +76,4 @@ def order_metric(loss: Any, parameters: Mapping[str, Any]) -> OrderMetric | None
     for given in parameters:
         if given not in known:
             raise ParameterError(f"{name} has no parameter {given!r}; it takes {', '.join(known)}")
-    if metric.takes_groups:  # as the boosters' own: lists without gains count as best
-        metric = OrderMetric(name, {"empty": 1.0, **parameters})
     return metric

@@ -7,16 +7,16 @@ metadata or which stands in a column of the features; or an event and a time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import make_scorer
 
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding
 from losslib.adapters.known import BOUNDED, SIGNED, compares_items, require_one_score
 from losslib.adapters.order_metrics import OrderMetric, order_metric
 from losslib.adapters.reading import read_features, read_labels, read_numbers, read_weights
+from losslib.adapters.sklearn_routing import RoutedScorer
 from losslib.adapters.sklearn_targets import column_of, read_bounds, read_groups, read_survival
 from losslib.errors import ParameterError
 
@@ -87,10 +87,7 @@ def order_measure(loss: Any, parameters: Mapping[str, Any]) -> OrderMeasure | No
     """Return the measure of a loss of lists or of times, or of a metric of an order; None for other losses."""
     metric = order_metric(loss, parameters)
     if metric is not None:
-        given = dict(metric.parameters)
-        if "empty" not in parameters:  # no booster's convention here
-            given.pop("empty", None)
-        return OrderMeasure(OrderMetric(metric.name, given))
+        return OrderMeasure(metric)
     bound = binding.bind(loss, parameters, "mean")
     info = binding.info_of(bound)
     if info.name in CURVES or info.geometry == "lists":
@@ -101,7 +98,7 @@ def order_measure(loss: Any, parameters: Mapping[str, Any]) -> OrderMeasure | No
     return None
 
 
-class OrderScorer:
+class OrderScorer(RoutedScorer):
     """A measure of an order as a scorer: ``scorer(estimator, X, y, sample_weight=None, groups=None)``.
 
     Parameters
@@ -118,8 +115,7 @@ class OrderScorer:
         self.measure = measure
         self.response_method = response_method
         self.groups = groups
-        # Carries the requests for metadata, which are of no concern to the score itself.
-        self._requests = make_scorer(measure, greater_is_better=measure.larger_is_better)
+        super().__init__(measure, larger_is_better=measure.larger_is_better)
 
     def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None, groups: Any = None) -> float:
         """Return the metric, or the negative mean loss: greater is better."""
@@ -144,18 +140,6 @@ class OrderScorer:
     def __repr__(self) -> str:
         shown = "" if self.groups is None else f", groups={self.groups!r}"
         return f"scorer({repr(self.measure).removeprefix('metric(').removesuffix(')')}{shown})"
-
-    def set_score_request(self, **requests: Any) -> Self:
-        """Say which metadata are wanted, ``sample_weight`` and ``groups``, where metadata routing is enabled."""
-        self._requests.set_score_request(**requests)
-        return self
-
-    def get_metadata_routing(self) -> Any:
-        """Return what was requested."""
-        return self._requests.get_metadata_routing()
-
-    def _accept_sample_weight(self) -> bool:
-        return True  # searches ask so where routing is not enabled
 
 
 def curves_of(estimator: Any, X: Any, times: Any) -> np.ndarray:

@@ -7,10 +7,9 @@ the scorer asks the estimator itself.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import make_scorer
 
 from losslib._kernels.loss import Loss
 from losslib.adapters import binding, labels
@@ -18,6 +17,7 @@ from losslib.adapters.boosting import Derivatives
 from losslib.adapters.reading import read_features, read_labels
 from losslib.adapters.sklearn_metrics import Metric, metric
 from losslib.adapters.sklearn_orders import OrderMeasure, OrderScorer
+from losslib.adapters.sklearn_routing import RoutedScorer
 from losslib.errors import ParameterError
 
 __all__ = ["Scorer", "scorer"]
@@ -31,7 +31,7 @@ ANSWERS = {
 }
 
 
-class Scorer:
+class Scorer(RoutedScorer):
     """A loss as a scorer: ``scorer(estimator, X, y)``, the negative mean loss; made by `scorer`.
 
     Parameters
@@ -48,8 +48,7 @@ class Scorer:
         self.measure = measure
         self.response_method = response_method
         self.raw = raw
-        # Carries the requests for sample weights, which are of no concern to the score itself.
-        self._requests = make_scorer(measure, greater_is_better=False)
+        super().__init__(measure, larger_is_better=False)
 
     def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None) -> float:
         """Return the negative mean loss, or the weighted mean."""
@@ -150,20 +149,6 @@ class Scorer:
         fitted = getattr(estimator, "best_estimator_", estimator)  # of a search
         chosen = fitted.get_params().values() if hasattr(fitted, "get_params") else ()
         return any(isinstance(getattr(value, "derivatives", None), Derivatives) for value in chosen)
-
-    # ---- what scikit-learn asks of a scorer that takes weights ----
-
-    def set_score_request(self, **requests: Any) -> Self:
-        """Say whether ``sample_weight`` is wanted, where metadata routing is enabled."""
-        self._requests.set_score_request(**requests)
-        return self
-
-    def get_metadata_routing(self) -> Any:
-        """Return what was requested."""
-        return self._requests.get_metadata_routing()
-
-    def _accept_sample_weight(self) -> bool:
-        return True  # searches ask so where routing is not enabled
 
 
 def response_of(loss: Loss) -> str:

@@ -145,7 +145,7 @@ def cox_peers(x: np.ndarray, time_: np.ndarray, event: np.ndarray) -> dict[str, 
     from sksurv.linear_model.coxph import CoxPHOptimizer
     from statsmodels.duration.hazard_regression import PHReg
 
-    define_operators(torch)
+    define_operators()
     from torchsurv.loss.cox import neg_partial_log_likelihood
 
     torch.set_num_threads(2)

@@ -236,7 +236,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
-    define_operators(torch)
+    define_operators()
     for count in BOXES:
         show(f"{count} boxes", box_calls(count), arguments.rounds)
     for title, shape, classes in () if arguments.boxes_only else REGIONS:

@@ -11,6 +11,12 @@ from typing import Any
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "oracles"))  # behind the benchmarks: names are shared
+
+from torchvision_operators import define_operators
+
+__all__ = ["Call", "define_operators", "peak_apart", "peak_of", "ratio", "rounds", "status", "through_torch"]
+
 Call = Callable[[], Any]
 
 
@@ -69,16 +75,3 @@ def through_torch(loss: Callable[..., Any], inputs: list[Any], others: tuple[Any
 def ratio(times: Mapping[str, float], name: str) -> str:
     """Return how many times longer a contestant takes than losslib, a dash for one that did not run."""
     return f"{times[name] / times['losslib']:.2f}" if name in times else "–"
-
-
-#: Libraries of operators last as long as somebody holds them.
-_held: list[Any] = []
-
-
-def define_operators(torch: Any) -> None:
-    """Let torchvision be imported where its compiled part does not load: it registers fakes for two operators."""
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            library = torch.library.Library("torchvision", "FRAGMENT")
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            _held.append(library)

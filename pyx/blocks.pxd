@@ -4,7 +4,7 @@ Everything is inlined into the driver of a geometry and compiled for its instruc
 """
 
 from libc.stdint cimport uint16_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from job cimport BFLOAT16, BLOCK, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Job, Operand
 
@@ -29,6 +29,9 @@ cdef extern from "losslib/simd/stream.h" namespace "losslib" nogil:
 ctypedef fused real:
     float
     double
+
+cdef enum:
+    SUM_PART = 512      # values that are added up together before they join a sum
 
 
 cdef inline bint is_native(const Operand* operand, real tag) noexcept nogil:
@@ -289,6 +292,26 @@ cdef inline double combine(double* lane) noexcept nogil:
     for k in range(4):
         lane[k] += lane[k + 4]
     return (lane[0] + lane[2]) + (lane[1] + lane[3])
+
+
+cdef inline double sum_values(const double* values, Py_ssize_t n) noexcept nogil:
+    """Sum of one value a sample, over parts of SUM_PART: whoever adds up the parts, the bits depend on n alone."""
+    cdef double[16] lane
+    cdef Py_ssize_t part, parts = (n + SUM_PART - 1) // SUM_PART
+    memset(lane, 0, sizeof(lane))
+    for part in range(parts):
+        lane[part & 15] += sum_block(values + part * SUM_PART, min(<Py_ssize_t>SUM_PART, n - part * SUM_PART))
+    return combine(lane)
+
+
+cdef inline double add_parts(const double* sums, Py_ssize_t parts) noexcept nogil:
+    """What `sum_values` returns, from the sum of each part."""
+    cdef double[16] lane
+    cdef Py_ssize_t part
+    memset(lane, 0, sizeof(lane))
+    for part in range(parts):
+        lane[part & 15] += sums[part]
+    return combine(lane)
 
 
 cdef inline bint leaves_domain(const real* values, const unsigned char* mask, bint masked, int domain,

@@ -14,7 +14,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
-from blocks cimport real, sum_block
+from blocks cimport real, sum_values
 from distance.call cimport Job, Kernel, RowKernel, clear_gradients
 from distance.pairs cimport Contrastive, CosineEmbedding, CosineSimilarity, pair_by_cosine, pair_by_distance
 from distance.sums cimport ChebyshevNorm, EuclideanNorm, ManhattanNorm, MinkowskiNorm, SquaredEuclidean
@@ -287,7 +287,7 @@ cdef class PlainDistance:
             free(numbers)
             return NotImplemented
         execute(&job, self.kernel, type_number == cnp.NPY_DOUBLE, self.isa_factor)
-        total = sum_block(<const double*>numbers, job.rows)
+        total = sum_values(numbers, job.rows)
         free(numbers)
 
         array = None

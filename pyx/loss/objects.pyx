@@ -12,7 +12,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
-from blocks cimport sum_block
+from blocks cimport sum_values
 from job cimport (
     ALL, GRAD_ONLY, MAX_FACTORS, MAX_INPUTS, VALUE_GRAD, VALUE_GRAD_HESS, VALUE_ONLY, Geometry, Job, KernelSet, Operand,
 )
@@ -294,7 +294,7 @@ def execute(kernel, numbers, *, bint double_precision, list inputs, domains=(0, 
 
 def total(cnp.ndarray values):
     """Add contiguous float64 values in the order that plain calls use, so that every path gives the same bits."""
-    return sum_block(<const double*>cnp.PyArray_DATA(values), cnp.PyArray_SIZE(values))
+    return sum_values(<const double*>cnp.PyArray_DATA(values), cnp.PyArray_SIZE(values))
 
 
 # ---- functions: parameters given at the call ---------------------------------------------------------------------

@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from blocks cimport real, sum_block
+from blocks cimport real, sum_values
 from gate cimport ThreadGate
 from margin.call cimport (
     CLASS, CLASSES, LINE, PROBABILITIES, Job, Kernel, RowsKernel, Target, fill, grad_of, is_masked, scale_of,
@@ -321,7 +321,7 @@ cdef class PlainMargin:
                 job.target = <const char*>(values + job.rows)
                 job.target_stride = sizeof(int64_t)
             violated = execute(&job)
-            total = sum_block(<const double*>values, job.rows)
+            total = sum_values(values, job.rows)
         finally:
             free(values)
         if violated and self.check:

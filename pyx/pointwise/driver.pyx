@@ -155,11 +155,12 @@ cdef void run_tasks(Job* job, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
 cdef void run(Job* job) noexcept:
     """Run a job; only a large one uses threads and lets the GIL go."""
     cdef Py_ssize_t tasks = (job.size + TASK - 1) // TASK, i
-    cdef FloatMode mode = get_float_mode()
+    cdef FloatMode mode
     cdef int width = 1
     if job.size <= SMALL:
         run_tasks(job, 0, tasks)
         return
+    mode = get_float_mode()
     with nogil:
         if tasks > 1:
             width = _gate.begin(job.cost)

@@ -75,8 +75,9 @@ cdef struct Rows:
     double scale_all
     double smoothing, z_loss
     double weight_total    # sum of the class weights; needed for label smoothing only
-    Scan* found            # NULL: the class indices are known; else by SCAN samples, written where a kernel is `given`
+    Scan* found            # what a look at the class indices finds, by chunk; NULL if they are known
     double* values         # by sample, or NULL
+    double* sums           # of the values, by SUM_PART samples; NULL if nobody asks
     bint want_grad, want_hess, want_target
     View grad
     View hess
@@ -84,6 +85,8 @@ cdef struct Rows:
     bint streaming         # the gradient is stored past the caches
     bint double_precision
     Py_ssize_t chunk       # samples that one thread takes at a time
+    Py_ssize_t chunks
+    double cost            # nanoseconds of one thread
     void (*run)(Rows*, Py_ssize_t) noexcept nogil      # computes a chunk
     int failed             # a buffer could not be allocated
 

@@ -29,7 +29,7 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
-from blocks cimport stream_fence, sum_block
+from blocks cimport SUM_PART, add_parts, stream_fence, sum_block, sum_values
 from gate cimport ThreadGate
 from memory cimport start_of, type_of
 from plain cimport new_like
@@ -38,7 +38,7 @@ from softmax.given cimport given_chunk
 from softmax.lanes cimport lanes_chunk
 from softmax.plain_call cimport contiguous_view, may_write, read_plain
 from softmax.samples cimport picks_a_class, rows_chunk
-from softmax.targets cimport SCAN, add_up, scan_parts
+from softmax.targets cimport SCAN, add_up, scan_part, scan_parts
 from softmax.tile cimport TILE_CLASSES, lanes_for
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
@@ -73,10 +73,24 @@ cdef void run_lanes(Rows* rows, Py_ssize_t chunk) noexcept nogil:
         lanes_chunk(rows, chunk, <float>0)
 
 
-cdef void run_chunks(Rows* rows, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
-    cdef Py_ssize_t chunk
-    for chunk in range(first, stop):
+cdef inline void add_values(Rows* rows, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+    """Add the values of whole parts while they are in this core's cache."""
+    while first < stop:
+        rows.sums[first // SUM_PART] = sum_block(<const double*>rows.values + first,
+                                                 min(<Py_ssize_t>SUM_PART, stop - first))
+        first += SUM_PART
+
+
+cdef void run_chunks(Rows* rows, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t chunk, first, stop
+    for chunk in range(begin, end):
+        first = chunk * rows.chunk
+        stop = min(first + rows.chunk, rows.samples)
+        if rows.found != NULL:
+            rows.found[chunk] = scan_part(rows, first, stop, NULL)
         rows.run(rows, chunk)
+        if rows.sums != NULL:
+            add_values(rows, first, stop)
     if rows.streaming:
         stream_fence()
 
@@ -87,28 +101,38 @@ cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
             and is_native(rows, &rows.input) and (not rows.want_grad or is_native(rows, &rows.grad)))
 
 
-cdef int execute_rows(Rows* rows, bint release) except -1:
-    cdef Py_ssize_t chunks, unit, i
-    cdef int width = 1
-    cdef FloatMode mode = get_float_mode()
-    cdef double cost = rows.samples * rows.classes * (1.0 if rows.double_precision else 0.5)
+cdef void plan_rows(Rows* rows) noexcept:
+    """Choose who computes the call, and in which chunks; a long one has whole parts of a sum."""
+    cdef Py_ssize_t unit = 1
+    rows.cost = rows.samples * rows.classes * (1.0 if rows.double_precision else 0.5)
     rows.chunk = max(<Py_ssize_t>1, CHUNK // rows.classes)
+    rows.found = NULL
+    rows.sums = NULL
     rows.streaming = (rows.want_grad
                       and rows.samples * rows.classes * (8 if rows.double_precision else 4) >= STREAMING)
     if rows.kernel.given:
         rows.run = given_chunk
         if rows.want_grad:
-            cost = rows.samples * (5.0 + 0.1 * rows.classes)
+            rows.cost = rows.samples * (5.0 + 0.1 * rows.classes)
         else:
             rows.chunk = SCAN
-            cost = rows.samples * 3.0
+            rows.cost = rows.samples * 3.0
     elif fits_lanes(rows):
         rows.run = run_lanes
         unit = lanes_for(rows.classes)
-        rows.chunk = (rows.chunk + unit - 1) // unit * unit
     else:
         rows.run = run_rows
-    chunks = (rows.samples + rows.chunk - 1) // rows.chunk
+    if rows.chunk >= SUM_PART:
+        unit = SUM_PART
+    rows.chunk = (rows.chunk + unit - 1) // unit * unit
+    rows.chunks = (rows.samples + rows.chunk - 1) // rows.chunk
+
+
+cdef int execute_rows(Rows* rows, bint release) except -1:
+    """Compute a planned call."""
+    cdef Py_ssize_t chunks = rows.chunks, i
+    cdef int width = 1
+    cdef FloatMode mode = get_float_mode()
     rows.weight_total = sum_of_weights(rows) if rows.smoothing > 0.0 else 0.0
     rows.failed = 0
     if not release:
@@ -116,7 +140,7 @@ cdef int execute_rows(Rows* rows, bint release) except -1:
     else:
         with nogil:
             if chunks > 1:
-                width = _gate.begin(cost)
+                width = _gate.begin(rows.cost)
             if width == 1:
                 run_chunks(rows, 0, chunks)
             else:
@@ -145,11 +169,6 @@ cdef int place_index(Rows* rows, object target) except -1:
     rows.index_signed = target.dtype.kind == "i"
     rows.index_outer, rows.index_inner = target.strides
     return 0
-
-
-def total(values):
-    """Add float64 values in the order that plain calls use, so that every path gives the same bits."""
-    return sum_block(<const double*>start_of(values), cnp.PyArray_SIZE(<cnp.ndarray>values))
 
 
 cdef int scan_targets(const Rows* rows, unsigned char* kept, Scan* whole) except -1:
@@ -234,7 +253,6 @@ def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint
     rows.smoothing = smoothing
     rows.z_loss = z_loss
     rows.values = <double*>start_of(values)
-    rows.found = NULL
     rows.want_grad = grad is not None
     if rows.want_grad:
         place(&rows.grad, grad)
@@ -245,6 +263,7 @@ def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint
     if rows.want_target:
         place(&rows.target_grad, target_grad)
     rows.double_precision = double_precision
+    plan_rows(&rows)
     execute_rows(&rows, rows.samples * rows.classes > 2048)
 
 
@@ -290,6 +309,7 @@ cdef class PlainSoftmax:
         cdef double total, divisor
         cdef Scan found
         cdef Py_ssize_t parts
+        cdef bint one_look
         cdef const double* weight = <const double*>start_of(self.weight)
         if mode == 3 or not read_plain(&rows, input, target):
             return NotImplemented
@@ -322,28 +342,34 @@ cdef class PlainSoftmax:
         rows.keep = NULL
         rows.ignoring = self.ignoring
         rows.ignored = self.ignored
-        rows.found = NULL
-        parts = (rows.samples + SCAN - 1) // SCAN
-        if rows.samples > STACK_SAMPLES:
-            values = <double*>malloc(rows.samples * sizeof(double) + parts * sizeof(Scan))
+        plan_rows(&rows)
+        # No gradient waits for the divisor: one look is enough, if the order in which weights are added stays.
+        one_look = mode == 0 and (weight == NULL or rows.chunk == SCAN)
+        parts = (rows.samples + SUM_PART - 1) // SUM_PART
+        if rows.samples > STACK_SAMPLES or rows.chunks > 1:
+            values = <double*>malloc((rows.samples + parts) * sizeof(double) + rows.chunks * sizeof(Scan))
             if values == NULL:
                 raise MemoryError(f"no memory for the values of {rows.samples} samples")
+            if rows.chunk % SUM_PART == 0:
+                rows.sums = values + rows.samples
         rows.values = values
+        rows.scale_all = 1.0
         try:
-            if self.kernel.given and mode == 0:     # no gradient waits for the divisor: one look is enough
-                rows.found = &found if parts == 1 else <Scan*>(values + rows.samples)
+            if one_look:
+                rows.found = &found if rows.chunks == 1 else <Scan*>(values + rows.samples + parts)
             else:
                 scan_targets(&rows, NULL, &found)
                 if found.bad >= 0:
                     return NotImplemented
-                rows.scale_all = 1.0 / found.weight if self.mean else 1.0
-            execute_rows(&rows, rows.samples * (1 if rows.found != NULL else rows.classes) > 2048)
-            if rows.found != NULL:
-                found = add_up(&rows, rows.found, parts)
+                if self.mean:
+                    rows.scale_all = 1.0 / found.weight
+            execute_rows(&rows, rows.samples * (1 if self.kernel.given and mode == 0 else rows.classes) > 2048)
+            if one_look:
+                found = add_up(&rows, rows.found, rows.chunks)
                 if found.bad >= 0:
                     return NotImplemented
             divisor = found.weight if self.mean else 1.0
-            total = sum_block(<const double*>values, rows.samples)
+            total = sum_values(values, rows.samples) if rows.sums == NULL else add_parts(rows.sums, parts)
         finally:
             if values != few_values:
                 free(values)

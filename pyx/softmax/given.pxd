@@ -10,7 +10,6 @@ from libc.string cimport memcpy, memset
 from blocks cimport narrow_run, stream, widen_run
 from job cimport FLOAT32, FLOAT64
 from softmax.call cimport Rows, View, address, is_class, read_raw, scale_of
-from softmax.targets cimport scan_part
 
 cdef extern from "losslib/softmax/softmax.h" namespace "losslib" nogil:
     T product_or_zero[T](T coefficient, T factor)
@@ -117,8 +116,6 @@ cdef inline void given_run(const Rows* rows, Py_ssize_t first, Py_ssize_t n) noe
 
 cdef inline void given_chunk(Rows* rows, Py_ssize_t chunk) noexcept nogil:
     cdef Py_ssize_t first = chunk * rows.chunk, stop = min(first + rows.chunk, rows.samples), n
-    if rows.found != NULL:
-        rows.found[chunk] = scan_part(rows, first, stop, NULL)
     while first < stop:
         n = min(<Py_ssize_t>RUN, stop - first)
         if rows.inner > 1:      # a run does not cross from one outer position to the next

@@ -58,7 +58,7 @@ struct ThreadState {
     std::atomic<int> kept{0};                // teams that stay
     std::atomic<double> threshold{8000.0};   // nanoseconds of serial work from which threads pay, if they are awake
     std::atomic<Nanoseconds> recent{0};      // a call within this time of another finds its workers soon
-    std::atomic<Nanoseconds> last_call{0};   // when the latest call began that might have used threads
+    std::atomic<Nanoseconds> last_call{0};   // when threads last ended a call, or one began that might have used them
     std::atomic<int> waits{0};               // calls in a row that waited in vain
     std::atomic<Nanoseconds> rest{0};        // how long calls were serial after the latest of them
     std::atomic<Nanoseconds> rest_ends{0};
@@ -174,8 +174,8 @@ inline int begin_parallel(double nanoseconds, bool* refused) noexcept {
 
 // Two threads halve the work W, so a call that waits longer than W/2, half of the time it takes, had better been serial.
 // The first after a pause may: a virtual processor that was halted takes a millisecond to come.
-inline void learn_from_wait(ThreadState& state, const Team& team) noexcept {
-    const Nanoseconds now = monotonic_time(), duration = now - team.start;
+inline void learn_from_wait(ThreadState& state, const Team& team, Nanoseconds now) noexcept {
+    const Nanoseconds duration = now - team.start;
     Nanoseconds waited = 0, rest = 0;
     int waits = 0;
     if (duration >= long_wait) {
@@ -194,10 +194,13 @@ inline void learn_from_wait(ThreadState& state, const Team& team) noexcept {
 }
 
 inline void end_parallel() noexcept {
+    ThreadState& state = thread_state();
     Team& team = own_team();
-    learn_from_wait(thread_state(), team);
+    const Nanoseconds now = monotonic_time();
+    state.last_call.store(now, std::memory_order_relaxed);
+    learn_from_wait(state, team, now);
     if (!team.kept && release_team()) team.width = 1;
-    thread_state().busy.store(false);
+    state.busy.store(false);
 }
 
 }  // namespace losslib

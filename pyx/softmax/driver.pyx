@@ -39,7 +39,7 @@ from softmax.lanes cimport lanes_chunk
 from softmax.plain_call cimport contiguous_view, may_write, read_plain
 from softmax.samples cimport picks_a_class, rows_chunk
 from softmax.targets cimport SCAN, add_up, scan_part, scan_parts
-from softmax.tile cimport TILE_CLASSES, lanes_for
+from softmax.tile cimport SOFT_CLASSES, TILE_CLASSES, lanes_for
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -96,9 +96,14 @@ cdef void run_chunks(Rows* rows, Py_ssize_t begin, Py_ssize_t end) noexcept nogi
 
 
 cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
-    return ((picks_a_class(rows) or (rows.kernel.tile32 != NULL and not rows.soft))
-            and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
-            and is_native(rows, &rows.input) and (not rows.want_grad or is_native(rows, &rows.grad)))
+    if not is_native(rows, &rows.input) or (rows.want_grad and not is_native(rows, &rows.grad)):
+        return False
+    if rows.soft:
+        return (rows.kernel.soft32 != NULL and rows.classes <= (SOFT_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
+                and rows.kernel.map32 == NULL and not rows.want_hess and not rows.want_target
+                and is_native(rows, &rows.target))
+    return ((picks_a_class(rows) or rows.kernel.tile32 != NULL)
+            and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES))
 
 
 cdef void plan_rows(Rows* rows) noexcept:

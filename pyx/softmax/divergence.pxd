@@ -12,7 +12,9 @@ cdef extern from "losslib/softmax/divergence.h" namespace "losslib" nogil:
         pass
     cppclass DivergenceOfInput:
         pass
-    cppclass DivergenceOfBoth:
+    cppclass MoreOfInput "losslib::DivergenceOfBoth<false>":
+        double beta
+    cppclass MoreOfTarget "losslib::DivergenceOfBoth<true>":
         double beta
 
 cdef extern from "losslib/softmax/columns.h" namespace "losslib" nogil:
@@ -22,19 +24,25 @@ cdef extern from "losslib/softmax/columns.h" namespace "losslib" nogil:
                                 double* work)
 
 
-cdef inline double row_jensen_shannon(const DivergenceOfBoth* loss, const Rows* rows, Py_ssize_t sample, real* x,
-                                      real* t, real* e, real* q, real* h) noexcept nogil:
+cdef inline double row_jensen_shannon(const double* beta, const Rows* rows, Py_ssize_t sample, real* x, real* t, real* e,
+                                      real* q, real* h) noexcept nogil:
     cdef DivergenceOfTarget of_target
     cdef DivergenceOfInput of_input
+    cdef MoreOfInput more_of_input
+    cdef MoreOfTarget more_of_target
     cdef double scale = scale_of(rows, sample)
     cdef double* work = <double*>q
     if not rows.want_grad:
         e = NULL
-    if loss.beta == 0.0:
+    if beta[0] == 0.0:
         return divergence_row(of_target, rows.classes, 1.0, x, t, e, scale, work)
-    if loss.beta == 1.0:
+    if beta[0] == 1.0:
         return divergence_row(of_input, rows.classes, 1.0, x, t, e, scale, work)
-    return divergence_row(loss[0], rows.classes, 1.0, x, t, e, scale, work)
+    if beta[0] > 0.5:
+        more_of_target.beta = beta[0]
+        return divergence_row(more_of_target, rows.classes, 1.0, x, t, e, scale, work)
+    more_of_input.beta = beta[0]
+    return divergence_row(more_of_input, rows.classes, 1.0, x, t, e, scale, work)
 
 
 cdef inline double row_distillation(const double* temperature, const Rows* rows, Py_ssize_t sample, real* x, real* t,
@@ -46,20 +54,27 @@ cdef inline double row_distillation(const double* temperature, const Rows* rows,
                                         scale_of(rows, sample) * heat, <double*>q)
 
 
-cdef inline void tile_jensen_shannon(const DivergenceOfBoth* loss, const Rows* rows, Py_ssize_t first, Py_ssize_t n,
+cdef inline void tile_jensen_shannon(const double* beta, const Rows* rows, Py_ssize_t first, Py_ssize_t n,
                                      Py_ssize_t lanes, real* x) noexcept nogil:
     cdef DivergenceOfTarget of_target
     cdef DivergenceOfInput of_input
+    cdef MoreOfInput more_of_input
+    cdef MoreOfTarget more_of_target
     cdef SoftTile[real] tile
     open_tile(rows, first, n, lanes, x, &tile)
-    if loss.beta == 0.0:
+    if beta[0] == 0.0:
         divergence_tile(of_target, lanes, rows.classes, tile.width, 1.0, x, <const real*>tile.target, tile.scale,
                         rows.want_grad, tile.value)
-    elif loss.beta == 1.0:
+    elif beta[0] == 1.0:
         divergence_tile(of_input, lanes, rows.classes, tile.width, 1.0, x, <const real*>tile.target, tile.scale,
                         rows.want_grad, tile.value)
+    elif beta[0] > 0.5:
+        more_of_target.beta = beta[0]
+        divergence_tile(more_of_target, lanes, rows.classes, tile.width, 1.0, x, <const real*>tile.target, tile.scale,
+                        rows.want_grad, tile.value)
     else:
-        divergence_tile(loss[0], lanes, rows.classes, tile.width, 1.0, x, <const real*>tile.target, tile.scale,
+        more_of_input.beta = beta[0]
+        divergence_tile(more_of_input, lanes, rows.classes, tile.width, 1.0, x, <const real*>tile.target, tile.scale,
                         rows.want_grad, tile.value)
     close_tile(rows, first, n, lanes, x, &tile)
 

@@ -37,9 +37,9 @@ template <class T> LOSSLIB_INLINE T sqrt(T x) { return std::sqrt(x); }
 template <class T> LOSSLIB_INLINE T abs(T x) { return std::fabs(x); }
 
 // exp(x) = 2^n (1 + m), n = round(x / ln 2), m = expm1(x - n ln 2) in [-0.293, 0.415]; bits(shifted) <<
-// mantissa_bits are the bits of 2^(n + shift - bias). `bend` is what m is beyond x - n ln 2.
+// mantissa_bits are the bits of 2^(n + shift - bias).
 template <class T> struct ReducedExp {
-    T n, m, shifted, bend;
+    T n, m, shifted;
 };
 
 template <class T> LOSSLIB_INLINE ReducedExp<T> reduce_exp(T x, T shift, T tail = T(0)) {
@@ -49,8 +49,7 @@ template <class T> LOSSLIB_INLINE ReducedExp<T> reduce_exp(T x, T shift, T tail 
     const T leading = x - n * F::ln2_hi;  // exact; the rounding of r matters only from r^2 on
     const T trailing = tail - n * F::ln2_lo;
     const T r = leading + trailing;
-    const T bend = r * r * F::exp_tail(r);
-    return {n, leading + (bend + trailing), shifted, bend};
+    return {n, leading + (r * r * F::exp_tail(r) + trailing), shifted};
 }
 
 template <class T> LOSSLIB_INLINE T exp_with_tail(T x, T tail) {

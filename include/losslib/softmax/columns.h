@@ -55,6 +55,16 @@ template <class T> LOSSLIB_INLINE void largest_of(std::ptrdiff_t lanes, std::ptr
     for (int j = 0; j < column_lanes; ++j) top[j] = double(largest[j]);
 }
 
+// exp(x) for x <= 0, and exactly 0 below the least normal number, as `become_exp` of simd/batch.h has it.
+LOSSLIB_INLINE double exp_or_zero(double x) {
+    using F = FloatFormat<double>;
+    const double shifted = x * F::log2_e + (F::magic + F::bias);
+    const double n = shifted - (F::magic + F::bias);
+    const double r = (x - n * F::ln2_hi) - n * F::ln2_lo;
+    const double scale = from_bits<double>(to_bits(shifted) << F::mantissa_bits);
+    return select(x < F::exp_least_normal, 0.0, (1.0 + r * (1.0 + r * F::exp_tail(r))) * scale);
+}
+
 // e = exp((x - top) inverse), and its sum over the classes.
 template <class T> LOSSLIB_INLINE void exponentials_of(std::ptrdiff_t lanes, std::ptrdiff_t classes, double inverse,
                                                        const T* x, const Lanes& top, double* e, Lanes& sum) {
@@ -63,7 +73,7 @@ template <class T> LOSSLIB_INLINE void exponentials_of(std::ptrdiff_t lanes, std
         const T* LOSSLIB_RESTRICT column = x + c * lanes;
         double* LOSSLIB_RESTRICT to = e + c * column_lanes;
         for (int j = 0; j < column_lanes; ++j) {
-            to[j] = exp_nonpositive((double(column[j]) - top[j]) * inverse);
+            to[j] = exp_or_zero((double(column[j]) - top[j]) * inverse);
             sum[j] += to[j];
         }
     }
@@ -78,7 +88,7 @@ LOSSLIB_INLINE void divergence_column(const Loss& given, std::ptrdiff_t lanes, s
                                       const T* x, const T* t, T* grad, const double* scale, double* value, double* e,
                                       double* y) {
     const Loss loss = given;
-    Lanes high, low, sum, sum_y, offset, expected = {}, excess = {}, total = {};
+    Lanes high, low, sum, sum_y, offset, expected = {}, total = {};
     largest_of(lanes, classes, x, high);
     largest_of(lanes, classes, t, low);
     Lane::raise(high);
@@ -102,22 +112,15 @@ LOSSLIB_INLINE void divergence_column(const Loss& given, std::ptrdiff_t lanes, s
             const double p = column_p[j] * sum[j];
             const DivergenceTerm term = loss.at(p, column_y[j] * sum_y[j], d);
             total[j] += term.value;
-            excess[j] += term.excess;
-            if constexpr (Loss::is_linear) {
-                column_y[j] = term.excess;
-            } else {
+            column_y[j] = term.slope;
+            if constexpr (!Loss::is_linear) {
                 column_p[j] = p;
-                column_y[j] = term.slope;
                 expected[j] += p * term.slope;
             }
         }
     }
     Lane::add(total);
-    Lane::add(excess);
-    for (int j = 0; j < column_lanes; ++j) {
-        const double divergence = total[j] - 0.5 * loss.curvature() * excess[j] * excess[j];
-        value[j] = select(divergence < 0.0, 0.0, divergence);
-    }
+    for (int j = 0; j < column_lanes; ++j) value[j] = select(total[j] < 0.0, 0.0, total[j]);
     if (grad == nullptr) return;
     Lane::add(expected);
     for (std::ptrdiff_t c = 0; c < classes; ++c) {

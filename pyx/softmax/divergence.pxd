@@ -18,14 +18,14 @@ cdef extern from "losslib/softmax/divergence.h" namespace "losslib" nogil:
         double beta
 
 cdef extern from "losslib/softmax/columns.h" namespace "losslib" nogil:
-    void divergence_tile[L, T](const L& loss, Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, double inverse, T* x,
-                               const T* t, const double* scale, bint want_grad, double* value)
+    void divergence_tile[L, T](const L& loss, Py_ssize_t lanes, Py_ssize_t classes, Py_ssize_t width, double inverse,
+                               T* x, const T* t, const double* scale, bint want_grad, double* value)
     double divergence_row[L, T](const L& loss, Py_ssize_t classes, double inverse, T* x, T* t, T* grad, double scale,
                                 double* work)
 
 
-cdef inline double row_jensen_shannon(const double* beta, const Rows* rows, Py_ssize_t sample, real* x, real* t, real* e,
-                                      real* q, real* h) noexcept nogil:
+cdef inline double row_jensen_shannon(const double* beta, const Rows* rows, Py_ssize_t sample, real* x, real* t,
+                                      real* e, real* q, real* h) noexcept nogil:
     cdef DivergenceOfTarget of_target
     cdef DivergenceOfInput of_input
     cdef MoreOfInput more_of_input

@@ -9,49 +9,73 @@
 #include "losslib/core/restrict.h"
 #include "losslib/core/select.h"
 #include "losslib/core/vecmath.h"
+#include "losslib/simd/batch.h"
 #include "losslib/softmax/divergence.h"
 #include "losslib/softmax/softmax.h"
 
 namespace losslib {
 
 constexpr int column_lanes = 16;
-constexpr int column_classes = 128;
+constexpr int column_classes = 128;  // of a tile
+constexpr int soft_tile_lanes = 128, soft_tile_numbers = 4096;
 
 using Lanes = double[column_lanes];
 
 // Beside the logits of a tile: the target, and what belongs to its samples.
 template <class T> struct SoftTile {
-    T target[4096];
-    double scale[128];  // of derivatives
-    double value[128];
+    T target[soft_tile_numbers];
+    double scale[soft_tile_lanes];  // of derivatives
+    double value[soft_tile_lanes];
     std::ptrdiff_t width;  // lanes that are computed
 };
 
-// Give every lane what all of them have together: those of a row are one sample.
+// How lanes belong together: those of a tile are samples of their own, those of a row are one sample, and each then gets
+// what all of them have. `samples` is their number.
 struct Apart {
+    static constexpr int samples = column_lanes;
+    static LOSSLIB_INLINE void spread(Lanes&) {}
     static LOSSLIB_INLINE void add(Lanes&) {}
     static LOSSLIB_INLINE void raise(Lanes&) {}
 };
 struct Together {
+    static constexpr int samples = 1;
+    static LOSSLIB_INLINE void spread(Lanes& lane) {
+        const double first = lane[0];
+        for (int j = 0; j < column_lanes; ++j) lane[j] = first;
+    }
     static LOSSLIB_INLINE void add(Lanes& lane) {
-        for (int half = column_lanes / 2; half > 0; half /= 2)
-            for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
-        for (int j = 1; j < column_lanes; ++j) lane[j] = lane[0];
+        lane[0] = (((lane[0] + lane[8]) + (lane[4] + lane[12])) + ((lane[2] + lane[10]) + (lane[6] + lane[14]))) +
+                  (((lane[1] + lane[9]) + (lane[5] + lane[13])) + ((lane[3] + lane[11]) + (lane[7] + lane[15])));
+        spread(lane);
     }
     static LOSSLIB_INLINE void raise(Lanes& lane) {
-        for (int j = 1; j < column_lanes; ++j) lane[0] = select(lane[j] > lane[0], lane[j], lane[0]);
-        for (int j = 1; j < column_lanes; ++j) lane[j] = lane[0];
+        for (int half = column_lanes / 2; half > 0; half /= 2)
+            for (int j = 0; j < half; ++j) lane[j] = select(lane[j + half] > lane[j], lane[j + half], lane[j]);
+        spread(lane);
     }
 };
 
 // The largest logit. A NaN may be passed over: it comes back as the exponential of itself.
-template <class T> LOSSLIB_INLINE void largest_of(std::ptrdiff_t lanes, std::ptrdiff_t classes, const T* x, Lanes& top) {
+template <class T>
+LOSSLIB_INLINE void largest_of(std::ptrdiff_t lanes, std::ptrdiff_t classes, const T* x, Lanes& top) {
+    static_assert(column_lanes == 16, "a batch has sixteen lanes");
+    Batch<T> even, odd, next;
     T largest[column_lanes];
-    for (int j = 0; j < column_lanes; ++j) largest[j] = x[j];
-    for (std::ptrdiff_t c = 1; c < classes; ++c) {
-        const T* LOSSLIB_RESTRICT column = x + c * lanes;
-        for (int j = 0; j < column_lanes; ++j) largest[j] = select(column[j] > largest[j], column[j], largest[j]);
+    even.load(x);
+    odd = even;
+    std::ptrdiff_t c = 1;
+    for (; c + 1 < classes; c += 2) {
+        next.load(x + c * lanes);
+        even.raise_to(next);
+        next.load(x + (c + 1) * lanes);
+        odd.raise_to(next);
     }
+    if (c < classes) {
+        next.load(x + c * lanes);
+        even.raise_to(next);
+    }
+    even.raise_to(odd);
+    even.store(largest);
     for (int j = 0; j < column_lanes; ++j) top[j] = double(largest[j]);
 }
 
@@ -97,11 +121,14 @@ LOSSLIB_INLINE void divergence_column(const Loss& given, std::ptrdiff_t lanes, s
     exponentials_of(lanes, classes, inverse, t, low, y, sum_y);
     Lane::add(sum);
     Lane::add(sum_y);
-    for (int j = 0; j < column_lanes; ++j) {
+    for (int j = 0; j < Lane::samples; ++j) {
         offset[j] = log(sum[j]) - log(sum_y[j]);
         sum[j] = 1.0 / sum[j];
         sum_y[j] = 1.0 / sum_y[j];
     }
+    Lane::spread(offset);
+    Lane::spread(sum);
+    Lane::spread(sum_y);
     for (std::ptrdiff_t c = 0; c < classes; ++c) {
         const T* LOSSLIB_RESTRICT column_x = x + c * lanes;
         const T* LOSSLIB_RESTRICT column_t = t + c * lanes;
@@ -120,7 +147,7 @@ LOSSLIB_INLINE void divergence_column(const Loss& given, std::ptrdiff_t lanes, s
         }
     }
     Lane::add(total);
-    for (int j = 0; j < column_lanes; ++j) value[j] = select(total[j] < 0.0, 0.0, total[j]);
+    for (int j = 0; j < Lane::samples; ++j) value[j] = select(total[j] < 0.0, 0.0, total[j]);
     if (grad == nullptr) return;
     Lane::add(expected);
     for (std::ptrdiff_t c = 0; c < classes; ++c) {
@@ -149,8 +176,8 @@ inline void divergence_tile(const Loss& loss, std::ptrdiff_t lanes, std::ptrdiff
 
 // A row of `classes`, and room for the next multiple of sixteen everywhere; for twice that in `work`. The gradient may be
 // NULL.
-template <class Loss, class T> inline double divergence_row(const Loss& loss, std::ptrdiff_t classes, double inverse, T* x,
-                                                            T* t, T* grad, double scale, double* work) {
+template <class Loss, class T> inline double divergence_row(const Loss& loss, std::ptrdiff_t classes, double inverse,
+                                                            T* x, T* t, T* grad, double scale, double* work) {
     const std::ptrdiff_t columns = (classes + column_lanes - 1) / column_lanes, room = columns * column_lanes;
     Lanes scales, value;
     for (int j = 0; j < column_lanes; ++j) scales[j] = scale;
@@ -185,10 +212,10 @@ struct SoftOptions {
     double z_loss;
 };
 
-template <class Pick, class T>
-LOSSLIB_INLINE void soft_column(const Pick& given, const SoftOptions& options, std::ptrdiff_t lanes,
-                                std::ptrdiff_t classes, T* x, const T* t, const double* scale, bool want_grad,
-                                double* value, double* e, double* slope) {
+template <class Pick, class T> LOSSLIB_INLINE void soft_column(const Pick& given, const SoftOptions& options,
+                                                               std::ptrdiff_t lanes, std::ptrdiff_t classes, T* x,
+                                                               const T* t, const double* scale, bool want_grad,
+                                                               double* value, double* e, double* slope) {
     const Pick loss = given;
     Lanes high, sum, log_sum, total = {}, mass = {};
     largest_of(lanes, classes, x, high);
@@ -207,8 +234,8 @@ LOSSLIB_INLINE void soft_column(const Pick& given, const SoftOptions& options, s
         for (int j = 0; j < column_lanes; ++j) {
             const double target = double(column_t[j]) * keep + rest;
             column_p[j] *= sum[j];
-            const SoftTerm term = soft_term(loss, (double(column_x[j]) - high[j]) - log_sum[j], column_p[j], target,
-                                            target * weight);
+            const SoftTerm term =
+                soft_term(loss, (double(column_x[j]) - high[j]) - log_sum[j], column_p[j], target, target * weight);
             total[j] += term.value;
             mass[j] += term.slope;
             column_slope[j] = term.slope;
@@ -232,9 +259,9 @@ LOSSLIB_INLINE void soft_column(const Pick& given, const SoftOptions& options, s
 }
 
 // The samples of a tile: x becomes the gradient.
-template <class Pick, class T>
-inline void soft_tile(const Pick& loss, const SoftOptions& options, std::ptrdiff_t lanes, std::ptrdiff_t classes,
-                      std::ptrdiff_t width, T* x, const T* t, const double* scale, bool want_grad, double* value) {
+template <class Pick, class T> inline void soft_tile(const Pick& loss, const SoftOptions& options, std::ptrdiff_t lanes,
+                                                     std::ptrdiff_t classes, std::ptrdiff_t width, T* x, const T* t,
+                                                     const double* scale, bool want_grad, double* value) {
     double e[column_lanes * column_classes], slope[column_lanes * column_classes];
     for (std::ptrdiff_t j = 0; j < width; j += column_lanes)
         soft_column(loss, options, lanes, classes, x + j, t + j, scale + j, want_grad, value + j, e, slope);

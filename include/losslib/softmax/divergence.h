@@ -63,7 +63,8 @@ template <bool by_target> struct DivergenceOfBoth {
         const double bounded = select(held < F::expm1_lowest, F::expm1_lowest, held);
         const double shifted = bounded * F::log2_e + (F::magic + F::bias), k = shifted - (F::magic + F::bias);
         const double leading = bounded - k * F::ln2_hi, trailing = k * F::ln2_lo, rest = leading - trailing;
-        const double curve = rest * rest * F::exp_tail(rest), scale = from_bits<double>(to_bits(shifted) << F::mantissa_bits);
+        const double curve = rest * rest * F::exp_tail(rest),
+                     scale = from_bits<double>(to_bits(shifted) << F::mantissa_bits);
         const double z = scale * (leading + (curve - trailing)) + (scale - 1.0);
         const double beyond_line = select(k == 0.0, curve, z - q);
 
@@ -77,7 +78,8 @@ template <bool by_target> struct DivergenceOfBoth {
 
         const double of_main = log1p + (q - held), of_rest = log1p - held;  // log(m/main), log(m/other)
         const double own_main = (1.0 - of_other) * main, own_other = of_other * other;
-        const double near = own_main * of_other * z * z + ((own_main + own_other) * below_line - own_other * beyond_line);
+        const double near =
+            own_main * of_other * z * z + ((own_main + own_other) * below_line - own_other * beyond_line);
         const double far = -(own_main * of_main + own_other * of_rest);
         return {select(q > 1.0, far, near), -of_p * (by_target ? of_rest : of_main)};
     }

@@ -68,6 +68,7 @@ CASES = (
     ),
     *(Case(loss, (4096, 256), PLAIN, 3.0) for loss in OTHERS),
     *(Case(loss, shape, PLAIN, 1.0) for loss in ("nll_loss", *DIVERGENCES) for shape in ((4096, 256), (65536, 10))),
+    *(Case(loss, (32, 10), PLAIN, 1.0) for loss in DIVERGENCES),
     *(Case("cross_entropy", shape, PLAIN, 1.0, forward=True) for shape in CROSS_ENTROPY),
     *(
         Case("nll_loss", shape, PLAIN, 1.0, forward=True)

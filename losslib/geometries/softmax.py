@@ -65,15 +65,22 @@ class Softmax(Geometry):
 
     def plain(self, info: LossInfo, values: Mapping[str, Any]) -> Any:
         kernel, numbers = info.resolve_kernel(values)
+        target, ignored = info.inputs[1], values.get("ignore_index")
+        logits = target.holds == "row"
+        # No probability is of a class to ignore.
+        rows = logits or (target.or_row and (ignored is None or ignored < 0))
         plain = (
-            info.inputs[1].indices
+            (target.indices or rows)
             and info.inputs[0].domain is REAL
             and values["reduction"] in ("mean", "sum")
             and values.get("axis", 1) == 1
             and all(values[name] is None for name in info.array_parameter_names if name != "weight")
             and (values.get("weight") is None or values["weight"].ndim == 1)
         )
-        return self.driver.PlainSoftmax(kernel, numbers, values) if plain else None
+        if not plain:
+            return None
+        domain = PROBABILITY.code if values["check"] and not logits else 0
+        return self.driver.PlainSoftmax(kernel, numbers, values, target.indices, rows, domain)
 
     def read(self, info: LossInfo, values: Mapping[str, Any], raw: Sequence[Any], options: dict[str, Any]) -> Classes:
         first = arrays.read_array(info.inputs[0].name, raw[0])

@@ -43,6 +43,8 @@ cdef struct Kernel:
     RowDouble float64
     TileFloat tile32       # against a class, for few of them; NULL if there is none
     TileDouble tile64
+    TileFloat soft32       # against a row, for few classes; NULL if there is none
+    TileDouble soft64
     MapFloat map32         # NULL: the loss sees the logits as they are
     MapDouble map64
     PullFloat pull32

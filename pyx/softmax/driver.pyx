@@ -10,7 +10,7 @@ drivers share the work:
 
 ``lanes.pxd``  few classes and class-index targets: samples are the lanes of a tile (``tile.pxd``), neighbouring
                positions of an image or rows that are transposed on the way; losses of ordered classes are in
-               ``ordered_tiles.pxd``.
+               ``ordered_tiles.pxd``, targets of the shape of the input in ``soft_tiles.pxd`` and ``divergence.pxd``.
 ``given.pxd``  log-probabilities come in: one number of a row is read.
 ``by_class.pxd``, ``rows.pxd``, ``own.pxd``, ``divergence.pxd``, ``sparse.pxd``, ``noisy.pxd``, ``evidence.pxd``,
 ``ordered.pxd``
@@ -29,7 +29,7 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
-from blocks cimport SUM_PART, add_parts, stream_fence, sum_block, sum_values
+from blocks cimport SUM_PART, add_parts, leaves_domain, stream_fence, sum_block, sum_values
 from gate cimport ThreadGate
 from memory cimport start_of, type_of
 from plain cimport new_like
@@ -39,7 +39,7 @@ from softmax.lanes cimport lanes_chunk
 from softmax.plain_call cimport contiguous_view, may_write, read_plain
 from softmax.samples cimport picks_a_class, rows_chunk
 from softmax.targets cimport SCAN, add_up, scan_part, scan_parts
-from softmax.tile cimport TILE_CLASSES, lanes_for
+from softmax.tile cimport SOFT_CLASSES, TILE_CLASSES, lanes_for
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
 
 from losslib._kernels import threads
@@ -96,9 +96,14 @@ cdef void run_chunks(Rows* rows, Py_ssize_t begin, Py_ssize_t end) noexcept nogi
 
 
 cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
-    return ((picks_a_class(rows) or (rows.kernel.tile32 != NULL and not rows.soft))
-            and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
-            and is_native(rows, &rows.input) and (not rows.want_grad or is_native(rows, &rows.grad)))
+    if not is_native(rows, &rows.input) or (rows.want_grad and not is_native(rows, &rows.grad)):
+        return False
+    if rows.soft:
+        return (rows.kernel.soft32 != NULL and rows.classes <= (SOFT_CLASSES if rows.inner > 1 else PLAIN_CLASSES)
+                and rows.kernel.map32 == NULL and not rows.want_hess and not rows.want_target
+                and is_native(rows, &rows.target))
+    return ((picks_a_class(rows) or rows.kernel.tile32 != NULL)
+            and rows.classes <= (TILE_CLASSES if rows.inner > 1 else PLAIN_CLASSES))
 
 
 cdef void plan_rows(Rows* rows) noexcept:
@@ -273,23 +278,47 @@ cdef enum:
     STACK_SAMPLES = 512    # samples whose values need no allocation
 
 
+cdef bint leaves(const Rows* rows, int domain) noexcept:
+    """True if a target of the shape of the input, in contiguous memory, leaves a domain."""
+    cdef Py_ssize_t n = rows.samples * rows.classes
+    with nogil:
+        if rows.double_precision:
+            return leaves_domain(<const double*>rows.target.data, NULL, False, domain, n)
+        return leaves_domain(<const float*>rows.target.data, NULL, False, domain, n)
+
+
 cdef class PlainSoftmax:
     """Answers the calls of one loss object on plain arrays (``plain_call.pxd``).
 
-    It returns NotImplemented for every other call, and for targets that are no classes, which
+    It returns NotImplemented for every other call, and for targets that are no classes or no probabilities, which
     ``losslib.geometries.softmax`` then answers or complains about.
+
+    Parameters
+    ----------
+    kernel, numbers
+        The kernel and its numbers.
+    values : dict
+        The parameters of the loss object.
+    classes, rows : bool
+        Whether the target may be class indices, and whether it may be of the shape of the input.
+    domain : int
+        The code of the domain that rows as target are held to; 0 where they are not checked.
     """
 
     cdef const Kernel* kernel
     cdef double[8] numbers
     cdef double smoothing, z_loss
-    cdef bint ignoring, mean, zero_if_empty
+    cdef bint ignoring, mean, zero_if_empty, classes, rows
+    cdef int domain
     cdef int64_t ignored
     cdef object weight     # of each class, contiguous float64, or None
 
-    def __cinit__(self, str kernel, tuple numbers, values):
+    def __cinit__(self, str kernel, tuple numbers, values, bint classes, bint rows, int domain):
         cdef int k
         self.kernel = kernel_named(kernel)
+        self.classes = classes
+        self.rows = rows
+        self.domain = domain
         for k in range(len(numbers)):
             self.numbers[k] = numbers[k]
         self.smoothing = values.get("label_smoothing") or 0.0
@@ -311,7 +340,7 @@ cdef class PlainSoftmax:
         cdef Py_ssize_t parts
         cdef bint one_look
         cdef const double* weight = <const double*>start_of(self.weight)
-        if mode == 3 or not read_plain(&rows, input, target):
+        if mode == 3 or not read_plain(&rows, input, target) or not (self.rows if rows.soft else self.classes):
             return NotImplemented
         if weight != NULL and cnp.PyArray_SIZE(<cnp.ndarray>self.weight) != rows.classes:
             return NotImplemented
@@ -340,11 +369,16 @@ cdef class PlainSoftmax:
             contiguous_view(&rows, &rows.grad, array)
 
         rows.keep = NULL
-        rows.ignoring = self.ignoring
+        rows.ignoring = self.ignoring and not rows.soft
         rows.ignored = self.ignored
+        if rows.soft:
+            found.count = rows.samples
+            found.weight = <double>rows.samples
+            if self.domain and leaves(&rows, self.domain):
+                return NotImplemented
         plan_rows(&rows)
         # No gradient waits for the divisor: one look is enough, if the order in which weights are added stays.
-        one_look = mode == 0 and (weight == NULL or rows.chunk == SCAN)
+        one_look = not rows.soft and mode == 0 and (weight == NULL or rows.chunk == SCAN)
         parts = (rows.samples + SUM_PART - 1) // SUM_PART
         if rows.samples > STACK_SAMPLES or rows.chunks > 1:
             values = <double*>malloc((rows.samples + parts) * sizeof(double) + rows.chunks * sizeof(Scan))
@@ -358,9 +392,10 @@ cdef class PlainSoftmax:
             if one_look:
                 rows.found = &found if rows.chunks == 1 else <Scan*>(values + rows.samples + parts)
             else:
-                scan_targets(&rows, NULL, &found)
-                if found.bad >= 0:
-                    return NotImplemented
+                if not rows.soft:
+                    scan_targets(&rows, NULL, &found)
+                    if found.bad >= 0:
+                        return NotImplemented
                 if self.mean:
                     rows.scale_all = 1.0 / found.weight
             execute_rows(&rows, rows.samples * (1 if self.kernel.given and mode == 0 else rows.classes) > 2048)

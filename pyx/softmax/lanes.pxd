@@ -127,7 +127,7 @@ cdef inline void lanes_tile(Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize
     cdef bint whole = rows.keep == NULL and not rows.ignoring
     cdef real* line
 
-    load_tile(rows, first, n, lanes, tile)
+    load_tile(rows, &rows.input, first, n, lanes, tile)
     read_raw(rows, first, n, index)
     for j in range(n, width):
         index[j] = 0
@@ -206,7 +206,12 @@ cdef inline void lanes_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept no
         n = min(lanes, stop - first)
         if rows.inner > 1:      # a tile of neighbours does not cross from one outer position to the next
             n = min(n, rows.inner - first % rows.inner)
-        if rows.kernel.tile32 == NULL:
+        if rows.soft:
+            if real is float:
+                rows.kernel.soft32(rows.numbers, rows, first, n, lanes, tile)
+            else:
+                rows.kernel.soft64(rows.numbers, rows, first, n, lanes, tile)
+        elif rows.kernel.tile32 == NULL:
             lanes_tile(rows, first, n, lanes, <real*>tile)
         elif real is float:
             rows.kernel.tile32(rows.numbers, rows, first, n, lanes, tile)

@@ -32,7 +32,7 @@ cdef inline void open_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_
     cdef Py_ssize_t j, c
     cdef int64_t target
     samples.width = (n + 15) // 16 * 16
-    load_tile(rows, first, n, lanes, tile)
+    load_tile(rows, &rows.input, first, n, lanes, tile)
     for c in range(rows.classes):
         for j in range(samples.width):
             wide[c * lanes + j] = <double>tile[c * lanes + j]

@@ -1,4 +1,6 @@
-"""Plain calls: C-contiguous logits with the classes on axis 1 (or 0 of a vector), int64 or int32 classes, no option.
+"""Plain calls: C-contiguous logits with the classes on axis 1 (or 0 of a vector), no option.
+
+The target is int64 or int32 classes, or a row of the type and shape of the logits.
 
 Type, shape and layout are read through NumPy's C API; what is said here about an array never raises.
 """
@@ -22,7 +24,6 @@ cdef inline bint read_plain(Rows* rows, object input, object target) noexcept:
     """Lay out a call over these arrays; False if they are not plain, or if there is nothing in them."""
     cdef int ndim, k, type_number
     cdef Py_ssize_t* shape
-    cdef Py_ssize_t* target_shape
     if not (cnp.PyArray_CheckExact(input) and cnp.PyArray_CheckExact(target)):
         return False
     type_number = cnp.PyArray_TYPE(<cnp.ndarray>input)
@@ -31,26 +32,34 @@ cdef inline bint read_plain(Rows* rows, object input, object target) noexcept:
         return False
     if not (cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>input) and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>target)):
         return False
-    k = cnp.PyArray_TYPE(<cnp.ndarray>target)
-    if (k != cnp.NPY_INT64 and k != cnp.NPY_INT32) or cnp.PyArray_NDIM(<cnp.ndarray>target) != ndim - 1:
-        return False
     shape = <Py_ssize_t*>cnp.PyArray_DIMS(<cnp.ndarray>input)
-    target_shape = <Py_ssize_t*>cnp.PyArray_DIMS(<cnp.ndarray>target)
     rows.inner = 1
     rows.outer = 1 if ndim == 1 else shape[0]
     rows.classes = shape[0] if ndim == 1 else shape[1]
-    if ndim > 1 and target_shape[0] != shape[0]:
-        return False
     for k in range(2, ndim):
         rows.inner *= shape[k]
-        if target_shape[k - 1] != shape[k]:
-            return False
     rows.samples = rows.outer * rows.inner
     if rows.samples == 0 or rows.classes == 0:
         return False
     rows.double_precision = type_number == cnp.NPY_DOUBLE
     contiguous_view(rows, &rows.input, input)
-    rows.soft = False
+    rows.soft = cnp.PyArray_TYPE(<cnp.ndarray>target) == type_number
+    if rows.soft:
+        contiguous_view(rows, &rows.target, target)
+        return same_shape(input, target)
+    return read_plain_classes(rows, ndim, shape, target)
+
+
+cdef inline bint read_plain_classes(Rows* rows, int ndim, const Py_ssize_t* shape, object target) noexcept:
+    cdef int k = cnp.PyArray_TYPE(<cnp.ndarray>target)
+    cdef Py_ssize_t* target_shape = <Py_ssize_t*>cnp.PyArray_DIMS(<cnp.ndarray>target)
+    if (k != cnp.NPY_INT64 and k != cnp.NPY_INT32) or cnp.PyArray_NDIM(<cnp.ndarray>target) != ndim - 1:
+        return False
+    if ndim > 1 and target_shape[0] != shape[0]:
+        return False
+    for k in range(2, ndim):
+        if target_shape[k - 1] != shape[k]:
+            return False
     rows.index = <const char*>cnp.PyArray_DATA(<cnp.ndarray>target)
     rows.index_size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>target)
     rows.index_signed = True

@@ -99,7 +99,9 @@ cdef inline bint picks_a_class(const Rows* rows) noexcept nogil:
 
 cdef inline void rows_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nogil:
     cdef Py_ssize_t sample = chunk * rows.chunk, stop = min(sample + rows.chunk, rows.samples), n = rows.classes
-    cdef real* buffer = <real*>malloc(5 * (n + 16) * sizeof(real))
+    cdef real* buffer = <real*>malloc(4 * (n + 16) * sizeof(real) + 2 * (n + 16) * sizeof(double))
+    cdef real* q = buffer       # scratch, twice a row of float64
+    cdef real* x = buffer + 2 * (n + 16) * (sizeof(double) // sizeof(real))
     cdef bint direct = (picks_a_class(rows) and is_direct(rows, &rows.input)
                         and (not rows.want_grad or is_direct(rows, &rows.grad)))
     if buffer == NULL:
@@ -107,9 +109,8 @@ cdef inline void rows_chunk(Rows* rows, Py_ssize_t chunk, real tag) noexcept nog
         return
     while sample < stop:
         if direct and counts(rows, sample):
-            direct_row(rows, sample, buffer, buffer + (n + 16))
+            direct_row(rows, sample, x, q)
         else:
-            buffered_row(rows, sample, buffer, buffer + (n + 16), buffer + 2 * (n + 16), buffer + 3 * (n + 16),
-                         buffer + 4 * (n + 16))
+            buffered_row(rows, sample, x, x + (n + 16), x + 2 * (n + 16), q, x + 3 * (n + 16))
         sample += 1
     free(buffer)

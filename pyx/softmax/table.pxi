@@ -6,7 +6,7 @@ from libc.stdlib cimport calloc
 from softmax.call cimport (
     Kernel, MapDouble, MapFloat, Pick, PullDouble, PullFloat, RowDouble, RowFloat, TileDouble, TileFloat,
 )
-from softmax.divergence cimport row_distillation, row_jensen_shannon
+from softmax.divergence cimport row_distillation, row_jensen_shannon, tile_distillation, tile_jensen_shannon
 from softmax.evidence cimport row_evidential
 from softmax.logits cimport AnyMap, SoftCap, map_logits, pull_back
 from softmax.noisy cimport row_bootstrap, row_normalized
@@ -20,6 +20,7 @@ from softmax.rows cimport row_cross_entropy, row_of_picks, row_symmetric
 from softmax.shifts cimport (
     AngularShift, AnyShift, ClassShift, TargetShift, leave_as_is, seesaw_logits, shift_back, shift_logits,
 )
+from softmax.soft_tiles cimport tile_of_picks
 from softmax.sparse cimport row_entmax
 
 cdef dict _table = {}      # name -> capsule of a Kernel that stays for good
@@ -37,9 +38,16 @@ cdef Kernel* enter(const char* name, RowFloat float32, RowDouble float64) except
 
 
 cdef int enter_tile(Kernel* kernel, TileFloat tile32, TileDouble tile64) except -1:
-    """Enter what a kernel makes of few classes, samples side by side."""
+    """Enter what a kernel makes of few classes against a class, samples side by side."""
     kernel.tile32 = tile32
     kernel.tile64 = tile64
+    return 0
+
+
+cdef int enter_soft(Kernel* kernel, TileFloat soft32, TileDouble soft64) except -1:
+    """Enter what a kernel makes of few classes against a row, samples side by side."""
+    kernel.soft32 = soft32
+    kernel.soft64 = soft64
     return 0
 
 
@@ -47,6 +55,7 @@ cdef Kernel* register(const AnyPick* tag, const char* name) except NULL:
     """Enter a loss of the log-probability of a class."""
     cdef Kernel* kernel = enter(name, <RowFloat>row_of_picks[AnyPick, float], <RowDouble>row_of_picks[AnyPick, double])
     kernel.pick = <Pick>picks_of[AnyPick]
+    enter_soft(kernel, <TileFloat>tile_of_picks[AnyPick, float], <TileDouble>tile_of_picks[AnyPick, double])
     return kernel
 
 
@@ -54,6 +63,15 @@ cdef Kernel* register_cross_entropy(const char* name) except NULL:
     cdef Kernel* kernel = enter(name, <RowFloat>row_cross_entropy[float], <RowDouble>row_cross_entropy[double])
     kernel.pick = <Pick>picks_of[CrossEntropyPick]
     kernel.linear = True
+    enter_soft(kernel, <TileFloat>tile_of_picks[CrossEntropyPick, float],
+               <TileDouble>tile_of_picks[CrossEntropyPick, double])
+    return kernel
+
+
+cdef Kernel* register_symmetric(const char* name) except NULL:
+    cdef Kernel* kernel = enter(name, <RowFloat>row_symmetric[float], <RowDouble>row_symmetric[double])
+    kernel.pick = <Pick>picks_of[SymmetricPick]
+    enter_soft(kernel, <TileFloat>tile_of_picks[SymmetricPick, float], <TileDouble>tile_of_picks[SymmetricPick, double])
     return kernel
 
 
@@ -106,8 +124,7 @@ enter_given[CrossEntropyPick](NULL, b"nll")
 register[FocalPick](NULL, b"focal")
 register[PolyPick](NULL, b"poly1")
 register[GeneralizedPick](NULL, b"generalized")
-enter(b"symmetric", <RowFloat>row_symmetric[float], <RowDouble>row_symmetric[double]).pick = (
-    <Pick>picks_of[SymmetricPick])
+register_symmetric(b"symmetric")
 enter(b"categorical_cross_entropy", <RowFloat>row_categorical[float], <RowDouble>row_categorical[double])
 enter(b"bi_tempered", <RowFloat>row_bi_tempered[float], <RowDouble>row_bi_tempered[double])
 enter(b"sparsemax", <RowFloat>row_sparsemax[float], <RowDouble>row_sparsemax[double])
@@ -119,5 +136,7 @@ enter_tile(enter(b"earth_mover", <RowFloat>row_earth_mover[float], <RowDouble>ro
            <TileFloat>tile_earth_mover[float], <TileDouble>tile_earth_mover[double])
 enter_tile(enter(b"class_distance", <RowFloat>row_class_distance[float], <RowDouble>row_class_distance[double]),
            <TileFloat>tile_class_distance[float], <TileDouble>tile_class_distance[double])
-enter(b"js_div", <RowFloat>row_jensen_shannon[float], <RowDouble>row_jensen_shannon[double])
-enter(b"distillation", <RowFloat>row_distillation[float], <RowDouble>row_distillation[double])
+enter_soft(enter(b"js_div", <RowFloat>row_jensen_shannon[float], <RowDouble>row_jensen_shannon[double]),
+           <TileFloat>tile_jensen_shannon[float], <TileDouble>tile_jensen_shannon[double])
+enter_soft(enter(b"distillation", <RowFloat>row_distillation[float], <RowDouble>row_distillation[double]),
+           <TileFloat>tile_distillation[float], <TileDouble>tile_distillation[double])

@@ -16,6 +16,7 @@ cdef enum:
     LANES = 128            # samples of a tile, at most: 8 cache lines of each class
     TILE = 4096            # numbers of a tile, at most: half of the first-level cache in float32
     TILE_CLASSES = 256     # classes up to which a tile has 16 lanes
+    SOFT_CLASSES = 128     # the same for tiles of two inputs, which take twice the room
 
 
 cdef inline Py_ssize_t lanes_for(Py_ssize_t classes) noexcept nogil:
@@ -28,11 +29,11 @@ cdef inline Py_ssize_t step_of(const Rows* rows, const View* view) noexcept nogi
     return view.inner if rows.inner > 1 else view.outer
 
 
-cdef inline void load_tile(const Rows* rows, Py_ssize_t first, Py_ssize_t n, Py_ssize_t lanes,
+cdef inline void load_tile(const Rows* rows, const View* view, Py_ssize_t first, Py_ssize_t n, Py_ssize_t lanes,
                            real* tile) noexcept nogil:
     """Read n samples; the lanes that are left over in the last sixteen get zeros."""
-    cdef const char* base = address(rows, &rows.input, first)
-    cdef Py_ssize_t step = step_of(rows, &rows.input), down = rows.input.classes, classes = rows.classes
+    cdef const char* base = address(rows, view, first)
+    cdef Py_ssize_t step = step_of(rows, view), down = view.classes, classes = rows.classes
     cdef Py_ssize_t c, j = 0, spare = (16 - n % 16) % 16
     if step == sizeof(real):
         for c in range(classes):

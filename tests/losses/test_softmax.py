@@ -17,7 +17,10 @@ import numpy as np
 import pytest
 
 import losslib
+from losslib import geometries
 from losslib._kernels import threads as kernel_threads
+from losslib.call.parameters import bind_values
+from losslib.declaration.schema import REAL
 
 Parameters = dict[str, Any]
 
@@ -546,8 +549,10 @@ def test_an_object_answers_as_the_function_does(name: str, shape: tuple[int, ...
     cls = getattr(losslib, entry(name).info.class_name)
     for parameters, reduction in itertools.product(SETTINGS[name], ("mean", "sum", "none", "weighted_mean")):
         given = {**filled(parameters, shape[1]), "reduction": reduction}
-        for dtype, index in itertools.product((np.float32, np.float64), (np.int32, np.int64, np.uint8)):
-            x, t = draw(name, shape, dtype=dtype)
+        integers = (np.int32, np.int64, np.uint8)
+        targets = [(soft, index) for soft in kinds(name) for index in (integers[:1] if soft else integers)]
+        for dtype, (soft, index) in itertools.product((np.float32, np.float64), targets):
+            x, t = draw(name, shape, soft=soft, dtype=dtype)
             t = t.astype(index) if t.dtype.kind == "i" else t
             loss = cls(**given)
             everything = np.ones(samples_of(shape), bool)
@@ -562,6 +567,38 @@ def test_an_object_answers_as_the_function_does(name: str, shape: tuple[int, ...
             out = np.empty_like(x)
             assert loss.grad(x, t, out=out) is out
             np.testing.assert_array_equal(out, grad)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "info",
+    [info for info in losslib.list_losses()
+     if info.geometry == "softmax" and info.inputs[0].domain is REAL
+     and (info.inputs[1].or_row or info.inputs[1].holds == "row")],
+    ids=lambda info: info.name,
+)  # fmt: skip
+def test_plain_calls_with_a_row_as_target_are_answered_in_compiled_code(info: losslib.LossInfo, dtype: Any) -> None:
+    def answer(mode: int, x: np.ndarray, t: np.ndarray, out: Any = None, **parameters: Any) -> bool:
+        values = bind_values(info, parameters, info.name)
+        plain = geometries.find("softmax").plain(info, values)
+        return plain(mode, (x, t), out) is not NotImplemented
+
+    for shape in ((5,), (20, 5), (4, 90), (2, 5, 3)):
+        x, t = draw(info.name, shape, soft=True, dtype=dtype)
+        assert all(answer(mode, x, t, reduction=reduction) for mode in (0, 1, 2) for reduction in ("mean", "sum"))
+        assert answer(1, x, t, np.empty_like(x))
+        assert answer(1, x.copy(), t, x)
+        assert not answer(1, x, t, t)
+        assert not answer(3, x, t)
+        assert not answer(1, x, t.astype(np.float16))
+        assert not answer(1, np.asfortranarray(x[..., np.newaxis].repeat(2, -1)), t)
+        if info.inputs[1].or_row:
+            wrong = t.copy()
+            wrong.flat[-1] = 1.5
+            assert not answer(2, x, wrong)
+            assert answer(2, x, wrong, check=False)
+            assert not answer(2, x, t, ignore_index=1)
+            assert answer(2, x, t, ignore_index=-1)
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 80), (2, 4, 3), ()], ids=str)
@@ -846,7 +883,7 @@ def exact_divergence(x: np.ndarray, t: np.ndarray, name: str, parameter: float) 
 
 
 DIVERGENCES = [
-    ("js_div", {"beta": beta}) for beta in (0.0, 1e-3, 0.5, 0.9, 1.0)
+    ("js_div", {"beta": beta}) for beta in (0.0, 1e-9, 1e-3, 0.5, 0.9, 1.0 - 1e-6, 1.0)
 ] + [("distillation_loss", {"temperature": temperature}) for temperature in (1.0, 3.0)]  # fmt: skip
 
 
@@ -866,9 +903,37 @@ def test_divergences_of_rows_near_and_far_keep_their_digits(
             expected, slopes = exact_divergence(x[i], t[i], name, next(iter(parameters.values())))
             # What 1e-16 in a logarithm of a sum does to the square of a distance.
             np.testing.assert_allclose(value[i], expected, rtol=rtol, atol=1e-15 * np.sqrt(expected))
-            # Float32 rounds probabilities and slopes before their difference is taken.
-            floor = 1e-15 + (0.0 if dtype is np.float64 else 3e-7 * np.sqrt(expected))
-            np.testing.assert_allclose(grad[i], slopes, rtol=2 * rtol, atol=max(rtol * np.abs(slopes).max(), floor))
+            np.testing.assert_allclose(grad[i], slopes, rtol=2 * rtol, atol=max(rtol * np.abs(slopes).max(), 1e-15))
+
+
+#: Few classes side by side, of rows and of an image, and rows one by one.
+FEW = [(400, 2), (400, 10), (80, 64), (3, 10, 40), (2, 100, 37)]
+ONE_BY_ONE = [(40, 65), (20, 1000), (2, 200, 19)]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [(name, shape) for name in (*PICKS, *TWO_ROWS) for shape in FEW]
+    + [(name, shape) for name in TWO_ROWS for shape in ONE_BY_ONE],
+    ids=str,
+)
+def test_float32_values_and_gradients_against_rows_are_those_of_float64_rounded(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(5)
+    x, t = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
+    if name in PICKS:
+        t = np.exp(t) / np.exp(t).sum(1, keepdims=True)
+    for parameters in SETTINGS[name]:
+        if "softcap" in parameters:
+            continue  # one row at a time
+        given = {**filled(parameters, shape[1]), "reduction": "none"}
+        found = entry(name).value_and_grad(x, t, **given)
+        exact = entry(name).value_and_grad(x.astype(np.float64), t.astype(np.float64), **given)
+        for some, expected in zip(found, exact, strict=True):
+            assert some.dtype == np.float32
+            np.testing.assert_array_max_ulp(some, expected.astype(np.float32), maxulp=1)
+            assert np.mean(some != expected.astype(np.float32)) < 0.01
 
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 100, 5000])
@@ -887,22 +952,34 @@ def test_no_divergence_is_below_zero_and_that_of_equal_rows_is_zero(
             assert (entry(name)(x, t, reduction="none", **parameters) >= 0).all()
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
-def test_a_divergence_of_rows_that_lack_classes(beta: float) -> None:
+@pytest.mark.parametrize("absent", [0, 70], ids=["few classes", "many classes"])
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.7, 1.0])
+def test_a_divergence_of_rows_that_lack_classes(beta: float, absent: int) -> None:
     """What neither row has is left out; what only the second argument of a divergence lacks costs infinitely much."""
     inf = np.inf
-    x, t = np.array([[0.0, 1.0, -inf, 2.0]]), np.array([[1.0, 0.0, -inf, 0.5]])
+
+    def row(*logits: float) -> np.ndarray:
+        return np.array([[*logits, *absent * [-inf]]])
+
+    x, t = row(0.0, 1.0, -inf, 2.0), row(1.0, 0.0, -inf, 0.5)
     value, grad = losslib.js_div.value_and_grad(x, t, beta=beta)
     short, slopes = losslib.js_div.value_and_grad(x[:, [0, 1, 3]], t[:, [0, 1, 3]], beta=beta)
     assert value == pytest.approx(short, rel=1e-14)
-    np.testing.assert_allclose(grad, np.insert(slopes, 2, 0.0, axis=1), rtol=1e-13)
-    apart = np.array([[0.0, -inf]]), np.array([[-inf, 0.0]])
-    entropy = -(0.3 * np.log(0.3) + 0.7 * np.log(0.7))
-    assert losslib.js_div(*apart, beta=beta) == pytest.approx(entropy if beta == 0.3 else inf, rel=1e-14)
-    halves = np.array([[0.0, 0.0]]), np.array([[0.0, -inf]])
-    mixed = -0.3 * np.log(0.65) - 0.35 * np.log(1.3) - 0.35 * np.log(0.7)
-    expected = {0.0: np.log(2.0), 0.3: mixed, 1.0: inf}[beta]
-    assert losslib.js_div(*halves, beta=beta) == pytest.approx(expected, rel=1e-14)
+    np.testing.assert_allclose(grad[:, :4], np.insert(slopes, 2, 0.0, axis=1), rtol=1e-13)
+    np.testing.assert_array_equal(grad[:, 4:], 0.0)
+    rest = 1.0 - beta
+    entropy = -(beta * np.log(beta) + rest * np.log(rest)) if 0.0 < beta < 1.0 else inf
+    for far in (-inf, -1e300, -750.0):
+        if far == -inf or 0.0 < beta < 1.0:
+            apart, slopes = losslib.js_div.value_and_grad(row(0.0, far), row(far, 0.0), beta=beta)
+            assert apart == pytest.approx(entropy, rel=1e-14)
+            if 0.0 < beta < 1.0:
+                np.testing.assert_allclose(slopes, 0.0, atol=1e-300)
+    expected = np.log(2.0) if beta == 0.0 else inf
+    if 0.0 < beta < 1.0:
+        shared = beta + 0.5 * rest  # of the mixture
+        expected = -beta * np.log(shared) - 0.5 * rest * (np.log(2.0 * shared) + np.log(rest))
+    assert losslib.js_div(row(0.0, 0.0), row(0.0, -inf), beta=beta) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

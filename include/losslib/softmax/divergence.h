@@ -1,4 +1,7 @@
-// Divergences of two softmax rows as sums over the classes. The loops are in pyx/softmax/divergence.pxd.
+// Divergences of two softmax rows as sums over the classes. The loops are in columns.h.
+//
+// Everything is float64: what is left of two similar probabilities, and of slopes beside their mean, is then exact in
+// float32.
 #pragma once
 
 #include "losslib/core/inline.h"
@@ -11,73 +14,74 @@ namespace losslib {
 //
 // sum y log(y/p) = sum y (exp(d) - 1 - d), since sum y exp(d) = sum p = sum y: no term is below 0 and none of first
 // order is left that would have to cancel among the classes.
-
-// exp(d) - 1 - d, given growth = exp(d) - 1; near 0, where their difference loses digits, a series. Float32 needs it
-// further out, where the same terms are enough for it.
-template <class T> LOSSLIB_INLINE T growth_beyond_line(T d, T growth) {
-    const T series =
-        polynomial(d, T(1) / T(2), T(1) / T(6), T(1) / T(24), T(1) / T(120), T(1) / T(720), T(1) / T(5040),
-                   T(1) / T(40320), T(1) / T(362880), T(1) / T(3628800), T(1) / T(39916800), T(1) / T(479001600));
-    return select(abs(d) < T(sizeof(T) == 4 ? 1.0 : 0.25), d * d * series, growth - d);
-}
-
-// y (exp(d) - 1 - d) for p = y exp(d). Where y is 0 only p is left.
-template <class T> LOSSLIB_INLINE T divergence_term(T p, T y, T d, T growth) {
-    const T near = y * growth_beyond_line(d, growth);
-    return select(y == T(0), p, select(d > T(1), (p - y) - y * d, near));
-}
-
-// p - y without the difference, given exp(-|d|) - 1.
-template <class T> LOSSLIB_INLINE T excess_of(T p, T y, T d, T lost) {
-    return select(p + y == T(0), T(0), select(d <= T(0), y * lost, -p * lost));
-}
-
-// One class: `value` adds up to the divergence, and d/dx_k = slope_k - p_k sum(slope). `excess` is p - y.
 //
-// If every d is too large by the same small number, as an error in the logarithm of a sum makes it, the excesses add up
-// to r = exp(that number) - 1 in place of 0. Gradients do not notice; the value is too large by curvature (r - log1p(r)).
-template <class T> struct DivergenceTerm {
-    T value, slope, excess;
+// One class: `value` adds up to the divergence. The gradient is slope_k if the divergence is linear in p, and
+// p_k (slope_k - sum_j p_j slope_j) otherwise. An error in the logarithm of a sum, which makes every d too large by the
+// same small number, counts for half its square only.
+struct DivergenceTerm {
+    double value, slope;
 };
+
+// Up to this |d| a polynomial stands for exp(d) - 1; beyond it p - y has digits enough.
+constexpr double near_divergence = 0.34;
 
 // y log(y/p); the slope is p - y itself.
 struct DivergenceOfTarget {
-    LOSSLIB_INLINE double curvature() const { return 1.0; }
-    template <class T> LOSSLIB_INLINE DivergenceTerm<T> at(T p, T y, T d) const {
-        const T lost = expm1(-abs(d));  // the smaller of both over the larger, less 1
-        const T growth = select(d > T(0), -lost / (T(1) + lost), lost);
-        const T excess = excess_of(p, y, d, lost);
-        return {divergence_term(p, y, d, growth), excess, excess};
+    static constexpr bool is_linear = true;
+    LOSSLIB_INLINE DivergenceTerm at(double p, double y, double d) const {
+        const bool near = abs(d) < near_divergence;
+        const double bend = d * d * FloatFormat<double>::exp_tail(d), more = p - y;
+        return {select(y == 0.0, p, select(near, y * bend, more - y * d)), select(near, y * (d + bend), more)};
     }
 };
 
 // p log(p/y)
 struct DivergenceOfInput {
-    LOSSLIB_INLINE double curvature() const { return 1.0; }
-    template <class T> LOSSLIB_INLINE DivergenceTerm<T> at(T p, T y, T d) const {
-        const T lost = expm1(-abs(d));
-        const T growth = select(d < T(0), -lost / (T(1) + lost), lost);
-        return {divergence_term(y, p, -d, growth), product_or_zero(p, d), excess_of(p, y, d, lost)};
+    static constexpr bool is_linear = false;
+    LOSSLIB_INLINE DivergenceTerm at(double p, double y, double d) const {
+        const bool near = abs(d) < near_divergence;
+        const double bend = d * d * FloatFormat<double>::exp_tail(-d);
+        return {select(p == 0.0, y, select(near, p * bend, (y - p) + p * d)), select(p == 0.0, 0.0, d)};
     }
 };
 
 // beta y log(y/m) + (1 - beta) p log(p/m), m = beta y + (1 - beta) p
-struct DivergenceOfBoth {
+//
+// Of both, `main` is the one that m has more of, and the other is main exp(q). With z = exp(q) - 1 and w = m/main - 1 the
+// term is main times own other z^2 + (1 + w) (w - log(1 + w)) - other (1 + z) (z - q), in which `own` and `other` are
+// their parts of m: each of second order in q.
+template <bool by_target> struct DivergenceOfBoth {
     double beta;
-    LOSSLIB_INLINE double curvature() const { return beta * (1.0 - beta); }
-    template <class T> LOSSLIB_INLINE DivergenceTerm<T> at(T p, T y, T d) const {
-        // Where one is exp(-far) of the other nothing of it is left in m.
-        const T far = T(sizeof(T) == 4 ? 80 : 700), distance = abs(d);
-        const T of_y = T(beta), of_p = T(1 - beta), m = of_y * y + of_p * p, less = expm1(-distance);
-        const bool more = d > T(0);
-        const T lost = select(more, of_y, of_p) * less;
-        const T won = select(more, of_p, of_y) * expm1(select(distance > far, far, distance));
-        // m relative to the larger and to the smaller of both
-        const T log_lost = log1p(lost), log_won = log1p(won);
-        const T log_p = select(more, log_lost, log_won);
-        const T own = of_p * divergence_term(m, p, log_p, select(more, lost, won));
-        const T other = of_y * divergence_term(m, y, select(more, log_won, log_lost), select(more, won, lost));
-        return {own + other, -of_p * product_or_zero(p, log_p), excess_of(p, y, d, less)};
+    static constexpr bool is_linear = false;
+    LOSSLIB_INLINE DivergenceTerm at(double p, double y, double d) const {
+        using F = FloatFormat<double>;
+        const double of_p = 1.0 - beta, of_other = by_target ? of_p : beta;
+        const double main = by_target ? y : p, other = by_target ? p : y, distance = by_target ? d : -d;
+        // Finite, so that a probability of 0 takes all with it; one that is NaN stays.
+        const double below = select(distance < 1e300, distance, 1e300), q = select(below > -1e300, below, -1e300);
+        const double held = select(q > 700.0, 700.0, q);
+        const double bounded = select(held < F::expm1_lowest, F::expm1_lowest, held);
+        const double shifted = bounded * F::log2_e + (F::magic + F::bias), k = shifted - (F::magic + F::bias);
+        const double leading = bounded - k * F::ln2_hi, trailing = k * F::ln2_lo, rest = leading - trailing;
+        const double curve = rest * rest * F::exp_tail(rest),
+                     scale = from_bits<double>(to_bits(shifted) << F::mantissa_bits);
+        const double z = scale * (leading + (curve - trailing)) + (scale - 1.0);
+        const double beyond_line = select(k == 0.0, curve, z - q);
+
+        // log(1 + w) and w - log(1 + w): rounding 1 + w loses 1e-16 of a logarithm that is beyond 1/3 then.
+        const double w = of_other * z;
+        const ReducedLog<double> r = reduce_log(1.0 + w);
+        const double f = select(r.minus_k == 0.0, w, r.f), most = r.minus_k * F::ln2_hi;
+        const LogCorrection<double> c = log_correction(f);
+        const double bend = c.half_square - (c.tail - r.minus_k * F::ln2_lo);
+        const double log1p = (f - bend) - most, below_line = ((w + most) - f) + bend;
+
+        const double of_main = log1p + (q - held), of_rest = log1p - held;  // log(m/main), log(m/other)
+        const double own_main = (1.0 - of_other) * main, own_other = of_other * other;
+        const double near =
+            own_main * of_other * z * z + ((own_main + own_other) * below_line - own_other * beyond_line);
+        const double far = -(own_main * of_main + own_other * of_rest);
+        return {select(q > 1.0, far, near), -of_p * (by_target ? of_rest : of_main)};
     }
 };
 

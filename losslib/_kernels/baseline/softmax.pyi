@@ -4,7 +4,15 @@ from typing import Any, Self
 import numpy as np
 
 class PlainSoftmax:
-    def __new__(cls, kernel: str, numbers: tuple[float, ...], values: Mapping[str, Any]) -> Self: ...
+    def __new__(
+        cls,
+        kernel: str,
+        numbers: tuple[float, ...],
+        values: Mapping[str, Any],
+        classes: bool,
+        rows: bool,
+        domain: int,
+    ) -> Self: ...
     def __call__(self, mode: int, args: tuple[Any, ...], out: Any) -> Any: ...
 
 def scan(

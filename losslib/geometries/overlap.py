@@ -15,7 +15,6 @@ import numpy as np
 
 from losslib import _kernels
 from losslib.call import arrays
-from losslib.call.outputs import Output
 from losslib.call.samples import Terms
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ParameterError, ShapeError
@@ -61,6 +60,22 @@ class Counts:
 
     table: np.ndarray  # (samples, classes, 4)
     extras: np.ndarray  # (samples, 3): addend, divisor of its mean, positions
+
+
+#: Where the driver writes the derivatives by input and target; None for one that is not wanted.
+Places = tuple[np.ndarray | None, np.ndarray | None]
+
+
+def derivative_places(reading: Regions, work: Work) -> Places:
+    """Return the arrays that the driver writes: the outputs, or others where it cannot write those in place."""
+    places: list[np.ndarray | None] = [None, None]
+    for output in work.derivatives:
+        apart = output.position == 1 and work.shares  # it is read again behind the derivatives
+        flat = as_region(output.array, reading.axis)
+        if apart or not np.may_share_memory(flat, output.array):
+            flat = np.empty(flat.shape, flat.dtype)
+        places[output.position] = flat
+    return places[0], places[1]
 
 
 class Overlap(Geometry):
@@ -145,10 +160,13 @@ class Overlap(Geometry):
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
         assert isinstance(reading, Regions)
         region = self.region(info, values, reading)
+        places = derivative_places(reading, work)
         counts = Counts(np.empty((*reading.input.shape[:2], 4)), np.empty((len(reading.input), 3)))
         first, second = domains_of(info, values)
         checked = BAD_CLASS | (1 if first.code else 0) | (2 if second.code else 0)
-        violated = region.count(counts.table, counts.extras) & checked
+        # Until it takes the derivatives, an array that nothing is read from takes what both passes need.
+        spare = None if work.shares or places[1] is not None else places[0]
+        violated = region.count(counts.table, counts.extras, spare) & checked
         if violated & BAD_CLASS or (violated and values["check"]):
             self.look(info, values, reading)
             raise DomainError(
@@ -163,7 +181,8 @@ class Overlap(Geometry):
             slopes = np.zeros((*reading.input.shape[:2], 3))
             back = (factor[..., np.newaxis] * ratios.slopes).reshape(spread_shape(reading, per_of(values)))
             slopes[:, reading.classes] = back * pooling[:, reading.classes]
-            self.differentiate(region, reading, work, slopes=slopes * self.share(values), addend_scale=addend_scale)
+            slopes *= self.share(values)
+            self.differentiate(region, reading, work, places, slopes=slopes, addend_scale=addend_scale)
         if not work.wants_value or isinstance(value, np.ndarray | Terms):
             return value if work.wants_value else None
         return value * self.share(values) + addend
@@ -232,21 +251,13 @@ class Overlap(Geometry):
         """Return what is added to the ratios, and the factor of its derivatives for each sample."""
         return 0.0, None
 
-    def differentiate(self, region: Any, reading: Regions, work: Work, **arguments: Any) -> None:
+    def differentiate(self, region: Any, reading: Regions, work: Work, places: Places, **arguments: Any) -> None:
         """Write the derivatives where they belong; what the driver cannot write in place goes through a copy."""
-        outputs: list[Output | None] = [None, None]
-        targets: list[np.ndarray | None] = [None, None]
+        region.differentiate(*places, **arguments)
         for output in work.derivatives:
-            outputs[output.position] = output
-            apart = output.position == 1 and work.shares  # it is read again behind the derivatives
-            flat = as_region(output.array, reading.axis)
-            if apart or not np.may_share_memory(flat, output.array):
-                flat = np.empty(flat.shape, flat.dtype)
-            targets[output.position] = flat
-        region.differentiate(targets[0], targets[1], **arguments)
-        for written, computed in zip(outputs, targets, strict=True):
-            if written is not None and computed is not None and not np.may_share_memory(computed, written.array):
-                np.copyto(written.array, from_region(computed, written.array.shape, reading.axis))
+            computed = places[output.position]
+            if computed is not None and not np.may_share_memory(computed, output.array):
+                np.copyto(output.array, from_region(computed, output.array.shape, reading.axis))
 
     # -- what others ask
 

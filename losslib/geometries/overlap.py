@@ -35,12 +35,14 @@ from losslib.geometries.regions import (
     as_region,
     by_position,
     from_region,
+    positions_kept,
     read_axis,
     read_class_weight,
     read_classes_used,
     read_target,
     read_weights,
     require_classes,
+    require_ignorable,
     require_target,
     shape_around,
 )  # fmt: skip
@@ -91,17 +93,18 @@ class Overlap(Geometry):
         array = arrays.read_array(item.name, raw[0])
         axis = read_axis(info, values, array)
         target = read_target(other.name, raw[1])
-        around = array.shape if axis is None else array.shape[:axis] + array.shape[axis + 1 :]
-        indices = axis is not None and target.ndim == array.ndim - 1
-        require_target(info, array, target, axis, indices)
-        dense_float = not indices and target.dtype.kind not in "biu"
-        dtype = arrays.promote([array, target] if dense_float else [array], raw)
         count = 1 if axis is None else array.shape[axis]
         if values.get("activation") == "softmax" and count < 2:
             raise ShapeError(
                 f"{item.name} of {info.name} has {'no class axis' if axis is None else 'one class'}: a softmax over "
                 f"one class is 1 everywhere; use activation='sigmoid'"
             )
+        around = array.shape if axis is None else array.shape[:axis] + array.shape[axis + 1 :]
+        indices = axis is not None and target.ndim == array.ndim - 1
+        require_target(info, array, target, axis, indices)
+        dense_float = not indices and target.dtype.kind not in "biu"
+        dtype = arrays.promote([array, target] if dense_float else [array], raw)
+        require_ignorable(info, values, indices, count)
         where = options.pop("where", None)
         keep = None
         if where is not None:
@@ -143,7 +146,8 @@ class Overlap(Geometry):
             require_classes(info, values, reading)
         if not values["check"]:
             return
-        kept = None if reading.keep is None else reading.keep.reshape(shape_around(array, reading.axis))
+        kept = positions_kept(values, reading)
+        kept = kept if kept is None else kept.reshape(shape_around(array, reading.axis))
         spread = kept
         if kept is not None and reading.axis is not None:
             spread = np.broadcast_to(np.expand_dims(kept, reading.axis), array.shape)
@@ -192,7 +196,7 @@ class Overlap(Geometry):
         settings = {
             "activation": values.get("activation", "none"),
             "counting": counting_of(values),
-            "ignore_index": values.get("ignore_index") if reading.indices else None,
+            "ignore_index": values.get("ignore_index"),
             "keep": reading.keep,
             "weight": reading.position_weight,
             "check": values["check"],

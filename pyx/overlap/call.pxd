@@ -72,7 +72,7 @@ cdef struct Job:
     int addend
     bint check
     bint indices         # the target holds class indices
-    bint ignoring
+    bint ignoring        # indices, or the numbers of a mask of one class, that mean a position does not count
     int64_t ignored
     View input
     View target

@@ -16,7 +16,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from gate cimport ThreadGate
-from job cimport BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64
+from memory cimport type_of
 from overlap.call cimport (
     COUNTS, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
     View,
@@ -48,12 +48,6 @@ cdef enum:
 ACTIVATIONS = ("none", "sigmoid", "softmax")
 COUNTINGS = ("product", "squared", "min")
 ADDENDS = ("none", "cross_entropy", "unified_focal")
-
-_TYPES = {
-    "float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64, "bool": BOOL, "int8": INT8,
-    "uint8": UINT8, "int16": INT16, "uint16": UINT16, "int32": INT32, "uint32": UINT32, "int64": INT64,
-    "uint64": UINT64,
-}
 
 
 # ---- ratios ------------------------------------------------------------------------------------------------------
@@ -126,6 +120,16 @@ cdef int run_all(Task task, void* context, Py_ssize_t tasks, int width) except -
 
 
 # ---- the arrays of a call ----------------------------------------------------------------------------------------
+
+cdef int element_type(cnp.ndarray array) except -1:
+    """The code of a type that regions come in: integers beside what all drivers read."""
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(array)
+    if cnp.PyArray_ISSIGNED(array):
+        return INT8 if size == 1 else INT16 if size == 2 else INT32 if size == 4 else INT64
+    if cnp.PyArray_ISUNSIGNED(array):
+        return UINT8 if size == 1 else UINT16 if size == 2 else UINT32 if size == 4 else UINT64
+    return type_of(array)
+
 
 cdef class Region:
     """A call as the loops read it, and the arrays that it points into.
@@ -202,7 +206,7 @@ cdef class Region:
         cdef int last = cnp.PyArray_NDIM(array) - 1
         self.held.append(array)
         view.data = <char*>cnp.PyArray_DATA(array)
-        view.type = _TYPES[array.dtype.name]
+        view.type = element_type(array)
         view.samples = cnp.PyArray_STRIDES(array)[0]
         view.classes = cnp.PyArray_STRIDES(array)[1] if last == 2 else 0
         view.positions = cnp.PyArray_STRIDES(array)[last]

@@ -5,7 +5,7 @@ whether that is enough: it is where every target is 0 or 1 and nothing is NaN. E
 sigmoid again, to the same bits.
 """
 
-from blocks cimport combine, real
+from blocks cimport combine, prefetch, real
 from overlap.call cimport (
     ADDEND, BAD_TARGET, COUNTS, CROSS_ENTROPY, DIVISOR, MAX_LANES, NOTHING, POSITIONS, PRODUCT, SIGMOID, Job, address,
     read_row, stands_as,
@@ -17,13 +17,17 @@ cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     T softplus[T](T x)
 
 cdef extern from "losslib/overlap/lanes.h" namespace "losslib" nogil:
-    void sigmoids_to_keep[T](const Batch[T]& x, const Batch[T]& t, Batch[T]& e, Batch[T]& p, Batch[T]& q,
+    void exponentials_of[T](const Batch[T]& x, Batch[T]& e)
+    void sigmoids_to_keep[T](const Batch[T]& x, const Batch[T]& e, const Batch[T]& t, Batch[T]& p, Batch[T]& q,
                              Batch[T]& kept)
+    void lower_sigmoids[T](const Batch[T]& x, const Batch[T]& e, Batch[T]& lower)
+    void part_kept[T](const Batch[T]& kept, Batch[T]& lower, Batch[T]& t)
     cppclass SigmoidCounts[T]:
         void start()
         void clear()
         bint marks()
-        void add(const Batch[T]& x, const Batch[T]& t, bint entropic, T all, T spread, T sharp, Batch[T]& kept)
+        void add(const Batch[T]& x, const Batch[T]& e, const Batch[T]& t, bint entropic, T all, T spread, T sharp,
+                 Batch[T]& kept)
     cppclass SigmoidSums:
         Batch[double] common
         Batch[double] positive
@@ -39,11 +43,11 @@ cdef extern from "losslib/overlap/lanes.h" namespace "losslib" nogil:
         T all
         T spread
         T sharp
-        void become(Batch[T]& x, const Batch[T]& t, bint entropic)
-        void become_of_kept(Batch[T]& kept, bint entropic)
+        void become(Batch[T]& lower, const Batch[T]& t, bint entropic)
 
 cdef enum:
     LENGTH = 256         # positions whose terms are added in the type of the input, 16 a lane, before float64
+    AHEAD = 2048         # bytes that memory is asked for beforehand
 
 
 cdef inline bint by_sigmoid(const Job* job) noexcept nogil:
@@ -55,12 +59,19 @@ cdef inline bint by_sigmoid(const Job* job) noexcept nogil:
 
 cdef inline bint all_by_sigmoid(const Job* job) noexcept nogil:
     """Whether it computes all rows of a call: every position counts once, whatever the targets are."""
-    return by_sigmoid(job) and not job.indices and job.keep.data == NULL and job.weight.data == NULL
+    return (by_sigmoid(job) and not job.indices and not job.ignoring and job.keep.data == NULL
+            and job.weight.data == NULL)
 
 
 cdef inline real all_of(const Job* job, Py_ssize_t c, real tag) noexcept nogil:
     """What the binary cross-entropy of a class is multiplied by."""
     return <real>(1.0 if job.class_weight == NULL else job.class_weight[c])
+
+
+cdef inline real entropy_of(real x, real y, real all_y) noexcept nogil:
+    """y softplus(-x) + (all - y) softplus(x), which share the logarithm; what has no weight is not there."""
+    cdef real other = all_y - y if x > 0 else y, distance = x if x > 0 else -x
+    return all_y * softplus(-distance) + (0 if other == 0 else other * distance)
 
 
 # ---- the first pass ------------------------------------------------------------------------------------------------
@@ -84,37 +95,44 @@ cdef inline bint add_sigmoid_row(const Job* job, Py_ssize_t c, Py_ssize_t count,
     """
     cdef SigmoidCounts[real] counts
     cdef Batch[real] inputs, targets, e, present, missing, held
+    cdef real[LENGTH] exponentials
     cdef real[16] rest_x, rest_t, p, q
+    cdef real* place = NULL
     cdef real all_y = all_of(job, c, <real>0), spread = <real>spread_of(job, c), sharp = <real>sharp_of(job, c), y
-    cdef Py_ssize_t i = 0, stop, k
+    cdef Py_ssize_t i = 0, part, j, k
     cdef bint entropic = job.addend == CROSS_ENTROPY, soft = False
     counts.start()
     while i + 16 <= count:
-        stop = min(i + LENGTH, count // 16 * 16)
+        part = min(<Py_ssize_t>LENGTH, (count - i) // 16 * 16)
+        for j in range(0, part, 16):
+            prefetch(<const char*>(x + i + j) + AHEAD)
+            prefetch(<const char*>(t + i + j) + AHEAD)
+            if kept != NULL:
+                prefetch(<const char*>(kept + i + j) + AHEAD)
+            inputs.load(x + i + j)
+            exponentials_of(inputs, e)
+            e.store(exponentials + j)
+        if kept != NULL:
+            place = kept + i
         counts.clear()
-        # One loop for each of what is wanted.
         if entropic:
-            while i < stop:
-                inputs.load(x + i)
-                targets.load(t + i)
-                counts.add(inputs, targets, True, all_y, spread, sharp, held)
-                if kept != NULL:
-                    held.store(kept + i)
-                i += 16
-        elif kept != NULL:
-            while i < stop:
-                inputs.load(x + i)
-                targets.load(t + i)
-                counts.add(inputs, targets, False, all_y, spread, sharp, held)
-                held.store(kept + i)
-                i += 16
+            for j in range(0, part, 16):
+                inputs.load(x + i + j)
+                targets.load(t + i + j)
+                e.load(exponentials + j)
+                counts.add(inputs, e, targets, True, all_y, spread, sharp, held)
+                if place != NULL:
+                    held.store(place + j)
         else:
-            while i < stop:
-                inputs.load(x + i)
-                targets.load(t + i)
-                counts.add(inputs, targets, False, all_y, spread, sharp, held)
-                i += 16
+            for j in range(0, part, 16):
+                inputs.load(x + i + j)
+                targets.load(t + i + j)
+                e.load(exponentials + j)
+                counts.add(inputs, e, targets, False, all_y, spread, sharp, held)
+                if place != NULL:
+                    held.store(place + j)
         totals.add(counts, entropic)
+        i += part
     soft = not counts.marks()
     if i < count:
         for k in range(16):
@@ -122,7 +140,8 @@ cdef inline bint add_sigmoid_row(const Job* job, Py_ssize_t c, Py_ssize_t count,
             rest_t[k] = t[i + k] if i + k < count else 0
         inputs.load(rest_x)
         targets.load(rest_t)
-        sigmoids_to_keep(inputs, targets, e, present, missing, held)
+        exponentials_of(inputs, e)
+        sigmoids_to_keep(inputs, e, targets, present, missing, held)
         present.store(p)
         missing.store(q)
         held.store(rest_x)
@@ -134,7 +153,7 @@ cdef inline bint add_sigmoid_row(const Job* job, Py_ssize_t c, Py_ssize_t count,
             soft = soft or not (rest_t[k] == 0 or rest_t[k] == 1)
             if entropic:
                 y = spread + sharp * rest_t[k]
-                extras[ADDEND] += <double>(y * softplus(-x[i + k]) + (all_y - y) * softplus(x[i + k]))
+                extras[ADDEND] += <double>entropy_of(x[i + k], y, all_y)
             if kept != NULL:
                 kept[i + k] = rest_x[k]
     if entropic:
@@ -212,56 +231,81 @@ cdef inline void read_slope(const Job* job, Py_ssize_t n, Py_ssize_t c, SigmoidS
     slope.sharp = <real>sharp_of(job, c)
 
 
+cdef inline const real* whole_batches(const real* row, Py_ssize_t count, real* buffer) noexcept nogil:
+    """The row, or a copy that ends with 0 behind the last of sixteen."""
+    cdef Py_ssize_t k
+    if count % 16 == 0:
+        return row
+    for k in range(count):
+        buffer[k] = row[k]
+    for k in range(count, (count + 15) // 16 * 16):
+        buffer[k] = 0
+    return buffer
+
+
+cdef inline void finish_slopes(const Job* job, const SigmoidSlope[real]* slope, const real* lower, const real* t,
+                               Py_ssize_t count, real* row) noexcept nogil:
+    """Write the derivatives of at most LENGTH positions.
+
+    Both arrays are read to the end of the last sixteen. They are in memory, kept or not: a compiler that saw where the
+    numbers come from could fuse their products, which would change bits.
+    """
+    cdef Batch[real] values, targets
+    cdef real[LENGTH] buffer
+    cdef real* place = row if count % 16 == 0 else <real*>buffer
+    cdef Py_ssize_t j
+    cdef bint entropic = job.addend == CROSS_ENTROPY
+    for j in range(0, count, 16):
+        values.load(lower + j)
+        targets.load(t + j)
+        slope.become(values, targets, entropic)
+        values.store(place + j)
+    if place != row:
+        for j in range(count):
+            row[j] = buffer[j]
+
+
 cdef inline void sigmoid_slope_row(const Job* job, Py_ssize_t n, Py_ssize_t c, Py_ssize_t count, const real* x,
                                    const real* t, real* row) noexcept nogil:
     """The derivatives by the logits of a row."""
     cdef SigmoidSlope[real] slope
-    cdef Batch[real] inputs, targets
-    cdef real[16] rest_x, rest_t
-    cdef Py_ssize_t j = 0, k
-    cdef bint entropic = job.addend == CROSS_ENTROPY
+    cdef Batch[real] inputs, e, values
+    cdef real[LENGTH] lower, rest_x, rest_t
+    cdef const real* source
+    cdef Py_ssize_t i = 0, part, j
     read_slope(job, n, c, &slope)
-    while j + 16 <= count:
-        inputs.load(x + j)
-        targets.load(t + j)
-        slope.become(inputs, targets, entropic)
-        inputs.store(row + j)
-        j += 16
-    if j < count:
-        for k in range(16):
-            rest_x[k] = x[j + k] if j + k < count else 0
-            rest_t[k] = t[j + k] if j + k < count else 0
-        inputs.load(rest_x)
-        targets.load(rest_t)
-        slope.become(inputs, targets, entropic)
-        inputs.store(rest_x)
-        for k in range(count - j):
-            row[j + k] = rest_x[k]
+    while i < count:
+        part = min(<Py_ssize_t>LENGTH, count - i)
+        source = whole_batches(x + i, part, <real*>rest_x)
+        for j in range(0, part, 16):
+            inputs.load(source + j)
+            exponentials_of(inputs, e)
+            lower_sigmoids(inputs, e, values)
+            values.store(lower + j)
+        finish_slopes(job, &slope, <const real*>lower, whole_batches(t + i, part, <real*>rest_t), part, row + i)
+        i += part
 
 
 cdef inline void kept_slope_task(const Job* job, Py_ssize_t n, Py_ssize_t first, Py_ssize_t stop,
                                  real tag) noexcept nogil:
     """The derivatives by the logits of a run of positions, of what the first pass kept in their places."""
     cdef SigmoidSlope[real] slope
-    cdef Batch[real] held
-    cdef real[16] rest
+    cdef Batch[real] kept, values, targets
+    cdef real[LENGTH] lower, marks, rest
+    cdef const real* source
     cdef real* row
-    cdef Py_ssize_t c, j, k, count = stop - first
-    cdef bint entropic = job.addend == CROSS_ENTROPY
+    cdef Py_ssize_t c, i, part, j
     for c in range(job.classes):
-        row = <real*>address(&job.grad, n, c, first)
+        row = <real*>address(&job.grad, n, c, 0)
         read_slope(job, n, c, &slope)
-        j = 0
-        while j + 16 <= count:
-            held.load(row + j)
-            slope.become_of_kept(held, entropic)
-            held.store(row + j)
-            j += 16
-        if j < count:
-            for k in range(16):
-                rest[k] = row[j + k] if j + k < count else 0
-            held.load(rest)
-            slope.become_of_kept(held, entropic)
-            held.store(rest)
-            for k in range(count - j):
-                row[j + k] = rest[k]
+        i = first
+        while i < stop:
+            part = min(<Py_ssize_t>LENGTH, stop - i)
+            source = whole_batches(<const real*>row + i, part, <real*>rest)
+            for j in range(0, part, 16):
+                kept.load(source + j)
+                part_kept(kept, values, targets)
+                values.store(lower + j)
+                targets.store(marks + j)
+            finish_slopes(job, &slope, <const real*>lower, <const real*>marks, part, row + i)
+            i += part

@@ -42,24 +42,6 @@ template <class T, int n> LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, 
     }
 }
 
-// 1 / (1 + e), 0 <= e <= 1, NaN passes; ULP 1.1/1.1. A division of 64 bytes takes as long as the exponential: there a
-// polynomial of relative error 1/99 (float) or 1/577 (double) and Newton's steps, each of which squares the error.
-template <class T> LOSSLIB_INLINE void invert_above_one(const Register<T>& e, Register<T>& inverse) {
-    const Register<T> whole = T(1) + e;
-#if defined(__AVX512F__)
-    if constexpr (sizeof(T) == 4) {
-        inverse = polynomial(e, T(98.0 / 99), T(-80.0 / 99), T(32.0 / 99));
-    } else {
-        inverse = polynomial(e, T(576.0 / 577), T(-544.0 / 577), T(384.0 / 577), T(-128.0 / 577));
-        inverse = inverse + inverse * (T(1) - whole * inverse);
-    }
-    inverse = inverse + inverse * (T(1) - whole * inverse);
-    inverse = inverse + inverse * (T(1) - whole * inverse);
-#else
-    inverse = T(1) / whole;
-#endif
-}
-
 // The two bits that the sigmoid of -|x|, at most 1/2, does not use.
 template <class T> constexpr Bits<T> sign_bit = Bits<T>(1) << (8 * sizeof(T) - 1);
 template <class T> constexpr Bits<T> mark_bit = sign_bit<T> >> 1;
@@ -71,34 +53,44 @@ template <class T> LOSSLIB_INLINE void number_of(const RegisterWords<T>& bits, R
     std::memcpy(&x, &bits, sizeof x);
 }
 
-// For z = |x|: e = exp(-z), high = 1 / (1 + e), the sigmoid of z, and low = e high, that of -z. `below`: the sign of x.
-template <class T> LOSSLIB_INLINE void
-halves(const Register<T>& x, Register<T>& e, Register<T>& high, Register<T>& low, RegisterWords<T>& below) {
-    RegisterWords<T> bits;
-    bits_of<T>(x, bits);
-    below = bits & sign_bit<T>;
-    number_of<T>(bits | sign_bit<T>, e);
-    become_exp<T>(e);
-    invert_above_one<T>(e, high);
-    low = e * high;
-}
-
-// p = 1 / (1 + exp(-x)) and q = 1 / (1 + exp(x)), each with its own digits.
-template <class T, int n> LOSSLIB_INLINE void sigmoids(const Batch<T, n>& x, Batch<T, n>& p, Batch<T, n>& q) {
+// e = exp(-|x|)
+template <class T, int n> LOSSLIB_INLINE void exponentials_of(const Batch<T, n>& x, Batch<T, n>& e) {
     if constexpr (n > 0) {
-        Register<T> e, high, low;
-        RegisterWords<T> below;
-        halves<T>(x.part, e, high, low, below);
-        p.part = below ? low : high;
-        q.part = below ? high : low;
-        sigmoids(x.rest, p.rest, q.rest);
+        RegisterWords<T> bits;
+        bits_of<T>(x.part, bits);
+        number_of<T>(bits | sign_bit<T>, e.part);
+        become_exp<T>(e.part);
+        exponentials_of(x.rest, e.rest);
     }
 }
 
-// The same, e = exp(-|x|), and what `SigmoidSlope::become_of_kept` needs of x and of t, which is 0 or 1 there: the lesser
-// of p and q, with the sign of x and t in its free bits.
-template <class T, int n> LOSSLIB_INLINE void sigmoids_to_keep(const Batch<T, n>& x, const Batch<T, n>& t,
-                                                               Batch<T, n>& e, Batch<T, n>& p, Batch<T, n>& q,
+// Of e = exp(-|x|) the sigmoid of |x| and that of -|x|. `below`: the sign of x.
+template <class T> LOSSLIB_INLINE void halves(const Register<T>& x, const Register<T>& e, Register<T>& high,
+                                              Register<T>& low, RegisterWords<T>& below) {
+    RegisterWords<T> bits;
+    bits_of<T>(x, bits);
+    below = bits & sign_bit<T>;
+    high = T(1) / (T(1) + e);
+    low = e * high;
+}
+
+// p = 1 / (1 + exp(-x)) and q = 1 / (1 + exp(x)) of x and e = exp(-|x|), each with its own digits.
+template <class T, int n>
+LOSSLIB_INLINE void sigmoids(const Batch<T, n>& x, const Batch<T, n>& e, Batch<T, n>& p, Batch<T, n>& q) {
+    if constexpr (n > 0) {
+        Register<T> high, low;
+        RegisterWords<T> below;
+        halves<T>(x.part, e.part, high, low, below);
+        p.part = below ? low : high;
+        q.part = below ? high : low;
+        sigmoids(x.rest, e.rest, p.rest, q.rest);
+    }
+}
+
+// The same, and what the second pass needs of x and of t, which is 0 or 1 there: the lesser of p and q,
+// with the sign of x and t in its free bits.
+template <class T, int n> LOSSLIB_INLINE void sigmoids_to_keep(const Batch<T, n>& x, const Batch<T, n>& e,
+                                                               const Batch<T, n>& t, Batch<T, n>& p, Batch<T, n>& q,
                                                                Batch<T, n>& kept) {
     if constexpr (n > 0) {
         Register<T> high, low;
@@ -109,7 +101,20 @@ template <class T, int n> LOSSLIB_INLINE void sigmoids_to_keep(const Batch<T, n>
         bits_of<T>(low, bits);
         bits_of<T>(t.part, mark);
         number_of<T>(bits | below | (mark << 1 & mark_bit<T>), kept.part);
-        sigmoids_to_keep(x.rest, t.rest, e.rest, p.rest, q.rest, kept.rest);
+        sigmoids_to_keep(x.rest, e.rest, t.rest, p.rest, q.rest, kept.rest);
+    }
+}
+
+// The sigmoid of -|x| with the sign of x.
+template <class T, int n>
+LOSSLIB_INLINE void lower_sigmoids(const Batch<T, n>& x, const Batch<T, n>& e, Batch<T, n>& lower) {
+    if constexpr (n > 0) {
+        Register<T> high, low;
+        RegisterWords<T> below, bits;
+        halves<T>(x.part, e.part, high, low, below);
+        bits_of<T>(low, bits);
+        number_of<T>(bits | below, lower.part);
+        lower_sigmoids(x.rest, e.rest, lower.rest);
     }
 }
 
@@ -131,37 +136,34 @@ template <class T> struct SigmoidSlope {
         of_counts(low, t, x);
         x = x + scale * distance;
     }
-    template <int n> LOSSLIB_INLINE void become(Batch<T, n>& x, const Batch<T, n>& t, bool entropic) const {
+    // What `lower_sigmoids` returned becomes the derivative.
+    template <int n> LOSSLIB_INLINE void become(Batch<T, n>& lower, const Batch<T, n>& t, bool entropic) const {
         if constexpr (n > 0) {
-            Register<T> e, high, low;
-            RegisterWords<T> below;
-            halves<T>(x.part, e, high, low, below);
-            if (entropic) {
-                of_both(low, below, t.part, x.part);
-            } else {
-                of_counts(low, t.part, x.part);
-            }
-            become(x.rest, t.rest, entropic);
-        }
-    }
-    // What `sigmoids_to_keep` kept becomes the derivative, with the same bits.
-    template <int n> LOSSLIB_INLINE void become_of_kept(Batch<T, n>& kept, bool entropic) const {
-        if constexpr (n > 0) {
-            const Register<T> zero{};
             RegisterWords<T> bits;
             Register<T> low;
-            bits_of<T>(kept.part, bits);
-            number_of<T>(bits & (mark_bit<T> - 1), low);
-            const Register<T> t = bits & mark_bit<T> ? zero + T(1) : zero;
+            bits_of<T>(lower.part, bits);
+            number_of<T>(bits & (sign_bit<T> - 1), low);
             if (entropic) {
-                of_both(low, bits & sign_bit<T>, t, kept.part);
+                of_both(low, bits & sign_bit<T>, t.part, lower.part);
             } else {
-                of_counts(low, t, kept.part);
+                of_counts(low, t.part, lower.part);
             }
-            become_of_kept(kept.rest, entropic);
+            become(lower.rest, t.rest, entropic);
         }
     }
 };
+
+// What `sigmoids_to_keep` kept, as `lower_sigmoids` returns it and as t.
+template <class T, int n> LOSSLIB_INLINE void part_kept(const Batch<T, n>& kept, Batch<T, n>& lower, Batch<T, n>& t) {
+    if constexpr (n > 0) {
+        const Register<T> zero{};
+        RegisterWords<T> bits;
+        bits_of<T>(kept.part, bits);
+        number_of<T>(bits & ~mark_bit<T>, lower.part);
+        t.part = bits & mark_bit<T> ? zero + T(1) : zero;
+        part_kept(kept.rest, lower.rest, t.rest);
+    }
+}
 
 // common += p t, positive += p (1 - t), negative += q t, target += t
 template <class T, int n>
@@ -177,6 +179,7 @@ LOSSLIB_INLINE void add_counts(const Batch<T, n>& p, const Batch<T, n>& q, const
 }
 
 // sum += y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t; both have the logarithm of 1 + e, e = exp(-|x|).
+// What has no weight is not there, be it infinite.
 template <class T, int n> LOSSLIB_INLINE void add_entropies(const Batch<T, n>& x, const Batch<T, n>& e,
                                                             const Batch<T, n>& t, T all, T spread, T sharp,
                                                             Batch<T, n>& sum) {
@@ -186,7 +189,8 @@ template <class T, int n> LOSSLIB_INLINE void add_entropies(const Batch<T, n>& x
         bits_of<T>(x.part, bits);
         number_of<T>(bits & (sign_bit<T> - 1), z);
         const Register<T> y = spread + sharp * t.part, other = bits & sign_bit<T> ? y : all - y;
-        sum.part = sum.part + (all * FloatFormat<T>::log1p_unit(e.part) + other * z);
+        const Register<T> linear = other == T(0) ? Register<T>{} : other * z;
+        sum.part = sum.part + (all * FloatFormat<T>::log1p_unit(e.part) + linear);
         add_entropies(x.rest, e.rest, t.rest, all, spread, sharp, sum.rest);
     }
 }
@@ -203,7 +207,8 @@ template <class T, int n> LOSSLIB_INLINE void gather_soft(Batch<T, n>& soft, con
 }
 
 // Terms of a row of logits x and targets t, with p and q as above, added side by side:
-// p t, p (1 - t), q t and t; and y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t.
+// p t, p (1 - t), q t and t; and y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t. The exponentials come
+// from a loop of their own: both chains of operations in one are longer than a processor looks ahead.
 template <class T> struct SigmoidCounts {
     Batch<T> common, positive, negative, target, entropy, soft;
 
@@ -222,11 +227,11 @@ template <class T> struct SigmoidCounts {
         target.fill(0);
         entropy.fill(0);
     }
-    // `kept` takes what is needed of x and t by `SigmoidSlope::become_of_kept` where every t is 0 or 1.
-    LOSSLIB_INLINE void add(const Batch<T>& x, const Batch<T>& t, bool entropic, T all, T spread, T sharp,
-                            Batch<T>& kept) {
-        Batch<T> e, p, q;
-        sigmoids_to_keep(x, t, e, p, q, kept);
+    // `kept` takes what the second pass needs of x and t where every t is 0 or 1.
+    LOSSLIB_INLINE void add(const Batch<T>& x, const Batch<T>& e, const Batch<T>& t, bool entropic, T all, T spread,
+                            T sharp, Batch<T>& kept) {
+        Batch<T> p, q;
+        sigmoids_to_keep(x, e, t, p, q, kept);
         add_counts(p, q, t, common, positive, negative, target);
         gather_soft(soft, t);
         if (entropic) add_entropies(x, e, t, all, spread, sharp, entropy);

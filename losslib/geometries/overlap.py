@@ -15,7 +15,6 @@ import numpy as np
 
 from losslib import _kernels
 from losslib.call import arrays
-from losslib.call.outputs import Output
 from losslib.call.samples import Terms
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ParameterError, ShapeError
@@ -36,12 +35,14 @@ from losslib.geometries.regions import (
     as_region,
     by_position,
     from_region,
+    positions_kept,
     read_axis,
     read_class_weight,
     read_classes_used,
     read_target,
     read_weights,
     require_classes,
+    require_ignorable,
     require_target,
     shape_around,
 )  # fmt: skip
@@ -63,6 +64,22 @@ class Counts:
     extras: np.ndarray  # (samples, 3): addend, divisor of its mean, positions
 
 
+#: Where the driver writes the derivatives by input and target; None for one that is not wanted.
+Places = tuple[np.ndarray | None, np.ndarray | None]
+
+
+def derivative_places(reading: Regions, work: Work) -> Places:
+    """Return the arrays that the driver writes: the outputs, or others where it cannot write those in place."""
+    places: list[np.ndarray | None] = [None, None]
+    for output in work.derivatives:
+        apart = output.position == 1 and work.shares  # it is read again behind the derivatives
+        flat = as_region(output.array, reading.axis)
+        if apart or not np.may_share_memory(flat, output.array):
+            flat = np.empty(flat.shape, flat.dtype)
+        places[output.position] = flat
+    return places[0], places[1]
+
+
 class Overlap(Geometry):
     kernels = "overlap"
     uncut = "counted together"
@@ -76,17 +93,18 @@ class Overlap(Geometry):
         array = arrays.read_array(item.name, raw[0])
         axis = read_axis(info, values, array)
         target = read_target(other.name, raw[1])
-        around = array.shape if axis is None else array.shape[:axis] + array.shape[axis + 1 :]
-        indices = axis is not None and target.ndim == array.ndim - 1
-        require_target(info, array, target, axis, indices)
-        dense_float = not indices and target.dtype.kind not in "biu"
-        dtype = arrays.promote([array, target] if dense_float else [array], raw)
         count = 1 if axis is None else array.shape[axis]
         if values.get("activation") == "softmax" and count < 2:
             raise ShapeError(
                 f"{item.name} of {info.name} has {'no class axis' if axis is None else 'one class'}: a softmax over "
                 f"one class is 1 everywhere; use activation='sigmoid'"
             )
+        around = array.shape if axis is None else array.shape[:axis] + array.shape[axis + 1 :]
+        indices = axis is not None and target.ndim == array.ndim - 1
+        require_target(info, array, target, axis, indices)
+        dense_float = not indices and target.dtype.kind not in "biu"
+        dtype = arrays.promote([array, target] if dense_float else [array], raw)
+        require_ignorable(info, values, indices, count)
         where = options.pop("where", None)
         keep = None
         if where is not None:
@@ -128,7 +146,8 @@ class Overlap(Geometry):
             require_classes(info, values, reading)
         if not values["check"]:
             return
-        kept = None if reading.keep is None else reading.keep.reshape(shape_around(array, reading.axis))
+        kept = positions_kept(values, reading)
+        kept = kept if kept is None else kept.reshape(shape_around(array, reading.axis))
         spread = kept
         if kept is not None and reading.axis is not None:
             spread = np.broadcast_to(np.expand_dims(kept, reading.axis), array.shape)
@@ -145,10 +164,13 @@ class Overlap(Geometry):
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
         assert isinstance(reading, Regions)
         region = self.region(info, values, reading)
+        places = derivative_places(reading, work)
         counts = Counts(np.empty((*reading.input.shape[:2], 4)), np.empty((len(reading.input), 3)))
         first, second = domains_of(info, values)
         checked = BAD_CLASS | (1 if first.code else 0) | (2 if second.code else 0)
-        violated = region.count(counts.table, counts.extras) & checked
+        # Until it takes the derivatives, an array that nothing is read from takes what both passes need.
+        spare = None if work.shares or places[1] is not None else places[0]
+        violated = region.count(counts.table, counts.extras, spare) & checked
         if violated & BAD_CLASS or (violated and values["check"]):
             self.look(info, values, reading)
             raise DomainError(
@@ -163,7 +185,8 @@ class Overlap(Geometry):
             slopes = np.zeros((*reading.input.shape[:2], 3))
             back = (factor[..., np.newaxis] * ratios.slopes).reshape(spread_shape(reading, per_of(values)))
             slopes[:, reading.classes] = back * pooling[:, reading.classes]
-            self.differentiate(region, reading, work, slopes=slopes * self.share(values), addend_scale=addend_scale)
+            slopes *= self.share(values)
+            self.differentiate(region, reading, work, places, slopes=slopes, addend_scale=addend_scale)
         if not work.wants_value or isinstance(value, np.ndarray | Terms):
             return value if work.wants_value else None
         return value * self.share(values) + addend
@@ -173,7 +196,7 @@ class Overlap(Geometry):
         settings = {
             "activation": values.get("activation", "none"),
             "counting": counting_of(values),
-            "ignore_index": values.get("ignore_index") if reading.indices else None,
+            "ignore_index": values.get("ignore_index"),
             "keep": reading.keep,
             "weight": reading.position_weight,
             "check": values["check"],
@@ -232,21 +255,13 @@ class Overlap(Geometry):
         """Return what is added to the ratios, and the factor of its derivatives for each sample."""
         return 0.0, None
 
-    def differentiate(self, region: Any, reading: Regions, work: Work, **arguments: Any) -> None:
+    def differentiate(self, region: Any, reading: Regions, work: Work, places: Places, **arguments: Any) -> None:
         """Write the derivatives where they belong; what the driver cannot write in place goes through a copy."""
-        outputs: list[Output | None] = [None, None]
-        targets: list[np.ndarray | None] = [None, None]
+        region.differentiate(*places, **arguments)
         for output in work.derivatives:
-            outputs[output.position] = output
-            apart = output.position == 1 and work.shares  # it is read again behind the derivatives
-            flat = as_region(output.array, reading.axis)
-            if apart or not np.may_share_memory(flat, output.array):
-                flat = np.empty(flat.shape, flat.dtype)
-            targets[output.position] = flat
-        region.differentiate(targets[0], targets[1], **arguments)
-        for written, computed in zip(outputs, targets, strict=True):
-            if written is not None and computed is not None and not np.may_share_memory(computed, written.array):
-                np.copyto(written.array, from_region(computed, written.array.shape, reading.axis))
+            computed = places[output.position]
+            if computed is not None and not np.may_share_memory(computed, output.array):
+                np.copyto(output.array, from_region(computed, output.array.shape, reading.axis))
 
     # -- what others ask
 

@@ -31,7 +31,7 @@ class OverlapByDistance(Overlap):
             weights = weights * reading.sample_weight[:, np.newaxis, np.newaxis]
         if values["weighting"] == "size":
             return weights / (counts.table[..., 3:] + 1.0)
-        weights[:, 0, 0] = 0.0
+        weights[:, :1, 0] = 0.0
         return weights
 
 
@@ -47,7 +47,7 @@ def read_distances(given: np.ndarray | None, classes: int) -> np.ndarray:
             f"distances has shape {given.shape}, expected ({classes}, {classes}), a number for each pair of classes, "
             f"or ({classes},), their places on a line"
         )
-    largest = float(wide.max())
+    largest = float(wide.max(initial=0.0))
     return np.ascontiguousarray(wide / largest if largest else wide)
 
 

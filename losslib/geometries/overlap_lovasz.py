@@ -15,7 +15,7 @@ from losslib.call.samples import Terms
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ShapeError
 from losslib.geometries.base import Reading, Samples, Work, domains_of
-from losslib.geometries.overlap import BAD_CLASS, Counts, Overlap
+from losslib.geometries.overlap import BAD_CLASS, Counts, Overlap, derivative_places
 from losslib.geometries.overlap_ratios import POOLED, Ratios, absent_of, per_of, ratio_weights, reduce_ratios
 from losslib.geometries.regions import Regions
 
@@ -67,7 +67,8 @@ class SortedOverlap(Overlap):
             slopes = np.zeros((*reading.input.shape[:2], 3))
             spread = factor.reshape(factor.shape if factor.ndim == 2 else (1, -1) if pools else (-1, 1))
             slopes[:, reading.classes, 0] = spread
-            self.differentiate(region, reading, work, slopes=slopes, field=field)
+            places = derivative_places(reading, work)
+            self.differentiate(region, reading, work, places, slopes=slopes, field=field)
         return value if work.wants_value or isinstance(value, Terms) else None
 
 

@@ -45,7 +45,7 @@ class OverlapSum(Overlap):
         found = super().ratios(info, values, reading, counts, pooling)
         if "delta" in values:  # the background, class 0, has no power
             plain = super().ratios(info, {**values, "gamma": 0.0}, reading, counts, pooling)
-            found.values[:, 0], found.slopes[:, 0] = plain.values[:, 0], plain.slopes[:, 0]
+            found.values[:, :1], found.slopes[:, :1] = plain.values[:, :1], plain.slopes[:, :1]
         return found
 
     def share(self, values: Mapping[str, Any]) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from losslib.declaration.schema import LossInfo
 from losslib.geometries.overlap import Counts, Overlap
 from losslib.geometries.overlap_ratios import Ratios
-from losslib.geometries.regions import Regions, shape_around
+from losslib.geometries.regions import Regions, positions_kept, shape_around
 
 __all__ = ["geometry"]
 
@@ -46,10 +46,9 @@ class OverlapByBoundary(Overlap):
 def weights_kept(values: Mapping[str, Any], reading: Regions) -> np.ndarray:
     """Return the sum of the weights of the positions that count, for each sample."""
     assert reading.position_weight is not None
-    keep = np.ones(reading.position_weight.shape, bool) if reading.keep is None else reading.keep
-    if reading.indices and values["ignore_index"] is not None:
-        keep = keep & (reading.target != values["ignore_index"])
-    total: np.ndarray = np.where(keep, reading.position_weight, 0.0).sum(axis=1)
+    keep = positions_kept(values, reading)
+    weight = reading.position_weight if keep is None else np.where(keep, reading.position_weight, 0.0)
+    total: np.ndarray = weight.sum(axis=1)
     return total
 
 

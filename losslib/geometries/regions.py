@@ -10,12 +10,13 @@ import numpy as np
 
 from losslib.call import arrays
 from losslib.declaration.schema import LossInfo
-from losslib.errors import DomainError, DTypeError, ShapeError
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 from losslib.geometries.base import Reading
 
 __all__ = [
-    "Regions", "as_region", "by_position", "from_region", "read_axis", "read_class_weight", "read_classes_used",
-    "read_target", "read_weights", "require_classes", "require_target", "shape_around",
+    "Regions", "as_region", "by_position", "from_region", "positions_kept", "read_axis", "read_class_weight",
+    "read_classes_used", "read_target", "read_weights", "require_classes", "require_ignorable", "require_target",
+    "shape_around",
 ]  # fmt: skip
 
 
@@ -99,16 +100,21 @@ def require_target(info: LossInfo, array: np.ndarray, target: np.ndarray, axis: 
     name, reference = info.inputs[1].name, info.inputs[0].name
     if indices:
         expected = shape_around(array, axis)
+        if array.shape[axis or 0] == 1:
+            raise ShapeError(
+                f"{name} has shape {target.shape} and {reference} has one class, shape {array.shape}: a mask of one "
+                f"class has the shape of {reference}, or both go without the class axis and with axis=None; class "
+                f"indices need two classes"
+            )
         if target.shape != expected:
             raise ShapeError(
                 f"{name} has shape {target.shape}; expected {expected}, a class index for each position of {reference} "
                 f"of shape {array.shape}, or that shape itself for a mask of each class"
             )
         if target.dtype.kind not in "iu":
-            mask = " or a mask of one class goes with axis=None" if array.shape[axis or 0] == 1 else ""
             raise DTypeError(
                 f"{name} has dtype {target.dtype} and one axis less than {reference}: class indices must be integers; "
-                f"use {name}.astype(numpy.int64){mask}"
+                f"use {name}.astype(numpy.int64)"
             )
         return
     if target.shape != array.shape and axis is not None:
@@ -119,20 +125,37 @@ def require_target(info: LossInfo, array: np.ndarray, target: np.ndarray, axis: 
     arrays.require_same_shape(name, target, reference, array)
 
 
+def require_ignorable(info: LossInfo, values: Mapping[str, Any], indices: bool, classes: int) -> None:
+    """Raise for an ``ignore_index`` where the target has no single number for each position."""
+    ignored = values.get("ignore_index")
+    if ignored is not None and not indices and classes != 1:
+        raise ParameterError(
+            f"ignore_index={ignored}: a mask of each of {classes} classes has no one number at a position to ignore; "
+            f"use where, or class indices as {info.inputs[1].name}"
+        )
+
+
+def positions_kept(values: Mapping[str, Any], reading: Regions) -> np.ndarray | None:
+    """Return which positions of (samples, positions) count by mask and ``ignore_index``; None for all."""
+    ignored = values.get("ignore_index")
+    if ignored is None:
+        return reading.keep
+    target = reading.target if reading.indices else reading.target[:, 0]
+    kept: np.ndarray = target != (ignored if target.dtype.kind in "biu" else np.float64(ignored))
+    return kept if reading.keep is None else np.logical_and(kept, reading.keep)
+
+
 def require_classes(info: LossInfo, values: Mapping[str, Any], reading: Regions) -> None:
     """Raise for the first class index that is no class and counts."""
     target, classes = reading.given[1], reading.input.shape[1]
     bad = (target < 0) | (target >= classes)
     ignored = values.get("ignore_index")
-    if ignored is not None:
-        bad &= target != ignored
-    if reading.keep is not None:
-        bad &= reading.keep.reshape(target.shape)
+    kept = positions_kept(values, reading)
+    if kept is not None:
+        bad &= kept.reshape(target.shape)
     if bad.any():
         place, index = arrays.first(bad, target)
         advice = f" or ignore_index={ignored}" if ignored is not None else ""
-        if classes == 1:
-            advice += "; a mask of one class has the shape of the input, or goes with axis=None"
         raise DomainError(
             f"{info.inputs[1].name}{place} is {int(index)}, outside the classes: expected 0 to {classes - 1}{advice}"
         )

@@ -123,8 +123,12 @@ ABSENT = Choice(
     choices=("include", "zero", "skip"),
 )
 IGNORE_INDEX = Integer(
-    "ignore_index", None, "Positions whose target has this index do not count; for class indices only.", optional=True
+    "ignore_index",
+    None,
+    "Positions whose target has this index, or in a mask of one class this number, do not count.",
+    optional=True,
 )
+IGNORE_CLASS = Integer("ignore_index", None, "Positions whose target has this index do not count.", optional=True)
 SMOOTH = Real(
     "smooth",
     1e-5,
@@ -765,7 +769,7 @@ generalized_wasserstein_dice_loss, GeneralizedWassersteinDiceLoss = declare(
         AXIS,
         ACTIVATION,
         PER_SAMPLE,
-        IGNORE_INDEX,
+        IGNORE_CLASS,
     ),
     kernel=ratio("Dice"),
     latex={

@@ -45,7 +45,7 @@ SMOOTH: Mapping[str, Parameter] = {
     "smooth_nr": Joins(1e-5, "smooth and eps, which is smooth_dr - smooth_nr"),
     "smooth_dr": Joins(1e-5, "with smooth_nr", "less than smooth_nr: losslib's eps is not negative"),
 }
-IGNORED = Only(None, "losslib has ignore_index for class indices, and where= of a call")
+IGNORED = Only(None, "losslib has ignore_index for indices and masks of one class, and where= of a call")
 
 
 def _activation(values: Mapping[str, Any]) -> str:

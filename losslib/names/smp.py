@@ -60,7 +60,7 @@ RATIO: Mapping[str, Parameter] = {
     "classes": Takes(None, "classes"),
     "log_loss": Takes(False, "log"),
     "from_logits": Joins(True, "else activation='none'"),
-    "ignore_index": Only(None, "losslib has ignore_index for class indices, and where= of a call"),
+    "ignore_index": Only(None, "losslib has ignore_index for indices and masks of one class, and where= of a call"),
     "eps": Only(1e-7, "it bounds the denominator, and with log_loss the score, from below: losslib's bound is 1e-7"),
     "class_weights": Takes(None, "weight", meaning="the mean is weighted_mean"),
 }

@@ -72,7 +72,7 @@ cdef struct Job:
     int addend
     bint check
     bint indices         # the target holds class indices
-    bint ignoring
+    bint ignoring        # indices, or the numbers of a mask of one class, that mean a position does not count
     int64_t ignored
     View input
     View target
@@ -82,6 +82,7 @@ cdef struct Job:
     View grad
     View target_grad
     bint streaming       # the gradient is too large for the caches
+    unsigned char* kept  # for each task: whether the first pass kept in the gradient what the second needs; or NULL
     double clip          # probabilities are held in [clip, 1 - clip]; 0: not
     const double* class_weight      # of the addend, or NULL
     double smoothing     # of the target of the cross-entropy
@@ -158,17 +159,18 @@ cdef inline void read_indices(const View* view, Py_ssize_t n, Py_ssize_t first, 
             buffer[i] = INT64_MIN if number >> 63 else <int64_t>number
 
 
+cdef inline bint stands_as(const View* view, real tag) noexcept nogil:
+    """Whether `read_row` returns where a row stands in the array itself."""
+    return view.type == (FLOAT32 if sizeof(real) == 4 else FLOAT64) and view.positions == sizeof(real)
+
+
 cdef inline const real* read_row(const View* view, Py_ssize_t n, Py_ssize_t c, Py_ssize_t first, Py_ssize_t count,
                                  real* buffer) noexcept nogil:
     """Return where the row stands as `real`: in the array itself if possible, else in the buffer."""
     cdef const char* source = address(view, n, c, first)
     cdef Py_ssize_t stride = view.positions, i
-    if real is float:
-        if view.type == FLOAT32 and stride == sizeof(float):
-            return <const float*>source
-    else:
-        if view.type == FLOAT64 and stride == sizeof(double):
-            return <const double*>source
+    if stands_as(view, <real>0):
+        return <const real*>source
     if view.type <= FLOAT64:
         widen_run(source, stride, view.type, buffer, count)
     elif view.type == UINT8 or view.type == BOOL:

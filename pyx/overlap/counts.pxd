@@ -9,13 +9,12 @@ from overlap.call cimport (
 )
 from overlap.lanes cimport Lanes, fill_lanes, input_row, target_row, weigh, weight_row
 from overlap.probabilities cimport Softmax, difference, probability_row, sharp_of, softmax_tile, spread_of
-from overlap.sigmoids cimport by_sigmoid, count_sigmoid_row
+from overlap.sigmoids cimport by_sigmoid, count_sigmoid_row, entropy_of
 from softmax.reduce cimport Batch, add_widened
 
 cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     T log[T](T x)
     T power[T](T x, T y)
-    T softplus[T](T x)
 
 cdef extern from "losslib/overlap/lanes.h" namespace "losslib" nogil:
     void add_counts[T](const Batch[T]& p, const Batch[T]& q, const Batch[T]& t, Batch[T]& common, Batch[T]& positive,
@@ -126,9 +125,7 @@ cdef inline void add_to_addend(const Job* job, const Lanes* lanes, const double*
         sharp = <real>sharp_of(job, c)
         for j in range(count):
             y = spread + sharp * t[j]
-            # y softplus(-x) + (all - y) softplus(x), which share the logarithm
-            term[j] = (all_y * softplus(-x[j] if x[j] > 0 else x[j])
-                       + (all_y - y if x[j] > 0 else y) * (x[j] if x[j] > 0 else -x[j]))
+            term[j] = entropy_of(x[j], y, all_y)
     elif c == 0:
         for j in range(count):
             term[j] = 0 if t[j] == 0 else -<real>(1.0 - job.delta) * power(q[j], <real>job.gamma) * t[j] * log(p[j])

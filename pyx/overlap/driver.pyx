@@ -8,6 +8,7 @@ compiled once for each instruction set.
 """
 
 cimport numpy as cnp
+from cpython.bytearray cimport PyByteArray_AsString
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport uintptr_t
@@ -15,7 +16,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from gate cimport ThreadGate
-from job cimport BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64
+from memory cimport type_of
 from overlap.call cimport (
     COUNTS, EXTRAS, INT8, INT16, INT32, INT64, MAX_LANES, SOFTMAX, UINT8, UINT16, UINT32, UINT64, Job,
     View,
@@ -25,6 +26,7 @@ from overlap.lovasz cimport Segments
 from overlap.ratios cimport (
     DiceRatio, JaccardRatio, MatthewsRatio, MeanRatio, Ratio, TverskyRatio, ratio_rows,
 )
+from overlap.sigmoids cimport all_by_sigmoid
 from overlap.tasks cimport count_task, distance_task, gradient_task, probability_task, segment_task
 from overlap.transform cimport MAX_AXES, Transform, transform_scratch
 from team cimport FloatMode, count_runs, first_task, get_float_mode, set_float_mode
@@ -46,12 +48,6 @@ cdef enum:
 ACTIVATIONS = ("none", "sigmoid", "softmax")
 COUNTINGS = ("product", "squared", "min")
 ADDENDS = ("none", "cross_entropy", "unified_focal")
-
-_TYPES = {
-    "float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64, "bool": BOOL, "int8": INT8,
-    "uint8": UINT8, "int16": INT16, "uint16": UINT16, "int32": INT32, "uint32": UINT32, "int64": INT64,
-    "uint64": UINT64,
-}
 
 
 # ---- ratios ------------------------------------------------------------------------------------------------------
@@ -124,6 +120,16 @@ cdef int run_all(Task task, void* context, Py_ssize_t tasks, int width) except -
 
 
 # ---- the arrays of a call ----------------------------------------------------------------------------------------
+
+cdef int element_type(cnp.ndarray array) except -1:
+    """The code of a type that regions come in: integers beside what all drivers read."""
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(array)
+    if cnp.PyArray_ISSIGNED(array):
+        return INT8 if size == 1 else INT16 if size == 2 else INT32 if size == 4 else INT64
+    if cnp.PyArray_ISUNSIGNED(array):
+        return UINT8 if size == 1 else UINT16 if size == 2 else UINT32 if size == 4 else UINT64
+    return type_of(array)
+
 
 cdef class Region:
     """A call as the loops read it, and the arrays that it points into.
@@ -200,7 +206,7 @@ cdef class Region:
         cdef int last = cnp.PyArray_NDIM(array) - 1
         self.held.append(array)
         view.data = <char*>cnp.PyArray_DATA(array)
-        view.type = _TYPES[array.dtype.name]
+        view.type = element_type(array)
         view.samples = cnp.PyArray_STRIDES(array)[0]
         view.classes = cnp.PyArray_STRIDES(array)[1] if last == 2 else 0
         view.positions = cnp.PyArray_STRIDES(array)[last]
@@ -238,7 +244,12 @@ cdef class Region:
         free(memory)
         return 0
 
-    def count(self, cnp.ndarray table, cnp.ndarray extras):
+    cdef bint takes(self, cnp.ndarray grad) noexcept:
+        """Whether rows of the type that is computed in stand in one piece in the array."""
+        return (cnp.PyArray_TYPE(grad) == (cnp.NPY_DOUBLE if self.job.wide else cnp.NPY_FLOAT)
+                and cnp.PyArray_STRIDES(grad)[2] == cnp.PyArray_ITEMSIZE(grad))
+
+    def count(self, cnp.ndarray table, cnp.ndarray extras, grad=None):
         """Write the counts and return what left its domain: 1 the input, 2 the target, 4 a class index.
 
         Parameters
@@ -247,6 +258,9 @@ cdef class Region:
             Float64 of shape (samples, classes, 4): common, false positive, false negative, target.
         extras
             Float64 of shape (samples, 3): addend, divisor of its mean, positions.
+        grad
+            The array that is to take the derivatives by the input, and may be used for what the second pass needs
+            until then: it shares no memory with the input or the target. Or None.
         """
         cdef Job* job = &self.job
         cdef double* counts = <double*>cnp.PyArray_DATA(table)
@@ -258,6 +272,11 @@ cdef class Region:
         memset(rest, 0, job.samples * EXTRAS * sizeof(double))
         if job.tasks == 0 or job.classes == 0:
             return 0
+        if grad is not None and all_by_sigmoid(job) and self.takes(grad):
+            self.place(&job.grad, grad)
+            kept = bytearray(job.tasks)
+            self.held.append(kept)
+            job.kept = <unsigned char*>PyByteArray_AsString(kept)
         job.partials = <double*>malloc(<size_t>(job.tasks * size) * sizeof(double))
         job.violations = <int*>malloc(<size_t>job.tasks * sizeof(int))
         if job.partials == NULL or job.violations == NULL:
@@ -294,14 +313,15 @@ cdef class Region:
             Derivatives by the probabilities, of the shape of the input; the first of the slopes is a factor of them.
         """
         cdef Job* job = &self.job
-        cdef Py_ssize_t item = sizeof(double) if job.wide else sizeof(float)
         if job.tasks == 0 or job.classes == 0:
             return
+        if target_grad is not None or grad is None or job.grad.data != <char*>cnp.PyArray_DATA(<cnp.ndarray>grad):
+            job.kept = NULL
         job.grad.data = job.target_grad.data = job.field.data = NULL
         if grad is not None:
             self.place(&job.grad, grad)
-            job.streaming = (job.positions * job.classes * job.samples > STREAMING and job.grad.positions == item
-                             and job.grad.type == (FLOAT64 if job.wide else FLOAT32) and target_grad is None)
+            job.streaming = (job.positions * job.classes * job.samples > STREAMING and self.takes(grad)
+                             and target_grad is None)
         if target_grad is not None:
             self.place(&job.target_grad, target_grad)
         if field is not None:
@@ -312,7 +332,7 @@ cdef class Region:
         if addend_scale is not None:
             self.held.append(addend_scale)
             job.addend_scale = <const double*>cnp.PyArray_DATA(<cnp.ndarray>addend_scale)
-        self.run(gradient_task, 2.0 if job.activation != 0 else 0.8)
+        self.run(gradient_task, 0.3 if job.kept != NULL else 2.0 if job.activation != 0 else 0.8)
 
     def lovasz(self, cnp.ndarray field, cnp.ndarray values, cnp.ndarray used, *, bint pools_samples, bint hinge):
         """Write the Lovász losses of the segments, and into `field` their slopes by the probabilities.

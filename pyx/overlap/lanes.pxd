@@ -39,16 +39,22 @@ cdef inline bint all_are_classes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_
 
 cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_t first,
                            Py_ssize_t count) noexcept nogil:
-    """Read mask, weights and class indices of the positions; return BAD_CLASS for an index that is no class."""
+    """Read mask, weights and class indices of the positions; return BAD_CLASS for an index that is no class.
+
+    A mask of one class says itself which of its positions are ignored.
+    """
     cdef Py_ssize_t j
     cdef const char* source
     cdef int bad = 0, outside, kept = 0
     cdef bint dropped
     cdef int64_t classes = job.classes
     cdef int64_t[MAX_LANES] index
+    cdef double[MAX_LANES] buffer
+    cdef const double* mask
+    cdef double ignored = <double>job.ignored
     lanes.count = count
     lanes.dropped = False
-    lanes.whole = not job.indices and job.keep.data == NULL and job.weight.data == NULL
+    lanes.whole = not job.indices and not job.ignoring and job.keep.data == NULL and job.weight.data == NULL
     lanes.positions = lanes.kept = <double>count
     if lanes.whole:
         return 0
@@ -73,6 +79,10 @@ cdef inline int fill_lanes(const Job* job, Lanes* lanes, Py_ssize_t n, Py_ssize_
             lanes.keep[j] &= not outside
         for j in range(count):
             lanes.label[j] = <int32_t>index[j] if lanes.keep[j] else -1
+    elif job.ignoring:
+        mask = read_row(&job.target, n, 0, first, count, <double*>buffer)
+        for j in range(count):
+            lanes.keep[j] &= mask[j] != ignored
     for j in range(count):
         kept += lanes.keep[j]
     dropped = kept < count

@@ -11,7 +11,8 @@ cdef extern from "losslib/core/vecmath.h" namespace "losslib" nogil:
     T log1p[T](T x)
 
 cdef extern from "losslib/overlap/lanes.h" namespace "losslib" nogil:
-    void sigmoids[T](const Batch[T]& x, Batch[T]& p, Batch[T]& q)
+    void exponentials_of[T](const Batch[T]& x, Batch[T]& e)
+    void sigmoids[T](const Batch[T]& x, const Batch[T]& e, Batch[T]& p, Batch[T]& q)
 
 cdef enum:
     RUN = 16             # classes whose exponentials are added in the type of the input before float64 takes over
@@ -126,26 +127,27 @@ cdef inline int probability_row(const Job* job, const Lanes* lanes, const Softma
                                 Py_ssize_t n, Py_ssize_t c, Py_ssize_t first, real* p, real* q) noexcept nogil:
     """p and q = 1 - p; BAD_INPUT for a probability outside [0, 1]."""
     cdef const real* x
-    cdef const real* e
+    cdef const real* row
     cdef real inverse, low, rest
     cdef real[16] rest_x, rest_q
-    cdef Batch[real] inputs, present, missing
+    cdef Batch[real] inputs, e, present, missing
     cdef Py_ssize_t j, k, count = lanes.count
     cdef int bad = 0
     if job.activation == SOFTMAX:
-        e = tile + c * job.lanes
+        row = tile + c * job.lanes
         for j in range(count):
             rest = <real>softmax.total[j]
             inverse = <real>softmax.inverse[j]
-            p[j] = e[j] * inverse
+            p[j] = row[j] * inverse
             # 1 - p is what the other classes have; beside the largest it is no difference of nearly equal numbers.
-            q[j] = (rest if e[j] == 1 else rest + (1 - e[j])) * inverse
+            q[j] = (rest if row[j] == 1 else rest + (1 - row[j])) * inverse
     elif job.activation == SIGMOID:
         x = input_row(job, lanes, n, c, first, p)
         j = 0
         while j + 16 <= count:
             inputs.load(x + j)
-            sigmoids(inputs, present, missing)
+            exponentials_of(inputs, e)
+            sigmoids(inputs, e, present, missing)
             present.store(p + j)
             missing.store(q + j)
             j += 16
@@ -154,7 +156,8 @@ cdef inline int probability_row(const Job* job, const Lanes* lanes, const Softma
             for k in range(count - j):
                 rest_x[k] = x[j + k]
             inputs.load(rest_x)
-            sigmoids(inputs, present, missing)
+            exponentials_of(inputs, e)
+            sigmoids(inputs, e, present, missing)
             present.store(rest_x)
             missing.store(rest_q)
             for k in range(count - j):

@@ -9,6 +9,7 @@ from overlap.call cimport COUNTS, EXTRAS, Job, first_count
 from overlap.counts cimport count_tile
 from overlap.indices cimport by_indices, count_index_task, index_gradient_task
 from overlap.lovasz cimport Segments, lovasz_segment, probability_tile
+from overlap.sigmoids cimport all_by_sigmoid, count_sigmoid_task, kept_slope_task
 from overlap.slopes cimport gradient_tile
 from overlap.transform cimport Transform, distance_segment
 
@@ -56,6 +57,12 @@ cdef inline void count_task(void* context, Py_ssize_t task, int slot) noexcept n
     cdef char* tile = job.scratch + slot * job.scratch_size
     memset(sums, 0, size * sizeof(double))
     job.violations[task] = 0
+    if all_by_sigmoid(job):
+        if job.wide:
+            job.violations[task] = count_sigmoid_task(job, task, n, first, stop, sums, <double>0)
+        else:
+            job.violations[task] = count_sigmoid_task(job, task, n, first, stop, sums, <float>0)
+        return
     if by_indices(job):
         if job.wide:
             count_index_task(job, n, first, stop, <double*>tile, sums, job.violations + task)
@@ -78,6 +85,12 @@ cdef inline void gradient_task(void* context, Py_ssize_t task, int slot) noexcep
     cdef char* tile = job.scratch + slot * job.scratch_size
     cdef char* slopes = tile + job.scratch_size // 2
     cdef bint indexed = by_indices(job)
+    if job.kept != NULL and job.kept[task]:
+        if job.wide:
+            kept_slope_task(job, n, first, stop, <double>0)
+        else:
+            kept_slope_task(job, n, first, stop, <float>0)
+        return
     if indexed and job.wide:
         index_gradient_task(job, n, first, stop, <double*>tile)
     elif indexed:

@@ -260,6 +260,42 @@ def test_an_input_is_not_lost_by_a_call_that_is_refused() -> None:
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@each_ratio
+def test_what_is_kept_between_the_passes_changes_no_bit(info: LossInfo, dtype: Any) -> None:
+    """An array of its own takes sigmoids before it takes the gradient; an input that is overwritten cannot."""
+    rng = np.random.default_rng(4)
+    for shape in ((2, 3, 1), (2, 1, 15), (1, 2, 16), (1, 1, 1041), (2, 2, 70_001), (2, 1, 0)):
+        x = (rng.normal(size=shape) * 5).astype(dtype)
+        marks = rng.random(shape) < 0.3
+        soft, unknown = marks.astype(dtype), x.copy()
+        soft[..., -1:] = 0.25  # one task of the large shape alone
+        unknown[:1, :1, :1] = np.nan
+        x[..., 3:4], x[..., 5:6] = np.inf, -np.inf
+        x[..., 7:8], x[..., 8:9] = 0.0, -0.0
+        for given, target in ((x, marks), (x, marks.astype(dtype)), (x, soft), (unknown, marks.astype(np.int64))):
+            for options in ({}, {"classes": (-1,), "weight": np.arange(1.0, shape[1] + 1)}) if shape[1] else ({},):
+                call = {"activation": "sigmoid", **options}
+                value, grad = function(info).value_and_grad(given, target, **call)
+                out = given.copy()
+                again, _ = function(info).value_and_grad(out, target, out=out, **call)
+                np.testing.assert_array_equal(out, grad)
+                np.testing.assert_equal(again, value)
+                np.testing.assert_equal(function(info)(given, target, **call), value)
+                apart = np.full((*shape, 2), 7.0, dtype)[..., 0]  # rows with gaps
+                function(info).grad(given, target, out=apart, **call)
+                np.testing.assert_array_equal(apart, grad)
+
+
+@each_ratio
+def test_derivatives_of_masks_of_marks_are_those_of_the_definition(info: LossInfo) -> None:
+    x, t = draw("sigmoid", dense=False)
+    marks = np.moveaxis(np.eye(CLASSES)[t], -1, 1)
+    for options in ({}, {"weight": WEIGHT, "per": "class"}, {"classes": (0, 2), "smooth": 0.5}):
+        grad = function(info).grad(x, marks, activation="sigmoid", **options)
+        assert_slopes(info, x, marks, "input", grad, activation="sigmoid", **options)
+
+
 # ---- extremes ------------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +365,32 @@ def test_regions_without_anything_in_them(info: LossInfo) -> None:
     assert grad.shape == (2, 3, 0)
 
 
+def test_sure_logits_on_the_right_side_cost_nothing() -> None:
+    """0 times infinity is 0: the cross-entropy of a logit that is infinite, or nearly, and right."""
+    for dtype, size in itertools.product((np.float32, np.float64), (3, 16, 100)):
+        marks = np.arange(size) % 3 == 0
+        for where in (True, np.arange(size) != 1):
+            for target in (marks, marks.astype(dtype)):
+                x = np.where(marks, np.inf, -np.inf).astype(dtype)[np.newaxis]
+                call = {"axis": None, "activation": "sigmoid", "where": where}
+                value, grad = losslib.dice_cross_entropy_loss.value_and_grad(x, target[np.newaxis], **call)
+                assert value == 0.0
+                assert not grad.any()
+                assert losslib.dice_cross_entropy_loss(-x, target[np.newaxis], **call) == np.inf
+
+
+@pytest.mark.parametrize("info", losslib.list_losses("segmentation"), ids=lambda info: info.name)
+def test_no_class_is_no_accident(info: LossInfo) -> None:
+    x = np.zeros((2, 0, 5))
+    for target in (np.zeros((2, 0, 5)), np.zeros((2, 5), int)):
+        try:
+            value, grad = function(info).value_and_grad(x, target)
+        except (losslib.ShapeError, losslib.DTypeError, losslib.DomainError):
+            continue
+        assert value == 0.0 or np.isnan(value)
+        assert grad.shape == x.shape
+
+
 def test_nothing_to_find_and_nothing_found_is_perfect() -> None:
     empty = np.zeros((1, 2, 3, 3))
     for loss in (losslib.dice_loss, losslib.jaccard_loss, losslib.tversky_loss, losslib.mcc_loss):
@@ -381,12 +443,13 @@ def test_the_number_of_threads_changes_no_bit(info: LossInfo) -> None:
     activation = activations(info)[-1]
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(2, 5, 300, 301)).astype(np.float32), rng.integers(0, 5, (2, 300, 301))
-    found = []
-    for count in (1, 2, 3, 7):
-        with losslib.threads(count):
-            value, grad = function(info).value_and_grad(x, t, activation=activation)
-        found.append((np.float64(value).tobytes(), grad.tobytes()))
-    assert len(set(found)) == 1
+    for target, word in ((t, activation), (rng.random(x.shape) < 0.3, "sigmoid")):
+        found = []
+        for count in (1, 2, 3, 7):
+            with losslib.threads(count):
+                value, grad = function(info).value_and_grad(x, target, activation=word)
+            found.append((np.float64(value).tobytes(), grad.tobytes()))
+        assert len(set(found)) == 1
 
 
 # ---- sums over batches, errors -------------------------------------------------------------------------------------
@@ -420,7 +483,8 @@ def test_errors_name_the_argument_and_the_remedy() -> None:
         (losslib.DomainError, "activation='sigmoid' or activation='softmax'", lambda: losslib.dice_loss(x, t)),
         (losslib.DomainError, r"target\[0, 0, 0\] is .*classes: expected 0 to 3",
          lambda: losslib.dice_loss(p, t + 4, check=False)),
-        (losslib.DomainError, "mask of one class", lambda: losslib.dice_loss(p[:, :1], t * 0 + 1)),
+        (losslib.ShapeError, "a mask of one class has the shape of input", lambda: losslib.dice_loss(p[:, :1], t * 0)),
+        (losslib.ShapeError, "with axis=None", lambda: losslib.dice_loss(p[:, :1], t * 0.0)),
         (losslib.ShapeError, "a class index for each position", lambda: losslib.dice_loss(p, t[:, :1])),
         (losslib.ShapeError, "a mask of each class", lambda: losslib.dice_loss(p, t[:, np.newaxis])),
         (losslib.DTypeError, "class indices must be integers", lambda: losslib.dice_loss(p, t * 1.0)),

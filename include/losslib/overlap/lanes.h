@@ -42,49 +42,126 @@ template <class T, int n> LOSSLIB_INLINE void become_derivative(Batch<T, n>& e, 
     }
 }
 
-// For z = |x|: e = exp(-z), high = 1 / (1 + e), the sigmoid of z, and low = e high, that of -z.
-template <class T>
-LOSSLIB_INLINE void halves(const Register<T>& x, Register<T>& e, Register<T>& high, Register<T>& low) {
-    e = x > T(0) ? -x : x;
-    become_exp<T>(e);
+// The two bits that the sigmoid of -|x|, at most 1/2, does not use.
+template <class T> constexpr Bits<T> sign_bit = Bits<T>(1) << (8 * sizeof(T) - 1);
+template <class T> constexpr Bits<T> mark_bit = sign_bit<T> >> 1;
+
+template <class T> LOSSLIB_INLINE void bits_of(const Register<T>& x, RegisterWords<T>& bits) {
+    std::memcpy(&bits, &x, sizeof bits);
+}
+template <class T> LOSSLIB_INLINE void number_of(const RegisterWords<T>& bits, Register<T>& x) {
+    std::memcpy(&x, &bits, sizeof x);
+}
+
+// e = exp(-|x|)
+template <class T, int n> LOSSLIB_INLINE void exponentials_of(const Batch<T, n>& x, Batch<T, n>& e) {
+    if constexpr (n > 0) {
+        RegisterWords<T> bits;
+        bits_of<T>(x.part, bits);
+        number_of<T>(bits | sign_bit<T>, e.part);
+        become_exp<T>(e.part);
+        exponentials_of(x.rest, e.rest);
+    }
+}
+
+// Of e = exp(-|x|) the sigmoid of |x| and that of -|x|. `below`: the sign of x.
+template <class T> LOSSLIB_INLINE void halves(const Register<T>& x, const Register<T>& e, Register<T>& high,
+                                              Register<T>& low, RegisterWords<T>& below) {
+    RegisterWords<T> bits;
+    bits_of<T>(x, bits);
+    below = bits & sign_bit<T>;
     high = T(1) / (T(1) + e);
     low = e * high;
 }
 
-// p = 1 / (1 + exp(-x)) and q = 1 / (1 + exp(x)), each with its own digits.
-template <class T, int n> LOSSLIB_INLINE void sigmoids(const Batch<T, n>& x, Batch<T, n>& p, Batch<T, n>& q) {
+// p = 1 / (1 + exp(-x)) and q = 1 / (1 + exp(x)) of x and e = exp(-|x|), each with its own digits.
+template <class T, int n>
+LOSSLIB_INLINE void sigmoids(const Batch<T, n>& x, const Batch<T, n>& e, Batch<T, n>& p, Batch<T, n>& q) {
     if constexpr (n > 0) {
-        Register<T> e, high, low;
-        halves<T>(x.part, e, high, low);
-        p.part = x.part > T(0) ? high : low;
-        q.part = x.part > T(0) ? low : high;
-        sigmoids(x.rest, p.rest, q.rest);
+        Register<T> high, low;
+        RegisterWords<T> below;
+        halves<T>(x.part, e.part, high, low, below);
+        p.part = below ? low : high;
+        q.part = below ? high : low;
+        sigmoids(x.rest, e.rest, p.rest, q.rest);
     }
 }
 
-// x = (positive + turn t) p q: the derivative by a logit of counts that are products. p q is the same for x and -x.
-template <class T, int n>
-LOSSLIB_INLINE void become_sigmoid_derivative(Batch<T, n>& x, const Batch<T, n>& t, T positive, T turn) {
+// The same, and what the second pass needs of x and of t, which is 0 or 1 there: the lesser of p and q,
+// with the sign of x and t in its free bits.
+template <class T, int n> LOSSLIB_INLINE void sigmoids_to_keep(const Batch<T, n>& x, const Batch<T, n>& e,
+                                                               const Batch<T, n>& t, Batch<T, n>& p, Batch<T, n>& q,
+                                                               Batch<T, n>& kept) {
     if constexpr (n > 0) {
-        Register<T> e, high, low;
-        halves<T>(x.part, e, high, low);
-        x.part = (positive + turn * t.part) * (low * high);
-        become_sigmoid_derivative(x.rest, t.rest, positive, turn);
+        Register<T> high, low;
+        RegisterWords<T> below, bits, mark;
+        halves<T>(x.part, e.part, high, low, below);
+        p.part = below ? low : high;
+        q.part = below ? high : low;
+        bits_of<T>(low, bits);
+        bits_of<T>(t.part, mark);
+        number_of<T>(bits | below | (mark << 1 & mark_bit<T>), kept.part);
+        sigmoids_to_keep(x.rest, e.rest, t.rest, p.rest, q.rest, kept.rest);
     }
 }
 
-// The same and scale times that of all * cross-entropy of y = spread + sharp t: all p - y, or -all q where y is all.
+// The sigmoid of -|x| with the sign of x.
 template <class T, int n>
-LOSSLIB_INLINE void become_sigmoid_and_entropy_derivative(Batch<T, n>& x, const Batch<T, n>& t, T positive, T turn,
-                                                          T scale, T all, T spread, T sharp) {
+LOSSLIB_INLINE void lower_sigmoids(const Batch<T, n>& x, const Batch<T, n>& e, Batch<T, n>& lower) {
     if constexpr (n > 0) {
-        Register<T> e, high, low;
-        halves<T>(x.part, e, high, low);
-        const Register<T> y = spread + sharp * t.part;
-        const Register<T> p = x.part > T(0) ? high : low, q = x.part > T(0) ? low : high;
+        Register<T> high, low;
+        RegisterWords<T> below, bits;
+        halves<T>(x.part, e.part, high, low, below);
+        bits_of<T>(low, bits);
+        number_of<T>(bits | below, lower.part);
+        lower_sigmoids(x.rest, e.rest, lower.rest);
+    }
+}
+
+// Derivatives by a logit x of counts that are products, positive p + turn p t, and of scale times all * cross-entropy
+// of y = spread + sharp t.
+template <class T> struct SigmoidSlope {
+    T positive, turn, scale, all, spread, sharp;
+
+    // (positive + turn t) p q; low is the lesser of p and q.
+    LOSSLIB_INLINE void of_counts(const Register<T>& low, const Register<T>& t, Register<T>& x) const {
+        x = (positive + turn * t) * (low - low * low);
+    }
+    // The same and scale (all p - y), or -scale all q where y is all.
+    LOSSLIB_INLINE void of_both(const Register<T>& low, const RegisterWords<T>& below, const Register<T>& t,
+                                Register<T>& x) const {
+        const Register<T> high = T(1) - low, y = spread + sharp * t;
+        const Register<T> p = below ? low : high, q = below ? high : low;
         const Register<T> distance = y == all ? -all * q : all * p - y;
-        x.part = (positive + turn * t.part) * (low * high) + scale * distance;
-        become_sigmoid_and_entropy_derivative(x.rest, t.rest, positive, turn, scale, all, spread, sharp);
+        of_counts(low, t, x);
+        x = x + scale * distance;
+    }
+    // What `lower_sigmoids` returned becomes the derivative.
+    template <int n> LOSSLIB_INLINE void become(Batch<T, n>& lower, const Batch<T, n>& t, bool entropic) const {
+        if constexpr (n > 0) {
+            RegisterWords<T> bits;
+            Register<T> low;
+            bits_of<T>(lower.part, bits);
+            number_of<T>(bits & (sign_bit<T> - 1), low);
+            if (entropic) {
+                of_both(low, bits & sign_bit<T>, t.part, lower.part);
+            } else {
+                of_counts(low, t.part, lower.part);
+            }
+            become(lower.rest, t.rest, entropic);
+        }
+    }
+};
+
+// What `sigmoids_to_keep` kept, as `lower_sigmoids` returns it and as t.
+template <class T, int n> LOSSLIB_INLINE void part_kept(const Batch<T, n>& kept, Batch<T, n>& lower, Batch<T, n>& t) {
+    if constexpr (n > 0) {
+        const Register<T> zero{};
+        RegisterWords<T> bits;
+        bits_of<T>(kept.part, bits);
+        number_of<T>(bits & ~mark_bit<T>, lower.part);
+        t.part = bits & mark_bit<T> ? zero + T(1) : zero;
+        part_kept(kept.rest, lower.rest, t.rest);
     }
 }
 
@@ -101,39 +178,47 @@ LOSSLIB_INLINE void add_counts(const Batch<T, n>& p, const Batch<T, n>& q, const
     }
 }
 
-// sum += y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t; both have the same logarithm.
-template <class T, int n> LOSSLIB_INLINE void add_entropies(const Batch<T, n>& x, const Batch<T, n>& t, T all, T spread,
-                                                            T sharp, Batch<T, n>& sum) {
+// sum += y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t; both have the logarithm of 1 + e, e = exp(-|x|).
+// What has no weight is not there, be it infinite.
+template <class T, int n> LOSSLIB_INLINE void add_entropies(const Batch<T, n>& x, const Batch<T, n>& e,
+                                                            const Batch<T, n>& t, T all, T spread, T sharp,
+                                                            Batch<T, n>& sum) {
     if constexpr (n > 0) {
-        Register<T> e = x.part > T(0) ? -x.part : x.part;
-        const Register<T> y = spread + sharp * t.part, z = T(0) - e, other = x.part > T(0) ? all - y : y;
-        become_exp<T>(e);
-        sum.part = sum.part + (all * FloatFormat<T>::log1p_unit(e) + other * z);
-        add_entropies(x.rest, t.rest, all, spread, sharp, sum.rest);
+        RegisterWords<T> bits;
+        Register<T> z;
+        bits_of<T>(x.part, bits);
+        number_of<T>(bits & (sign_bit<T> - 1), z);
+        const Register<T> y = spread + sharp * t.part, other = bits & sign_bit<T> ? y : all - y;
+        const Register<T> linear = other == T(0) ? Register<T>{} : other * z;
+        sum.part = sum.part + (all * FloatFormat<T>::log1p_unit(e.part) + linear);
+        add_entropies(x.rest, e.rest, t.rest, all, spread, sharp, sum.rest);
     }
 }
 
-// least = the lesser of it and t (1 - t); a NaN is passed over.
-template <class T, int n> LOSSLIB_INLINE void lower_to_variance(Batch<T, n>& least, const Batch<T, n>& t) {
+// No bit of `soft` is set as long as every t is 0 or 1.
+template <class T, int n> LOSSLIB_INLINE void gather_soft(Batch<T, n>& soft, const Batch<T, n>& t) {
     if constexpr (n > 0) {
-        const Register<T> product = t.part * (T(1) - t.part);
-        least.part = product < least.part ? product : least.part;
-        lower_to_variance(least.rest, t.rest);
+        RegisterWords<T> all, bits;
+        bits_of<T>(soft.part, all);
+        bits_of<T>(t.part - t.part * t.part, bits);
+        number_of<T>(all | bits, soft.part);
+        gather_soft(soft.rest, t.rest);
     }
 }
 
 // Terms of a row of logits x and targets t, with p and q as above, added side by side:
-// p t, p (1 - t), q t and t; and y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t.
+// p t, p (1 - t), q t and t; and y softplus(-x) + (all - y) softplus(x) for y = spread + sharp t. The exponentials come
+// from a loop of their own: both chains of operations in one are longer than a processor looks ahead.
 template <class T> struct SigmoidCounts {
-    Batch<T> common, positive, negative, target, entropy;
-    Batch<T> least;  // of t (1 - t): below 0 for a target outside [0, 1]
+    Batch<T> common, positive, negative, target, entropy, soft;
 
-    LOSSLIB_INLINE void start() { least.fill(0); }
-    LOSSLIB_INLINE bool outside() const {
-        T lane[16], lowest = 0;
-        least.store(lane);
-        for (int k = 0; k < 16; ++k) lowest = lane[k] < lowest ? lane[k] : lowest;
-        return lowest < 0;
+    LOSSLIB_INLINE void start() { soft.fill(0); }
+    // Whether every target is 0 or 1.
+    LOSSLIB_INLINE bool marks() const {
+        Bits<T> lane[16], all = 0;
+        std::memcpy(lane, &soft, sizeof lane);
+        for (int k = 0; k < 16; ++k) all |= lane[k];
+        return all == 0;
     }
     LOSSLIB_INLINE void clear() {
         common.fill(0);
@@ -142,15 +227,34 @@ template <class T> struct SigmoidCounts {
         target.fill(0);
         entropy.fill(0);
     }
-    LOSSLIB_INLINE void add(const Batch<T>& x, const Batch<T>& t) {
+    // `kept` takes what the second pass needs of x and t where every t is 0 or 1.
+    LOSSLIB_INLINE void add(const Batch<T>& x, const Batch<T>& e, const Batch<T>& t, bool entropic, T all, T spread,
+                            T sharp, Batch<T>& kept) {
         Batch<T> p, q;
-        sigmoids(x, p, q);
+        sigmoids_to_keep(x, e, t, p, q, kept);
         add_counts(p, q, t, common, positive, negative, target);
-        lower_to_variance(least, t);
+        gather_soft(soft, t);
+        if (entropic) add_entropies(x, e, t, all, spread, sharp, entropy);
     }
-    LOSSLIB_INLINE void add_with_entropy(const Batch<T>& x, const Batch<T>& t, T all, T spread, T sharp) {
-        add(x, t);
-        add_entropies(x, t, all, spread, sharp, entropy);
+};
+
+// The sums of a run of positions.
+struct SigmoidSums {
+    Batch<double> common, positive, negative, target, entropy;
+
+    LOSSLIB_INLINE void start() {
+        common.fill(0);
+        positive.fill(0);
+        negative.fill(0);
+        target.fill(0);
+        entropy.fill(0);
+    }
+    template <class T> LOSSLIB_INLINE void add(const SigmoidCounts<T>& counts, bool entropic) {
+        add_widened(common, counts.common);
+        add_widened(positive, counts.positive);
+        add_widened(negative, counts.negative);
+        add_widened(target, counts.target);
+        if (entropic) add_widened(entropy, counts.entropy);
     }
 };
 

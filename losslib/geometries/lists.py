@@ -20,7 +20,7 @@ from losslib.geometries.base import Geometry, Reading, Work
 from losslib.geometries.censoring import Deliveries, input_in_float64
 from losslib.geometries.grouping import Grouping, read_grouping, split_weight
 from losslib.geometries.pair_lists import GivenPairs, read_pairs, run_pairs
-from losslib.geometries.ranking import Plan, gains_of, plan_of
+from losslib.geometries.ranking import Plan, gains_of, plan_of, require_gains
 from losslib.geometries.roots import compute_root
 
 __all__ = ["geometry"]
@@ -42,6 +42,10 @@ class Lists(Reading):
     item_weight: np.ndarray | None
     gamma: np.ndarray | None
     pairs: GivenPairs | None
+
+    def sources(self) -> list[np.ndarray]:
+        items = (self.label, self.item_weight)
+        return [*super().sources(), *(array for array in items if array is not None)]
 
 
 class OfLists(Geometry):
@@ -121,7 +125,9 @@ class OfLists(Geometry):
             return
         target, label, grouping = info.inputs[1], reading.label, reading.grouping
         domain = BINARY if reading.plan.binary else target.domain
-        bad = np.isnan(label) | ~domain.contains(label)
+        bad = np.isnan(label)
+        if domain.code:
+            bad |= ~domain.contains(label)
         if bad.any():
             at = int(np.argmax(bad))
             place = arrays.at(at if grouping.places is None else int(grouping.places[at]), reading.given[0].shape)
@@ -130,6 +136,7 @@ class OfLists(Geometry):
                 f"{target.name}{place} is {label[at]:g}, outside the domain of {info.name}: {target.name} must hold "
                 f"{expected}; check=False computes the formula regardless"
             )
+        require_gains(info, values, label)
 
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
         assert isinstance(reading, Lists)
@@ -247,11 +254,11 @@ def read_mask(options: dict[str, Any], scores: np.ndarray) -> np.ndarray | None:
 
 
 def read_labels(info: LossInfo, obj: Any, scores: np.ndarray) -> np.ndarray:
-    """Read the labels as a contiguous float64 copy of the shape of the scores."""
+    """Read the labels, of the shape of the scores."""
     name, first = info.inputs[1].name, info.inputs[0].name
     label = arrays.read_array(name, obj)
     arrays.require_same_shape(name, label, first, scores)
-    return np.array(label, np.float64, order="C")
+    return label
 
 
 def read_gamma(values: Mapping[str, Any], scores: np.ndarray, grouping: Grouping) -> np.ndarray | None:

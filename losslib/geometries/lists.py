@@ -6,6 +6,7 @@ taken out here, so that ``pyx/lists`` sees lists of items that all count, one af
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from losslib.geometries.censoring import Deliveries, input_in_float64
 from losslib.geometries.grouping import Grouping, read_grouping, split_weight
 from losslib.geometries.pair_lists import GivenPairs, read_pairs, run_pairs
 from losslib.geometries.ranking import Plan, gains_of, plan_of, require_gains
-from losslib.geometries.roots import compute_root
+from losslib.geometries.roots import ROOTS_OF_CALLS, compute_root, exponents_of
 
 __all__ = ["geometry"]
 
@@ -145,11 +146,17 @@ class OfLists(Geometry):
         grouping = reading.grouping
         scores = grouping.gather(input_in_float64(reading.given[0], work.shares))
         ones, counted = np.ones(len(grouping.sizes)), add_by_list(reading.item_weight, grouping)
+        exponents = exponents_of((scores, reading.label), grouping, of_call=samples.reduction in ROOTS_OF_CALLS)
+        small, label = scores, reading.label
+        if exponents.any():
+            down = -np.repeat(exponents, grouping.sizes)
+            small, label = np.ldexp(scores, down), np.ldexp(label, down)
+        scaled = dataclasses.replace(reading, label=label)
 
         def squares(sums: np.ndarray, grad: np.ndarray | None, hess: np.ndarray | None) -> None:
-            self.run_lists(info, values, reading, scores, ones, sums, grad, hess)
+            self.run_lists(info, values, scaled, small, ones, sums, grad, hess)
 
-        return compute_root(squares, grouping, counted, samples, work)
+        return compute_root(squares, exponents, grouping, counted, samples, work)
 
     def run(
         self,

@@ -144,7 +144,7 @@ PLANS: dict[str, Any] = {
 #: Kernels that look at gains.
 WITH_GAINS = ("unique_softmax", "xe_ndcg", "approx_ndcg", "neural_ndcg")
 
-#: Labels up to which the gains 2**y - 1 of a list can be added up, and their largest sum of any gains.
+#: Labels up to which gains of 2**y - 1 add up to a finite number, and the gain of the largest of them.
 LARGEST_LABEL = 1000.0
 LARGEST_GAIN = 2.0**LARGEST_LABEL
 

@@ -45,7 +45,7 @@ def ndcg(
     topn : int, optional
         Ranks that count; None for all.
     gain : {"exp2", "linear"}, default "exp2"
-        What a label is worth: 2**y - 1, or y.
+        What a label is worth: 2**y - 1, of labels up to 1000, or y.
     label_gain : array_like, optional
         The gains of the labels 0, 1, ... as a table, in place of `gain`.
     empty : float, optional

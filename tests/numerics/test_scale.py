@@ -32,7 +32,10 @@ def variants(info: LossInfo) -> list[dict[str, Any]]:
 
 
 CASES = [
-    (info, variant) for info in losslib.list_losses() if info.geometry not in OF_PROBABILITIES for variant in variants(info)
+    (info, variant)
+    for info in losslib.list_losses()
+    if info.geometry not in OF_PROBABILITIES
+    for variant in variants(info)
 ]
 
 
@@ -62,7 +65,9 @@ def test_a_loss_that_scales_with_its_inputs_does_so_where_squares_overflow(
 ) -> None:
     parameters = losslib.get(info.name, **variant).parameters
     given = geometries.find(info.geometry).draw(info, parameters, np.random.default_rng(0), 24)
-    given = [np.float32(array) if is_scaled(item, array) else array for item, array in zip(info.inputs, given, strict=True)]
+    given = [
+        np.float32(array) if is_scaled(item, array) else array for item, array in zip(info.inputs, given, strict=True)
+    ]
     plain = scaled_call(info, variant, given, 1.0, "float64")[0]
     others = {scale: scaled_call(info, variant, given, scale, "float64")[0] for scale in (0.125, 2.0, 8.0, 32.0)}
     degrees = [

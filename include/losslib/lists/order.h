@@ -72,8 +72,8 @@ template <> struct CountBatch<0> {
     LOSSLIB_INLINE void store(std::uint64_t*) const {}
 };
 
-template <int count> LOSSLIB_INLINE void count_larger(double other, const Batch<double, count>& own,
-                                                      CountBatch<count>& larger) {
+template <int count>
+LOSSLIB_INLINE void count_larger(double other, const Batch<double, count>& own, CountBatch<count>& larger) {
     const RegisterWords<double> none = {};
     larger.part = larger.part + (own.part < Register<double>{} + other ? none + 1 : none);
     if constexpr (count > 1) count_larger(other, own.rest, larger.rest);

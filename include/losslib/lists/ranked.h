@@ -50,10 +50,10 @@ LOSSLIB_INLINE void load_register(const double* source, Register<double>& values
 // log1p(e) = 2 atanh(q) of the quotient q = e/(2 + e) for 0 <= e <= 1, to 2e-16 beside the error of the quotient.
 LOSSLIB_INLINE void become_log1p(Register<double>& quotient) {
     const Register<double> square = quotient * quotient;
-    quotient = quotient * (2.0 + square * polynomial(square, 0.6666666666666697, 0.39999999999560126,
-                                                     0.28571428676661076, 0.22222212557923443, 0.18182261108662331,
-                                                     0.15373274871298387, 0.1350234252984927, 0.1032266892507074,
-                                                     0.16870701491612736));
+    quotient =
+        quotient * (2.0 + square * polynomial(square, 0.6666666666666697, 0.39999999999560126, 0.28571428676661076,
+                                              0.22222212557923443, 0.18182261108662331, 0.15373274871298387,
+                                              0.1350234252984927, 0.1032266892507074, 0.16870701491612736));
 }
 
 // The pairs of an item with a register of others, and with the registers behind it. At an edge some of the others are
@@ -144,9 +144,8 @@ LOSSLIB_INLINE double sum_of(const Batch<double>& batch) {
     return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
-template <bool by_distance>
-inline void add_pairs_of_ranks(const RankedItems& given, std::ptrdiff_t first, std::ptrdiff_t last, double* value,
-                               double* slopes) {
+template <bool by_distance> inline void add_pairs_of_ranks(const RankedItems& given, std::ptrdiff_t first,
+                                                           std::ptrdiff_t last, double* value, double* slopes) {
     const RankedItems items = given;  // which no store to the derivatives can be to
     RankedSums sums;
     sums.value.load(value);

@@ -77,6 +77,7 @@ class OfCurves(Geometry):
         )
         require_times(info, "time", time, np.isnan(time), mask, "times must be numbers that can be compared")
         arrays.require_domain("event", reading.event, info.inputs[2].domain, info.inputs[2].fix, mask, info.name)
+        require_times(info, "event", reading.event, np.isnan(reading.event), mask, "an event is 0 or 1")
         bad = ~(np.diff(reading.grid, prepend=-np.inf) > 0)
         if bad.any():
             place, value = arrays.first(bad, reading.grid)

@@ -9,13 +9,13 @@ import pytest
 
 import losslib
 from losslib import geometries
-from losslib.declaration.schema import REAL, Choice, Flag, LossInfo
+from losslib.declaration.schema import REAL, Choice, Flag, Input, LossInfo
 
 #: Inputs whose squares overflow: in float64, and in float32 if it were computed in.
 SCALES = {"float64": 2.0**660, "float32": 2.0**100}
-#: Of these the squares themselves are the loss's, as differences of squared lengths from a product of matrices; or the
-#: derivative is PyTorch's, by what the inputs are the logarithms of.
-SQUARES = {"distance": ("snr",), "normalize": (False,)}
+#: These compare squares themselves, differences of squared lengths from a product of matrices, or classes.
+SQUARES = {"distance": ("snr",), "normalize": (False,), "metric": ("map",)}
+#: The derivative is PyTorch's, by what the inputs are the logarithms of.
 OF_PROBABILITIES = ("ctc",)
 
 
@@ -31,10 +31,18 @@ def variants(info: LossInfo) -> list[dict[str, Any]]:
     return [v for v in found if all(word not in SQUARES.get(name, ()) for name, word in v.items())]
 
 
+def is_real(item: Input) -> bool:
+    return item.domain is REAL and item.holds in ("number", "row", "score", "relevance")
+
+
+def is_scaled(item: Input, array: Any) -> bool:
+    return is_real(item) and array is not None and np.asarray(array).dtype.kind == "f"
+
+
 CASES = [
     (info, variant)
     for info in losslib.list_losses()
-    if info.geometry not in OF_PROBABILITIES
+    if info.geometry not in OF_PROBABILITIES and is_real(info.inputs[0])
     for variant in variants(info)
 ]
 
@@ -42,18 +50,13 @@ CASES = [
 def scaled_call(info: LossInfo, variant: dict[str, Any], given: list[Any], scale: float, dtype: Any) -> list[Any]:
     """Return the value and the gradient by the first input, with all real inputs times a number."""
     inputs = [
-        (np.asarray(array) * scale).astype(dtype) if is_scaled(item, array) else array
+        (np.asarray(array, np.float64) * scale).astype(dtype) if is_scaled(item, array) else array
         for item, array in zip(info.inputs, given, strict=True)
     ]
     reduction = "mean" if "mean" in info.reductions else "sum"
     first = info.inputs[0].name
     function = getattr(losslib, info.name)
     return list(function.value_and_grad(*inputs, reduction=reduction, wrt=first, **variant))
-
-
-def is_scaled(item: Any, array: Any) -> bool:
-    real = item.domain is REAL and item.holds in ("number", "row", "score", "relevance")
-    return real and array is not None and np.asarray(array).dtype.kind == "f"
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

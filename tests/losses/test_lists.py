@@ -145,7 +145,7 @@ extern "C" void sort_falling(const double* x, long n, losslib::Place* places) { 
 """
 
 
-@pytest.mark.parametrize("length", [1, 255, 256, 257, 5000])
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 255, 256, 257, 5000, 70_000])
 @pytest.mark.parametrize("kind", ["numbers", "labels", "one label", "grades", "no grade", "extremes"])
 def test_items_are_sorted_by_falling_number_and_equal_ones_by_their_place(length: int, kind: str) -> None:
     rng = np.random.default_rng(length)

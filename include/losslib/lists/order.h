@@ -106,16 +106,11 @@ inline void sort_by_counting(const double* x, std::ptrdiff_t n, Place* places) {
     }
 }
 
-constexpr int digit_bits = 8, digits = 64 / digit_bits, digit_values = 1 << digit_bits;
-
-inline int digit_of(std::uint64_t key, int k) {
-    return static_cast<int>(key >> k * digit_bits & static_cast<std::uint64_t>(digit_values - 1));
-}
-
 // By the digits of the keys, the least one first, between the places and as many behind them. Each pass keeps the order
-// of equal digits; one in which all digits are equal, as in labels that are small integers, is left out.
-inline void sort_by_digits(Place* places, std::ptrdiff_t n) {
-    if (n < 2) return;
+// of equal digits; one in which all digits are equal is left out.
+template <int digit_bits> inline void sort_by_digits_of(Place* places, std::ptrdiff_t n) {
+    constexpr int digits = (64 + digit_bits - 1) / digit_bits, digit_values = 1 << digit_bits;
+    const auto digit_of = [](std::uint64_t key, int k) { return key >> k * digit_bits & (digit_values - 1); };
     std::ptrdiff_t start[digits][digit_values] = {};
     for (std::ptrdiff_t i = 0; i < n; ++i)
         for (int k = 0; k < digits; ++k) ++start[k][digit_of(places[i].key, k)];
@@ -135,6 +130,14 @@ inline void sort_by_digits(Place* places, std::ptrdiff_t n) {
         from = sorted;
     }
     if (from != places) std::memcpy(places, from, static_cast<std::size_t>(n) * sizeof(Place));
+}
+
+// From so many items on, fewer passes are worth the counts of longer digits.
+constexpr std::ptrdiff_t many_items = 1 << 16;
+
+inline void sort_by_digits(Place* places, std::ptrdiff_t n) {
+    if (n >= many_items) return sort_by_digits_of<11>(places, n);
+    if (n > 1) sort_by_digits_of<8>(places, n);
 }
 
 // Fills the first n places with the items of x by falling x; there is room for 2 n.

@@ -8,9 +8,10 @@ import numpy as np
 
 from losslib import _kernels
 from losslib.call import arrays
+from losslib.declaration.schema import Flag, Real
 from losslib.errors import DomainError, ShapeError
 from losslib.geometries.censoring import order_by_number, order_by_time, partners_of, read_numbers
-from losslib.geometries.kaplan_meier import estimate_censoring
+from losslib.geometries.kaplan_meier import estimate_censoring, read_training
 
 __all__ = ["concordance_index"]
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from losslib._kernels.baseline import risk as _driver
 else:
     _driver = _kernels.load("risk")
+
+IPCW = Flag("ipcw", False, "")
+TAU = Real("tau", None, "", also=(float("inf"),), optional=True)
+TIED_TOL = Real("tied_tol", 1e-8, "", least=0.0)
 
 
 def concordance_index(
@@ -66,7 +71,9 @@ def concordance_index(
     ShapeError, DTypeError
         If arguments do not fit together.
     DomainError
-        If a time or score is NaN, or an event neither 0 nor 1.
+        If a time or score is NaN, an event neither 0 nor 1, or a weight negative or NaN.
+    ParameterError
+        If another argument is of the wrong kind.
 
     See Also
     --------
@@ -83,6 +90,9 @@ def concordance_index(
     >>> losslib.concordance_index([2.0, 0.0, 1.0], [1.0, 2.0, 3.0], [1, 1, 0])
     0.6666666666666666
     """
+    by_censoring, last, tolerance = IPCW.check(ipcw), TAU.check(tau), TIED_TOL.check(tied_tol)
+    assert tolerance is not None
+    known = read_training("concordance_index", train_time, train_event, check=True)
     scores = arrays.read_array("input", input)
     if scores.ndim != 1:
         raise ShapeError(f"input has shape {scores.shape}, expected (N,): one score for each sample")
@@ -93,15 +103,16 @@ def concordance_index(
     order = order_by_time(at, happened != 0, mask)
     score, at, dead = score[order], at[order], happened[order] != 0
     weight = dead.astype(np.float64)
-    if tau is not None:
-        weight[at >= tau] = 0.0
+    if last is not None:
+        weight[at >= last] = 0.0
     if sample_weight is not None:
-        weight *= read_numbers("sample_weight", sample_weight, "input", scores.shape)[order]
-    if ipcw and len(order):
-        known = (at, dead) if train_time is None else (np.asarray(train_time), np.asarray(train_event))
-        weight *= estimate_censoring(*known).inverse_at(at) ** 2
+        given = read_numbers("sample_weight", sample_weight, "input", scores.shape)
+        arrays.require_weights("concordance_index", given, mask)
+        weight *= given[order]
+    if by_censoring and len(order):
+        weight *= estimate_censoring(*(known or (at, dead))).inverse_at(at) ** 2
     partners = partners_of(at, dead)
-    concordant, tied = count(score, dead, partners, tied_tol)
+    concordant, tied = count(score, dead, partners, tolerance)
     pairs = float(weight @ (len(order) - partners))
     return float(weight @ (concordant + 0.5 * tied)) / pairs if pairs > 0 else float("nan")
 

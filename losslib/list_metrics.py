@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 
 from losslib.call import arrays
-from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib.declaration.schema import Choice, Integer, Real
+from losslib.errors import DomainError, ShapeError
 from losslib.geometries.grouping import Grouping, read_grouping, split_weight
 from losslib.geometries.lists import add_by_list, read_mask
-from losslib.geometries.ranking import look_up
+from losslib.geometries.ranking import look_up, require_finite_gains
 
 __all__ = ["mean_average_precision", "ndcg"]
+
+TOPN = Integer("topn", None, "", least=1, optional=True)
+GAIN = Choice("gain", "exp2", "", choices=("exp2", "linear"))
+EMPTY = Real("empty", None, "", optional=True)
 
 
 def ndcg(
@@ -40,7 +45,7 @@ def ndcg(
     topn : int, optional
         Ranks that count; None for all.
     gain : {"exp2", "linear"}, default "exp2"
-        What a label is worth: 2**y - 1, or y.
+        What a label is worth: 2**y - 1, of labels up to 1000, or y.
     label_gain : array_like, optional
         The gains of the labels 0, 1, ... as a table, in place of `gain`.
     empty : float, optional
@@ -64,7 +69,9 @@ def ndcg(
     ShapeError, DTypeError
         If arguments do not fit together.
     DomainError
-        If a score or label is NaN.
+        If a score or label is NaN, a gain too large, or a weight negative or NaN.
+    ParameterError
+        If another argument is of the wrong kind.
 
     See Also
     --------
@@ -82,15 +89,16 @@ def ndcg(
     >>> round(losslib.ndcg([0.1, 0.9, 0.5], [2, 1, 0]), 6)
     0.688529
     """
+    number, gain = EMPTY.check(empty), GAIN.check(gain)
+    table = None if label_gain is None else arrays.read_array("label_gain", label_gain)
     read = Ranked("ndcg", input, target, topn, group_ids, group_sizes, sample_weight, where)
-    if label_gain is not None:
-        worth = look_up(np.asarray(label_gain, np.float64), read.label, "target")
-    elif gain in ("exp2", "linear"):
-        worth = np.exp2(read.label) - 1.0 if gain == "exp2" else read.label
+    require_finite_gains("ndcg", "target", read.label, gain, table)
+    if table is not None:
+        worth = look_up(table.astype(np.float64), read.label, "target")
     else:
-        raise ParameterError(f"gain must be one of 'exp2', 'linear', got {gain!r}")
+        worth = np.exp2(read.label) - 1.0 if gain == "exp2" else read.label
     found, ideal = (read.discounted(worth, by) for by in (read.score, worth))
-    return read.mean(found, ideal, empty)
+    return read.mean(found, ideal, number)
 
 
 def mean_average_precision(
@@ -136,7 +144,9 @@ def mean_average_precision(
     ShapeError, DTypeError
         If arguments do not fit together.
     DomainError
-        If a score or label is NaN.
+        If a score or label is NaN, or a weight negative or NaN.
+    ParameterError
+        If another argument is of the wrong kind.
 
     See Also
     --------
@@ -150,6 +160,7 @@ def mean_average_precision(
     >>> round(losslib.mean_average_precision([0.9, 0.5, 0.1], [1, 0, 1]), 6)
     0.833333
     """
+    number_of_empty = EMPTY.check(empty)
     read = Ranked("mean_average_precision", input, target, topn, group_ids, group_sizes, sample_weight, where)
     order, rank = read.ranked(read.score)
     hits = read.label[order] > 0
@@ -160,7 +171,7 @@ def mean_average_precision(
     counted = hits & (rank < read.topn)
     found = add_by_list(np.where(counted, number / (1.0 + rank), 0.0), read.grouping)
     relevant = add_by_list(hits.astype(np.float64), read.grouping)
-    return read.mean(found, np.minimum(relevant, float(read.topn)), empty)
+    return read.mean(found, np.minimum(relevant, float(read.topn)), number_of_empty)
 
 
 class Ranked:
@@ -177,8 +188,7 @@ class Ranked:
         sample_weight: Any,
         where: Any,
     ) -> None:
-        if topn is not None and not (isinstance(topn, int | np.integer) and topn >= 1):
-            raise ParameterError(f"topn must be an integer >= 1 (or None), got {topn!r}")
+        first = TOPN.check(topn)
         scores, labels = arrays.read_array("input", input), arrays.read_array("target", target)
         arrays.require_same_shape("target", labels, "input", scores)
         options = {"where": where, "sample_weight": sample_weight}
@@ -187,11 +197,13 @@ class Ranked:
             for key, obj in (("group_ids", group_ids), ("group_sizes", group_sizes))
         }
         self.grouping: Grouping = read_grouping("input", scores, groups, read_mask(options, scores))
-        self.topn = int(topn or 1 << 62)
+        self.topn = first or 1 << 62
         self.score, self.label = self.grouping.gather(scores), self.grouping.gather(labels)
         for key, numbers in (("input", self.score), ("target", self.label)):
             if np.isnan(numbers).any():
                 raise DomainError(f"{key} holds NaN; {name} takes numbers that can be sorted")
+        if sample_weight is not None:
+            arrays.require_weights(name, arrays.read_array("sample_weight", sample_weight))
         self.weight, per_item = split_weight(options, scores, self.grouping)
         if per_item is not None and scores.ndim == 1 and self.grouping.shape == ():
             raise ShapeError(f"sample_weight of {name} is one for each list, got one for each item of a single list")

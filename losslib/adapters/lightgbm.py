@@ -25,7 +25,7 @@ def _read(first: Any, second: Any, weight: Any, groups: Any = None) -> tuple[np.
     else:
         target, scores = first, second
     weight = None if weight is None else read_numbers("sample_weight", weight)
-    sizes = None if groups is None else np.asarray(groups, np.int64)
+    sizes = None if groups is None else read_numbers("group", groups)
     return read_labels("scores", scores), Known(read_labels("target", target), weight, sizes)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from losslib.adapters.reading import read_labels
+from losslib.declaration.schema import closest
 from losslib.errors import ParameterError, ShapeError
 
 __all__ = ["column_of", "read_bounds", "read_groups", "read_survival"]
+
+#: Columns that a message tells at most.
+COLUMNS_TOLD = 10
 
 
 def read_survival(y: Any, *, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -64,5 +69,22 @@ def column_of(X: Any, which: Any) -> Any:
             raise ParameterError(
                 f"groups={which!r} is the name of a column, and X is {type(X).__name__}, without names"
             )
+        names = list(X.columns)
+        if which not in names:
+            raise ParameterError(f"groups={which!r} is no column of X{closest(which, map(str, names))}; {told(names)}")
         return X[which]
+    if isinstance(which, bool | np.bool_) or not isinstance(which, Integral):
+        raise ParameterError(
+            f"groups must be the name or the position of a column, or a function of X, got {which!r} of type "
+            f"{type(which).__name__}"
+        )
+    columns = X.shape[1] if hasattr(X, "iloc") else np.asarray(X).shape[1]
+    if not -columns <= which < columns:
+        raise ParameterError(f"groups={which} is no column of X, which has {columns} columns")
     return X.iloc[:, which] if hasattr(X, "iloc") else np.asarray(X)[:, which]
+
+
+def told(names: list[Any]) -> str:
+    """Say which columns there are, the first of them."""
+    few = ", ".join(repr(name) for name in names[:COLUMNS_TOLD])
+    return f"it has {few}" + (" …" if len(names) > COLUMNS_TOLD else "")

@@ -213,6 +213,16 @@ def first(bad: np.ndarray, array: np.ndarray) -> tuple[str, Any]:
     return at(position, bad.shape), array[np.unravel_index(position, bad.shape)]
 
 
+def require_weights(name: str, weight: np.ndarray, mask: np.ndarray | None = None) -> None:
+    """Raise ``DomainError`` for the first weight of a metric that is negative, infinite or NaN."""
+    bad = ~((weight >= 0) & np.isfinite(weight))
+    if mask is not None:
+        bad &= mask
+    if bad.any():
+        place, value = first(bad, weight)
+        raise DomainError(f"sample_weight{place} is {float(value):g}; {name} takes finite weights >= 0")
+
+
 def require_integers(name: str, array: np.ndarray, meaning: str = "class indices") -> None:
     """Raise ``DTypeError`` unless an array holds integers; one without elements may have any type."""
     if array.dtype.kind not in "iu" and array.size:

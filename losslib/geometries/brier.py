@@ -21,7 +21,7 @@ from losslib.geometries.censoring import (
     read_numbers,
     require_times,
 )
-from losslib.geometries.kaplan_meier import Censoring, estimate_censoring
+from losslib.geometries.kaplan_meier import Censoring, estimate_censoring, read_training
 
 __all__ = ["geometry"]
 
@@ -63,7 +63,7 @@ class OfCurves(Geometry):
             time=time,
             event=event,
             grid=grid,
-            censoring=read_censoring(values, time, event, mask),
+            censoring=read_censoring(info, values, time, event, mask),
         )
 
     def look(self, info: LossInfo, values: Mapping[str, Any], reading: Reading) -> None:
@@ -77,6 +77,7 @@ class OfCurves(Geometry):
         )
         require_times(info, "time", time, np.isnan(time), mask, "times must be numbers that can be compared")
         arrays.require_domain("event", reading.event, info.inputs[2].domain, info.inputs[2].fix, mask, info.name)
+        require_times(info, "event", reading.event, np.isnan(reading.event), mask, "an event is 0 or 1")
         bad = ~(np.diff(reading.grid, prepend=-np.inf) > 0)
         if bad.any():
             place, value = arrays.first(bad, reading.grid)
@@ -140,19 +141,12 @@ def read_grid(given: np.ndarray | None, first: str, times: int) -> np.ndarray:
 
 
 def read_censoring(
-    values: Mapping[str, Any], time: np.ndarray, event: np.ndarray, mask: np.ndarray | None
+    info: LossInfo, values: Mapping[str, Any], time: np.ndarray, event: np.ndarray, mask: np.ndarray | None
 ) -> Censoring:
     """Estimate the censoring from the training data if they are given, else from the samples that count."""
-    known, happened = values["train_time"], values["train_event"]
-    if (known is None) != (happened is None):
-        raise ShapeError("train_time and train_event belong together; pass both or none")
+    known = read_training(info.name, values["train_time"], values["train_event"], check=values["check"])
     if known is not None:
-        known, happened = np.asarray(known), np.asarray(happened)
-        if known.ndim != 1 or known.shape != happened.shape:
-            raise ShapeError(
-                f"train_time has shape {known.shape}, train_event {happened.shape}; expected (M,) for both"
-            )
-        return estimate_censoring(known, happened)
+        return estimate_censoring(*known)
     return estimate_censoring(*((time, event) if mask is None else (time[mask], event[mask])))
 
 

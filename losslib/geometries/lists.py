@@ -6,6 +6,7 @@ taken out here, so that ``pyx/lists`` sees lists of items that all count, one af
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,8 @@ from losslib.geometries.base import Geometry, Reading, Work
 from losslib.geometries.censoring import Deliveries, input_in_float64
 from losslib.geometries.grouping import Grouping, read_grouping, split_weight
 from losslib.geometries.pair_lists import GivenPairs, read_pairs, run_pairs
-from losslib.geometries.ranking import Plan, gains_of, plan_of
-from losslib.geometries.roots import compute_root
+from losslib.geometries.ranking import Plan, gains_of, plan_of, require_gains
+from losslib.geometries.roots import ROOTS_OF_CALLS, compute_root, exponents_of
 
 __all__ = ["geometry"]
 
@@ -42,6 +43,10 @@ class Lists(Reading):
     item_weight: np.ndarray | None
     gamma: np.ndarray | None
     pairs: GivenPairs | None
+
+    def sources(self) -> list[np.ndarray]:
+        items = (self.label, self.item_weight)
+        return [*super().sources(), *(array for array in items if array is not None)]
 
 
 class OfLists(Geometry):
@@ -121,7 +126,9 @@ class OfLists(Geometry):
             return
         target, label, grouping = info.inputs[1], reading.label, reading.grouping
         domain = BINARY if reading.plan.binary else target.domain
-        bad = np.isnan(label) | ~domain.contains(label)
+        bad = np.isnan(label)
+        if domain.code:
+            bad |= ~domain.contains(label)
         if bad.any():
             at = int(np.argmax(bad))
             place = arrays.at(at if grouping.places is None else int(grouping.places[at]), reading.given[0].shape)
@@ -130,6 +137,7 @@ class OfLists(Geometry):
                 f"{target.name}{place} is {label[at]:g}, outside the domain of {info.name}: {target.name} must hold "
                 f"{expected}; check=False computes the formula regardless"
             )
+        require_gains(info, values, label)
 
     def compute(self, info: LossInfo, values: Mapping[str, Any], reading: Reading, samples: Samples, work: Work) -> Any:
         assert isinstance(reading, Lists)
@@ -138,11 +146,17 @@ class OfLists(Geometry):
         grouping = reading.grouping
         scores = grouping.gather(input_in_float64(reading.given[0], work.shares))
         ones, counted = np.ones(len(grouping.sizes)), add_by_list(reading.item_weight, grouping)
+        exponents = exponents_of((scores, reading.label), grouping, of_call=samples.reduction in ROOTS_OF_CALLS)
+        small, label = scores, reading.label
+        if exponents.any():
+            down = -np.repeat(exponents, grouping.sizes)
+            small, label = np.ldexp(scores, down), np.ldexp(label, down)
+        scaled = dataclasses.replace(reading, label=label)
 
         def squares(sums: np.ndarray, grad: np.ndarray | None, hess: np.ndarray | None) -> None:
-            self.run_lists(info, values, reading, scores, ones, sums, grad, hess)
+            self.run_lists(info, values, scaled, small, ones, sums, grad, hess)
 
-        return compute_root(squares, grouping, counted, samples, work)
+        return compute_root(squares, exponents, grouping, counted, samples, work)
 
     def run(
         self,
@@ -247,11 +261,11 @@ def read_mask(options: dict[str, Any], scores: np.ndarray) -> np.ndarray | None:
 
 
 def read_labels(info: LossInfo, obj: Any, scores: np.ndarray) -> np.ndarray:
-    """Read the labels as a contiguous float64 copy of the shape of the scores."""
+    """Read the labels, of the shape of the scores."""
     name, first = info.inputs[1].name, info.inputs[0].name
     label = arrays.read_array(name, obj)
     arrays.require_same_shape(name, label, first, scores)
-    return np.array(label, np.float64, order="C")
+    return label
 
 
 def read_gamma(values: Mapping[str, Any], scores: np.ndarray, grouping: Grouping) -> np.ndarray | None:

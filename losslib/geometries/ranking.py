@@ -12,7 +12,7 @@ from losslib.call import arrays
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ShapeError
 
-__all__ = ["Plan", "gains_of", "plan_of"]
+__all__ = ["Plan", "gains_of", "look_up", "plan_of", "require_finite_gains", "require_gains"]
 
 #: The weights of pairs in pyx/lists/pairs.pxd, and what they are marked with.
 WEIGHTINGS = {"none": 0, "label_diff": 1, "ndcg": 2, "ndcg2": 3, "ndcg2pp": 4}
@@ -144,20 +144,58 @@ PLANS: dict[str, Any] = {
 #: Kernels that look at gains.
 WITH_GAINS = ("unique_softmax", "xe_ndcg", "approx_ndcg", "neural_ndcg")
 
+#: Labels up to which gains of 2**y - 1 add up to a finite number, and the gain of the largest of them.
+LARGEST_LABEL = 1000.0
+LARGEST_GAIN = 2.0**LARGEST_LABEL
+
+
+def looks_at_gains(info: LossInfo, values: Mapping[str, Any]) -> bool:
+    by_ranks = values.get("pair_weight", "none").startswith("ndcg") or values.get("metric") == "ndcg"
+    return info.kernel in WITH_GAINS or by_ranks
+
+
+def require_gains(info: LossInfo, values: Mapping[str, Any], label: np.ndarray) -> None:
+    """Raise ``DomainError`` if a loss looks at gains, and those of the labels do not add up to a finite number."""
+    if looks_at_gains(info, values):
+        table = values.get("label_gain")
+        require_finite_gains(info.name, info.inputs[1].name, label, values.get("gain", "exp2"), table)
+
+
+def require_finite_gains(name: str, target: str, label: np.ndarray, gain: str, table: Any) -> None:
+    if table is not None:
+        gains = np.asarray(table, np.float64)
+        bad = ~(np.abs(gains) <= LARGEST_GAIN)
+        if bad.any():
+            place, value = arrays.first(bad, gains)
+            raise DomainError(f"label_gain{place} is {value:g}; {name} takes finite gains, up to 2**1000")
+        return
+    most = LARGEST_LABEL if gain == "exp2" else LARGEST_GAIN
+    bad = (label if gain == "exp2" else np.abs(label)) > most
+    if bad.any():
+        _, value = arrays.first(bad, label)
+        kind = "2**y - 1" if gain == "exp2" else "y"
+        raise DomainError(
+            f"{target} holds {value:g}; {name} adds up gains of {kind}, which overflow beyond labels of {most:g}: "
+            f"scale the labels, or pass what each is worth"
+        )
+
 
 def gains_of(
     info: LossInfo, values: Mapping[str, Any], label: np.ndarray, gamma: np.ndarray | None
 ) -> np.ndarray | None:
     """Return what each label is worth, None where the loss does not ask."""
-    by_ranks = values.get("pair_weight", "none").startswith("ndcg") or values.get("metric") == "ndcg"
-    if info.kernel not in WITH_GAINS and not by_ranks:
+    if not looks_at_gains(info, values):
         return None
     if info.kernel == "xe_ndcg":
         return np.asarray(np.exp2(label) - (0.0 if gamma is None else gamma))
     table = values.get("label_gain")
     if table is not None:
         return look_up(np.asarray(table, np.float64), label, info.inputs[1].name)
-    return np.asarray(np.exp2(label) - 1.0) if values["gain"] == "exp2" else np.array(label)
+    if values["gain"] != "exp2":
+        return np.array(label)
+    gain = np.exp2(label)
+    gain -= 1.0
+    return np.asarray(gain)
 
 
 def look_up(table: np.ndarray, label: np.ndarray, name: str) -> np.ndarray:

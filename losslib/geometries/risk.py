@@ -81,6 +81,7 @@ class OfRisk(Geometry):
         time, mask = reading.time, reading.mask
         require_times(info, "time", time, np.isnan(time), mask, "times must be numbers that can be sorted")
         arrays.require_domain("event", reading.event, info.inputs[2].domain, info.inputs[2].fix, mask, info.name)
+        require_times(info, "event", reading.event, np.isnan(reading.event), mask, "an event is 0 or 1")
         if reading.strata is not None:
             require_times(info, "strata", reading.strata, np.isnan(reading.strata), mask, "strata are told by numbers")
         if reading.entry is not None:

@@ -61,7 +61,7 @@ GAIN = (
     Choice(
         "gain",
         "exp2",
-        "What a label is worth to a metric: ``'exp2'`` for 2**y - 1, ``'linear'`` for y.",
+        "What a label is worth to a metric: ``'exp2'`` for 2**y - 1, of labels up to 1000, ``'linear'`` for y.",
         choices=("exp2", "linear"),
     ),
     Array("label_gain", None, "The gains of the labels 0, 1, ... as a table, in place of `gain`."),

@@ -8,7 +8,7 @@ in memory.
 Held constant in the derivatives: ranks, and with them every weight of a pair.
 """
 
-from libc.math cimport INFINITY, fabs, log2
+from libc.math cimport INFINITY, M_LN2, fabs, log1p, log2
 
 from lists.list cimport (
     BLOCK, BY_TIME, HINGE, LAMBDA, LAMBDA_DOUBLED, LANES, LOGISTIC, PINBALL, SOFT_ZERO_ONE, SQUARED_ERROR,
@@ -105,6 +105,7 @@ cdef struct Pairs:
     Py_ssize_t topn
     double relevant
     bint by_score          # weights are divided by the distance of the scores
+    bint far               # and some distance is infinite
     bint near              # the powers stand for the exponentials of all pairs
     double slope_unit      # what slopes and curvatures are multiplied by in the end
     double curvature_unit
@@ -124,7 +125,7 @@ cdef inline Pairs arrange(const Options* o, List* l) noexcept nogil:
     p.power = l.room[11]
     p.topn = min(o.topn, l.n)
     p.relevant = 0.0
-    p.by_score = p.near = False
+    p.by_score = p.far = p.near = False
     p.slope_unit = p.curvature_unit = 1.0
     for k in range(BLOCK):
         p.value[k] = p.slopes[k] = 0.0
@@ -196,7 +197,7 @@ cdef inline void weigh(const Options* o, const Pairs* p, Py_ssize_t i, Py_ssize_
 
 
 cdef inline void weigh_ranked(const Options* o, const Pairs* p, Py_ssize_t i, Py_ssize_t j, Py_ssize_t end,
-                              int vectors, double* w, double* sign) noexcept nogil:
+                              int vectors, bint by_score, double* w, double* sign) noexcept nogil:
     """The same for LambdaRank, where item i is ranked above the block; `sign` is -1 where it is not preferred."""
     cdef int k, weighting = o.weighting & 15
     cdef double own
@@ -210,7 +211,7 @@ cdef inline void weigh_ranked(const Options* o, const Pairs* p, Py_ssize_t i, Py
         for k in range(LANES * vectors):  # what the average precision changes by when the two items change places
             own = 0.0 if sign[k] > 0 else 1.0 / (i + 1)
             w[k] = fabs(p.precision[i] + own - p.precision[j + k] + p.summed[j + k - 1] - p.summed[i]) / p.relevant
-    if p.by_score:
+    if by_score:
         for k in range(LANES * vectors):
             w[k] /= 0.01 + fabs(score_difference(p.score[i], p.score[j + k]))
     for k in range(LANES * vectors):
@@ -254,6 +255,18 @@ cdef inline void add_block(PairLoss loss, Pairs* p, Py_ssize_t i, Py_ssize_t j, 
         p.hess[j + k] += curvature[k]
 
 
+cdef inline void add_far_block(const Options* o, Pairs* p, Py_ssize_t i, Py_ssize_t j, Py_ssize_t end,
+                               int vectors) noexcept nogil:
+    """Add the values of pairs at an infinite distance d in the wrong order: softplus(sigma d)/(0.01 + d) is sigma."""
+    cdef double w[64]
+    cdef double sign[64]
+    cdef int k
+    weigh_ranked(o, p, i, j, end, vectors, False, w, sign)
+    for k in range(LANES * vectors):
+        if sign[k] < 0 and score_difference(p.score[i], p.score[j + k]) == INFINITY:
+            p.value[k] += o.sigma * w[k]
+
+
 cdef inline void meet(PairLoss loss, const Options* o, Pairs* p, Py_ssize_t i, Py_ssize_t start, Py_ssize_t end,
                       bint ranked) noexcept nogil:
     """Let item i meet its partners start … end - 1."""
@@ -268,7 +281,9 @@ cdef inline void meet(PairLoss loss, const Options* o, Pairs* p, Py_ssize_t i, P
     while j < end:
         vectors = <int>((min(end - j, <Py_ssize_t>BLOCK) + LANES - 1) // LANES)
         if ranked:
-            weigh_ranked(o, p, i, j, end, vectors, w, sign)
+            weigh_ranked(o, p, i, j, end, vectors, p.by_score, w, sign)
+            if p.far:
+                add_far_block(o, p, i, j, end, vectors)
         else:
             weigh(o, p, i, j, end, vectors, w)
         add_block(loss, p, i, j, vectors, w, sign, &sums)
@@ -324,6 +339,7 @@ cdef inline void arrange_by_rank(const Options* o, List* l, Pairs* p) noexcept n
     while worst > 0 and p.score[worst] == -INFINITY:
         worst -= 1
     p.by_score = (o.weighting & BY_DISTANCE) != 0 and p.score[0] != p.score[worst]
+    p.far = p.by_score and p.score[0] - p.score[l.n - 1] == INFINITY
     p.near = weighting != MAP and o.sigma * (p.score[0] - p.score[l.n - 1]) <= NEAR
     if not p.near:
         return
@@ -510,8 +526,7 @@ cdef inline double give_back(const Options* o, List* l, Pairs* p) noexcept nogil
     cdef Py_ssize_t k
     if o.weighting & BY_SUM:
         slopes = 2.0 * add_block_lanes(p.slopes) * p.slope_unit
-        if slopes > 0:
-            factor = log2(1.0 + slopes) / slopes
+        factor = (log1p(slopes) / slopes if slopes > 0 else 1.0) / M_LN2
     for k in range(l.n):
         l.grad[l.places[k].item] = p.grad[k] * (factor * p.slope_unit)
         l.hess[l.places[k].item] = p.hess[k] * (factor * p.curvature_unit)

@@ -168,6 +168,15 @@ cdef inline void add_curvatures(Stratum* s, Py_ssize_t row, Rate rate) noexcept 
         s.hess[row] += e * rate.first - e * rate.second * e
 
 
+cdef inline void add_both(Stratum* s, Py_ssize_t row, Rate rate) noexcept nogil:
+    """The slope and the curvature of the same deaths, from one exponential."""
+    cdef double e
+    if rate.first != 0:
+        e = exp(s.y[row] + rate.top)
+        s.grad[row] += e * rate.first
+        s.hess[row] += e * rate.first - e * rate.second * e
+
+
 cdef inline void add_own(Stratum* s, Py_ssize_t k, Py_ssize_t row) noexcept nogil:
     """What a row's own death gives; of a lone one the slope is -(1 - a)."""
     cdef const Deaths* found = &s.found[k]
@@ -224,8 +233,12 @@ cdef inline void write_slopes(Stratum* s) noexcept nogil:
                 if largest >= 0 and factor_of(s, k) != 0:
                     s.hess[largest] += factor_of(s, k) * s.found[k].largest
         for row in range(i, stop):
-            add_slopes(s, row, collected(s, s.start, row, k, leaves, sum))
-            if s.hess != NULL and largest != row:
+            if s.hess == NULL or largest == row:
+                add_slopes(s, row, collected(s, s.start, row, k, leaves, sum))
+            elif s.entry == NULL:
+                add_both(s, row, sum)
+            else:
+                add_slopes(s, row, collected(s, s.start, row, k, leaves, sum))
                 add_curvatures(s, row, collected(s, s.open_from, row, k, leaves, sum))
             if s.event[row]:
                 add_own(s, k, row)

@@ -10,7 +10,7 @@ import pytest
 
 import losslib
 from adapters.ordered_data import ITEMS, LISTS, lifetimes, queries
-from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib.errors import DomainError, DTypeError, ParameterError, ShapeError
 
 # ---- the metrics themselves --------------------------------------------------------------------------------------
 
@@ -96,6 +96,80 @@ def test_metrics_refuse_what_cannot_be_ranked() -> None:
         losslib.ndcg(x, y, gain="log")
     with pytest.raises(ShapeError, match="target has shape"):
         losslib.ndcg(x, y[1:])
+    with pytest.raises(DomainError, match="target holds 1024; ndcg adds up gains of"):
+        losslib.ndcg(x, np.where(y > 1, 1024, y))
+
+
+X, TIME, EVENT = np.array([0.3, 0.1, 0.9, 0.5]), np.arange(1.0, 5.0), np.array([1, 0, 1, 0])
+LISTED = {"input": X, "target": np.array([1.0, 0.0, 2.0, 1.0])}
+TIMED = {"input": X, "time": TIME, "event": EVENT}
+CURVES = {"input": np.linspace(0.9, 0.1, 12).reshape(4, 3), "time": TIME, "event": EVENT}
+NO_ARRAY = ("x", {}, object(), ["a", "b", "c", "d"], 1j, np.zeros((3, 2, 2)))
+NO_NUMBER = ("x", {}, object(), [], [1.0, 2.0], 1j, np.nan, np.inf)
+NO_WEIGHTS = (*NO_ARRAY, -1.0, np.nan, np.inf, [1.0, 2.0, -1.0, np.nan])
+NO_TRAINING = (*NO_ARRAY, 1.0, [1.0, np.nan], [])
+#: Metric -> its arguments, and values of each that are of the wrong kind.
+WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
+    "ndcg": (
+        LISTED,
+        {
+            **dict.fromkeys(("input", "target"), (*NO_ARRAY, [])),
+            "topn": ("x", True, 0, -1, 1.5, np.nan, [], [1], {}),
+            "gain": ("log", "", True, 1, [], np.zeros(2)),
+            "label_gain": ("x", {}, 1j, ["a"], 1.0, [0.0, np.nan], [0.0, np.inf]),
+            "empty": NO_NUMBER,
+            "group_ids": (*NO_ARRAY, 1.0, [0, 0], [0, 0, 1, np.nan]),
+            "group_sizes": (*NO_ARRAY, 4.0, [], [-1, 5], [1.5, 2.5], [3], [np.nan]),
+            "sample_weight": NO_WEIGHTS,
+            "where": ("x", {}, object(), [1, 0, 1, 1], [True, False]),
+        },
+    ),
+    "concordance_index": (
+        TIMED,
+        {
+            **dict.fromkeys(("input", "time", "event"), (*NO_ARRAY, [], [0.0, 1.0, np.nan, 1.0])),
+            "ipcw": ("x", 2, 0.5, np.nan, [], {}, np.zeros(2)),
+            "tau": tuple(value for value in NO_NUMBER if value != np.inf),
+            "tied_tol": (*NO_NUMBER, -1.0, None),
+            "sample_weight": NO_WEIGHTS,
+            "where": ("x", {}, object(), [1, 0, 1, 1], [True, False]),
+        },
+    ),
+    "ipcw_brier_score": (
+        CURVES,
+        {
+            **dict.fromkeys(("input", "time", "event"), (*NO_ARRAY, [], [0.0, 1.0, np.nan, 1.0])),
+            "eval_times": ("x", {}, 1j, [], [1.0], [1.0, np.nan, 3.0], [3.0, 2.0, 1.0]),
+            "integrate": ("x", 2, 0.5, np.nan, [], {}, np.zeros(2)),
+            "where": ("x", {}, object(), [1, 0, 1, 1], [True, False]),
+        },
+    ),
+}
+WRONG["mean_average_precision"] = (
+    LISTED, {key: values for key, values in WRONG["ndcg"][1].items() if key not in ("gain", "label_gain")}
+)  # fmt: skip
+WRONG_CASES = [(name, key, value) for name, (_, wrong) in WRONG.items() for key in wrong for value in wrong[key]]
+TRAINED = [
+    (name, key, value) for name in ("concordance_index", "ipcw_brier_score") for key in ("train_time", "train_event")
+    for value in NO_TRAINING
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"), WRONG_CASES, ids=[f"{n}-{k}-{i}" for i, (n, k, _) in enumerate(WRONG_CASES)]
+)
+def test_an_argument_of_the_wrong_kind_is_named(name: str, key: str, value: Any) -> None:
+    with pytest.raises((DTypeError, DomainError, ParameterError, ShapeError), match=key):
+        getattr(losslib, name)(**{**WRONG[name][0], key: value})
+
+
+@pytest.mark.parametrize(("name", "key", "value"), TRAINED, ids=[f"{n}-{k}-{i}" for i, (n, k, _) in enumerate(TRAINED)])
+def test_training_data_of_the_wrong_kind_are_named(name: str, key: str, value: Any) -> None:
+    training = {"train_time": [1.0, 2.0], "train_event": [1, 0], key: value}
+    with pytest.raises((DTypeError, DomainError, ParameterError, ShapeError), match=key):
+        getattr(losslib, name)(**WRONG[name][0], **training)
+    with pytest.raises(ShapeError, match="train_time and train_event belong together"):
+        getattr(losslib, name)(**WRONG[name][0], **{key: [1.0, 1.0]})
 
 
 # ---- boosters ----------------------------------------------------------------------------------------------------

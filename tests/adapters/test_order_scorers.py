@@ -192,6 +192,7 @@ def test_curves_of_both_packages_are_compared_at_the_times_that_are_named() -> N
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
+    pandas = pytest.importorskip("pandas")
     X, y, queries_of = ranked()
     with pytest.raises(ParameterError, match="groups= are for losses of lists, not for huber_loss"):
         scorer("huber", groups="qid")
@@ -203,6 +204,16 @@ def test_what_does_not_belong_together_is_refused() -> None:
         metric("ndcg")(y, X[:, 0], groups=[1, 2, 3])
     with pytest.raises(ParameterError, match="groups='qid' is the name of a column, and X is ndarray, without names"):
         scorer("ndcg", groups="qid")(LinearRegression().fit(X, y), X, y)
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    for groups, message in (
+        ("zz", r"groups='zz' is no column of X; it has 'a', 'b', 'c', 'd', 'e'"),
+        ("qid", r"groups='qid' is no column of X"),
+        (5, "groups=5 is no column of X, which has 5 columns"),
+        (True, "groups must be the name or the position of a column, .* got True of type bool"),
+        (1.5, "groups must be the name or the position of a column"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            scorer("ndcg", groups=groups)(LinearRegression().fit(X, y), frame, y)
     with pytest.raises(ShapeError, match="y has shape"):
         metric("cox")(np.zeros((3, 3)), np.zeros(3))
     assert repr(scorer("ndcg", topn=3, groups="qid")) == "scorer(ndcg(topn=3), groups='qid')"

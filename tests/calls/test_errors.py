@@ -25,7 +25,7 @@ from formulas import (
     sample_inputs,
     settings,
 )
-from losslib import DomainError, DTypeError, ParameterError, ShapeError
+from losslib import DomainError, DTypeError, ParameterError, ShapeError, geometries
 from losslib.declaration.schema import Choice, Flag, Indices, Integer, Real
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
@@ -646,3 +646,28 @@ def test_a_type_of_eight_bits_is_no_structured_array() -> None:
     assert_message(error, "float8_e4m3fn", "convert it with .astype")
     with pytest.raises(DTypeError, match="one field of the structured array"):
         losslib.mse_loss(np.zeros(2, [("a", "f4")]), [0.0, 0.0])
+
+
+OF_SAMPLES = [
+    (info, k)
+    for info in losslib.list_losses()
+    for k, item in enumerate(info.inputs)
+    if item.holds in ("time", "event", "interval", "cause", "fraction")
+]
+
+
+@pytest.mark.parametrize(
+    ("info", "position"), OF_SAMPLES, ids=[f"{info.name}-{info.input_names[k]}" for info, k in OF_SAMPLES]
+)
+def test_a_nan_in_what_is_known_of_a_sample_is_no_number(info: Any, position: int) -> None:
+    """It reaches the value, or is refused where samples are sorted or chosen by it."""
+    drawing: Any = geometries.find(info.geometry)
+    given = drawing.draw(info, losslib.get(info.name).parameters, np.random.default_rng(0), 12)
+    given[position] = np.array(given[position], float)
+    given[position][0] = np.nan
+    try:
+        value = function(info)(*given)
+    except (DomainError, DTypeError) as error:
+        assert info.input_names[position] in str(error)  # noqa: PT017
+    else:
+        assert np.isnan(value)

@@ -145,14 +145,16 @@ extern "C" void sort_falling(const double* x, long n, losslib::Place* places) { 
 """
 
 
-@pytest.mark.parametrize("length", [1, 255, 256, 257, 5000])
-@pytest.mark.parametrize("kind", ["numbers", "labels", "one label", "extremes"])
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 255, 256, 257, 5000, 70_000])
+@pytest.mark.parametrize("kind", ["numbers", "labels", "one label", "grades", "no grade", "extremes"])
 def test_items_are_sorted_by_falling_number_and_equal_ones_by_their_place(length: int, kind: str) -> None:
     rng = np.random.default_rng(length)
     x = {
         "numbers": rng.standard_normal(length) * 10.0 ** rng.integers(-300, 300, length),
         "labels": rng.integers(0, 5, length).astype(float),
         "one label": np.full(length, 3.0),
+        "grades": rng.choice([31.0, 30.0, 0.0, -0.0], length),
+        "no grade": np.append(rng.integers(0, 5, length - 1).astype(float), rng.choice([32.0, 0.5, -1.0, 1e300])),
         "extremes": rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -1.0, 1e308], length),
     }[kind]
     places = np.zeros((2 * length, 2), np.int64)
@@ -361,6 +363,31 @@ def test_a_worst_item_with_the_score_minus_infinity_is_legal(info: Any) -> None:
     np.testing.assert_allclose(grad, far[1], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("norm", ["none", "score", "sum", "both"])
+@pytest.mark.parametrize("convention", ["lightgbm", "xgboost"])
+@pytest.mark.parametrize(
+    "scores",
+    [[0, np.inf, 1], [-np.inf, 0, 1], [np.inf, np.inf, 0], [0, np.inf, -np.inf], [np.inf, 0, -np.inf], [1, 0, -np.inf]],
+)
+def test_infinite_scores_have_the_limit_of_scores_far_away(scores: Any, convention: str, norm: str) -> None:
+    """Of two items in the wrong order at the distance d, softplus(sigma d)/(0.01 + d) goes to sigma."""
+    x, y = np.array(scores, float), np.array([2.0, 0.0, 1.0])
+    options = {"convention": convention, "norm": norm, "sigma": 1.5, "reduction": "sum"}
+    found = losslib.lambdarank_loss.value_grad_hess(x, y, **options)
+    far = losslib.lambdarank_loss.value_grad_hess(np.clip(x, -1e290, 1e290), y, **options)
+    for part, limit in zip(found, far, strict=True):
+        limit = np.where(np.abs(limit) > 1e280, np.inf, limit)
+        np.testing.assert_allclose(part, limit, rtol=1e-12, atol=1e-15)
+
+
+def test_slopes_that_are_nearly_nothing_keep_their_norm() -> None:
+    """log2(1 + s)/s goes to 1/ln 2, also where 1 + s is 1."""
+    x, y = np.array([45.0, 0.0]), np.array([1.0, 0.0])
+    plain, normed = (losslib.lambdarank_loss.grad(x, y, norm=norm, reduction="sum") for norm in ("none", "sum"))
+    np.testing.assert_allclose(normed, plain / np.log(2), rtol=1e-14)
+    assert plain.any()
+
+
 def test_negative_zero_ties_with_zero_and_the_first_item_ranks_first() -> None:
     """With ranks by position the pair (1, 2) has the weight of the first two ranks whatever the sign of its zero."""
     y = np.array([0.0, 1.0])
@@ -463,6 +490,46 @@ def test_labels_that_cannot_be_sorted_or_looked_up_are_refused() -> None:
         losslib.pairwise_auc_loss(np.zeros(2), [0, 2])
 
 
+GAINS = [
+    (info, settings)
+    for info in RANKING
+    for settings in [{}, *({"pair_weight": kind} for kind in ("ndcg", "ndcg2", "ndcg2pp")), {"gain": "linear"}]
+    if all(name in info.parameter_names for name in settings)
+    if info.name in ("lambdarank_loss", "xe_ndcg_loss", "approx_ndcg_loss", "neural_ndcg_loss", "unique_softmax_loss")
+    or "pair_weight" in settings
+]
+
+
+@pytest.mark.parametrize(
+    ("info", "settings"), GAINS, ids=[f"{info.name}-{' '.join(map(str, s.values()))}" for info, s in GAINS]
+)
+def test_labels_whose_gains_overflow_are_refused(info: Any, settings: dict[str, Any]) -> None:
+    x, y = np.array([0.3, 0.1, -0.2]), np.array([1000.0, 0.0, 1.0])
+    if "gain" in settings:
+        y[0] = 1e300
+    assert np.isfinite(function(info)(x, y, reduction="sum", **settings))
+    for wrong in (y[0] * 11, np.inf):
+        y[0] = wrong
+        with pytest.raises(losslib.DomainError, match=r"target holds (11000|1.1e\+301|inf); .* adds up gains of"):
+            function(info)(x, y, **settings)
+        function(info)(x, y, check=False, **settings)
+    if "label_gain" in info.parameter_names:
+        with pytest.raises(losslib.DomainError, match=r"label_gain\[2\] is inf; .* takes finite gains"):
+            function(info)(x, np.array([0.0, 1.0, 0.0]), label_gain=[0.0, 1.0, np.inf], **settings)
+
+
+@EVERY_LOSS
+def test_an_output_may_be_the_memory_of_the_labels_or_of_the_weights(info: Any) -> None:
+    for settings in [{}, *SETTINGS.get(info.name, [])]:
+        x, y = draw(info, settings, (3, 6))
+        weight = np.random.default_rng(4).uniform(0.5, 2.0, (3, 6))
+        expected = function(info).grad(x, y, sample_weight=weight, **settings)
+        for k in (1, 2):
+            arrays = [x.copy(), y.copy(), weight.copy()]
+            function(info).grad(arrays[0], arrays[1], sample_weight=arrays[2], out=arrays[k], **settings)
+            np.testing.assert_array_equal(arrays[k], expected)
+
+
 # ---- roots -------------------------------------------------------------------------------------------------------
 
 
@@ -483,6 +550,24 @@ def test_the_root_of_a_mean_is_that_of_the_call(reduction: str, weighted: bool) 
         up, down = (squares(x + sign * step, y, root=True, **options) for sign in (1, -1))
         assert grad[place] == pytest.approx((up - down) / 2e-4, rel=1e-6, abs=1e-9)
         assert hess[place] == pytest.approx((up - 2 * value + down) / 1e-8, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("scale", [2.0**660, 2.0**-660])
+def test_a_root_is_as_large_as_its_errors_where_their_squares_are_not_finite(reduction: str, scale: float) -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 3, 8))
+    value, grad, hess = losslib.query_rmse_loss.value_grad_hess(x, y, root=True, reduction=reduction)
+    far = losslib.query_rmse_loss.value_grad_hess(x * scale, y * scale, root=True, reduction=reduction)
+    np.testing.assert_allclose(far[0], value * scale, rtol=1e-14)
+    np.testing.assert_allclose(far[1], grad, rtol=1e-13)
+    np.testing.assert_allclose(far[2], hess / scale, rtol=1e-12)
+
+
+def test_lists_of_different_size_have_roots_of_their_own() -> None:
+    x, y = np.array([[1e200, 0.0], [1.0, 0.0], [0.0, 1e-200]]), np.zeros((3, 2))
+    found = losslib.query_rmse_loss(x, y, root=True, reduction="none")
+    np.testing.assert_allclose(found, [5e199, 0.5, 5e-201], rtol=1e-15)
 
 
 def test_a_root_of_nothing_has_the_gradient_zero() -> None:

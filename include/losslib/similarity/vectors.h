@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "losslib/simd/batch.h"
 #include "losslib/simd/lanes.h"
@@ -38,9 +39,23 @@ template <class T> inline double sum_of_row(const T* x, std::ptrdiff_t n) {
     return total;
 }
 
+// unit = x / length where the squares of x overflow: from those of numbers relative to the largest.
+template <class T> inline double divide_by_far_length(const T* x, T* unit, std::ptrdiff_t n) {
+    double largest = 0.0, squares = 0.0;
+    for (std::ptrdiff_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<double>(x[i])));
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+        const double part = static_cast<double>(x[i]) / largest;
+        squares += part * part;
+    }
+    const double length = std::sqrt(squares);
+    for (std::ptrdiff_t i = 0; i < n; ++i) unit[i] = static_cast<T>(static_cast<double>(x[i]) / largest / length);
+    return largest * length;
+}
+
 // unit = x / max(length, shortest); returns the length.
 template <class T> inline double divide_by_length(const T* x, T* unit, std::ptrdiff_t n, double shortest) {
     const double length = std::sqrt(inner_product(x, x, n));
+    if (length == std::numeric_limits<double>::infinity()) return divide_by_far_length(x, unit, n);
     const double inverse = 1.0 / (length < shortest ? shortest : length);
     for (std::ptrdiff_t i = 0; i < n; ++i) unit[i] = static_cast<T>(static_cast<double>(x[i]) * inverse);
     return length;

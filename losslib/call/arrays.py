@@ -121,14 +121,17 @@ def _dtype_message(name: str, dtype: np.dtype[Any]) -> str:
     return f"{name} has dtype {dtype}; expected {', '.join(FLOATS)}, an integer type or bool: {advice}"
 
 
-def read_mask(obj: Any) -> np.ndarray:
-    """Return ``where`` as a boolean array."""
+def read_mask(obj: Any, *, copy: bool = True) -> np.ndarray:
+    """Return ``where`` as a boolean array: a copy, which no other thread can change while places are counted by it.
+
+    ``copy=False`` is for kernels that use each element by itself.
+    """
     mask = to_numpy("where", obj)
     if mask.dtype != np.bool_:
         raise DTypeError(
             f"where has dtype {mask.dtype}; expected bool (True keeps an element): use where=mask.astype(bool)"
         )
-    return mask
+    return mask.copy() if copy else mask
 
 
 def require_same_shape(name: str, array: np.ndarray, reference_name: str, reference: np.ndarray) -> None:

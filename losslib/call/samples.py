@@ -239,10 +239,10 @@ def ratio(numerator: float, divisor: float) -> float:
 # ---- arguments of a call -----------------------------------------------------------------------------------------
 
 
-def read_where(options: dict[str, Any], shape: tuple[int, ...], of: str) -> np.ndarray | None:
+def read_where(options: dict[str, Any], shape: tuple[int, ...], of: str, *, copy: bool = True) -> np.ndarray | None:
     """Take the mask out of the options of a call, broadcast to the shape of the entries."""
     where = options.pop("where", None)
-    return None if where is None else arrays.broadcast_to("where", arrays.read_mask(where), shape, of)
+    return None if where is None else arrays.broadcast_to("where", arrays.read_mask(where, copy=copy), shape, of)
 
 
 def fit_sample_weight(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -81,7 +81,7 @@ def read_grouping(name: str, scores: np.ndarray, values: Mapping[str, Any], mask
 
 def from_sizes(name: str, items: int, sizes: Any) -> Grouping:
     """Lists of neighbouring items; their number is a matter of memory safety."""
-    sizes = np.asarray(sizes, np.float64)
+    sizes = np.array(sizes, np.float64)  # a copy, which no other thread can change between the check and the use
     if sizes.ndim != 1:
         raise ShapeError(f"group_sizes has shape {sizes.shape}, expected one number of items for each list: (lists,)")
     bad = ~((sizes >= 0) & (sizes == np.floor(sizes)) & (sizes < LARGEST_ID))

@@ -40,7 +40,7 @@ def read_pairs(
         return None
     if scores.ndim != 1:
         raise ShapeError(f"{info.inputs[0].name} has shape {scores.shape}, expected (N,) with pairs, which name items")
-    pairs = np.asarray(pairs, np.float64)
+    pairs = np.array(pairs, np.float64)  # a copy, which no other thread can change between the check and the use
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise ShapeError(f"pairs has shape {pairs.shape}, expected (P, 2): the winner and the loser of each pair")
     bad = ~((pairs >= 0) & (pairs < scores.size) & (pairs == np.floor(pairs)))

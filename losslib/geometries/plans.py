@@ -105,7 +105,7 @@ class Run:
 
     def precomputed(self, kernel: str, numbers: tuple[float, ...], links: Links, *, value_only: bool = False,
                     ) -> np.ndarray:  # fmt: skip
-        """Run over a matrix that the caller brings; its gradient is the matrix's."""
+        """Run over a matrix that the caller brings; the gradient is that of the matrix."""
         given, dtype = self.reading.arrays["input"], self.reading.computed
         factor = None if value_only else self.factor
         outputs = np.zeros((len(given), 4))
@@ -122,6 +122,8 @@ class Run:
                 gradient[part] = matrix
         if gradient is not None:
             self.gradients["input"] = gradient
+            if "reference" in self.wanted:  # the distances to it are given
+                self.gradients["reference"] = np.zeros(self.reading.arrays["reference"].shape, dtype)
         return outputs
 
     def over_pairs(self, kernel: str, numbers: tuple[float, ...], links: Links | None = None,

@@ -73,7 +73,9 @@ class Pointwise(Geometry):
             given=given,
             shape=shape,
             dtype=dtype,
-            mask=read_where(options, shape, f"a mask that broadcasts to the shape of {info.inputs[0].name}"),
+            mask=read_where(
+                options, shape, f"a mask that broadcasts to the shape of {info.inputs[0].name}", copy=False
+            ),
             weight=weight,
             divides_by_weight=info.mean_divisor == "weight" and weight is not None,
             averages_last_axis=info.averages_last_axis,

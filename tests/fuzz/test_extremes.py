@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 import losslib
+from losslib import geometries
 from losslib._kernels import threads
+from losslib.declaration.schema import LossInfo
 
 #: Above 2**31 elements, so that an int as an index or a size would overflow.
 HUGE = 2**31 + 4099
@@ -144,3 +147,60 @@ def test_a_probability_that_leaves_its_domain_during_the_call_is_an_error_or_a_n
     target = good.copy()
     for outcome in while_changing(target, [good, wild], lambda: losslib.binary_cross_entropy.value_and_grad(x, target)):
         assert isinstance(outcome, losslib.DomainError) or isinstance(outcome[0], float)
+
+
+def arrays_in(thing: Any) -> Iterator[np.ndarray]:
+    """Yield the arrays that an object of losslib holds, its parts included."""
+    if isinstance(thing, np.ndarray):
+        yield thing
+    elif isinstance(thing, list | tuple):
+        for part in thing:
+            yield from arrays_in(part)
+    elif dataclasses.is_dataclass(thing):
+        yield from arrays_in(list(vars(thing).values()))
+
+
+WITH_PLACES = [info for info in losslib.list_losses() if info.geometry != "pointwise"]
+
+
+@pytest.mark.parametrize("info", WITH_PLACES, ids=[info.name for info in WITH_PLACES])
+def test_the_mask_by_which_samples_are_counted_and_placed_is_a_copy(info: LossInfo) -> None:
+    """A mask that grows after it was counted writes beyond the end, in ``numpy`` as in any loop."""
+    values = dict(losslib.get(info.name).parameters)
+    geometry: Any = geometries.find(info.geometry)
+    inputs = geometry.draw(info, values, np.random.default_rng(0), 60)
+    shapes = [inputs[0].shape[:1], inputs[0].shape, inputs[-1].shape, inputs[0].shape[1:2]]
+    for shape in dict.fromkeys(shapes):
+        where = np.arange(int(np.prod(shape))).reshape(shape) % 3 > 0
+        try:
+            reading = geometry.read(info, values, inputs, {"where": where})
+        except losslib.ShapeError:
+            continue
+        assert not any(np.may_share_memory(array, where) for array in arrays_in(reading))
+        return
+    pytest.fail("no mask fits")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("group_sizes", np.array([4.0, 8.0]), np.array([7.0, 5.0])),
+        ("pairs", np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([[5.0, 4.0], [9.0, 7.0]])),
+    ],
+)  # fmt: skip
+def test_what_places_items_is_used_as_it_was_checked(
+    name: str, before: np.ndarray, after: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(12), rng.integers(0, 3, 12)
+    expected = losslib.pairwise_logistic_loss(x, y, **{name: before.copy()})
+    given, floor = before.copy(), np.floor
+
+    def floor_while_another_thread_writes(numbers: np.ndarray) -> Any:
+        found = floor(numbers)
+        given[...] = after
+        return found
+
+    monkeypatch.setattr(np, "floor", floor_while_another_thread_writes)
+    assert losslib.pairwise_logistic_loss(x, y, **{name: given}) == expected
+    np.testing.assert_array_equal(given, after)

@@ -10,7 +10,8 @@ import pytest
 import contrast
 import losslib
 from formulas import defaults, settings
-from losslib.declaration.schema import LossInfo
+from losslib import geometries
+from losslib.declaration.schema import Choice, LossInfo
 from losslib.errors import ShapeError
 from losslib.geometries import products
 
@@ -204,6 +205,32 @@ def test_a_matrix_of_distances_gets_the_gradient(name: str) -> None:
     direction = np.random.default_rng(0).normal(size=d.shape)
     moved = [getattr(losslib, name)(d + s * 1e-6 * direction, t, distance="precomputed") for s in (1, -1)]
     assert (gradient * direction).sum() == pytest.approx((moved[0] - moved[1]) / 2e-6, rel=1e-6)
+
+
+CHOICES = [
+    (info, parameter.name, choice)
+    for info in losslib.list_losses(family="contrastive")
+    for parameter in info.parameters
+    if isinstance(parameter, Choice) and parameter.name != "reduction"
+    for choice in parameter.choices
+]
+
+
+@pytest.mark.parametrize(("info", "name", "choice"), CHOICES, ids=[f"{info.name}-{c}" for info, _, c in CHOICES])
+def test_every_input_that_may_be_differentiated_has_a_gradient_of_its_shape(
+    info: LossInfo, name: str, choice: str
+) -> None:
+    """Whatever the loss makes of it: an input that does not enter has the gradient 0."""
+    loss: Any = losslib.get(info.name, **{name: choice})
+    geometry: Any = geometries.find(info.geometry)
+    inputs = geometry.draw(info, loss.parameters, np.random.default_rng(0), 60)
+    value, gradients = loss.value_and_grad(*inputs, wrt=info.differentiable)
+    for key, gradient in zip(info.differentiable, gradients, strict=True):
+        given = inputs[info.input_names.index(key)]
+        assert gradient.shape == np.shape(given)
+        moved = [array + 1e-3 if array is given else array for array in inputs]
+        if not gradient.any():
+            assert loss(*moved) == value
 
 
 def test_each_row_may_have_negatives_of_its_own() -> None:

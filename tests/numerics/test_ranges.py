@@ -192,6 +192,43 @@ def test_likelihoods_of_large_counts_keep_their_digits(mean: float, dispersion: 
         assert hess[0] == pytest.approx(float(curvature), rel=1e-5 if dtype is np.float32 else 1e-12)
 
 
+@pytest.mark.parametrize("dispersion", [1e-6, 0.3, 0.999, 1.0, 1.2, 40.0])
+@pytest.mark.parametrize("mean", [1e-30, 1e-3, 0.4999, 0.6, 3.0, 900.0, 2.8e4, 3e7, 1e12])
+def test_the_logarithms_of_the_negative_binomial_do_not_cancel(mean: float, dispersion: float) -> None:
+    """Those that the target multiplies are alike where the dispersion is near 1."""
+    for dtype, rtol in ((np.float32, 2e-6), (np.float64, 4e-15)):
+        x, t = np.array([mean], dtype), np.array([np.ceil(1.3 * mean)], dtype)
+        with mpmath.workdps(40):
+            m, k, a = mpmath.mpf(float(x[0])), mpmath.mpf(float(t[0])), mpmath.mpf(dispersion)
+            own = mpmath.log1p(a * m)
+            parts = k * (own - mpmath.log(m + mpmath.mpf("1e-8"))), own / a
+        value = losslib.negative_binomial_nll_loss(
+            x, t, dispersion=dispersion, eps=1e-8, log_input=False, reduction="none"
+        )
+        assert abs(float(value[0]) - sum(parts)) <= rtol * sum(map(abs, parts))
+
+
+@pytest.mark.parametrize("log_shape", [705.0, 709.0, 720.0, 1e30])
+@pytest.mark.parametrize("event", [0, 1])
+def test_a_weibull_time_of_a_shape_beyond_all_bounds_has_its_limits(log_shape: float, event: int) -> None:
+    """The hazard is a step: infinite behind the scale, 1 at the scale and 0 before it."""
+    time = np.array([130.0, 1.0, 0.5])
+    inputs = np.zeros(3), np.full(3, log_shape), time, np.full(3, event)
+    value, (scale, shape), _ = losslib.weibull_survival_loss.value_grad_hess(*inputs, reduction="none")
+    assert value[0] == -scale[0] == shape[0] == np.inf
+    assert value[1] == 1.0 - event * log_shape
+    with np.errstate(over="ignore"):
+        slope = np.exp(log_shape)
+    assert scale[1] == (0.0 if event else -slope)
+    assert shape[1] == -event
+    if not event:
+        assert value[2] == scale[2] == shape[2] == 0.0
+    else:
+        assert (value[2], scale[2], shape[2]) == pytest.approx(
+            (slope * np.log(2.0), slope, slope * np.log(2.0)), rel=1e-9
+        )
+
+
 def test_products_and_reciprocals_of_exponentials_stay_in_range() -> None:
     one = np.ones(1, np.float32)
     found = losslib.exponential_loss(np.array([90.0], np.float32), one, reduction="none")

@@ -184,7 +184,7 @@ template <class T> LOSSLIB_INLINE T log1p(T x) {
     return select(x < Limits::infinity(), select(x > T(-1), finite, edge), x);
 }
 
-// log1p(x), or where `plain` holds log(x): one logarithm of either. x >= 0, and positive and normal where it is plain.
+// log1p(x), or where `plain` holds log(x): one logarithm of either. x > -1, and positive and normal where it is plain.
 template <class T> LOSSLIB_INLINE T log1p_or_log(T x, bool plain) {
     if constexpr (std::is_class_v<T>) {
         return select(plain, log(x), log1p(x));  // the dual numbers of the tests

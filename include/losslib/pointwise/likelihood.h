@@ -275,9 +275,10 @@ struct NegativeBinomialLogFull {
     }
 };
 
-// (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean. The parts of the slope,
-// (1 + a t) / (1 + a x) and t / (x + eps), have one denominator here, so that they do not cancel; of those of the
-// curvature, t / (x + eps)^2 and a (1 + a t) / (1 + a x)^2, the common a^2 t x^2 is gone:
+// (t + 1/a) log1p(a x) - t log(x + eps): negative binomial with its mean. Of the two logarithms that t multiplies, both
+// large at a large mean and nearly alike if a is near 1, the one of the quotient is taken, by its distance from 1 where it
+// is near. The parts of the slope, (1 + a t) / (1 + a x) and t / (x + eps), have one denominator here, so that they do not
+// cancel; of those of the curvature, t / (x + eps)^2 and a (1 + a t) / (1 + a x)^2, the common a^2 t x^2 is gone:
 //   (t (1 + 2 a x) - a x^2 - a (1 + a t) eps (2 x + eps)) / ((x + eps) (1 + a x))^2.
 struct NegativeBinomialIdentity {
     double dispersion, eps;
@@ -285,12 +286,14 @@ struct NegativeBinomialIdentity {
         const T a = T(dispersion);
         const T shifted = input + T(eps);
         const T logarithm = log1p(a * input);
-        const T gap = logarithm - log(shifted);
         const T inverse = T(1) / (T(1) + a * input), inverse_shifted = T(1) / shifted;
         const T weight = T(1) + a * target;
         const T slope = ((input - target) + T(eps) * weight) * inverse * inverse_shifted;
         const bool absent = target == T(0);
         const T share = select(input == T(0), T(0), select(inverse_shifted == T(0), T(1), input * inverse_shifted));
+        const T excess = T(1.0 - eps) * inverse_shifted + T(dispersion - 1.0) * share;  // of the quotient over 1
+        const bool near = abs(excess) < T(0.5);
+        const T gap = log1p_or_log(select(near, excess, inverse_shifted + a * share), !near);
         const T curvature = target * inverse_shifted * inverse_shifted * inverse * (T(2) - inverse) -
                             a * square(share * inverse) -
                             (T(dispersion * eps) * weight * inverse * inverse_shifted) * inverse * (share + T(1));

@@ -40,7 +40,8 @@ constexpr int kept_teams = 4;
 constexpr double worth_a_team = 1e6;  // nanoseconds of serial work from which making and ending a team pays
 // Waking a sleeper takes 20 to 50 us on a virtual machine: the work that pays for it, in multiples of the threshold.
 constexpr double asleep_factor = 12.0;
-// A wait that is worth a thought; how much longer than a wait calls stay serial at first; how long at most. Reading the clock of the core takes half a microsecond: too much for shorter calls.
+// A wait that is worth a thought; how much longer than a wait calls stay serial at first; how long at most. Reading the
+// clock of the core takes half a microsecond: too much for shorter calls.
 constexpr Nanoseconds long_wait = 100'000;
 constexpr double worth_a_clock = 2e5;
 constexpr Nanoseconds least_rest = 8;

@@ -144,7 +144,7 @@ INTERSECTION = Choice(
 )
 LOG = Flag("log", False, "-log of the score, held at 1e-7 from below, in place of 1 - score.")
 
-COUNTS = r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \quad P = I + FP, \quad T = I + FN"
+COUNTS = r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \qquad P = I + FP, \quad T = I + FN"
 
 #: Arguments of every loss of ratios, behind its own.
 REGION = (AXIS, ACTIVATION, PER, CLASSES, WEIGHT, ABSENT, IGNORE_INDEX)

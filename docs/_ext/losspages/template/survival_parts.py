@@ -471,7 +471,7 @@ PICTURES: dict[str, tuple[str, list[tuple[str, list[Any], int]]]] = {
         ],
     ),
     "brier": (
-        "probability to live beyond 1 (time of the sample: see the legend)",
+        "probability to live beyond 1 (each curve: a time of the sample)",
         [
             (f"{word} at {time:g}", [np.full((2, 1), 0.5), [time, 3.0], [event, 1]], 0)
             for word, time, event in (("dies", 0.5, 1), ("dies", 2.0, 1), ("censored", 0.5, 0))

@@ -40,8 +40,8 @@ def legacy_reduction(size_average: Any, reduce: Any, stacklevel: int) -> str:
     for name, value in (("size_average", size_average), ("reduce", reduce)):
         if not (value is None or isinstance(value, bool | np.bool_ | int)):
             raise ParameterError(
-                f"{name} must be True or False, got {reprlib.repr(value)}; by position PyTorch's deprecated flags come before "
-                "reduction: give parameters by name, as in reduction='sum'"
+                f"{name} must be True or False, got {reprlib.repr(value)}; by position PyTorch's deprecated flags come "
+                "before reduction: give parameters by name, as in reduction='sum'"
             )
     if reduce is not None and not reduce:
         reduction = "none"
@@ -68,8 +68,8 @@ def positional(info: LossInfo, order: Sequence[str], values: Sequence[Any], owne
     named = dict(zip(order, values, strict=False))
     if not isinstance(named.get("reduction", ""), str):
         raise ParameterError(
-            f"{owner} takes reduction in the place of {reprlib.repr(named['reduction'])}: by position the parameters come "
-            f"in the order {', '.join(order)}; give them by name"
+            f"{owner} takes reduction in the place of {reprlib.repr(named['reduction'])}: by position the parameters "
+            f"come in the order {', '.join(order)}; give them by name"
         )
     return named
 

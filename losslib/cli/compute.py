@@ -189,7 +189,7 @@ def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
 def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return the spellings that ``--set`` may name a loss by, its parameters, and those of them that are arrays."""
     if name.startswith(":") or name.partition(":")[0].lower().endswith((*KINDS, *COMPRESSIONS)):
-        raise ParameterError(f"{name} stands where names of losses are; arrays come after --input, --target or --read NAME=")
+        raise ParameterError(f"{name} stands where names of losses are; arrays come after --input, --target or --read")
     parts = split(name)
     if parts is not None:
         return (name,), tuple(find(*parts).parameters), ("weight", "pos_weight", "class_weights", "alpha")

@@ -1011,9 +1011,7 @@ lovasz_softmax_loss, LovaszSoftmaxLoss = declare(
         "costs, the next by what the second adds, and so on. It trains for the mean IoU more directly than the ratio "
         "of soft sums, and is used to polish a model that cross-entropy has trained."
     ),
-    notes=LOVASZ_NOTES.format(
-        samples="where ``per='sample_class'``", kept="``where`` and ``ignore_index`` keep"
-    ),
+    notes=LOVASZ_NOTES.format(samples="where ``per='sample_class'``", kept="``where`` and ``ignore_index`` keep"),
     use_when=(
         "the result is judged by mean IoU and a model is to be polished for it",
         "small classes matter: each class has the same say, whatever its size",

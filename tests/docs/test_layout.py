@@ -87,9 +87,10 @@ def test_rows_of_the_catalogue_do_not_run_into_each_other(width: int, asked: str
     assert page.evaluate(OUTSIDE) == []
 
 
-#: Formulas that are wider: derivatives that SymPy has found, and two of which no part stands apart.
+#: Formulas that are wider, those of SymPy: it does not break lines.
 BROAD = {
-    "binary_sparsemax_loss", "gaussian_focal_loss", "negative_binomial_nll_loss", "sigmoid_focal_loss", "varifocal_loss",
+    "binary_sparsemax_loss", "gaussian_focal_loss", "negative_binomial_nll_loss", "sigmoid_focal_loss",
+    "varifocal_loss",
 }  # fmt: skip
 
 

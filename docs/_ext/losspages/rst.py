@@ -40,7 +40,7 @@ def folded(section: str, own: str) -> str:
 
 
 def math(tex: str) -> str:
-    r"""Return a displayed formula; what a ``\qquad`` keeps apart stands on lines of its own, which fit narrow columns."""
+    r"""Return a displayed formula; what a ``\qquad`` keeps apart stands on lines of its own, for narrow columns."""
     lines = [""]
     depth = 0
     for token in re.findall(r"\\[A-Za-z]+|\\.|.", tex, re.DOTALL):

@@ -188,8 +188,8 @@ def _formula(info: LossInfo) -> str:
         parts.append(f".. code-block:: text\n\n   {lines}\n")
     summed = {"boxes": "box by box", "softmax_between": "sample by sample"}.get(info.geometry, "position by position")
     parts.append(
-        f"The formula is written by hand; what the build compares with the kernel is its definition, computed {summed}, "
-        "and differences of values. There is no Hessian: ``value_grad_hess`` is not offered.\n"
+        "The formula is written by hand; what the build compares with the kernel is its definition, computed "
+        f"{summed}, and differences of values. There is no Hessian: ``value_grad_hess`` is not offered.\n"
     )
     return "\n".join(parts)
 

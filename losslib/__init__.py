@@ -79,9 +79,22 @@ def __getattr__(name: str) -> Any:
     elif name == "adapters":
         value = importlib.import_module("losslib.adapters")
     else:
-        raise AttributeError(f"module 'losslib' has no attribute {name!r}")
+        raise AttributeError(f"module 'losslib' has no attribute {name!r}{_advice(name)}", name=name)
     globals()[name] = value
     return value
+
+
+def _advice(name: str) -> str:
+    """Say which function an alias belongs to, or which name is near; private names are asked for by tools."""
+    if name.startswith("_"):
+        return ""
+    for losses in _INDEX.values():
+        for function, class_name, *aliases in losses:
+            if name in aliases:
+                return f": the alias {name!r} is for losslib.get; the function is {function}, the class {class_name}"
+    from losslib.declaration.schema import closest
+
+    return closest(name, __all__)
 
 
 def __dir__() -> list[str]:

@@ -103,7 +103,7 @@ def _set_width(width: int) -> None:
 
 
 def _awake() -> int:
-    """Return how many microseconds after a short call began another finds its threads awake."""
+    """Return how many microseconds after a call another finds its threads awake."""
     spin = USUAL_SPIN if waiting.chosen is None else waiting.chosen
     return SHORT + spin if spin > 0 else 0
 

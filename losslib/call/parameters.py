@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from losslib import geometries
 from losslib.call.arrays import read_array
 from losslib.declaration.schema import Array, LossInfo, closest
-from losslib.errors import DomainError
+from losslib.errors import DomainError, ParameterError
 
 __all__ = ["bind", "class_arguments", "legacy_reduction", "positional", "require_least"]
 
@@ -36,6 +37,12 @@ def require_least(parameter: Array, array: np.ndarray) -> np.ndarray:
 
 def legacy_reduction(size_average: Any, reduce: Any, stacklevel: int) -> str:
     """Translate PyTorch's two deprecated flags into a reduction, with a warning at the caller's line."""
+    for name, value in (("size_average", size_average), ("reduce", reduce)):
+        if not (value is None or isinstance(value, bool | np.bool_ | int)):
+            raise ParameterError(
+                f"{name} must be True or False, got {reprlib.repr(value)}; by position PyTorch's deprecated flags come "
+                "before reduction: give parameters by name, as in reduction='sum'"
+            )
     if reduce is not None and not reduce:
         reduction = "none"
     elif size_average is not None and not size_average:
@@ -56,9 +63,15 @@ def positional(info: LossInfo, order: Sequence[str], values: Sequence[Any], owne
         if order:
             expected = f"at most {len(order)} positional parameters ({', '.join(order)})"
         else:
-            expected = "its parameters as keywords"
-        raise TypeError(f"{owner} takes {expected}, got {len(values)} positional values too many or unnamed")
-    return dict(zip(order, values, strict=False))
+            expected = f"its parameters by name ({', '.join(info.parameter_names)})"
+        raise TypeError(f"{owner} takes {expected}, got {len(values)} positional")
+    named = dict(zip(order, values, strict=False))
+    if not isinstance(named.get("reduction", ""), str):
+        raise ParameterError(
+            f"{owner} takes reduction in the place of {reprlib.repr(named['reduction'])}: by position the parameters "
+            f"come in the order {', '.join(order)}; give them by name"
+        )
+    return named
 
 
 def bind_values(info: LossInfo, given: Mapping[str, Any], owner: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import losslib
 from losslib.cli.csv_files import TYPES
 from losslib.cli.job import Job, compute_on_cluster, progress, write_gradient
 from losslib.cli.results import refuse_inputs, terminable
-from losslib.cli.sources import Format, Source, files_of, parse
+from losslib.cli.sources import COMPRESSIONS, KINDS, Format, Source, files_of, parse
 from losslib.cli.streams import Streams
 from losslib.declaration.registry import info_of
 from losslib.declaration.schema import LossInfo, closest
@@ -188,6 +188,8 @@ def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
 
 def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return the spellings that ``--set`` may name a loss by, its parameters, and those of them that are arrays."""
+    if name.startswith(":") or name.partition(":")[0].lower().endswith((*KINDS, *COMPRESSIONS)):
+        raise ParameterError(f"{name} stands where names of losses are; arrays come after --input, --target or --read")
     parts = split(name)
     if parts is not None:
         return (name,), tuple(find(*parts).parameters), ("weight", "pos_weight", "class_weights", "alpha")

@@ -23,8 +23,8 @@ import numpy as np
 from losslib.declaration.schema import closest
 
 __all__ = [
-    "Batch", "Format", "Reader", "Source", "aligned", "choose", "count_rows", "files_of", "no_such", "open_source",
-    "parse", "read_mask",
+    "COMPRESSIONS", "KINDS", "Batch", "Format", "Reader", "Source", "aligned", "choose", "count_rows", "files_of",
+    "no_such", "open_source", "parse", "read_mask",
 ]  # fmt: skip
 
 Batch = dict[str, Any]

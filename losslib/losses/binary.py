@@ -885,7 +885,7 @@ asymmetric_loss, AsymmetricLoss = pointwise(
         "entropy."
     ),
     notes=(
-        "Computed from the two sigmoids and softplus terms of one exponential; no ``eps`` is needed and none "
+        "Computed from the two sigmoids and softplus terms of one exponential; no epsilon is needed and none "
         "is added. The gradient is that of the whole value, the focusing factors included.\n\n"
         "There is a kink where ``sigmoid(x)`` = clip for ``gamma_neg`` = 0; for larger exponents the loss "
         "joins zero smoothly. The loss is not convex and the Hessian may be negative. A very confident wrong "

@@ -97,9 +97,9 @@ SEEN = (
     "Computed as cross_entropy computes the shifted logits, in one pass over a row, with the largest subtracted: "
     "nothing overflows."
 )
+SUM_OF_ANGLES = "``cos(theta + {0})`` is evaluated as ``c*cos({0}) - sin(theta)*sin({0})``, without an arc cosine"
 ANGLES = (
-    "``cos(theta + margin2)`` is evaluated as ``c*cos(margin2) - sin(theta)*sin(margin2)`` without an arc cosine, "
-    "where margin1 is 1. The sine is kept above sqrt(1e-7): at a cosine of 1 or -1, where the slope of the angle is "
+    "The sine of the angle is kept above sqrt(1e-7): at a cosine of 1 or -1, where the slope of the angle is "
     "infinite and other packages give NaN, the gradient is that of a point just inside. Cosines beyond 1 by rounding "
     "are clipped; beyond 1.01 they are an error, with check=False clipped too. The Hessian is not offered: the margin "
     "bends the target's logit, so that it would not be positive."
@@ -414,7 +414,7 @@ margin_cross_entropy, MarginCrossEntropy = declare(
         "The product of the normalised matrices is the caller's, and so is the way of the gradient through the "
         "normalisation."
     ),
-    notes=f"{SEEN} {ANGLES}",
+    notes=f"{SEEN} {SUM_OF_ANGLES.format('margin2')} where ``margin1`` is 1. {ANGLES}",
     use_when=(
         "classes of training and of use differ (faces, products, speakers) and embeddings are compared by cosine",
         "several margins are to be combined as insightface does",
@@ -495,7 +495,7 @@ arcface_loss, ArcFaceLoss = declare(
         "With ``sub_centers=K`` a class has K vectors side by side and counts by the nearest, so that wrong labels "
         "gather at centres of their own."
     ),
-    notes=f"{SEEN} {ANGLES}",
+    notes=f"{SEEN} {SUM_OF_ANGLES.format('margin')}. {ANGLES}",
     use_when=(
         "embeddings of many classes are compared by cosine later: faces, speakers, products",
         "labels are noisy: sub_centers=3 gives errors a place of their own",

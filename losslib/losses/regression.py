@@ -406,8 +406,8 @@ huber_loss, HuberLoss = pointwise(
     class_order=("reduction", "delta"),
     description=(
         "Errors up to ``delta`` are treated as Gaussian noise and squared; larger ones cost a straight line"
-        " that continues the parabola with the same slope. The minimiser lies between the mean (``delta``"
-        " large) and the median (``delta`` small)."
+        " that continues the parabola with the same slope. The minimiser is a compromise: the mean where"
+        " ``delta`` is large, the median in the limit of a small one."
         "\n\n"
         "Huber derived it as the best guard against the worst symmetric contamination of Gaussian noise."
         " With ``delta`` of 1.345 standard deviations of the noise it keeps 95 % of the efficiency of least"

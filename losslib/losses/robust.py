@@ -484,8 +484,8 @@ barron_loss, BarronLoss = pointwise(
     differentiable=BOTH,
     description=(
         "With ``r = d/scale``, every member is about ``r**2/2`` for errors below ``scale``, with the same"
-        " curvature; ``alpha`` decides what happens beyond. From 1 upwards the loss is convex and estimates"
-        " something between mean and median; below 1 the pull of outliers fades and the loss finds the"
+        " curvature; ``alpha`` decides what happens beyond. From 1 upwards the loss is convex and its estimate"
+        " a compromise of mean and median; below 1 the pull of outliers fades and the loss finds the"
         " centre of the main cluster."
         "\n\n"
         "Lowering ``alpha`` during training (2, 1, 0, -2) starts with a convex problem and ends with a"

@@ -148,7 +148,7 @@ INTERSECTION = Choice(
 )
 LOG = Flag("log", False, "-log of the score, held at 1e-7 from below, in place of 1 - score.")
 
-COUNTS = r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \quad P = I + FP, \quad T = I + FN"
+COUNTS = r"I = \sum p\,t, \quad FP = \sum p\,(1 - t), \quad FN = \sum (1 - p)\,t, \qquad P = I + FP, \quad T = I + FN"
 
 #: Arguments of every loss of ratios, behind its own.
 REGION = (AXIS, ACTIVATION, PER, CLASSES, WEIGHT, ABSENT, IGNORE_INDEX)
@@ -239,13 +239,21 @@ YEUNG = Reference(
     doi="10.1016/j.compmedimag.2021.102026",
 )
 
-NOTES = (
+RATIO = (
     "The value is not a sum over positions: every position has a part in the gradient of every other, and there is no "
     "Hessian. Counts are summed in float64 over the positions that ``where`` and ``ignore_index`` keep, and what is "
     "wrong is summed directly, so that a nearly perfect prediction keeps its digits. 0/0, nothing to find and nothing "
     "found, is perfect: value 0, gradient 0. Two passes over the input and no array beside the gradient. "
     "``sample_weight`` of shape (N,) multiplies the ratios of a sample, or the terms of the sums where samples are "
-    "pooled; of one weight a position it multiplies the terms. ``mean`` divides by the number of ratios."
+    "pooled; of one weight a position it multiplies the terms."
+)
+NOTES = RATIO + " ``mean`` divides by the number of ratios."
+#: Of losses whose one ratio is a mean over positions.
+MEANS = (
+    "Terms are summed in float64 over the positions that {kept}, and divided by their number; a mean over no position "
+    "is 0. There is no Hessian. ``sample_weight`` of shape (N,) multiplies the means of a sample, or the terms of the "
+    "sums where samples are pooled; of one weight a position it multiplies the terms, and a mean divides by the sum of "
+    "these weights."
 )
 
 
@@ -298,8 +306,8 @@ dice_loss, DiceLoss = region(
         "The coefficient of Dice compares what two regions share with their sizes, so that a lesion of fifty pixels "
         "counts as much as an organ of fifty thousand: the background, right nearly everywhere, has no part in it. As "
         "a loss it takes probabilities in place of marks, and trains for the F1 score of pixels.\n\n"
-        "Its gradient at a position depends on the whole region. Where it is small the loss is stubborn or nervous: "
-        "one pixel more or less may change it from 0 to 1. In practice it stands beside a cross-entropy, which gives "
+        "Its gradient at a position depends on the whole region. Of a small region the value jumps: one pixel more or "
+        "less may change it from 0 to 1. In practice it stands beside a cross-entropy, which gives "
         "every pixel a smooth slope: ``dice_cross_entropy_loss``."
     ),
     use_when=(
@@ -316,8 +324,8 @@ dice_loss, DiceLoss = region(
         "Frameworks differ in what one ratio counts. MONAI and optax take a ratio for each sample and class, "
         "segmentation-models for each class over the batch, Paddle for each sample over all classes, Keras one for "
         "all: see ``per``.",
-        "segmentation-models adds ``smooth`` once to the denominator where the numerator has it once too, but doubles "
-        "the numerator's: its ``smooth=s`` is ``smooth=2*s`` here.",
+        "segmentation-models adds its ``smooth`` to half of the numerator and of the denominator: its ``smooth=s`` is "
+        "``smooth=2*s`` here.",
         "Logits without ``activation`` are a DomainError here; elsewhere they give a number.",
         "A background class of index 0 enters as any other unless ``classes=range(1, C)``.",
         "nnU-Net reports minus the score: its loss is this one minus 1.",
@@ -844,7 +852,7 @@ boundary_loss, BoundaryLoss = declare(
     ),
     notes=(
         "The distance map is an input and no transform of the target: it is made once for each image, not at every "
-        "step. " + NOTES
+        "step. " + MEANS.format(kept="``where`` keeps")
     ),
     use_when=(
         "outlines matter, and the errors are far from them",
@@ -908,7 +916,7 @@ hausdorff_dt_loss, HausdorffDTLoss = declare(
         "region that is empty or everything are 0. They are constant in the derivative. The transform takes time "
         "linear in the positions, one thread for each sample and class, and memory: the probabilities in one array of "
         "the size of the input, the distances in one of float64, and 9 bytes a position for each thread. "
-        + NOTES.replace("Two passes over the input and no array beside the gradient. ", "")
+        + MEANS.format(kept="``where`` and ``ignore_index`` keep")
     ),
     use_when=(
         "the result is judged by a Hausdorff distance",
@@ -956,8 +964,9 @@ LOVASZ_NOTES = (
     "Errors are sorted in each call, by a radix sort of their bits; equal errors keep the order of their positions. "
     "The permutation is constant in the derivative, which is exact where no two errors are equal. Unlike the ratios, "
     "these losses take memory: the probabilities of all classes stand in one array of the size of the input, and a "
-    "segment takes 24 bytes a position in float32 while it is sorted. "
-    + NOTES.replace("Two passes over the input and no array beside the gradient. ", "")
+    "segment takes 24 bytes a position in float32 while it is sorted. Every position has a part in the gradient of "
+    "every other, and there is no Hessian. Sorted errors have no weights of their own: ``sample_weight`` is one weight "
+    "for each sample, {samples}. What is sorted are the positions that {kept}; nothing to sort has the value 0."
 )
 
 lovasz_softmax_loss, LovaszSoftmaxLoss = declare(
@@ -1006,7 +1015,7 @@ lovasz_softmax_loss, LovaszSoftmaxLoss = declare(
         "costs, the next by what the second adds, and so on. It trains for the mean IoU more directly than the ratio "
         "of soft sums, and is used to polish a model that cross-entropy has trained."
     ),
-    notes=LOVASZ_NOTES,
+    notes=LOVASZ_NOTES.format(samples="where ``per='sample_class'``", kept="``where`` and ``ignore_index`` keep"),
     use_when=(
         "the result is judged by mean IoU and a model is to be polished for it",
         "small classes matter: each class has the same say, whatever its size",
@@ -1084,7 +1093,7 @@ lovasz_hinge_loss, LovaszHingeLoss = declare(
         "``lovasz_softmax_loss`` for one class, with the hinge of the logit in place of the difference of a "
         "probability: positions on the right side with a margin of 1 have no part in it."
     ),
-    notes=LOVASZ_NOTES,
+    notes=LOVASZ_NOTES.format(samples="where ``per='sample'``", kept="``where`` keeps"),
     use_when=(
         "one foreground class is segmented and judged by IoU",
         "a model is to be polished after cross-entropy, without a sigmoid that saturates",
@@ -1179,7 +1188,7 @@ dice_cross_entropy_loss, DiceCrossEntropyLoss = declare(
         "``mean`` is the mean of the Dice ratios plus the mean cross-entropy over the positions that count: divided by "
         "the sum of the weights of their classes for class indices, by their number for masks, and for "
         '``activation="sigmoid"`` by the number of positions and classes. ``sum`` adds both sums. There is no '
-        "``none``: the two terms have no common table. ``classes`` and ``absent`` are for Dice only. " + NOTES
+        "``none``: the two terms have no common table. ``classes`` and ``absent`` are for Dice only. " + RATIO
     ),
     use_when=(
         "the first loss to try for segmentation",
@@ -1276,7 +1285,7 @@ unified_focal_loss, UnifiedFocalLoss = declare(
     ),
     notes=(
         "Probabilities are held in [1e-7, 1 - 1e-7] and have no derivative beyond. ``mean`` is the mean of F over "
-        "positions and classes and of V over samples and classes. " + NOTES
+        "positions and classes and of V over samples and classes. " + RATIO
     ),
     use_when=(
         "foreground is rare, and cross-entropy and Dice are wanted together with few settings",

@@ -104,7 +104,7 @@ NOTES = (
     "have gradient exactly 0.\n\n"
 )
 PITFALLS = (
-    "The blank is class 0 here, in PyTorch, Paddle, optax and Keras; MXNet and TensorFlow 1 use the last class.",
+    "The blank is class 0 here, in PyTorch, Paddle, optax and Keras; MXNet's Gluon and TensorFlow 1 use the last.",
     "Time comes first: (T, N, C). A batch-first array (N, T, C) needs ``x.transpose(1, 0, 2)``, which costs no copy.",
     '``"mean"`` divides each value by the length of its target before it averages over samples, as PyTorch does; '
     "Keras, TensorFlow and optax do not divide.",

@@ -316,7 +316,8 @@ aft_loss, AFTLoss = declare(
     avoid_when=(
         "only the order of the samples matters: ``cox_ph_loss`` needs no distribution",
         "the spread differs between samples: ``weibull_survival_loss`` predicts the shape too",
-        "nothing is censored: ``gaussian_nll_loss`` or ``mse_loss`` of the logarithm is the same and simpler",
+        "nothing is censored and the error is normal: ``gaussian_nll_loss`` or ``mse_loss`` of the logarithm fits the "
+        "same and is simpler",
     ),
     pitfalls=(
         "`input` predicts the logarithm of the time: exp of it is the median (for ``normal`` and ``logistic``).",

@@ -198,8 +198,8 @@ sampled_softmax_loss, SampledSoftmaxLoss = declare(
     symbols={"x": "input"},
     description=(
         "A softmax over a few sampled classes and the true one stands for that over all. Subtracting the logarithm of "
-        "how often a class is expected in the sample makes its gradient that of the whole softmax on average. The "
-        "caller draws the sample and gathers the vectors."
+        "how often a class is expected in the sample makes its gradient tend to that of the whole softmax as the "
+        "sample grows. The caller draws the sample and gathers the vectors."
     ),
     notes="Accidental hits have the logit -inf: value and gradient 0. The Hessian is the diagonal ``p*(1 - p)``.",
     use_when=(
@@ -211,7 +211,7 @@ sampled_softmax_loss, SampledSoftmaxLoss = declare(
         "probabilities are evaluated: the sample says nothing about the others",
     ),
     pitfalls=(
-        "Without the expected counts the loss is that of a softmax whose frequent classes are too small.",
+        "Without the expected counts a class is pushed down as often as it is sampled: frequent ones end up too low.",
         "TensorFlow's function of this name gathers the vectors too.",
     ),
     see_also=(("nce_loss", "each class a question of its own"), ("linear_cross_entropy", "all classes")),

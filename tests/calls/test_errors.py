@@ -26,6 +26,7 @@ from formulas import (
     settings,
 )
 from losslib import DomainError, DTypeError, ParameterError, ShapeError, geometries
+from losslib.declaration.index import INDEX
 from losslib.declaration.schema import Choice, Flag, Indices, Integer, Real
 
 PER_LOSS = pytest.mark.parametrize("info", LOSSES, ids=LOSS_IDS)
@@ -429,7 +430,41 @@ def test_an_unknown_loss_suggests_the_closest() -> None:
         losslib.list_losses(tag="qqqqqq")
 
 
+def test_an_attribute_that_is_not_there_names_the_loss_that_is_meant() -> None:
+    found = 0
+    for losses in INDEX.values():
+        for name, class_name, *aliases in losses:
+            for alias in aliases:
+                if alias.isidentifier() and alias not in losslib.__all__:
+                    found += 1
+                    with pytest.raises(AttributeError, match=rf"'{alias}'.* {name}, .* {class_name}$"):
+                        getattr(losslib, alias)
+    assert found > 100
+    with pytest.raises(AttributeError, match="did you mean 'HuberLoss'"):
+        losslib.HuberLos  # noqa: B018
+    assert not hasattr(losslib, "__wrapped__")
+
+
 # ---- calls -------------------------------------------------------------------------------------------------------
+
+
+@PER_LOSS
+def test_a_number_in_the_place_of_a_flag_or_a_reduction_is_an_error(info: Any) -> None:
+    inputs = sample_inputs(info)
+    defaults = {item.name: item.default for item in info.parameters}
+    for owner, order, given in (
+        (loss_class(info), info.class_order, ()), (function(info), info.function_order, inputs),
+    ):  # fmt: skip
+        for position, name in enumerate(order):
+            if name in ("size_average", "reduce", "reduction"):
+                before = [defaults.get(other) for other in order[:position]]
+                wrong = [0.5, np.ones(3)] if name == "reduction" else [0.5, np.ones(3), "sum"]
+                for value in wrong:
+                    with pytest.raises(ParameterError, match=rf"{name}.* by name"):
+                        owner(*given, *before, value)
+        if not order:
+            with pytest.raises(TypeError, match=f"by name .*{info.parameters[0].name}"):
+                owner(*given, 0.5)
 
 
 @PER_LOSS

@@ -10,6 +10,7 @@ import inspect
 import math
 import pickle
 import pkgutil
+import re
 import threading
 from typing import Any
 
@@ -463,6 +464,15 @@ def test_the_declaration_is_filled_in(info: Any) -> None:
         assert entry[1:].isdigit()
     for item in own_parameters(info):
         assert item.meaning.endswith((".", ")"))
+
+
+@PER_LOSS
+def test_a_description_speaks_of_no_parameter_that_the_loss_has_not(info: Any) -> None:
+    own = {*info.parameter_names, *info.input_names}
+    own |= {word for item in info.parameters if isinstance(item, Choice) for word in item.choices}
+    elsewhere = {name for other in LOSSES for name in other.parameter_names} - own
+    named = re.findall(r"`+(\w+)`+", f"{info.description} {info.notes}")
+    assert not elsewhere.intersection(named)
 
 
 @PER_LOSS

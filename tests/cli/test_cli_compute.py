@@ -140,6 +140,8 @@ def test_the_gradient_of_rows_and_of_another_input(data: Any, capsys: Any) -> No
     ("arguments", "words"),
     [
         ("hubr --input p.npy --target y.npy", "did you mean"),
+        ("mse p.npy y.npy", "p.npy stands where names of losses are; arrays come after --input"),
+        ("mse :region --input p.npy --target y.npy", ":region stands where names of losses are"),
         ("mse --input p.npy", "give --target"),
         ("mse --input q.npy --target y.npy", "no file 'q.npy'"),
         ("mse --input :p --target y.npy", "give the first a file"),

@@ -14,11 +14,12 @@ WIDE = [
     "generated/ctc_loss.html", "generated/binary_cross_entropy.html", "generated/performance.html",
     "migrate/torch.html", "migrate/keras.html", "migrate/sklearn.html", "losses.html",
     "generated/supcon_loss.html", "generated/arcface_loss.html", "generated/cumulative_link_loss.html",
-    "generated/cox_ph_loss.html", "gallery/plot_ordered_classes.html",
+    "generated/cox_ph_loss.html", "gallery/plot_ordered_classes.html", "adapters/sklearn.html",
+    "generated/ipcw_brier_score.html",
 ]  # fmt: skip
 
 #: What may be wider than the column: it scrolls by itself.
-SCROLLS = "div.math, span.math, .pst-scrollable-table-container, table.indextable"
+SCROLLS = "div.math, span.math, .pst-scrollable-table-container, table.indextable, .sphx-glr-script-out pre"
 
 #: Tables that are read as a whole; those of the numbers of a picture scroll.
 WHOLE = ", ".join(
@@ -65,6 +66,64 @@ def test_tables_fit_their_column_on_a_wide_screen(path: str, visit: Visit) -> No
         WHOLE,
     )
     assert wider == []
+
+
+#: Rows of which something stands above their top or below their bottom.
+OUTSIDE = """() => [...document.querySelectorAll("table.loss-catalogue tbody tr")].filter((row) => {
+  const { top, bottom, height } = row.getBoundingClientRect();
+  return height && [...row.querySelectorAll("p, a, code, small, svg")].some((element) => {
+    const box = element.getBoundingClientRect();
+    return box.height && (box.bottom > bottom + 1 || box.top < top - 1);
+  });
+}).map((row) => row.innerText)"""
+
+
+@pytest.mark.parametrize("asked", ["", "?filter=pinball"])
+@pytest.mark.parametrize("width", [1300, 1000, 721, 390, 320])
+def test_rows_of_the_catalogue_do_not_run_into_each_other(width: int, asked: str, visit: Visit) -> None:
+    page = visit.open(f"losses.html{asked}")
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.locator("table.loss-catalogue tbody tr:visible").count() == (1 if asked else len(losslib.list_losses()))
+    assert page.evaluate(OUTSIDE) == []
+
+
+#: Formulas that are wider, those of SymPy: it does not break lines.
+BROAD = {
+    "binary_sparsemax_loss", "gaussian_focal_loss", "negative_binomial_nll_loss", "sigmoid_focal_loss",
+    "varifocal_loss",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", sorted({info.family for info in losslib.list_losses()}))
+def test_formulas_fit_their_column_on_a_wide_screen(family: str, visit: Visit) -> None:
+    wider = {}
+    visit.page.set_viewport_size({"width": 1300, "height": 900})
+    for info in losslib.list_losses(family):
+        page = visit.open(f"generated/{info.name}.html")
+        found = page.locator("div.math").evaluate_all(
+            "all => all.map(box => box.scrollWidth - box.clientWidth).filter(more => more > 1)"
+        )
+        if found and info.name not in BROAD:
+            wider[info.name] = found
+    assert wider == {}
+
+
+#: Letters of an axis or a title that a panel cuts off.
+BEYOND = """(all) => all.flatMap((svg) => [...svg.querySelectorAll("text")].filter((text) => {
+  const [box, edge] = [text.getBoundingClientRect(), svg.getBoundingClientRect()];
+  return box.width && (box.right > edge.right + 1 || box.left < edge.left - 1);
+}).map((text) => text.textContent))"""
+
+
+@pytest.mark.parametrize("family", sorted({info.family for info in losslib.list_losses()}))
+def test_no_panel_cuts_its_letters(family: str, visit: Visit) -> None:
+    cut = {}
+    for info in losslib.list_losses(family):
+        page = visit.open(f"generated/{info.name}.html")
+        found = page.locator(".loss-figure svg").evaluate_all(BEYOND)
+        if found:
+            cut[info.name] = found
+    assert cut == {}
 
 
 @pytest.mark.parametrize("info", losslib.list_losses(), ids=lambda info: info.name)

@@ -40,6 +40,17 @@ def folded(section: str, own: str) -> str:
 
 
 def math(tex: str) -> str:
+    r"""Return a displayed formula; what a ``\qquad`` keeps apart stands on lines of its own, for narrow columns."""
+    lines = [""]
+    depth = 0
+    for token in re.findall(r"\\[A-Za-z]+|\\.|.", tex, re.DOTALL):
+        depth += (token in ("{", r"\begin", r"\left")) - (token in ("}", r"\end", r"\right"))
+        if token == r"\qquad" and depth == 0:
+            lines.append("")
+        else:
+            lines[-1] += token
+    if len(lines) > 1:
+        tex = r"\begin{gathered} " + r" \\[0.5em] ".join(line.strip() for line in lines) + r" \end{gathered}"
     return f".. math::\n\n{indent(tex)}\n"
 
 

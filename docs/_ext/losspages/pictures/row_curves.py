@@ -119,7 +119,7 @@ def _class_line(info: LossInfo) -> Line:
     logits = np.log(rows)
     if target_kind(info) == "logits":
         teacher = np.tile(np.log([0.8, 0.1, 0.1]), (SAMPLES, 1))
-        return Line("student's probability of the class that the teacher gives 0.8", p, [logits, teacher], "input",
+        return Line("probability of the class that the teacher gives 0.8", p, [logits, teacher], "input",
                     _along_first(p), "the entry of this class's logit")  # fmt: skip
     what = "log-probability" if "log-probabilities" in info.tags else "logit"
     return Line("probability of the target", p, [logits, _first_class(info)], "input", _along_first(p),

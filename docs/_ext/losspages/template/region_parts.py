@@ -186,9 +186,10 @@ def _formula(info: LossInfo) -> str:
     if not info.latex:
         lines = "\n   ".join([info.formula, *definition_lines(info.definitions)])
         parts.append(f".. code-block:: text\n\n   {lines}\n")
+    summed = {"boxes": "box by box", "softmax_between": "sample by sample"}.get(info.geometry, "position by position")
     parts.append(
-        "The formula is written by hand; what the build compares with the kernel is its definition, summed position by "
-        "position, and differences of values. There is no Hessian: ``value_grad_hess`` is not offered.\n"
+        "The formula is written by hand; what the build compares with the kernel is its definition, computed "
+        f"{summed}, and differences of values. There is no Hessian: ``value_grad_hess`` is not offered.\n"
     )
     return "\n".join(parts)
 

@@ -464,14 +464,14 @@ PICTURES: dict[str, tuple[str, list[tuple[str, list[Any], int]]]] = {
         ],
     ),
     "deephit": (
-        "logit of the second of three intervals (all other scores are 0)",
+        "logit of the second of three intervals (the others have 0)",
         [
             (f"{word} in the second", [np.zeros((2, 3)), [1, 2], [event, 0]], 1)
             for word, event in (("dies", 1), ("censored", 0))
         ],
     ),
     "brier": (
-        "probability to live beyond 1 (time of the sample: see the legend)",
+        "probability to live beyond 1",
         [
             (f"{word} at {time:g}", [np.full((2, 1), 0.5), [time, 3.0], [event, 1]], 0)
             for word, time, event in (("dies", 0.5, 1), ("dies", 2.0, 1), ("censored", 0.5, 0))

@@ -39,6 +39,7 @@ cdef struct Kernel:
     Pick pick              # NULL for a loss that is no function of the log-probability of one class
     bint linear            # the pick is -log p: label smoothing is a sum over the logits, z-loss and Hessian exist
     bint given             # log-probabilities come in: nothing but the number at the class is read
+    double cost            # nanoseconds of a float32 number against a row of them
     RowFloat float32       # against a distribution; NULL if there is none
     RowDouble float64
     TileFloat tile32       # against a class, for few of them; NULL if there is none

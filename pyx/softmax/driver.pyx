@@ -49,10 +49,14 @@ cnp._import_array()
 cdef ThreadGate* _gate = <ThreadGate*>PyCapsule_GetPointer(threads.gate, b"losslib.thread_gate")
 
 cdef enum:
-    CHUNK = 32768          # elements that one thread takes at a time, in whole samples
+    CHUNK = 16384          # nanoseconds of float32 numbers that one thread takes at a time, in whole samples
+    KEPT_NUMBERS = 2048    # up to which, and
+    KEPT_COST = 8192       # nanoseconds up to which a call keeps the GIL
     STREAMING = 8388608    # bytes of an output from which it is stored past the caches
     PLAIN_CLASSES = 64     # rows of more classes are long enough to be vectorised one by one
 
+
+cdef double CLASS_COST = 0.5   # nanoseconds of a float32 number in a row against a class
 
 include "table.pxi"
 
@@ -109,8 +113,9 @@ cdef inline bint fits_lanes(const Rows* rows) noexcept nogil:
 cdef void plan_rows(Rows* rows) noexcept:
     """Choose who computes the call, and in which chunks; a long one has whole parts of a sum."""
     cdef Py_ssize_t unit = 1
-    rows.cost = rows.samples * rows.classes * (1.0 if rows.double_precision else 0.5)
-    rows.chunk = max(<Py_ssize_t>1, CHUNK // rows.classes)
+    cdef double cost = CLASS_COST if picks_a_class(rows) else rows.kernel.cost      # of a float32 number
+    rows.cost = rows.samples * rows.classes * cost * (2.0 if rows.double_precision else 1.0)
+    rows.chunk = max(<Py_ssize_t>1, <Py_ssize_t>(CHUNK / (cost * rows.classes)))
     rows.found = NULL
     rows.sums = NULL
     rows.streaming = (rows.want_grad
@@ -269,7 +274,7 @@ def run(str kernel, tuple numbers, input, target, *, bint double_precision, bint
         place(&rows.target_grad, target_grad)
     rows.double_precision = double_precision
     plan_rows(&rows)
-    execute_rows(&rows, rows.samples * rows.classes > 2048)
+    execute_rows(&rows, rows.samples * rows.classes > KEPT_NUMBERS or rows.cost > KEPT_COST)
 
 
 # ---- plain calls -----------------------------------------------------------------------------------------------
@@ -398,7 +403,8 @@ cdef class PlainSoftmax:
                         return NotImplemented
                 if self.mean:
                     rows.scale_all = 1.0 / found.weight
-            execute_rows(&rows, rows.samples * (1 if self.kernel.given and mode == 0 else rows.classes) > 2048)
+            execute_rows(&rows, rows.samples * (1 if self.kernel.given and mode == 0 else rows.classes) > KEPT_NUMBERS
+                         or rows.cost > KEPT_COST)
             if one_look:
                 found = add_up(&rows, rows.found, rows.chunks)
                 if found.bad >= 0:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from losslib.declaration.index import INDEX
-from losslib.declaration.schema import LossInfo, closest
+from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 
 __all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "is_own", "lookup", "takes"]
@@ -73,9 +73,9 @@ def lookup(name: str) -> str:
         folded = name.strip().lower().replace("-", "_").replace(" ", "_")
         found = _names.get(folded)
     if found is None:
-        raise ParameterError(
-            f"no loss is called {name!r}{closest(name, _names)}; losslib.list_losses() shows all of them"
-        )
+        from losslib.names.unknown import reason  # only for messages, as it knows other packages
+
+        raise ParameterError(reason(name, _names))
     return found
 
 

@@ -36,10 +36,11 @@ __all__ = [
 
 
 def closest(word: str, choices: Iterable[str]) -> str:
-    """Return ' (did you mean …?)' or an empty string."""
+    """Return ' (did you mean …?)' or an empty string; what differs in case alone is nearest."""
     import difflib  # only for messages: not worth its import time otherwise
 
-    found = difflib.get_close_matches(word, list(choices), n=1)
+    listed = list(choices)
+    found = [item for item in listed if item.lower() == word.lower()] or difflib.get_close_matches(word, listed, n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 

@@ -25,7 +25,9 @@ def write(value: Any, *, brackets: bool = False) -> str:
     if isinstance(value, list):
         text = json.dumps(value)
         return text if brackets or len(np.shape(value)) > 1 else text.strip("[]")
-    return {None: "none", True: "true", False: "false"}[value] if value is None or value in (True, False) else str(value)
+    return (
+        {None: "none", True: "true", False: "false"}[value] if value is None or value in (True, False) else str(value)
+    )
 
 
 def written(info: Any, name: str, value: Any, **form: Any) -> Any:

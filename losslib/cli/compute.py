@@ -11,8 +11,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
 import losslib
 from losslib.cli.csv_files import TYPES
 from losslib.cli.job import Job, compute_on_cluster, progress, write_gradient

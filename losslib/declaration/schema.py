@@ -58,12 +58,13 @@ class Domain:
 
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Say for each value whether it lies in the domain; NaN always does, it is no error."""
+        if not self.code:
+            return np.ones(values.shape, bool)
         inside: np.ndarray = _CONTAINS[self.name](values) | np.isnan(values)
         return inside
 
 
 _CONTAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "real": lambda v: np.ones(v.shape, dtype=bool),
     "nonnegative": lambda v: v >= 0,
     "positive": lambda v: v > 0,
     "probability": lambda v: (v >= 0) & (v <= 1),

@@ -121,7 +121,9 @@ class OfLists(Geometry):
             return
         target, label, grouping = info.inputs[1], reading.label, reading.grouping
         domain = BINARY if reading.plan.binary else target.domain
-        bad = np.isnan(label) | ~domain.contains(label)
+        bad = np.isnan(label)
+        if domain.code:
+            bad |= ~domain.contains(label)
         if bad.any():
             at = int(np.argmax(bad))
             place = arrays.at(at if grouping.places is None else int(grouping.places[at]), reading.given[0].shape)

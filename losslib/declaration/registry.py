@@ -14,7 +14,7 @@ from losslib.declaration.index import INDEX
 from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 
-__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "is_own", "lookup", "takes"]
+__all__ = ["add", "all_losses", "class_of", "function_of", "holds", "info_of", "is_own", "lookup", "takes"]
 
 #: Every spelling, and the function name of the loss that it stands for.
 _names: dict[str, str] = {}
@@ -49,6 +49,11 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
     _losses[info.name] = info
     _functions[info.name] = function
     _classes[info.name] = cls
+
+
+def holds(info: LossInfo) -> bool:
+    """True if this declaration is in the table."""
+    return _losses.get(info.name) is info
 
 
 def is_own(name: str) -> bool:

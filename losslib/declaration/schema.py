@@ -437,6 +437,12 @@ class LossInfo:
     def __repr__(self) -> str:
         return f"<LossInfo {self.name}: {self.summary}>"
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A copy of a declaration in the table is the declaration itself, here and in another process."""
+        from losslib.declaration import registry  # the table knows what is declared, not the other way round
+
+        return (registry.info_of, (self.name,)) if registry.holds(self) else super().__reduce_ex__(protocol)
+
     @cached_property
     def input_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.inputs)

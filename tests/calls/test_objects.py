@@ -291,6 +291,16 @@ def test_pickle_and_copy_give_an_equal_object(info: Any) -> None:
 
 
 @PER_LOSS
+def test_a_declaration_is_pickled_and_copied_as_itself(info: Any) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(info, protocol)) is info
+    assert copy.copy(info) is info
+    assert copy.deepcopy(info) is info
+    changed = dataclasses.replace(info, summary="Another.")
+    assert copy.copy(changed).summary == "Another."
+
+
+@PER_LOSS
 def test_functions_and_their_derivatives_are_pickled_by_name(info: Any) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         assert pickle.loads(pickle.dumps(function(info), protocol)) is function(info)
@@ -344,6 +354,9 @@ def test_signatures_show_inputs_parameters_and_call_arguments(info: Any) -> None
         for item in info.parameters:
             assert signature.parameters[item.name].default == item.default
             assert signature.parameters[item.name].kind is inspect.Parameter.KEYWORD_ONLY
+        method = inspect.signature(getattr(loss_class(info)(), entry.__name__) if extra[3:] else loss_class(info)())
+        assert list(method.parameters)[-len(extra) :] == extra
+    assert list(inspect.signature(loss_class(info)().replace).parameters) == ["changes"]
     signature = inspect.signature(loss_class(info))
     assert list(signature.parameters) == parameters
     assert all(signature.parameters[item.name].default == item.default for item in info.parameters)

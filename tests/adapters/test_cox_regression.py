@@ -181,7 +181,9 @@ class CoxOfTimes(CoxRegression):
     def times_of(self, y: Any) -> np.ndarray:
         y = np.asarray(y)
         if y.ndim == 2:
-            warnings.warn("A column-vector y was passed when a 1d array was expected", DataConversionWarning)
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected", DataConversionWarning, stacklevel=3
+            )
             y = y[:, 0]
         time = np.unique(y, return_inverse=True)[1] if y.dtype.kind in "OU" else y - y.min()
         return np.column_stack([time + 1.0, np.ones(len(y))])

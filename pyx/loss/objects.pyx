@@ -138,10 +138,7 @@ cdef class Loss:
         return dict(self._values)
 
     def replace(self, **changes):
-        """replace($self, /, **changes)
-        --
-
-        Return a copy of the loss with some parameters changed.
+        """Return a copy of the loss with some parameters changed.
 
         Parameters
         ----------
@@ -183,30 +180,21 @@ cdef class Loss:
         return call(self, VALUE, args, kwargs)
 
     def grad(self, *args, **kwargs):
-        """grad($self, /, *args, sample_weight=None, where=None, out=None, grad_output=None, wrt=None)
-        --
-
-        Return the gradient of the value.
+        """Return the gradient of the value.
 
         Takes the inputs of the loss and ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt``.
         """
         return call(self, GRAD, args, kwargs)
 
     def value_and_grad(self, *args, **kwargs):
-        """value_and_grad($self, /, *args, sample_weight=None, where=None, out=None, grad_output=None, wrt=None)
-        --
-
-        Return the value and its gradient, computed in one pass.
+        """Return the value and its gradient, computed in one pass.
 
         Takes the inputs of the loss and ``sample_weight``, ``where``, ``out``, ``grad_output`` and ``wrt``.
         """
         return call(self, VALUE_AND_GRAD, args, kwargs)
 
     def value_grad_hess(self, *args, **kwargs):
-        """value_grad_hess($self, /, *args, sample_weight=None, where=None, out=None, wrt=None)
-        --
-
-        Return the value, its gradient and the diagonal of its Hessian, computed in one pass.
+        """Return the value, its gradient and the diagonal of its Hessian, computed in one pass.
 
         Takes the inputs of the loss and ``sample_weight``, ``where``, ``out`` and ``wrt``.
         """

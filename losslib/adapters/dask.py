@@ -7,6 +7,7 @@ whose denominator depends on the data (a mask, weights, an ignored class) needs 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from losslib import geometries, parallelism
 from losslib.call import arrays as call_arrays
 from losslib.declaration.schema import LossInfo
 from losslib.errors import DomainError, ParameterError, ShapeError
+from losslib.geometries.adaptive_softmax import is_pairs
 from losslib.geometries.base import Geometry
 from losslib.sums.accumulator import Accumulator, flatten, grad_of_batch
 from losslib.sums.groups import Keys, read_keys
@@ -34,6 +36,9 @@ __all__ = ["accumulate", "grad", "value", "value_and_grad", "values"]
 FAN_IN = 8
 #: Axes of an array of NumPy, at most.
 MOST_AXES = 64
+
+#: The shapes of pairs of matrices.
+_Shapes = list[list[tuple[int, ...]]]
 
 
 def value(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, by: Any = None) -> Any:
@@ -125,7 +130,7 @@ def values(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None
     return call.blockwise(_values_block, call.value_axes, call.dtype, call.options, loss=call.loss)
 
 
-def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, wrt: str | None = None) -> da.Array:
+def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, wrt: str | None = None) -> Any:
     """Return the gradient of the value with respect to one input.
 
     Parameters
@@ -144,8 +149,8 @@ def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, 
     Returns
     -------
     dask.array.Array
-        Of the shape and dtype of that input, in its chunks where these hold whole samples. If the denominator depends
-        on the data, they are read once now.
+        Of the shape and dtype of that input, in its chunks where these hold whole samples; pairs of such arrays by an
+        input that is pairs of matrices. If the denominator depends on the data, they are read once now.
     """
     bound = _bind(loss)
     call = _Call(bound, inputs, {"sample_weight": sample_weight, "where": where})
@@ -165,13 +170,14 @@ def grad(loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, 
             _grad_object, call.value_axes, np.dtype(object), call.options, loss=bound, divisors=divisors, wrt=name
         )
         level = list(np.asarray(parts.to_delayed(), object).reshape(-1))
-        return da.from_delayed(dask.delayed(_add)(level, dtype), array.shape, dtype)
+        added = da.from_delayed(dask.delayed(_add)(level, dtype), array.shape, dtype)
+        return _in_pairs(added, call.pairs[position]) if position in call.pairs else added
     return call.blockwise(_grad_block, axes, dtype, call.options, loss=bound, divisors=divisors, wrt=name)
 
 
 def value_and_grad(
     loss: Any, *inputs: Any, sample_weight: Any = None, where: Any = None, wrt: str | None = None
-) -> tuple[Any, da.Array]:
+) -> tuple[Any, Any]:
     """Return the value and the gradient with respect to one input; see `value` and `grad`.
 
     Parameters
@@ -237,10 +243,16 @@ class _Call:
         self._whole = set(every) - self._cut
         terms = term_axes(loss, first.ndim)
         self.arrays: list[tuple[Any, tuple[int, ...] | None]] = [self._place(first, every)]
+        #: Position of an input of pairs of matrices, which tasks take as one row of numbers, and their shapes.
+        self.pairs: dict[int, _Shapes] = {}
         for item, obj in zip(self.info.inputs[1:], inputs[1:], strict=True):
             if obj is None and item.optional:
                 self.arrays.append((_Literal(None), None))
                 continue
+            if item.shared and is_pairs(obj):
+                matrices = [[_as_dask(item.name, matrix) for matrix in pair] for pair in obj]
+                self.pairs[len(self.arrays)] = [[matrix.shape for matrix in pair] for pair in matrices]
+                obj = da.concatenate([matrix.reshape(-1) for pair in matrices for matrix in pair])
             array = _as_dask(item.name, obj)
             if array.ndim == 0:
                 self.arrays.append((_Literal(obj), None))
@@ -321,6 +333,7 @@ class _Call:
             axes,
             {axis: _starts(chunks[axis]) for axis in axes},
             {name: along for name, along in zip(names, pairs[1::2], strict=True) if along is not None},
+            self.pairs,
         )
         return da.blockwise(
             function,
@@ -423,6 +436,7 @@ class _Place:
     axes: tuple[int, ...]  # that the tasks are numbered along
     starts: dict[int, tuple[int | None, ...]]  # of the chunks along these axes
     arrays: dict[str, tuple[int, ...]]  # the axes of each array
+    pairs: dict[int, _Shapes]  # the inputs whose numbers are those of pairs of matrices
 
     @contextmanager
     def errors(self, block: tuple[int, ...]) -> Iterator[None]:
@@ -465,8 +479,25 @@ class _Serial:
 serial = _Serial()
 
 
-def _split(arrays: Sequence[Any], names: tuple[str, ...], inputs: int) -> tuple[list[Any], dict[str, Any]]:
+def _in_pairs(row: Any, shapes: _Shapes) -> list[tuple[Any, ...]]:
+    """Cut a row of numbers into pairs of matrices."""
+    found, start = [], 0
+    for pair in shapes:
+        matrices = []
+        for shape in pair:
+            stop = start + math.prod(shape)
+            matrices.append(row[start:stop].reshape(shape))
+            start = stop
+        found.append(tuple(matrices))
+    return found
+
+
+def _split(
+    arrays: Sequence[Any], place: _Place, names: tuple[str, ...], inputs: int
+) -> tuple[list[Any], dict[str, Any]]:
     plain = [array.number if isinstance(array, _Literal) else array for array in arrays]
+    for position, shapes in place.pairs.items():
+        plain[position] = _in_pairs(plain[position], shapes)
     return plain[:inputs], dict(zip(names, plain[inputs:], strict=True))
 
 
@@ -479,7 +510,7 @@ def _accumulate_block(
     loss: Any,
     keys: list[Any] | None = None,
 ) -> Accumulator:
-    args, options = _split(arrays, names, inputs)
+    args, options = _split(arrays, place, names, inputs)
     by = options.pop("by", None)
     if keys is not None:
         by = Keys(by, keys)
@@ -492,7 +523,7 @@ def _accumulate_block(
 def _values_block(
     block: tuple[int, ...], *arrays: Any, place: _Place, names: tuple[str, ...], inputs: int, loss: Any
 ) -> np.ndarray:
-    args, options = _split(arrays, names, inputs)
+    args, options = _split(arrays, place, names, inputs)
     with serial(), place.errors(block):
         return np.asarray(loss(*args, **options))
 
@@ -507,7 +538,7 @@ def _grad_block(
     divisors: list[float],
     wrt: str,
 ) -> np.ndarray:
-    args, options = _split(arrays, names, inputs)
+    args, options = _split(arrays, place, names, inputs)
     with serial(), place.errors(block):
         return grad_of_batch(loss, divisors, args, options, wrt)
 

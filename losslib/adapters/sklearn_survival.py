@@ -27,7 +27,7 @@ POLISHED = 200
 
 
 class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where types are checked
-    """Cox's proportional hazards: the mean of `cox_ph_loss` over all samples, plus an L2 penalty.
+    """Cox's proportional hazards: the mean of `cox_ph_loss` over all samples, by their weights, plus an L2 penalty.
 
     Parameters
     ----------
@@ -71,6 +71,11 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         self.alpha = alpha
         self.max_iter = max_iter
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, strata: Any = None, entry: Any = None) -> Self:
         """Find the coefficients and the baseline hazard.
 
@@ -92,6 +97,8 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         CoxRegression
             The estimator itself.
         """
+        if y is None:
+            raise ValueError("CoxRegression requires y to be passed, but the target y is None")
         X = validate_data(self, read_features("X", X), dtype=np.float64)
         time, event = read_survival(y)
         if len(time) != len(X):
@@ -107,11 +114,12 @@ class CoxRegression(BaseEstimator):  # type: ignore[misc]  # not installed where
         scale[scale == 0] = 1.0
         design = (X - X.mean(axis=0)) / scale
         penalty = self.alpha / scale**2
+        samples = float(weight.sum())  # a weight of 2 is a sample that comes twice
 
         def objective(coef: np.ndarray) -> tuple[float, np.ndarray]:
             value, grad = loss.value_and_grad(design @ coef, time, event, **known)
-            value = value / len(X) + 0.5 * float(penalty @ coef**2)
-            return value, design.T @ grad / len(X) + penalty * coef
+            value = value / samples + 0.5 * float(penalty @ coef**2)
+            return value, design.T @ grad / samples + penalty * coef
 
         found = scipy.optimize.minimize(
             objective,

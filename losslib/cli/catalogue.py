@@ -15,9 +15,10 @@ from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 from losslib.names.plain import candidates, is_plain
 from losslib.names.schema import Binding
-from losslib.names.tables import PACKAGES, find, split
+from losslib.names.tables import find, split
 from losslib.names.text import describe as describe_lines
 from losslib.names.text import list_names, rows_of
+from losslib.names.unknown import no_package
 
 __all__ = ["describe", "describe_binding", "describe_name", "list_losses"]
 
@@ -90,13 +91,15 @@ def list_losses(family: str | None, as_json: bool, package: str | None = None, a
             raise ParameterError(f"--family {family} is of losslib's losses; the names of {package} have none")
         parts = split(package if ":" in package else f"{package}:")
         if parts is None:
-            raise ParameterError(f"no package {package!r}; known are {', '.join(PACKAGES)}")
+            raise ParameterError(no_package(package.partition(":")[0]))
+        if parts[1]:
+            raise ParameterError(f"list takes a package, {parts[0]}:, and describe a name: losslib describe {package}")
         if as_json:
             return json.dumps([{"name": name, "here": here} for name, here in rows_of(parts[0])], indent=2)
         return list_names(parts[0])
     infos = losslib.list_losses(family=family)
     if about is not None:
-        infos = tuple(found_by(about, infos))
+        infos = tuple(found_by(about, infos)) if about.strip() else ()
         if not infos:
             raise ParameterError(f"no loss is found by {about!r}; losslib list shows all of them")
     if as_json:

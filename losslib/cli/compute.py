@@ -6,24 +6,25 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
-
-import numpy as np
+from functools import partial
+from typing import Any, NamedTuple
 
 import losslib
 from losslib.cli.csv_files import TYPES
 from losslib.cli.job import Job, compute_on_cluster, progress, write_gradient
 from losslib.cli.results import refuse_inputs, terminable
+from losslib.cli.settings import literal, read_binding_setting, read_setting
 from losslib.cli.sources import COMPRESSIONS, KINDS, Format, Source, files_of, parse
 from losslib.cli.streams import Streams
-from losslib.declaration.registry import info_of
+from losslib.declaration.registry import info_of, is_own
 from losslib.declaration.schema import LossInfo, closest
 from losslib.errors import ParameterError
 from losslib.formula.language import names_in
 from losslib.formula.language import parse as parse_formula
 from losslib.formula.loss import from_formula
+from losslib.names.plain import candidates, is_plain
 from losslib.names.tables import find, split
 from losslib.parallelism import set_num_threads
 from losslib.sums.accumulator import Accumulator
@@ -55,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--read", metavar="NAME=ARRAY", action="append", default=[], type=_pair,
                         help="an input by its name, such as var=preds.parquet:variance")  # fmt: skip
     parser.add_argument("--set", metavar="[LOSS.]NAME=VALUE", action="append", default=[], type=_pair, dest="settings",
-                        help="a parameter, of every loss that has it or of one")  # fmt: skip
+                        help="a parameter, of every loss that has it or of one: 2, true, none, a word, several numbers "
+                        "such as 0.5,2, or for an array weights.npy")  # fmt: skip
     parser.add_argument("--reduction", help="mean, sum, weighted_mean or batchmean, for every loss")
     parser.add_argument("--weight", metavar="ARRAY", help="a weight for each sample")
     parser.add_argument("--where", metavar="ARRAY", help="samples that count: true/false, 1/0 or yes/no")
@@ -142,6 +144,16 @@ def compute(job: Job, arguments: argparse.Namespace) -> None:
 # ---- what to compute ---------------------------------------------------------------------------------------------
 
 
+class Settable(NamedTuple):
+    """What ``--set`` may give a loss."""
+
+    #: The names of the loss before the dot.
+    spellings: tuple[str, ...]
+    parameters: tuple[str, ...]
+    #: From the name and the text of a parameter to its value.
+    read: Callable[[str, str], Any]
+
+
 def bind_losses(
     names: Sequence[str],
     settings: Sequence[tuple[str, str]],
@@ -150,26 +162,26 @@ def bind_losses(
     inputs: Sequence[str] = ("x", "t"),
 ) -> list[Any]:
     """Return the loss objects with their parameters: those that have names, then those of formulas."""
-    known_names = [parameter_names(name) for name in names]
+    settable = [parameters_of(name) for name in names]
     common: dict[str, Any] = {} if reduction is None else {"reduction": reduction}
     values: list[dict[str, Any]] = [dict(common) for _ in names]
     used = [names_of(text, settings) for text in formulas]
     for key, text in settings:
         owner, dot, name = key.rpartition(".")
         taken = not dot and any(name in letters for letters in used)
-        for (spellings, known, arrays), parameters in zip(known_names, values, strict=True):
-            if (not dot or owner in spellings) and name in known:
-                parameters[name] = _setting(name, text, name in arrays)
+        for item, parameters in zip(settable, values, strict=True):
+            if (not dot or owner in item.spellings) and name in item.parameters:
+                parameters[name] = item.read(name, text)
                 taken = True
         if not taken:
-            words = sorted({word for _, known, _ in known_names for word in known} | set().union(*used))
+            words = sorted({word for item in settable for word in item.parameters} | set().union(*used))
             raise ParameterError(
                 f"--set {key}={text}: {', '.join((*names, *formulas))} has no parameter {name!r}"
                 f"{closest(name, words)}; known are {', '.join(words)}"
             )
     losses = [losslib.get(name, **parameters) for name, parameters in zip(names, values, strict=True)]
     for formula, letters in zip(formulas, used, strict=True):
-        parameters = {name: _literal(text) for name, text in settings if name in letters}
+        parameters = {name: literal(text) for name, text in settings if name in letters}
         losses.append(from_formula(formula, inputs=inputs, name=formula, **common, **parameters))
     for loss in losses:
         if loss.reduction == "none":
@@ -181,51 +193,25 @@ def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
     """Return the names that a formula uses, those of the definitions it uses among them."""
     used = names_in(parse_formula(formula))
     for name, text in reversed(settings):  # a definition uses those before it
-        if name in used and isinstance(value := _literal(text), str):
+        if name in used and isinstance(value := literal(text), str):
             used |= names_in(parse_formula(value, f"the definition of {name}"))
     return used
 
 
-def parameter_names(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the spellings that ``--set`` may name a loss by, its parameters, and those of them that are arrays."""
+def parameters_of(name: str) -> Settable:
+    """Return what ``--set`` may give the loss of a name."""
     if name.startswith(":") or name.partition(":")[0].lower().endswith((*KINDS, *COMPRESSIONS)):
         raise ParameterError(f"{name} stands where names of losses are; arrays come after --input, --target or --read")
     parts = split(name)
     if parts is not None:
-        return (name,), tuple(find(*parts).parameters), ("weight", "pos_weight", "class_weights", "alpha")
+        binding = find(*parts)
+        return Settable((name,), tuple(binding.parameters), partial(read_binding_setting, binding))
+    if not is_own(name) and is_plain(name):
+        bindings = [binding for _, binding in candidates(name)]
+        readers = {word: partial(read_binding_setting, item) for item in reversed(bindings) for word in item.parameters}
+        return Settable((name,), tuple(readers), lambda word, text: readers[word](word, text))
     info = info_of(name)
-    return (name, info.name, info.class_name), info.parameter_names, info.array_parameter_names
-
-
-def _setting(name: str, text: str, is_array: bool) -> Any:
-    """Read the value of a parameter: a word, a number, or an array from a file."""
-    if name == "reduction":
-        return text
-    value = _literal(text)
-    if is_array and isinstance(value, str):
-        if not text.endswith(".npy"):
-            raise ParameterError(f"--set {name}={text}: expected a number, a list such as [0.5, 2], or a .npy file")
-        try:
-            return np.load(text, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise ParameterError(f"--set {name}={text}: {error}") from None
-    return value
-
-
-def _literal(text: str) -> Any:
-    """Read a number, true, false, none or a list; anything else is a word."""
-    if text.lower() in ("none", "null"):
-        return None
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)  # inf
-    except ValueError:
-        return text
+    return Settable((name, info.name, info.class_name), info.parameter_names, partial(read_setting, info))
 
 
 def find_sources(arguments: argparse.Namespace, infos: Sequence[LossInfo], streams: Streams) -> dict[str, Source]:

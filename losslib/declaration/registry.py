@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from losslib.declaration.index import INDEX
-from losslib.declaration.schema import LossInfo, closest
+from losslib.declaration.schema import LossInfo
 from losslib.errors import ParameterError
 
-__all__ = ["add", "all_losses", "class_of", "function_of", "info_of", "is_own", "lookup", "takes"]
+__all__ = ["add", "all_losses", "class_of", "function_of", "holds", "info_of", "is_own", "lookup", "takes"]
 
 #: Every spelling, and the function name of the loss that it stands for.
 _names: dict[str, str] = {}
@@ -51,6 +51,11 @@ def add(info: LossInfo, function: Any, cls: Any) -> None:
     _classes[info.name] = cls
 
 
+def holds(info: LossInfo) -> bool:
+    """True if this declaration is in the table."""
+    return _losses.get(info.name) is info
+
+
 def is_own(name: str) -> bool:
     """True if a loss has this very name; `lookup` also folds case and hyphens."""
     return name in _names
@@ -73,9 +78,9 @@ def lookup(name: str) -> str:
         folded = name.strip().lower().replace("-", "_").replace(" ", "_")
         found = _names.get(folded)
     if found is None:
-        raise ParameterError(
-            f"no loss is called {name!r}{closest(name, _names)}; losslib.list_losses() shows all of them"
-        )
+        from losslib.names.unknown import reason  # only for messages, as it knows other packages
+
+        raise ParameterError(reason(name, _names))
     return found
 
 

@@ -36,10 +36,11 @@ __all__ = [
 
 
 def closest(word: str, choices: Iterable[str]) -> str:
-    """Return ' (did you mean …?)' or an empty string."""
+    """Return ' (did you mean …?)' or an empty string; what differs in case alone is nearest."""
     import difflib  # only for messages: not worth its import time otherwise
 
-    found = difflib.get_close_matches(word, list(choices), n=1)
+    listed = list(choices)
+    found = [item for item in listed if item.lower() == word.lower()] or difflib.get_close_matches(word, listed, n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
@@ -57,12 +58,13 @@ class Domain:
 
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Say for each value whether it lies in the domain; NaN always does, it is no error."""
+        if not self.code:
+            return np.ones(values.shape, bool)
         inside: np.ndarray = _CONTAINS[self.name](values) | np.isnan(values)
         return inside
 
 
 _CONTAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "real": lambda v: np.ones(v.shape, dtype=bool),
     "nonnegative": lambda v: v >= 0,
     "positive": lambda v: v > 0,
     "probability": lambda v: (v >= 0) & (v <= 1),
@@ -434,6 +436,12 @@ class LossInfo:
 
     def __repr__(self) -> str:
         return f"<LossInfo {self.name}: {self.summary}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A copy of a declaration in the table is the declaration itself, here and in another process."""
+        from losslib.declaration import registry  # the table knows what is declared, not the other way round
+
+        return (registry.info_of, (self.name,)) if registry.holds(self) else super().__reduce_ex__(protocol)
 
     @cached_property
     def input_names(self) -> tuple[str, ...]:

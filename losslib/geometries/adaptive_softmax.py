@@ -21,7 +21,7 @@ from losslib.errors import ParameterError, ShapeError
 from losslib.geometries.base import COMPONENTS, Geometry, Reading, Samples, Work
 from losslib.geometries.linear_softmax import Gradient, Layer, by_chunks
 
-__all__ = ["geometry"]
+__all__ = ["geometry", "is_pairs"]
 
 #: Positions of the inputs.
 HIDDEN, TARGET, HEAD, TAILS, BIAS = 0, 1, 2, 3, 4

@@ -37,7 +37,8 @@ class Grouping:
 
     @property
     def sizes(self) -> np.ndarray:
-        return np.diff(self.offsets)
+        sizes: np.ndarray = self.offsets[1:] - self.offsets[:-1]  # np.diff takes ten times as long for a few lists
+        return sizes
 
     def gather(self, array: np.ndarray) -> np.ndarray:
         """Return one number for each item that counts, in float64."""

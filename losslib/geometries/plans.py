@@ -41,7 +41,7 @@ class Run:
 
     @cached_property
     def keeps_all(self) -> bool:
-        return bool(self.kept.all())
+        return bool(self.reading.keeps_all or self.kept.all())
 
     @property
     def values_of_rows(self) -> np.ndarray:

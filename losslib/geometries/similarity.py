@@ -39,8 +39,9 @@ class SimilarityReading(Reading):
     """The arrays of a call by name; labels are int64, a mask of positives one byte an entry."""
 
     arrays: dict[str, np.ndarray]
-    #: Which vectors or pairs belong to the batch.
+    #: Which vectors or pairs belong to the batch, and True if nothing leaves one out.
     kept: np.ndarray
+    keeps_all: bool = False
     labels: np.ndarray | None = None
     positive: np.ndarray | None = None
     reference_labels: np.ndarray | None = None
@@ -76,6 +77,7 @@ class Similarity(Geometry):
             mean_divisor=1.0,
             arrays=found,
             kept=np.ones(shape, bool) if mask is None else np.ascontiguousarray(mask),
+            keeps_all=mask is None,
         )
         by_name = dict(zip(info.input_names, given, strict=True))
         target, reference_target = by_name.get("target"), by_name.get("reference_target")
@@ -110,18 +112,20 @@ class Similarity(Geometry):
         kept = reading.kept
         weight: np.ndarray | None = samples.weight()
         whole = info.per == "batch"
-        factor = np.ones(len(kept))
-        if not whole:
-            factor = np.where(kept, 1.0 if weight is None else weight, 0.0)
-            if samples.upstream is not None:
-                factor = factor * samples.upstream.astype(np.float64)
+        factor: np.ndarray | None = None
+        if work.derivatives:
+            factor = np.ones(len(kept))
+            if not whole:
+                factor = np.where(kept, 1.0 if weight is None else weight, 0.0)
+                if samples.upstream is not None:
+                    factor = factor * samples.upstream.astype(np.float64)
         run = Run(
             driver=self.driver,
             info=info,
             values=values,
             reading=reading,
             kept=kept,
-            factor=factor if work.derivatives else None,
+            factor=factor,
             wanted=frozenset(info.input_names[item.position] for item in work.derivatives),
         )
         PLANS[str(info.kernel)](run)
@@ -199,8 +203,12 @@ def reduce_rows(
         if work.wants_value:
             value = samples.reduce(np.asarray(run.values_of_rows[0]), reading.dtype, work.values)
         return value, factor * upstream
-    values = np.where(kept, run.values_of_rows if weight is None else run.values_of_rows * weight, 0.0)
-    counts = np.where(kept, run.counts, 0.0)
+    values = run.values_of_rows if weight is None else run.values_of_rows * weight
+    counts = run.counts
+    if reading.keeps_all:
+        values, counts = np.ascontiguousarray(values), np.ascontiguousarray(counts)
+    else:
+        values, counts = np.where(kept, values, 0.0), np.where(kept, counts, 0.0)
     if weight is not None and samples.reduction == "weighted_mean":
         counts = counts * weight
     divisor = total(counts) if samples.reduction in ("mean", "weighted_mean") else 1.0

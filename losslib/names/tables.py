@@ -8,7 +8,7 @@ from losslib.declaration.schema import closest
 from losslib.errors import ParameterError
 from losslib.names.schema import Binding, Package
 
-__all__ = ["PACKAGES", "find", "is_qualified", "package", "spellings", "split"]
+__all__ = ["PACKAGES", "SYNONYMS", "find", "is_qualified", "key_of", "package", "spellings", "split"]
 
 #: What stands before the colon -> the module of its table. The order is that of lists and pages.
 PACKAGES = {
@@ -64,9 +64,14 @@ SYNONYMS = {
 def split(name: str) -> tuple[str, str] | None:
     """Split ``package:Name``; None if what stands before the first colon is no package (``reg:gamma`` has none)."""
     head, colon, tail = name.partition(":")
-    key = head.strip().lower()
-    key = SYNONYMS.get(key, key)
+    key = key_of(head)
     return (key, tail.strip()) if colon and key in PACKAGES else None
+
+
+def key_of(text: str) -> str:
+    """Return what a package is called here, if the text is one."""
+    key = text.strip().lower()
+    return SYNONYMS.get(key, key)
 
 
 def is_qualified(name: object) -> bool:
@@ -88,6 +93,8 @@ def spellings(key: str) -> dict[str, Binding]:
 def find(key: str, name: str) -> Binding:
     """Return the binding of a package's name, with or without the module that it is found in there."""
     table, known = package(key), spellings(key)
+    if not name:
+        raise ParameterError(f"{key}: stands before a name of {table.title}; `losslib list {key}:` lists those known")
     for prefix in ("", *table.prefixes):
         binding = known.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
         if binding is not None:

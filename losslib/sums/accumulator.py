@@ -313,14 +313,20 @@ def _describe(thing: Any) -> str:
 def grad_of_batch(
     loss: Any, divisors: list[float], inputs: Sequence[Any], options: Mapping[str, Any], wrt: str
 ) -> np.ndarray:
-    """Return the gradient of the value over all data in one batch of them, given `Accumulator.divisors` of all data."""
+    """Return the gradient of the value over all data in one batch of them, given `Accumulator.divisors` of all data.
+
+    That by an input of several matrices comes as all their numbers in one row.
+    """
     parts = []
     for (coefficient, part), divisor in zip(flatten(loss), divisors, strict=True):
         summed = part if part.reduction == "none" else part.replace(reduction="sum")
         scale = coefficient * ratio(1.0, divisor)
         if geometries.find(part.info.geometry).meets_all(part.info, part.parameters):  # the batch is all there is
             summed, scale = part, coefficient
-        parts.append(np.asarray(summed.grad(*inputs, **options, wrt=wrt, grad_output=scale)))
+        found = summed.grad(*inputs, **options, wrt=wrt, grad_output=scale)
+        if isinstance(found, list):  # pairs of matrices, each
+            found = np.concatenate([matrix.reshape(-1) for pair in found for matrix in pair])
+        parts.append(np.asarray(found))
     return parts[0] if len(parts) == 1 else np.asarray(np.sum(parts, axis=0, dtype=parts[0].dtype))
 
 

@@ -22,7 +22,9 @@ cdef extern from "losslib/distance/norms.h" namespace "losslib" nogil:
     cppclass ChebyshevNorm(RowNorm):
         pass
     cppclass MinkowskiNorm(RowNorm):
-        pass
+        void set_largest(double largest)
+        bint is_steep()
+        void set_total(double total)
 
 cdef extern from "losslib/distance/range.h" namespace "losslib" nogil:
     double factor_of(double largest)
@@ -75,8 +77,10 @@ cdef inline double largest_element(const real* x, const real* y, double eps, Py_
 
 cdef inline double rescued_distance(Norm norm, const real* x, const real* y, double eps, Py_ssize_t n) noexcept nogil:
     """The distance where a sum of powers would leave the range of double: elements are brought near 1 first."""
-    cdef double factor = factor_of(largest_element(x, y, eps, n)), total = 0.0
+    cdef double largest = largest_element(x, y, eps, n), factor = factor_of(largest), total = 0.0
     cdef Py_ssize_t i
+    if Norm is MinkowskiNorm:
+        norm.set_largest(largest * factor)
     for i in range(n):
         total = norm.accumulate(total, norm.term((<double>x[i] - <double>y[i] + eps) * factor))
     return norm.distance(total, factor)

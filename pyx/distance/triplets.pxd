@@ -8,8 +8,8 @@ from distance.call cimport BLOCK, Job, clear_gradients, grad_row, input_row, sca
 from distance.gradients cimport is_ordinary, triplet_combination, triplet_difference
 from distance.pairs cimport Cosine
 from distance.sums cimport (
-    ChebyshevNorm, EuclideanNorm, Norm, SquaredEuclidean, difference_total, distance_of, factor_of, largest_element,
-    products, scaled_product, two_difference_totals,
+    ChebyshevNorm, EuclideanNorm, MinkowskiNorm, Norm, SquaredEuclidean, difference_total, distance_of, factor_of,
+    largest_element, products, scaled_product, two_difference_totals,
 )
 
 cdef extern from "losslib/distance/cosine.h" namespace "losslib" nogil:
@@ -33,11 +33,18 @@ cdef extern from "losslib/distance/triplets.h" namespace "losslib" nogil:
 cdef inline void set_gradient_of_norm(Norm* norm, double distance, const real* x, const real* y, double eps,
                                       Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i, count = 0
+    cdef double total = 0.0
     norm.set_distance(distance)
     if Norm is ChebyshevNorm:
         for i in range(n):
             count += fabs(<double>x[i] - <double>y[i] + eps) == distance
         norm.coefficient = 1.0 / <double>(count if count > 0 else 1)
+    elif Norm is MinkowskiNorm:
+        if norm.is_steep() and distance != 0.0:
+            norm.set_largest(largest_element(x, y, eps, n))
+            for i in range(n):
+                total += norm.term(<double>x[i] - <double>y[i] + eps)
+            norm.set_total(total)
 
 
 cdef inline void triplet_by_norm(Norm kind, const Job* job, Py_ssize_t row, const real* tag) noexcept nogil:

@@ -21,23 +21,34 @@ cdef extern from "losslib/softmax/softmax.h" namespace "losslib" nogil:
 
 cdef inline double row_earth_mover(const double* numbers, const Rows* rows, Py_ssize_t sample, real* x, real* t,
                                    real* e, real* q, real* h) noexcept nogil:
-    """sum_k |cumsum(p - t)_k|^r, or that over the classes to the power 1/r: Hou et al. 2016, NIMA."""
+    """sum_k |cumsum(p - t)_k|^r, or that over the classes to the power 1/r: Hou et al. 2016, NIMA.
+
+    Under a root the powers are those of shares of the largest term: its own may be too small for a number.
+    """
     cdef Py_ssize_t c, n = rows.classes
-    cdef double r = numbers[0], scale = scale_of(rows, sample), m = <double>row_max(x, n)
+    cdef double r = numbers[0], scale = scale_of(rows, sample), m = <double>row_max(x, n), largest = 0.0, share
     cdef double normaliser = log_sum(x, m, n), moved = 0.0, value = 0.0, factor = 1.0, slope = 0.0, expected = 0.0, p
     cdef bint root = numbers[1] != 0.0
+    if root and r != 2.0:
+        for c in range(n):
+            moved += exp((<double>x[c] - m) - normaliser) - <double>t[c]
+            largest = max(largest, c_fabs(moved))
+        moved = 0.0
+    if not largest > 0.0:
+        largest = 1.0
     for c in range(n):
         moved += exp((<double>x[c] - m) - normaliser) - <double>t[c]
-        value += moved * moved if r == 2.0 else c_pow(c_fabs(moved), r)
+        share = c_fabs(moved) / largest
+        value += moved * moved if r == 2.0 else c_pow(share, r)
         if r == 2.0:
             h[c] = <real>(2.0 * moved)
         elif moved == 0.0:
             h[c] = 0
         else:
-            h[c] = <real>(r * c_pow(c_fabs(moved), r - 1.0) * (1.0 if moved > 0.0 else -1.0))
+            h[c] = <real>(r * c_pow(share, r - 1.0) * (1.0 if moved > 0.0 else -1.0))
     if root:
         factor = c_pow(value / <double>n, 1.0 / r - 1.0) / (r * <double>n) if value != 0.0 else 0.0
-        value = c_pow(value / <double>n, 1.0 / r)
+        value = largest * c_pow(value / <double>n, 1.0 / r)
     c = n
     while c > 0:
         c -= 1

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any, Self
+
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.estimator_checks import check_estimator
 
 import losslib
+from losslib.adapters import sklearn as adapter
 from losslib.adapters.sklearn import CoxRegression
 from losslib.errors import DomainError, ParameterError, ShapeError
 
@@ -157,3 +164,57 @@ def test_targets_of_another_form_are_refused() -> None:
         CoxRegression().fit(X, np.array(list(zip(time, event, strict=True)), dtype=[("time", float), ("event", float)]))
     with pytest.raises(ShapeError, match="y has 199 samples, expected 200"):
         CoxRegression().fit(X, np.column_stack([time, event])[1:])
+
+
+# ---- the estimator contract ------------------------------------------------------------------------------------
+
+
+class CoxOfTimes(CoxRegression):
+    """Cox's regression of one number a sample, as the checks of scikit-learn give it: the time of an event."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        return super().fit(X, None if y is None else self.times_of(y), sample_weight)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        return super().score(X, self.times_of(y), sample_weight)
+
+    def times_of(self, y: Any) -> np.ndarray:
+        y = np.asarray(y)
+        if y.ndim == 2:
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected", DataConversionWarning, stacklevel=3
+            )
+            y = y[:, 0]
+        time = np.unique(y, return_inverse=True)[1] if y.dtype.kind in "OU" else y - y.min()
+        return np.column_stack([time + 1.0, np.ones(len(y))])
+
+
+@pytest.mark.parametrize("estimator", [CoxOfTimes(), CoxOfTimes(ties="breslow", alpha=0.1)], ids=repr)
+def test_scikit_learns_own_checks_pass(estimator: Any) -> None:
+    excused = {"check_sample_weight_equivalence_on_dense_data": "Efron counts events at one time, not their weight"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # checks fit data on which solvers stop early
+        results = check_estimator(
+            estimator, on_skip=None, expected_failed_checks=excused if estimator.ties == "efron" else {}
+        )
+    counts = {status: sum(item["status"] == status for item in results) for status in ("passed", "failed", "skipped")}
+    assert counts["passed"] > 45
+    assert counts["failed"] == 0
+    skipped = {item["check_name"] for item in results if item["status"] == "skipped"}
+    assert skipped <= {"check_array_api_input"}  # needs an array library that scikit-learn was told about
+
+
+def test_a_weight_is_a_number_of_samples_beside_the_penalty_too() -> None:
+    X, time, event = data()
+    weight = np.random.default_rng(1).integers(0, 4, len(X))
+    y = np.column_stack([time, event])
+    model = CoxRegression(ties="breslow", alpha=0.05)
+    repeated = model.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0)).coef_
+    np.testing.assert_allclose(model.fit(X, y, weight).coef_, repeated, rtol=1e-7)
+
+
+def test_every_estimator_goes_through_the_checks_of_scikit_learn() -> None:
+    known = {getattr(adapter, name) for name in adapter.__all__}
+    estimators = {item.__name__ for item in known if isinstance(item, type) and issubclass(item, BaseEstimator)}
+    checked = {"LossClassifier", "LossRegressor", "OrdinalClassifier", "CoxRegression"}  # here and in their own files
+    assert estimators == checked

@@ -159,6 +159,39 @@ def test_what_samples_share_may_be_left_out_or_be_in_chunks_itself() -> None:
     assert losslib_dask.values("linear_cross_entropy", *lazily([*single, target], (4, 1))).dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_tails_may_be_pairs_of_matrices_of_any_widths(dtype: type, lazy: bool) -> None:
+    rng = np.random.default_rng(4)
+    hidden, head, target = rng.normal(size=(9, 6)).astype(dtype), rng.normal(size=(5, 6)).astype(dtype), np.arange(9)
+    tails = [
+        (rng.normal(size=(k, 6)).astype(dtype), rng.normal(size=(count, k)).astype(dtype))
+        for k, count in ((4, 2), (1, 4))
+    ]
+    given: Any = [[da.from_array(matrix, chunks=2) for matrix in pair] for pair in tails] if lazy else tails
+    arrays = [*lazily([hidden, target, head], (4, 1)), given]
+    name, tolerance = "adaptive_log_softmax_with_loss", {"rtol": 1e-11 if dtype is np.float64 else 1e-5, "atol": 1e-7}
+    inputs = [hidden, target, head, tails]
+    kept = np.arange(9) % 4 > 0
+    for options in ({}, {"where": kept, "sample_weight": np.linspace(0.5, 2.0, 9)}):
+        loss = losslib.get(name)
+        assert losslib_dask.value(name, *arrays, **options).compute() == pytest.approx(
+            loss(*inputs, **options), rel=tolerance["rtol"]
+        )
+        each = losslib_dask.values(name, *arrays, **options)
+        assert each.dtype == dtype
+        np.testing.assert_allclose(each, loss.replace(reduction="none")(*inputs, **options), **tolerance)
+        for wrt in ("input", "head_weight"):
+            found = losslib_dask.grad(name, *arrays, **options, wrt=wrt)
+            np.testing.assert_allclose(found, loss.grad(*inputs, **options, wrt=wrt), **tolerance)
+        found = losslib_dask.grad(name, *arrays, **options, wrt="tail_weights")
+        expected = loss.grad(*inputs, **options, wrt="tail_weights")
+        for pair, wanted in zip(found, expected, strict=True):
+            for matrix, true in zip(pair, wanted, strict=True):
+                assert (matrix.shape, matrix.dtype) == (true.shape, true.dtype)
+                np.testing.assert_allclose(matrix, true, **tolerance)
+
+
 # ---- positions ---------------------------------------------------------------------------------------------------
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
+import losslib
 import native
 
 PROGRAM = """
@@ -75,6 +77,69 @@ def test_the_version_is_that_of_the_distribution(facts: dict[str, Any]) -> None:
     except metadata.PackageNotFoundError:
         pytest.skip("losslib is imported from a folder, not installed")
     assert facts["version"] == installed
+
+
+# ---- modes of the interpreter, and threads ------------------------------------------------------------------------
+
+EVERY_LOSS = """
+import numpy as np
+import losslib
+from losslib.cli.bench import draw_inputs
+for info in losslib.list_losses():
+    inputs = draw_inputs(info, 200, np.dtype("float32"))
+    loss = getattr(losslib, info.class_name)()
+    loss(*inputs)
+    loss.value_and_grad(*inputs)
+    getattr(losslib, info.name).grad(*inputs)
+    if info.has_hessian:
+        loss.value_grad_hess(*inputs)
+"""
+
+FIRST_USE = """
+import random, sys, threading, traceback
+sys.setswitchinterval(1e-6)
+names, barrier, errors = sys.argv[1:], threading.Barrier(16), []
+def use(seed):
+    try:
+        barrier.wait()
+        import numpy as np
+        import losslib
+        from losslib.cli.bench import draw_inputs
+        for name in random.Random(seed).sample(names, 12):
+            loss = losslib.get(name)
+            inputs = draw_inputs(loss.info, 60, np.dtype("float64"))
+            assert getattr(losslib, name)(*inputs) == loss(*inputs)
+            assert getattr(losslib, loss.info.class_name) is type(loss)
+        losslib.get("keras:MeanSquaredError")
+    except BaseException:
+        errors.append(traceback.format_exc())
+threads = [threading.Thread(target=use, args=(seed,)) for seed in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+sys.exit("".join(errors[:1]) or None)
+"""
+
+
+def run(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("flags", [["-W", "error", "-X", "dev", "-bb"], ["-O"], ["-OO"]], ids=" ".join)
+def test_every_loss_is_called_without_a_warning_in_every_mode_of_the_interpreter(flags: list[str]) -> None:
+    run(*flags, "-c", EVERY_LOSS)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sixteen_threads_may_import_and_call_first_at_once(seed: int) -> None:
+    names = [info.name for info in losslib.list_losses()]
+    run("-c", FIRST_USE, *random.Random(seed).sample(names, 30))
 
 
 # ---- the floating-point unit -------------------------------------------------------------------------------------

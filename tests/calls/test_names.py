@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
 from typing import Any
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 import losslib
+from losslib.cli.catalogue import describe_name
+from losslib.cli.compute import bind_losses
 from losslib.combine.peer_loss import PeerLoss
 from losslib.declaration import registry
 from losslib.declaration.schema import Equivalent
@@ -227,6 +230,60 @@ def test_packages_and_modules_may_be_written_in_several_ways(name: str) -> None:
 def test_a_message_says_what_the_package_takes(name: str, parameters: Any, message: str) -> None:
     with pytest.raises((losslib.ParameterError, TypeError), match=message):
         losslib.get(name, **parameters)
+
+
+# ---- names that nothing has --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nonsense:foo", "no package 'nonsense'; known are torch, keras, "),
+        ("kers:MSE", r"no package 'kers' \(did you mean 'keras'\?\); .* no colon \(did you mean 'mse'\?\)"),
+        ("https://example.org/mse", "no package 'https'"),
+        (":", "no package before the colon"),
+        (" : mse", "no package before the colon"),
+        ("reg:gama", r"did you mean 'reg:gamma'\?\); those with reg: are .*reg:tweedie"),
+        ("keras:", "stands before a name of Keras; `losslib list keras:`"),
+        ("keras:meansquarederror", "did you mean 'MeanSquaredError'"),
+        ("MSELOSs", "did you mean 'MSELoss'"),
+        ("", "name of a loss is empty, got ''"),
+        (" \t", r"name of a loss is empty, got ' \\t'"),
+        ("huber_loss(delta=2)", "did you mean 'huber_loss'.*a name has no brackets"),
+        ("losslib.mse_loss", "did you mean 'mse_loss'"),
+        ("nn.MSELoss", "did you mean 'MSELoss'"),
+        ("keras.losses.MeanSquaredError", "written keras:MeanSquaredError$"),
+        ("torch.nn.functional.mse_los", r"written torch:mse_los \(did you mean 'mse_loss'\?\)"),
+        ("keras", "it is a package; `losslib list keras:`"),
+        ("mse\u200b_loss", r"'mse\\u200b_loss' \(did you mean 'mse_loss'"),
+        ("\ud800", r"'\\ud800'"),
+        ("a" * 100_000, r"'a{60}\.\.\.'; losslib.list_losses"),
+    ],
+)
+def test_a_name_that_nothing_has_is_answered_with_what_may_be_meant(name: str, message: str) -> None:
+    with pytest.raises(losslib.ParameterError, match=message):
+        losslib.get(name)
+    with pytest.raises(losslib.ParameterError, match=message):
+        describe_name(name)
+    with pytest.raises(losslib.ParameterError, match=message):
+        bind_losses([name], [], None)
+
+
+@pytest.mark.parametrize("key", PACKAGES)
+def test_names_with_their_module_are_answered_with_the_colon(key: str) -> None:
+    binding = package(key).bindings[0]
+    if not {".", ":"} & {*binding.name}:
+        with pytest.raises(losslib.ParameterError, match=f"written {key}:{re.escape(binding.name)}$"):
+            losslib.get(f"{key}.module.{binding.name}")
+
+
+@pytest.mark.parametrize("key", PACKAGES)
+def test_where_losslibs_own_names_are_taken_another_is_translated(key: str) -> None:
+    for binding in package(key).bindings:
+        with pytest.raises(losslib.ParameterError) as error:
+            registry.info_of(f"{key}:{binding.name}")
+        assert f"a name of {package(key).title}, and losslib's own are taken here" in str(error.value)
+        assert all(name in str(error.value) for name in losses_of(binding))
 
 
 # ---- names without a package -------------------------------------------------------------------------------------

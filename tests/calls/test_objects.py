@@ -292,6 +292,16 @@ def test_pickle_and_copy_give_an_equal_object(info: Any) -> None:
 
 
 @PER_LOSS
+def test_a_declaration_is_pickled_and_copied_as_itself(info: Any) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(info, protocol)) is info
+    assert copy.copy(info) is info
+    assert copy.deepcopy(info) is info
+    changed = dataclasses.replace(info, summary="Another.")
+    assert copy.copy(changed).summary == "Another."
+
+
+@PER_LOSS
 def test_functions_and_their_derivatives_are_pickled_by_name(info: Any) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         assert pickle.loads(pickle.dumps(function(info), protocol)) is function(info)

@@ -91,6 +91,14 @@ def test_describe_shows_formula_parameters_and_use(info: Any, capsys: Any) -> No
     [
         (["describe", "hubr"], ("hubr", "did you mean")),
         (["list", "--family", "regresion"], ("regresion", "regression")),
+        (["describe", "nonsense:foo"], ("no package 'nonsense'", "keras")),
+        (["describe", ""], ("empty",)),
+        (["list", "kers:"], ("no package 'kers'", "did you mean 'keras'")),
+        (["list", ""], ("no package before the colon",)),
+        (["list", "keras:MSE"], ("losslib describe keras:MSE",)),
+        (["list", "--about", " "], ("no loss is found by ' '",)),
+        (["bench", "keras:MSE"], ("losslib's own are taken here: mse_loss",)),
+        (["bench", "mse:loss"], ("no package 'mse'",)),
     ],
 )
 def test_what_does_not_exist_ends_with_code_1_and_one_line_on_stderr(

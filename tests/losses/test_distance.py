@@ -342,6 +342,34 @@ def test_squares_that_leave_the_range_of_float64_do_no_harm(size: float) -> None
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-3, 1e200])
+@pytest.mark.parametrize("p", [1.5, 30.0, 300.0, 1e4, 1e6, 1e10, 1e30, math.inf])
+def test_norms_of_any_degree_are_those_of_exact_arithmetic(p: float, size: float) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(7)
+    a, b, c = size * rng.standard_normal((3, 4, 6))
+    b[0, 1] = a[0, 1] - (size * 9 - 1e-6)  # two largest differences that are alike
+    b[0, 4] = a[0, 4] + (size * 9 + 1e-6)
+    options = {"p": p, "margin": 20 * size, "reduction": "none"}
+    value, (gradient, *_) = losslib.triplet_margin_loss.value_and_grad(a, b, c, **options)
+    with mpmath.workdps(60):
+
+        def distance(u: np.ndarray) -> tuple[Any, list[Any]]:
+            moved = [mpmath.mpf(float(x + 1e-6)) for x in u]
+            largest = max(map(abs, moved))
+            power = mpmath.mpf(1e40 if math.isinf(p) else p)  # so large that it is the largest one
+            total = sum((abs(x) / largest) ** power for x in moved)
+            slopes = [mpmath.sign(x) * (abs(x) / largest) ** (power - 1) * total ** (1 / power - 1) for x in moved]
+            return largest * total ** (1 / power), slopes
+
+        for n in range(len(a)):
+            (near, toward), (far, away) = distance(a[n] - b[n]), distance(a[n] - c[n])
+            assert value[n] == pytest.approx(float(20 * mpmath.mpf(size) + near - far), rel=1e-12)
+            expected = [float(one - other) for one, other in zip(toward, away, strict=True)]
+            if n or p < 1e6:  # which of two numbers is larger by a rounding decides there
+                np.testing.assert_allclose(gradient[n], expected, rtol=1e-9, atol=1e-9)
+
+
 @per_loss
 def test_nan_propagates_in_its_row_alone(name: str) -> None:
     parameters: dict[str, Any] = {"margin": 50.0} if name.startswith(("triplet", "contrastive")) else {}

@@ -68,3 +68,25 @@ def test_scores_that_are_infinite_have_their_limits() -> None:
 def test_check_grad_leaves_out_a_hessian_that_is_not_offered() -> None:
     report = losslib.check_grad(losslib.CumulativeLinkLoss(), [0.3, -0.4], [0, 1], [-1.0, 1.0])
     assert report
+
+
+@pytest.mark.parametrize("r", [1.0, 2.0, 3.0, 100.0, 1e4, 1e6])
+@pytest.mark.parametrize("far", [1.0, 30.0])
+def test_the_root_of_a_power_of_any_degree_is_that_of_exact_arithmetic(r: float, far: float) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    x, t = far * np.array([[2.0, 0.1, -1.0, 0.3], [0.2, 0.5, 1.5, -2.0]]), np.array([0, 2])
+    value, gradient = losslib.emd_loss.value_and_grad(x, t, r=r, root=True, reduction="none")
+    with mpmath.workdps(50):
+
+        def exact(row: list[Any], y: int) -> Any:
+            size = [mpmath.exp(number) for number in row]
+            p = [number / sum(size) for number in size]
+            moved = [abs(sum(p[: k + 1]) - (k >= y)) for k in range(len(p))]
+            return max(moved) * (sum((m / max(moved)) ** mpmath.mpf(r) for m in moved) / len(p)) ** (1 / mpmath.mpf(r))
+
+        for n, y in enumerate(t):
+            row = [mpmath.mpf(float(number)) for number in x[n]]
+            assert value[n] == pytest.approx(float(exact(row, y)), rel=1e-9, abs=1e-15)
+            for k in range(len(row)):
+                ends = [exact([*row[:k], row[k] + step, *row[k + 1 :]], y) for step in (1e-12, -1e-12)]
+                assert gradient[n, k] == pytest.approx(float((ends[0] - ends[1]) / 2e-12), rel=1e-6, abs=1e-15)

@@ -72,19 +72,32 @@ struct ChebyshevNorm {
 };
 
 // (sum |u|^p)^(1/p) for any p > 0. The slope sign(u) (|u| / d)^(p - 1) is a power of the ratio: it cannot overflow
-// where p >= 1, and an element that is 0 has slope 0 for p < 1 too.
+// where p >= 1, and an element that is 0 has slope 0 for p < 1 too. A steep power magnifies the rounding of d: then the
+// slope is (|u| / m)^(p - 1) with m the largest |u|, and the coefficient (sum (|u| / m)^p)^(1/p - 1).
 struct MinkowskiNorm {
     double coefficient = 0;
     double degree = 2;
     double reference = 1;
+    double unit = 1, log_unit = 0;  // of the terms; the largest element, where its own power leaves the range
 
     LOSSLIB_INLINE void set_degree(double p) { degree = p; }
-    LOSSLIB_INLINE double term(double u) const { return exp(degree * log(std::fabs(u))); }
+    LOSSLIB_INLINE void set_largest(double largest) {
+        unit = largest > 0 && !std::isinf(largest) ? largest : 1;
+        log_unit = log(unit);
+    }
+    LOSSLIB_INLINE double term(double u) const { return exp(degree * (log(std::fabs(u)) - log_unit)); }
     LOSSLIB_INLINE double accumulate(double sum, double term) const { return sum + term; }
-    LOSSLIB_INLINE double distance(double total, double factor) const { return std::pow(total, 1 / degree) / factor; }
+    LOSSLIB_INLINE double distance(double total, double factor) const {
+        return unit * std::pow(total, 1 / degree) / factor;
+    }
     LOSSLIB_INLINE void set_distance(double distance) {
         coefficient = distance == 0 ? 0 : 1;
         reference = distance == 0 ? 1 : distance;
+    }
+    LOSSLIB_INLINE bool is_steep() const { return degree > 64; }
+    LOSSLIB_INLINE void set_total(double total) {
+        coefficient = total == 0 ? 0 : std::pow(total, 1 / degree - 1);
+        reference = unit;
     }
     LOSSLIB_INLINE double slope(double u) const {
         const double power = exp((degree - 1) * log(std::fabs(u) / reference));

@@ -106,9 +106,10 @@ inline void earth_movers(std::ptrdiff_t lanes, std::ptrdiff_t classes, std::ptrd
     double* LOSSLIB_RESTRICT slope = work.second;
     double* LOSSLIB_RESTRICT expected = work.odds;
     double* LOSSLIB_RESTRICT factor = work.scale_p;
+    double* LOSSLIB_RESTRICT unit = work.top;  // of the |m_k| whose powers are added
     for (std::ptrdiff_t j = 0; j < width; ++j) {
         largest[j] = work.p[j];
-        share[j] = moved[j] = slope[j] = expected[j] = value[j] = 0.0;
+        share[j] = moved[j] = slope[j] = expected[j] = value[j] = unit[j] = 0.0;
     }
     for (std::ptrdiff_t c = 1; c < classes; ++c) {
         const double* LOSSLIB_RESTRICT column = work.p + c * lanes;
@@ -124,6 +125,24 @@ inline void earth_movers(std::ptrdiff_t lanes, std::ptrdiff_t classes, std::ptrd
         }
     }
     for (std::ptrdiff_t j = 0; j < width; ++j) share[j] = 1.0 / share[j];
+    if (root && r != 2.0) {  // the power of the largest itself may be too small for a number
+        for (std::ptrdiff_t c = 0; c < classes; ++c) {
+            double* LOSSLIB_RESTRICT p = work.p + c * lanes;
+            for (std::ptrdiff_t j = 0; j < width; ++j) p[j] *= share[j];
+        }
+        for (std::ptrdiff_t c = 0; c < classes; ++c) {
+            const double* LOSSLIB_RESTRICT p = work.p + c * lanes;
+            for (std::ptrdiff_t j = 0; j < width; ++j) {
+                moved[j] += p[j] - select(target[j] == c, 1.0, 0.0);
+                unit[j] = select(abs(moved[j]) > unit[j], abs(moved[j]), unit[j]);
+            }
+        }
+        for (std::ptrdiff_t j = 0; j < width; ++j) {
+            moved[j] = 0.0;
+            share[j] = 1.0;
+        }
+    }
+    for (std::ptrdiff_t j = 0; j < width; ++j) unit[j] = select(unit[j] > 0.0, unit[j], 1.0);
     for (std::ptrdiff_t c = 0; c < classes; ++c) {
         double* LOSSLIB_RESTRICT p = work.p + c * lanes;
         double* LOSSLIB_RESTRICT part = work.part + c * lanes;
@@ -138,7 +157,7 @@ inline void earth_movers(std::ptrdiff_t lanes, std::ptrdiff_t classes, std::ptrd
             }
         } else {
             for (std::ptrdiff_t j = 0; j < width; ++j) {
-                const double far = abs(moved[j]);
+                const double far = abs(moved[j]) / unit[j];
                 value[j] += power(far, r);
                 part[j] = r * select(far == 0.0, 0.0, power(far, r - 1.0)) * sign(moved[j]);
             }
@@ -150,7 +169,7 @@ inline void earth_movers(std::ptrdiff_t lanes, std::ptrdiff_t classes, std::ptrd
         for (std::ptrdiff_t j = 0; j < width; ++j) {
             const double mean = value[j] / count;
             factor[j] *= select(mean == 0.0, 0.0, power(mean, 1.0 / r - 1.0) / (r * count));
-            value[j] = power(mean, 1.0 / r);
+            value[j] = unit[j] * power(mean, 1.0 / r);
         }
     }
     if (!want_grad) return;

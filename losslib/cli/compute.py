@@ -200,7 +200,7 @@ def names_of(formula: str, settings: Sequence[tuple[str, str]]) -> set[str]:
 
 def parameters_of(name: str) -> Settable:
     """Return what ``--set`` may give the loss of a name."""
-    if name.startswith(":") or name.partition(":")[0].lower().endswith((*KINDS, *COMPRESSIONS)):
+    if (name.startswith(":") and name != ":") or name.partition(":")[0].lower().endswith((*KINDS, *COMPRESSIONS)):
         raise ParameterError(f"{name} stands where names of losses are; arrays come after --input, --target or --read")
     parts = split(name)
     if parts is not None:

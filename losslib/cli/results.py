@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,9 +32,10 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
     """Give a file to write that takes the place of `path` when it is complete, and vanishes when it is not."""
     target = os.path.realpath(path)  # through a link, as a shell's redirection would write
     folder, name = os.path.split(target)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
+    # The name is known before there is a file: a signal may come at any moment.
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(temporary, "xb", opener=_open_for_owner) as file:
             yield file
         os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
@@ -42,6 +43,10 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _mode(path: str) -> int:

@@ -79,6 +79,7 @@ cdef struct Rows:
     double smoothing, z_loss
     double weight_total    # sum of the class weights; needed for label smoothing only
     Scan* found            # what a look at the class indices finds, by chunk; NULL if they are known
+    unsigned char* counted         # what that look writes for each sample, or NULL
     double* values         # by sample, or NULL
     double* sums           # of the values, by SUM_PART samples; NULL if nobody asks
     bint want_grad, want_hess, want_target

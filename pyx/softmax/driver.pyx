@@ -91,7 +91,7 @@ cdef void run_chunks(Rows* rows, Py_ssize_t begin, Py_ssize_t end) noexcept nogi
         first = chunk * rows.chunk
         stop = min(first + rows.chunk, rows.samples)
         if rows.found != NULL:
-            rows.found[chunk] = scan_part(rows, first, stop, NULL)
+            rows.found[chunk] = scan_part(rows, first, stop, rows.counted)
         rows.run(rows, chunk)
         if rows.sums != NULL:
             add_values(rows, first, stop)
@@ -117,6 +117,7 @@ cdef void plan_rows(Rows* rows) noexcept:
     rows.cost = rows.samples * rows.classes * cost * (2.0 if rows.double_precision else 1.0)
     rows.chunk = max(<Py_ssize_t>1, <Py_ssize_t>(CHUNK / (cost * rows.classes)))
     rows.found = NULL
+    rows.counted = NULL
     rows.sums = NULL
     rows.streaming = (rows.want_grad
                       and rows.samples * rows.classes * (8 if rows.double_precision else 4) >= STREAMING)

@@ -50,34 +50,34 @@ def settings_of_empty(info: LossInfo) -> list[dict[str, Any]]:
     return [{}, *({"empty": word} for choices in words for word in choices)]
 
 
+def assert_nothing(info: LossInfo, given: list[Any], is_zero: bool, **options: Any) -> None:
+    """Fail unless the mean is 0 or NaN as told, the sum 0, and every gradient 0."""
+    function = getattr(losslib, info.name)
+    value, grad = function.value_and_grad(*given, reduction="mean", **options)
+    assert (value == 0.0) if is_zero else math.isnan(value)
+    assert function(*given, reduction="sum", **options) == 0.0
+    for part in grad if isinstance(grad, tuple) else (grad,):
+        assert not np.any(part)
+
+
 @PER_LOSS
 def test_the_mean_over_no_samples_is_nan_but_for_boxes_and_batches(info: LossInfo) -> None:
     if info.name in NEED_ROWS:
         pytest.skip("it needs two rows")
-    function = getattr(losslib, info.name)
     for settings in settings_of_empty(info):
         given = without_samples(info, drawn(info, **settings))
         is_zero = info.geometry in OF_BATCHES if not settings else settings["empty"] == "zero"
-        value, grad = function.value_and_grad(*given, reduction="mean", **settings)
-        assert (value == 0.0) if is_zero else math.isnan(value)
-        assert function(*given, reduction="sum", **settings) == 0.0
-        for part in grad if isinstance(grad, tuple) else (grad,):
-            assert not np.any(part)
+        assert_nothing(info, given, is_zero, **settings)
 
 
 @PER_LOSS
 def test_the_mean_over_samples_that_do_not_count_is_zero_where_samples_are_compared(info: LossInfo) -> None:
     if info.name in NEED_ROWS:
         pytest.skip("it needs two rows")
-    function = getattr(losslib, info.name)
     for settings in settings_of_empty(info):
         given = drawn(info, **settings)
         is_zero = info.geometry in (*COMPARED, *OF_BATCHES, *OF_IMAGES) if not settings else settings["empty"] == "zero"
-        value, grad = function.value_and_grad(*given, reduction="mean", where=np.False_, **settings)
-        assert (value == 0.0) if is_zero else math.isnan(value)
-        assert function(*given, reduction="sum", where=np.False_, **settings) == 0.0
-        for part in grad if isinstance(grad, tuple) else (grad,):
-            assert not np.any(part)
+        assert_nothing(info, given, is_zero, where=np.False_, **settings)
 
 
 def test_every_geometry_of_nothing_is_told() -> None:
